@@ -1,0 +1,1 @@
+"""Readers of real corpora, the simulator, and a card for each."""

@@ -1,0 +1,54 @@
+"""What a corpus is: a card, a check of its folder, and its samples."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Protocol, runtime_checkable
+
+import pandas as pd
+
+from insula.samples import Samples
+from insula.storage.cache import Cache
+from insula.storage.settings import Settings
+
+
+class Card(Settings):
+    """What a person needs to know of a corpus before using it."""
+
+    name: str
+    title: str
+    licence: str
+    access: str
+    size: str
+    citation: str
+    labels: str
+    modalities: tuple[str, ...]
+    notes: str = ""
+
+
+@runtime_checkable
+class Corpus(Protocol):
+    """A corpus, real or simulated.
+
+    Attributes
+    ----------
+    card : Card
+        Licence, access, size, citation.
+    settings : Settings
+        Where it lies, and how its pictures and recordings are prepared.
+    """
+
+    card: ClassVar[Card]
+    settings: Settings
+
+    def check(self) -> list[str]:
+        """Return what the folder lacks or what is broken, one line each; empty where all is well."""
+
+    def samples(self, cache: Cache) -> Samples:
+        """Return the samples; prepared arrays lie in the cache, memory-mapped."""
+
+    def truth(self) -> pd.DataFrame | None:
+        """Return sealed true labels where the study is simulated, for the scorer alone.
+
+        One row a stimulus, indexed by the qualified unit (`samples.units("stimulus")`), columns named as the labels
+        they correct; None where the labels are all there is.
+        """

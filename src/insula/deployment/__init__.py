@@ -1,0 +1,1 @@
+"""Bundles and what predicts from them."""

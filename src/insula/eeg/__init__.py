@@ -1,0 +1,1 @@
+"""Montages, preprocessing, epochs on disk and features of EEG."""

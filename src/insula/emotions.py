@@ -1,0 +1,277 @@
+"""Label spaces, maps between them, the valence-arousal plane, and tasks.
+
+A task says which label is learnt, in which classes or on which scale, and how ties are cut. It is part of a
+result's identity: two figures under two tasks are never compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Annotated, Literal
+
+import numpy as np
+import pandas as pd
+from pydantic import Field, TypeAdapter, ValidationError, model_validator
+
+from insula.errors import LabelError, SettingsError
+from insula.storage.settings import Settings
+
+LABEL_SPACES: dict[str, tuple[str, ...]] = {
+    "basic7": ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral"),
+    "ferplus8": ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt"),
+    "mahnob9": (
+        "neutral", "anger", "disgust", "fear", "happiness", "sadness", "surprise", "amusement", "anxiety",
+    ),
+    "london2": ("neutral", "happiness"),
+    "valence3": ("negative", "neutral", "positive"),
+}  # fmt: skip
+"""Named label spaces. basic7: Ekman's six and neutral; mahnob9: the keywords of MAHNOB-HCI."""
+
+SYNONYMS = {
+    "angry": "anger", "disgusted": "disgust", "afraid": "fear", "fearful": "fear", "joy": "happiness",
+    "happy": "happiness", "sad": "sadness", "surprised": "surprise", "contemptuous": "contempt",
+}  # fmt: skip
+"""Other names in use for a class, as found in corpora's folders and tables."""
+
+_COARSER: dict[tuple[str, str], dict[str, str]] = {
+    ("mahnob9", "valence3"): {
+        "neutral": "neutral", "surprise": "neutral", "happiness": "positive", "amusement": "positive",
+        "anger": "negative", "disgust": "negative", "fear": "negative", "sadness": "negative",
+        "anxiety": "negative",
+    },
+    ("basic7", "valence3"): {
+        "neutral": "neutral", "surprise": "neutral", "happiness": "positive", "anger": "negative",
+        "disgust": "negative", "fear": "negative", "sadness": "negative",
+    },
+}  # fmt: skip
+# the keyword classes of MAHNOB-HCI (surprise counts as neutral there), restricted to seven for basic7
+
+ANCHORS: dict[str, tuple[float, float]] = {
+    "neutral": (0.0, 0.0), "happiness": (0.81, 0.51), "surprise": (0.40, 0.67), "sadness": (-0.63, -0.27),
+    "anger": (-0.51, 0.59), "disgust": (-0.60, 0.35), "fear": (-0.64, 0.60), "contempt": (-0.55, 0.10),
+}  # fmt: skip
+"""Valence and arousal of a class in [-1, 1]: a convention after the usual pleasure-arousal ratings, no measurement."""
+
+
+def normalise_label(name: str) -> str:
+    """Return the usual name of a class.
+
+    Examples
+    --------
+    >>> normalise_label(" Happy ")
+    'happiness'
+    """
+    plain = str(name).strip().lower()
+    return SYNONYMS.get(plain, plain)
+
+
+def label_map(source: str | Sequence[str], target: str | Sequence[str], drop: Iterable[str] = ()) -> dict[str, str]:
+    """Return the map from each class of `source` to its class of `target`.
+
+    Parameters
+    ----------
+    source, target : str or sequence of str
+        A name in `LABEL_SPACES`, or the classes themselves.
+    drop : iterable of str
+        Source classes that may stay without a counterpart; their samples become unlabelled.
+
+    Raises
+    ------
+    LabelError
+        Where a class of `source` has no counterpart and is not in `drop`.
+
+    Examples
+    --------
+    >>> label_map(("happy", "sad"), "basic7")
+    {'happy': 'happiness', 'sad': 'sadness'}
+    >>> label_map("ferplus8", "basic7")
+    Traceback (most recent call last):
+    ...
+    insula.errors.LabelError: contempt has no counterpart (ferplus8 to basic7): map it, or name it in drop
+    """
+    table = _COARSER.get((source, target)) if isinstance(source, str) and isinstance(target, str) else None
+    source_classes, target_classes = _classes(source), _classes(target)
+    dropped = set(drop)
+    mapped: dict[str, str] = {}
+    for name in source_classes:
+        found = (table or {}).get(name, normalise_label(name))
+        if found in target_classes:
+            mapped[name] = found
+    lost = [name for name in source_classes if name not in mapped and name not in dropped]
+    if lost:
+        raise LabelError(
+            f"{', '.join(lost)} has no counterpart",
+            where=f"{_space_name(source)} to {_space_name(target)}",
+            do="map it, or name it in drop",
+        )
+    return mapped
+
+
+def _classes(space: str | Sequence[str]) -> tuple[str, ...]:
+    if not isinstance(space, str):
+        return tuple(space)
+    if space not in LABEL_SPACES:
+        raise LabelError(f"unknown label space {space!r}", do=f"use one of {', '.join(LABEL_SPACES)}")
+    return LABEL_SPACES[space]
+
+
+def _space_name(space: str | Sequence[str]) -> str:
+    return space if isinstance(space, str) else "/".join(space)
+
+
+def _column(table: pd.DataFrame, name: str) -> pd.Series:
+    if name not in table.columns:
+        raise LabelError("missing label column", where=name, do=f"the table has {', '.join(map(str, table.columns))}")
+    return table[name]
+
+
+class Categorical(Settings):
+    """One of several named classes.
+
+    Examples
+    --------
+    >>> task = Categorical(label="emotion", classes=("neutral", "happiness"))
+    >>> task.targets(pd.DataFrame({"emotion": ["happiness", None, "neutral"]}))
+    array([ 1, -1,  0])
+    """
+
+    kind: Literal["categorical"] = "categorical"
+    label: str
+    classes: tuple[str, ...]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_of_space(cls, values: dict) -> dict:
+        if isinstance(values.get("classes"), str):
+            return {**values, "classes": _classes(values["classes"])}
+        return values
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Columns that hold the label."""
+        return (self.label,)
+
+    def targets(self, table: pd.DataFrame) -> np.ndarray:
+        """Return int64 (n,): the class's place in `classes`, -1 where the label is missing."""
+        labels = _column(table, self.label)
+        codes = pd.Index(self.classes).get_indexer(labels)
+        unknown = labels[(codes < 0) & labels.notna().to_numpy()]
+        if len(unknown):
+            raise LabelError(
+                f"label {unknown.iloc[0]!r} is not a class of the task",
+                where=f"column {self.label}, row {unknown.index[0]}",
+                do=f"the classes are {', '.join(self.classes)}",
+            )
+        return codes.astype(np.int64)
+
+
+class Binary(Settings):
+    """A rating cut in two; `tie` says on which side a rating equal to the threshold falls.
+
+    Examples
+    --------
+    >>> ratings = pd.DataFrame({"valence": [3.0, 5.0, 8.0]})
+    >>> Binary(label="valence", threshold=5, tie="high").targets(ratings)
+    array([0, 1, 1])
+    >>> Binary(label="valence", threshold=5, tie="low").targets(ratings)
+    array([0, 0, 1])
+    """
+
+    kind: Literal["binary"] = "binary"
+    label: str
+    threshold: float
+    tie: Literal["high", "low"]
+    classes: tuple[str, str] = ("low", "high")
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Columns that hold the label."""
+        return (self.label,)
+
+    def targets(self, table: pd.DataFrame) -> np.ndarray:
+        """Return int64 (n,): 0 low, 1 high, -1 missing."""
+        ratings = _column(table, self.label).to_numpy(float)
+        high = ratings >= self.threshold if self.tie == "high" else ratings > self.threshold
+        return np.where(np.isnan(ratings), -1, high).astype(np.int64)
+
+
+class Continuous(Settings):
+    """A rating on a scale, learnt on [-1, 1].
+
+    Examples
+    --------
+    >>> Continuous(label="valence", scale=(1, 9)).targets(pd.DataFrame({"valence": [1, 5, 9]}))
+    array([-1.,  0.,  1.])
+    """
+
+    kind: Literal["continuous"] = "continuous"
+    label: str
+    scale: tuple[float, float] = (-1.0, 1.0)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Columns that hold the label."""
+        return (self.label,)
+
+    def targets(self, table: pd.DataFrame) -> np.ndarray:
+        """Return float64 (n,) in [-1, 1], NaN where missing."""
+        ratings = _column(table, self.label).to_numpy(float)
+        low, high = self.scale
+        outside = (ratings < low) | (ratings > high)
+        if outside.any():
+            row = table.index[outside][0]
+            raise LabelError(
+                f"rating {ratings[outside][0]:g} is off the scale {low:g} to {high:g}",
+                where=f"column {self.label}, row {row}",
+                do="correct the rating or the task's scale",
+            )
+        return (ratings - (low + high) / 2) / ((high - low) / 2)
+
+
+class Votes(Settings):
+    """A distribution of raters' votes; the votes of class `c` stand in the column `label_c`.
+
+    Examples
+    --------
+    >>> votes = pd.DataFrame({"votes_neutral": [8, 0], "votes_fear": [2, 0]})
+    >>> Votes(label="votes", classes=("neutral", "fear")).targets(votes)
+    array([[0.8, 0.2],
+           [nan, nan]])
+    """
+
+    kind: Literal["votes"] = "votes"
+    label: str
+    classes: tuple[str, ...]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Columns that hold the votes."""
+        return tuple(f"{self.label}_{name}" for name in self.classes)
+
+    def targets(self, table: pd.DataFrame) -> np.ndarray:
+        """Return float64 (n, classes) of shares that add up to one, NaN where nobody voted."""
+        votes = np.column_stack([_column(table, column).to_numpy(float) for column in self.columns])
+        if (votes < 0).any():
+            raise LabelError("a negative number of votes", where=self.label, do="votes are counts")
+        total = votes.sum(axis=1, keepdims=True)
+        return np.divide(votes, total, out=np.full_like(votes, np.nan), where=total > 0)
+
+
+Task = Annotated[Categorical | Binary | Continuous | Votes, Field(discriminator="kind")]
+"""Any task; `parse_task` reads one from plain values."""
+
+
+def parse_task(values: dict) -> Categorical | Binary | Continuous | Votes:
+    """Build a task from plain values, as a recipe writes them.
+
+    Examples
+    --------
+    >>> parse_task({"kind": "categorical", "label": "emotion", "classes": "london2"}).classes
+    ('neutral', 'happiness')
+    """
+    try:
+        return TypeAdapter(Task).validate_python(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise SettingsError(f"{key or 'kind'}: {first['msg']}", where="task", do="see insula.emotions") from None

@@ -1,0 +1,52 @@
+"""Errors that a person can act on: what is wrong, where, and what to do, in one line."""
+
+from __future__ import annotations
+
+
+class InsulaError(Exception):
+    """Base of every error insula raises on purpose.
+
+    Parameters
+    ----------
+    what : str
+        What is wrong.
+    where : str, optional
+        The file, row, channel or setting concerned.
+    do : str, optional
+        What the reader can do about it.
+
+    Examples
+    --------
+    >>> str(InsulaError("no face was found", where="cat.jpg", do="give a picture that shows one"))
+    'no face was found (cat.jpg): give a picture that shows one'
+    """
+
+    def __init__(self, what: str, *, where: object = None, do: str | None = None) -> None:
+        self.what, self.where, self.do = what, where, do
+        place = f" ({where})" if where is not None else ""
+        advice = f": {do}" if do else ""
+        super().__init__(" ".join(f"{what}{place}{advice}".split()))
+
+
+class DataError(InsulaError):
+    """Data that cannot be used as they are: a broken file, a wrong unit, a missing column."""
+
+
+class LabelError(InsulaError):
+    """Labels that a task cannot use, or two label spaces that do not map."""
+
+
+class LeakageError(InsulaError):
+    """Something of the test part is known to the training part."""
+
+
+class SettingsError(InsulaError):
+    """A recipe, a setting or a name that does not exist."""
+
+
+class BundleError(InsulaError):
+    """A saved folder that was altered, or is not one."""
+
+
+class WeightsError(InsulaError):
+    """A weight file that is missing, altered, or whose licence wants consent."""

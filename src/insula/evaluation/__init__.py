@@ -1,0 +1,1 @@
+"""Experiments, metrics, statistics, the passport and the report."""

@@ -1,0 +1,1 @@
+"""Torch modules: torch only, no corpus."""

@@ -1,0 +1,1 @@
+"""Who may be seen when: splits, target access, the audit, controls."""

@@ -1,0 +1,96 @@
+"""The contract every system fulfils, and the record of what its steps were fitted on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, Literal, Protocol, Self, runtime_checkable
+
+import numpy as np
+
+from insula.emotions import Task
+from insula.samples.predictions import Predictions
+from insula.samples.table import Samples
+from insula.storage.settings import Settings
+
+Use = Literal["labels", "inputs", "selection"]
+Roles = Samples | Mapping[str, Samples]
+
+
+@dataclass(frozen=True)
+class Fit:
+    """One fitted step: its name, the ids of the samples it saw, and how it used them.
+
+    `labels`: inputs and labels; `inputs`: inputs alone (a scaler, an unlabelled target); `selection`: to choose an
+    epoch or a setting.
+    """
+
+    step: str
+    ids: np.ndarray
+    use: Use
+
+
+@dataclass
+class FitLog:
+    """The fitted steps of a system, for the audit."""
+
+    fits: list[Fit] = field(default_factory=list)
+
+    def record(self, step: str, samples: Samples, use: Use = "labels") -> None:
+        """Note that `step` saw these samples."""
+        self.fits.append(Fit(step, samples.ids.copy(), use))
+
+
+@runtime_checkable
+class System(Protocol):
+    """What a system can do, in scikit-learn's manners.
+
+    Attributes
+    ----------
+    settings : Settings
+        Frozen and typed.
+    log : FitLog
+        What each step was fitted on, filled by `fit`.
+    trains_on, predicts_from : tuple of str
+        Modalities needed to train, and to predict.
+    modes : tuple of str
+        Ways to predict, the first being the default.
+    placebos : mapping of str to str
+        Name of each placebo and what it takes away; `placebo(name)` builds it.
+    """
+
+    settings: Settings
+    log: FitLog
+    trains_on: ClassVar[tuple[str, ...]]
+    predicts_from: ClassVar[tuple[str, ...]]
+    target_access: ClassVar[str]
+    modes: ClassVar[tuple[str, ...]]
+    placebos: ClassVar[Mapping[str, str]]
+
+    def placebo(self, name: str) -> Self:
+        """Return an unfitted twin that differs by the placebo alone."""
+
+    def fit(
+        self,
+        train: Roles,
+        validation: Roles,
+        task: Task | Mapping[str, Task],
+        *,
+        unlabelled: Samples | None = None,
+        start_from: Path | None = None,
+    ) -> Self:
+        """Learn from `train`, choose on `validation`; never sees a test label."""
+
+    def predict(self, samples: Samples, mode: str | None = None) -> Predictions:
+        """Say what each sample shows."""
+
+    def save(self, folder: Path) -> None:
+        """Write to a folder, without pickle."""
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read a saved folder."""
+
+    def summary(self) -> dict[str, Any]:
+        """Return measured facts of the fit for the report (JSON-like)."""

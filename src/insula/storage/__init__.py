@@ -1,0 +1,1 @@
+"""Cache, hashes, atomic writes, saved folders and weight files."""

@@ -1,0 +1,45 @@
+"""The base of every settings class: frozen, typed, unknown keys refused, hashable into a cache key."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from insula.errors import SettingsError
+from insula.storage.hashing import digest
+
+
+class Settings(BaseModel):
+    """Frozen, typed settings; what they say is the cache key of what they produce.
+
+    Examples
+    --------
+    >>> class Filter(Settings):
+    ...     low: float = 1.0
+    >>> Filter.parse({"low": 2}, where="eeg").low
+    2.0
+    >>> Filter.parse({"lwo": 2}, where="eeg")
+    Traceback (most recent call last):
+    ...
+    insula.errors.SettingsError: unknown key 'lwo' (eeg): known keys are low
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @classmethod
+    def parse(cls, values: dict[str, Any], *, where: str) -> Self:
+        """Build settings from plain values, with a one-line error for an unknown key or a wrong value."""
+        try:
+            return cls(**values)
+        except ValidationError as error:
+            first = error.errors()[0]
+            key = ".".join(str(part) for part in first["loc"])
+            if first["type"] == "extra_forbidden":
+                known = ", ".join(sorted(cls.model_fields))
+                raise SettingsError(f"unknown key {key!r}", where=where, do=f"known keys are {known}") from None
+            raise SettingsError(f"{key or 'value'}: {first['msg']}", where=where, do="correct the value") from None
+
+    def digest(self) -> str:
+        """Return the sha256 of these settings and of the class that reads them."""
+        return digest({"settings": type(self).__qualname__, **self.model_dump(mode="json")})
