@@ -54,8 +54,8 @@ class System(Protocol):
         What each step was fitted on, filled by `fit`.
     trains_on, predicts_from : tuple of str
         Modalities needed to train, and to predict.
-    modes : tuple of str
-        Ways to predict, the first being the default.
+    modes : mapping of str to str
+        Ways to predict and what they are called, the first being the default.
     placebos : mapping of str to str
         Name of each placebo and what it takes away; `placebo(name)` builds it.
     """
@@ -65,7 +65,7 @@ class System(Protocol):
     trains_on: ClassVar[tuple[str, ...]]
     predicts_from: ClassVar[tuple[str, ...]]
     target_access: ClassVar[str]
-    modes: ClassVar[tuple[str, ...]]
+    modes: ClassVar[Mapping[str, str]]
     placebos: ClassVar[Mapping[str, str]]
 
     def placebo(self, name: str) -> Self:

@@ -92,7 +92,7 @@ class Samples:
             return np.full(len(self), -1)
         return self.table[f"{modality}_row"].to_numpy(np.int64)
 
-    def select(self, where: np.ndarray | slice) -> Samples:
+    def select(self, where: np.ndarray | slice | list[int]) -> Samples:
         """Return the samples at these positions, or where the mask is true; ids stay."""
         return Samples(self.table.iloc[where], self.stores, self.one_person)
 

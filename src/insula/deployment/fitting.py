@@ -1,0 +1,52 @@
+"""Fit a recipe on all its training data and write a bundle."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from insula.deployment.bundle import write_bundle
+from insula.evaluation.experiment import ClassTask, Fitting, candidate, open_study
+from insula.evaluation.recipe import Recipe
+from insula.protocols.audit import audit
+from insula.protocols.protocol import Protocol
+from insula.protocols.split import Split
+from insula.samples import Samples
+from insula.storage.cache import Cache
+
+
+def fit_bundle(recipe: Recipe, output: Path, cache: Cache) -> dict[str, Any]:
+    """Fit the recipe's system on everything but a validation part, and write the bundle.
+
+    The validation part is held out by the recipe's own protocol; it chooses epochs and is not scored.
+
+    Returns
+    -------
+    dict
+        The system's measured facts.
+    """
+    study = open_study(recipe, 0, cache)
+    split = _validation_alone(study.protocol, study.samples, study.task)
+    audit(split, study.samples, study.protocol)
+    train, validation = study.samples.by_id(split.train), study.samples.by_id(split.validation)
+    system = candidate(recipe, Fitting("system", recipe.system["name"], 0, 0))
+    system.fit(train, validation, study.task)
+    audit(split, study.samples, study.protocol, system.log.fits)
+    about: dict[str, Any] = {
+        "classes": list(study.task.classes),
+        "data": study.fingerprint,
+        "trained_on": {"samples": len(train), "validation": len(validation)},
+        "pictures": getattr(study.corpus, "pictures", "detect"),
+        "size": train.select([0]).read("picture").shape[1] if "picture" in train.modalities else None,
+    }
+    write_bundle(system, recipe.system["name"], recipe, output, about)
+    return system.summary()
+
+
+def _validation_alone(protocol: Protocol, samples: Samples, task: ClassTask) -> Split:
+    """Return a split without a test part, validation held out by the protocol's own rule."""
+    changes = {"test_share": protocol.validation_share or 0.15, "validation_share": 0.0, "leave_one_out": False}
+    split = protocol.model_copy(update=changes).splits(samples, task)[0]
+    return Split(split.train, split.test, np.empty(0, split.test.dtype), protocol=protocol.digest())

@@ -1,0 +1,139 @@
+"""Predict from pictures with a bundle: find the faces, cut them as in training, say what they show."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from insula.deployment.bundle import open_bundle
+from insula.emotions import ANCHORS
+from insula.errors import DataError, InsulaError, SettingsError
+from insula.samples import ArrayStore, Description, Samples, provenance
+
+_PICTURE = Description(kind="picture", axes=("row", "column", "colour"), units="uint8 RGB")
+
+
+class Predictor:
+    """Reads pictures and says which emotion each face shows; runs on this machine alone and keeps nothing.
+
+    Parameters
+    ----------
+    folder : Path
+        A bundle that `insula fit` wrote.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        bundle = open_bundle(folder)
+        self.system, self.manifest = bundle.system, bundle.manifest
+        if "picture" not in self.system.predicts_from:
+            needs = ", ".join(self.system.predicts_from) or "features"
+            raise SettingsError(f"this bundle predicts from {needs}", where=folder, do="use one that reads pictures")
+
+    def predict(self, paths: Iterable[Path], mode: str | None = None) -> pd.DataFrame:
+        """Return one row a face, and one row a picture in which none was found or that cannot be read.
+
+        Parameters
+        ----------
+        paths : iterable of Path
+            Picture files.
+        mode : str, optional
+            One of the bundle's modes.
+
+        Returns
+        -------
+        DataFrame
+            Columns `path`, `face` (number, from the largest), `left, top, right, bottom` (pixels), `score` (of the
+            detector), `quality` (flags), `label`, `p_CLASS`, `valence`, `arousal` (the circumplex position of the
+            probabilities: a readout, not a measurement), `uncertainty`, `out_of_distribution` (above 1 is stranger
+            than 95 % of the training pictures), `mode`, `error`.
+        """
+        rows: list[dict[str, object]] = []
+        crops: list[np.ndarray] = []
+        for path in paths:
+            try:
+                for crop, about in self._faces(path):
+                    rows.append({"path": str(path), "crop": len(crops), **about})
+                    crops.append(crop)
+            except InsulaError as error:
+                rows.append({"path": str(path), "crop": -1, "error": str(error)})
+        table = pd.DataFrame(rows, columns=["path", "crop", "face", *_BOX, "score", "quality", "error"])
+        if crops:
+            table = table.merge(self._say(np.stack(crops), mode), left_on="crop", right_index=True, how="left")
+        return table.drop(columns="crop")
+
+    def _faces(self, path: Path) -> Iterator[tuple[np.ndarray, dict[str, object]]]:
+        from insula.faces import FaceDetector, crop_faces, read_picture
+
+        size = self.manifest["size"]
+        if self.manifest["pictures"] == "whole":
+            from PIL import Image
+
+            picture = Image.fromarray(read_picture(path)).resize((size, size), Image.Resampling.LANCZOS)
+            yield np.asarray(picture), {"face": 0}
+            return
+        if not hasattr(self, "_detector"):
+            self._detector = FaceDetector()
+        found = crop_faces([path], size, self._detector, which="all")[0]
+        if not found:
+            raise DataError("no face was found", where=path.name, do="give a picture that shows one")
+        for number, crop in enumerate(found):
+            yield (
+                crop.pixels,
+                {
+                    "face": number,
+                    **dict(zip(_BOX, crop.face.box, strict=True)),
+                    "score": crop.face.score,
+                    "quality": " ".join(crop.flags),
+                },
+            )
+
+    def _say(self, crops: np.ndarray, mode: str | None) -> pd.DataFrame:
+        samples = Samples(provenance(len(crops), corpus="input", stimulus=[str(i) for i in range(len(crops))]), {})
+        samples = samples.with_modality("picture", "input", ArrayStore(crops, _PICTURE), range(len(crops)))
+        said = self.system.predict(samples, mode)
+        table = pd.DataFrame({"label": said.labels}).join(said.table)
+        if all(name in ANCHORS for name in said.classes):
+            table[["valence", "arousal"]] = said.probabilities @ np.array([ANCHORS[name] for name in said.classes])
+        return table
+
+
+_BOX = ("left", "top", "right", "bottom")
+
+
+def predict_to_folder(bundle: Path, inputs: Iterable[Path], folder: Path, mode: str | None = None) -> pd.DataFrame:
+    """Predict pictures and folders of pictures; write `predictions.csv` and an annotated copy of every picture.
+
+    Returns
+    -------
+    DataFrame
+        As `Predictor.predict`, with `probability`, that of the label.
+    """
+    from insula.deployment.sheet import annotate
+    from insula.faces import list_pictures, read_picture
+    from insula.storage.atomic import write_file
+
+    predictor = Predictor(bundle)
+    paths: list[Path] = []
+    for given in inputs:
+        if given.is_dir():
+            paths += list_pictures(given)
+        elif given.exists():
+            paths.append(given)
+        else:
+            raise DataError("no such file or folder", where=given, do="give pictures, or folders of pictures")
+    table = predictor.predict(paths, mode)
+    columns = [name for name in table if str(name).startswith("p_")]
+    table["probability"] = table[columns].max(axis=1) if columns else np.nan
+    for name in ("label", "uncertainty", "out_of_distribution"):
+        if name not in table:
+            table[name] = None
+    for number, (path, rows) in enumerate(table.groupby("path", sort=False)):
+        if rows["label"].notna().any():
+            with write_file(folder / f"{number:03d}-{Path(str(path)).stem}.png") as temporary:
+                annotate(read_picture(Path(str(path))), rows).save(temporary, format="PNG")
+    with write_file(folder / "predictions.csv") as temporary:
+        table.to_csv(temporary, index=False)
+    return table

@@ -1,0 +1,119 @@
+"""A recipe: one YAML file that describes an experiment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from importlib import resources
+from pathlib import Path
+from typing import Any, Self
+
+import yaml
+from pydantic import Field
+
+from insula.errors import SettingsError
+from insula.storage.settings import Settings
+
+RECIPES = {
+    "bmci": ("insula.systems.bmci", "recipe.yaml"),
+    "watermelon": ("insula.systems.baselines", "watermelon.yaml"),
+}
+"""Recipes that come with insula: a name, and the package and file that hold it."""
+
+
+class Recipe(Settings):
+    """What is evaluated, on what, under which protocol.
+
+    Parameters
+    ----------
+    name : str
+        Of the experiment.
+    corpus : dict
+        `name`, and the corpus's settings.
+    task : dict
+        As in `insula.emotions`; `classes` may be left out, and are then those that occur in the corpus.
+    protocol : dict
+        `name`, and changes to the named protocol.
+    system : dict
+        `name`, `preset`, and the system's settings.
+    placebos : tuple of str or None
+        Placebos to run; None for all that the system has.
+    controls : tuple of str
+        Of `majority`, `linear` and `permuted` (the system itself with labels permuted).
+    control_modality : str
+        What the linear control reads.
+    reported : tuple of dict
+        Published figures, shown beside ours as "reported": `title`, `value`, `source`, `note`.
+    repeats : int
+        Times the whole is repeated with the next seed; a simulated study is drawn anew each time.
+    seed : int
+        The first seed.
+    """
+
+    name: str
+    corpus: dict[str, Any]
+    task: dict[str, Any] = Field(default={"kind": "categorical", "label": "emotion"})
+    protocol: dict[str, Any]
+    system: dict[str, Any]
+    placebos: tuple[str, ...] | None = None
+    controls: tuple[str, ...] = ("majority", "linear", "permuted")
+    control_modality: str = "picture"
+    reported: tuple[dict[str, str], ...] = ()
+    repeats: int = 1
+    seed: int = 0
+
+    @classmethod
+    def load(cls, source: str | Path, changes: Iterable[str] = ()) -> Self:
+        """Read a recipe by name or path and apply changes such as `corpus.pictures=200`.
+
+        A change of `corpus.name` or `system.name` drops the settings of the one it replaces.
+
+        Examples
+        --------
+        >>> recipe = Recipe.load("bmci", ["corpus.pictures=60", "repeats=2"])
+        >>> recipe.corpus["pictures"], recipe.repeats
+        (60, 2)
+        >>> Recipe.load("bmci", ["corpsu.pictures=60"])
+        Traceback (most recent call last):
+        ...
+        insula.errors.SettingsError: unknown key 'corpsu' (recipe bmci): known keys are control_modality, ...
+        """
+        values = _read(source)
+        for change in changes:
+            key, equals, text = change.partition("=")
+            if not equals or not key.strip():
+                raise SettingsError(f"cannot read the change {change!r}", do="write it as key=value, as in seed=1")
+            try:
+                value = yaml.safe_load(text)
+            except yaml.YAMLError:
+                raise SettingsError(f"cannot read the value of {key!r}", where=text, do="write a YAML value") from None
+            _apply(values, key.strip().split("."), value, key)
+        return cls.parse(values, where=f"recipe {source}")
+
+
+def _apply(values: dict[str, Any], path: list[str], value: Any, key: str) -> None:
+    if path in (["corpus", "name"], ["system", "name"]) and values.get(path[0], {}).get("name") != value:
+        values[path[0]] = {"name": value}
+        return
+    for part in path[:-1]:
+        values = values.setdefault(part, {})
+        if not isinstance(values, dict):
+            raise SettingsError(f"{part!r} holds a value, not settings", where=key, do="drop what follows it")
+    values[path[-1]] = value
+
+
+def _read(source: str | Path) -> dict[str, Any]:
+    if str(source) in RECIPES:
+        package, name = RECIPES[str(source)]
+        text = resources.files(package).joinpath(name).read_text()
+    else:
+        path = Path(source)
+        if not path.is_file():
+            raise SettingsError(f"no recipe {str(source)!r}", do=f"give a YAML file, or one of {', '.join(RECIPES)}")
+        text = path.read_text()
+    try:
+        values = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise SettingsError("the recipe is no YAML", where=source, do=" ".join(str(error).split())) from None
+    if not isinstance(values, dict):
+        raise SettingsError("the recipe is empty or a list", where=source, do="write keys and values")
+    return values

@@ -1,0 +1,123 @@
+"""Picture backbones of timm, frozen: their features, and where their weights come from."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional
+
+from insula.errors import WeightsError
+
+log = logging.getLogger(__name__)
+
+
+def load_backbone(name: str, weights: str | Path | None = None) -> nn.Module:
+    """Return a frozen timm network without its classifier.
+
+    Parameters
+    ----------
+    name : str
+        Any timm architecture whose `forward_features` gives a map, for example `resnet18`.
+    weights : str or Path, optional
+        A safetensors file of the architecture; `download` for timm's own pretrained weights, whose source and licence
+        are logged first; None for an untrained network, fixed by its seed.
+
+    Raises
+    ------
+    WeightsError
+        Where the architecture is unknown, or a file does not fit it.
+    """
+    import timm
+
+    if name not in timm.list_models():
+        close = ", ".join(timm.list_models(f"{name[:6]}*")[:5])
+        raise WeightsError(f"unknown backbone {name!r}", do=f"use a timm name{f' such as {close}' if close else ''}")
+    # timm starts the last scale of each residual block at zero, which makes an untrained block do nothing.
+    options: dict[str, Any] = {"zero_init_last": False} if name.startswith("resnet") else {}
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        network = timm.create_model(name, pretrained=False, num_classes=0, **options)
+    if weights == "download":
+        _download(network, name)
+    elif weights is not None:
+        load_weights(network, Path(weights))
+    else:
+        log.warning("backbone %s is untrained: its features are fixed random projections of the picture", name)
+    return network.eval().requires_grad_(False)
+
+
+def load_weights(network: nn.Module, path: Path) -> None:
+    """Read a safetensors file into a network; a missing or misfitting file is a `WeightsError`."""
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    if not path.is_file():
+        raise WeightsError("no weight file", where=path, do="give the path of a safetensors file")
+    try:
+        missing, unexpected = network.load_state_dict(load_file(path), strict=False)
+    except (SafetensorError, RuntimeError) as error:
+        raise WeightsError("the weights do not fit the backbone", where=path, do=str(error).split("\n")[0]) from None
+    lost = [key for key in missing if "num_batches_tracked" not in key]
+    strange = [key for key in unexpected if not key.startswith(("fc.", "classifier.", "head."))]
+    if lost or strange:
+        raise WeightsError(
+            "the weights do not fit the backbone", where=path, do=f"first stranger: {(lost + strange)[0]}"
+        )
+
+
+def _download(network: nn.Module, name: str) -> None:
+    import timm
+
+    about: dict[str, Any] = vars(network)["pretrained_cfg"]
+    source = about.get("hf_hub_id") or about.get("url") or "nowhere"
+    log.warning("downloading weights of %s from %s (licence: %s)", name, source, about.get("license") or "not stated")
+    try:
+        pretrained = timm.create_model(name, pretrained=True, num_classes=0)
+    except Exception as error:  # any of a hub's many errors; the untrained network stays
+        log.warning("not reachable (%s): backbone %s stays untrained", str(error).split("\n")[0], name)
+        return
+    network.load_state_dict(pretrained.state_dict())
+
+
+@torch.inference_mode()
+def picture_features(
+    network: nn.Module, pictures: np.ndarray, size: int | None = None, grid: int = 1, batch: int = 64
+) -> np.ndarray:
+    """Return features of pictures, float32 (n, grid * grid * width).
+
+    Parameters
+    ----------
+    network : Module
+        From `load_backbone`.
+    pictures : uint8 array, shape (n, height, width, 3)
+        RGB.
+    size : int, optional
+        Side to which pictures are resized first.
+    grid : int
+        The last map is averaged into `grid` by `grid` cells; 1 is the usual global average.
+    batch : int
+        Pictures at a time.
+
+    Examples
+    --------
+    >>> network = load_backbone("resnet10t")
+    >>> picture_features(network, np.zeros((2, 64, 64, 3), np.uint8)).shape
+    (2, 512)
+    """
+    about: dict[str, Any] = vars(network)["pretrained_cfg"]
+    mean = torch.tensor(about["mean"]).view(1, 3, 1, 1)
+    std = torch.tensor(about["std"]).view(1, 3, 1, 1)
+    parts = []
+    for start in range(0, len(pictures), batch):
+        block = torch.from_numpy(np.ascontiguousarray(pictures[start : start + batch]))
+        block = block.permute(0, 3, 1, 2).float().div_(255)
+        if size is not None and block.shape[-1] != size:
+            block = functional.interpolate(block, (size, size), mode="bilinear", antialias=True)
+        maps = network.forward_features((block - mean) / std)  # type: ignore[operator]
+        parts.append(functional.adaptive_avg_pool2d(maps, grid).flatten(1).numpy())
+    return np.concatenate(parts)

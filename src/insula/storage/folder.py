@@ -1,0 +1,72 @@
+"""Saved folders: every file hashed in a manifest, checked before anything is read; estimators without pickle."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+from insula.errors import BundleError
+from insula.storage.hashing import sha256_of
+
+MANIFEST = "manifest.json"
+
+# Types of scikit-learn and scipy objects that insula itself writes and skops does not trust by itself.
+_TRUSTED = {"numpy.dtype", "numpy.random.mtrand.RandomState", "sklearn.tree._tree.Tree", "sklearn._loss.link.Interval"}
+_TRUSTED_ROOTS = ("sklearn.", "numpy.", "scipy.sparse.")
+
+
+def seal(folder: Path, **about: Any) -> None:
+    """Write `manifest.json`: facts about the folder and the sha256 and size of each file in it."""
+    files = {
+        str(path.relative_to(folder)): {"sha256": sha256_of(path), "bytes": path.stat().st_size}
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name != MANIFEST
+    }
+    (folder / MANIFEST).write_text(json.dumps({**about, "files": files}, indent=2) + "\n")
+
+
+def verify(folder: Path) -> dict[str, Any]:
+    """Return the manifest of a sealed folder after checking every file against it.
+
+    Raises
+    ------
+    BundleError
+        Where the manifest is absent or unreadable, a file is missing or altered, or one was added.
+    """
+    path = folder / MANIFEST
+    if not path.is_file():
+        raise BundleError("no bundle here", where=folder, do="give a folder that `insula fit` wrote")
+    try:
+        manifest = json.loads(path.read_text())
+        files = manifest["files"]
+    except (ValueError, KeyError, TypeError):
+        raise BundleError("the manifest cannot be read", where=path, do="copy the bundle again") from None
+    present = {str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file() and p.name != MANIFEST}
+    for name, fact in files.items():
+        if name not in present:
+            raise BundleError("a file of the bundle is missing", where=folder / name, do="copy the bundle again")
+        if sha256_of(folder / name) != fact["sha256"]:
+            raise BundleError("the bundle was altered", where=folder / name, do="use the original, or fit it again")
+    for name in sorted(present - set(files)):
+        raise BundleError("the bundle holds a file that is not its own", where=folder / name, do="remove it")
+    return manifest
+
+
+def save_estimator(path: Path, estimator: Any) -> None:
+    """Write a scikit-learn estimator with skops, compressed."""
+    import skops.io
+
+    skops.io.dump(estimator, path, compression=zipfile.ZIP_DEFLATED, compresslevel=1)
+
+
+def load_estimator(path: Path) -> Any:
+    """Read a scikit-learn estimator; a file that names any type from elsewhere is refused."""
+    import skops.io
+
+    unknown = skops.io.get_untrusted_types(file=path)
+    strangers = [name for name in unknown if name not in _TRUSTED and not name.startswith(_TRUSTED_ROOTS)]
+    if strangers:
+        raise BundleError(f"refused to load {strangers[0]}", where=path, do="use a bundle that insula wrote")
+    return skops.io.load(path, trusted=unknown)

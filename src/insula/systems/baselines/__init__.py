@@ -1,0 +1,1 @@
+"""Plain classifiers that every result is held against."""

@@ -1,0 +1,158 @@
+"""Majority, linear and support-vector classifiers on plain features of one modality."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import yaml
+
+from insula.emotions import Binary, Categorical, Task
+from insula.errors import DataError, SettingsError
+from insula.samples import FitLog, Predictions, Roles, Samples
+from insula.storage.folder import load_estimator, save_estimator
+from insula.storage.settings import Settings
+
+_THUMB = 24
+
+
+class PlainSettings(Settings):
+    """What a plain classifier reads.
+
+    Parameters
+    ----------
+    modality : str
+        `picture` (a grey thumbnail of 24 by 24), `features` (as stored), or `eeg` (log variance of each channel).
+    seed : int
+        Of the estimator.
+    """
+
+    modality: str = "picture"
+    seed: int = 0
+
+
+def plain_features(samples: Samples, modality: str) -> np.ndarray:
+    """Return float32 (n, d): what a modality shows without any learning."""
+    values = samples.read(modality)
+    kind = samples.store(modality).description.kind
+    if kind == "picture":
+        from PIL import Image
+
+        thumbs = [
+            Image.fromarray(picture).convert("L").resize((_THUMB, _THUMB), Image.Resampling.BOX) for picture in values
+        ]
+        return np.stack([np.asarray(thumb, np.float32).ravel() / 255 for thumb in thumbs])
+    if kind == "signal":
+        return np.log(values.var(axis=-1) + 1e-12)
+    return values.reshape(len(values), -1).astype(np.float32)
+
+
+class PlainClassifier:
+    """What the plain classifiers share; a subclass names its estimator."""
+
+    trains_on: ClassVar[tuple[str, ...]] = ()
+    predicts_from: ClassVar[tuple[str, ...]] = ()
+    target_access: ClassVar = "none"
+    modes: ClassVar[Mapping[str, str]] = {"plain": "plain classifier"}
+    placebos: ClassVar[Mapping[str, str]] = {}
+
+    def __init__(self, settings: PlainSettings | None = None) -> None:
+        self.settings = settings or PlainSettings()
+        self.log = FitLog()
+
+    def placebo(self, name: str) -> Self:
+        """Plain classifiers have no placebo."""
+        raise SettingsError(f"unknown placebo {name!r}", do="a plain classifier has none")
+
+    def summary(self) -> dict[str, Any]:
+        """Return nothing: there is no more to say than its scores."""
+        return {}
+
+    def _estimator(self) -> Any:
+        raise SettingsError("PlainClassifier has no estimator", do="use Majority, Linear or SupportVectors")
+
+    def _features(self, samples: Samples) -> np.ndarray:
+        return plain_features(samples, self.settings.modality)
+
+    def fit(
+        self,
+        train: Roles,
+        validation: Roles,
+        task: Task | Mapping[str, Task],
+        *,
+        unlabelled: Samples | None = None,
+        start_from: Path | None = None,
+    ) -> Self:
+        """Fit on the labelled training samples; validation is not needed."""
+        if not isinstance(train, Samples) or not isinstance(task, Categorical | Binary):
+            raise DataError("a plain classifier learns one task of classes from one table of samples")
+        self.task, self.log = task, FitLog()
+        train = train.select(task.targets(train.table) >= 0)
+        if not len(train):
+            raise DataError("no training sample has a label", where=task.label, do="check the label column")
+        self.estimator = self._estimator().fit(self._features(train), task.targets(train.table))
+        self.log.record(type(self).__name__.lower(), train)
+        return self
+
+    def predict(self, samples: Samples, mode: str | None = None) -> Predictions:
+        """Return class probabilities."""
+        probabilities = np.zeros((len(samples), len(self.task.classes)))
+        probabilities[:, self.estimator.classes_] = self.estimator.predict_proba(self._features(samples))
+        return Predictions.of(self.task.classes, probabilities, samples.ids, uncertainty=1 - probabilities.max(axis=1))
+
+    def save(self, folder: Path) -> None:
+        """Write the estimator and the settings."""
+        folder.mkdir(parents=True, exist_ok=True)
+        save_estimator(folder / "estimator.skops", self.estimator)
+        about = {"settings": self.settings.model_dump(mode="json"), "task": self.task.model_dump(mode="json")}
+        (folder / "system.yaml").write_text(yaml.safe_dump(about, sort_keys=False))
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read a saved folder."""
+        from insula.emotions import parse_task
+
+        about = yaml.safe_load((folder / "system.yaml").read_text())
+        classifier = cls(PlainSettings.parse(about["settings"], where="system.yaml"))
+        task = parse_task(about["task"])
+        if isinstance(task, Categorical | Binary):
+            classifier.task = task
+        classifier.estimator = load_estimator(folder / "estimator.skops")
+        return classifier
+
+
+class Majority(PlainClassifier):
+    """Says the shares of the training classes, whatever it is shown."""
+
+    def _estimator(self) -> Any:
+        from sklearn.dummy import DummyClassifier
+
+        return DummyClassifier(strategy="prior")
+
+    def _features(self, samples: Samples) -> np.ndarray:
+        return np.zeros((len(samples), 1), np.float32)
+
+
+class Linear(PlainClassifier):
+    """Multinomial logistic regression on standardised plain features."""
+
+    def _estimator(self) -> Any:
+        from sklearn.linear_model import LogisticRegression
+        from sklearn.pipeline import make_pipeline
+        from sklearn.preprocessing import StandardScaler
+
+        return make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=500))
+
+
+class SupportVectors(PlainClassifier):
+    """Radial-basis support vectors on standardised plain features."""
+
+    def _estimator(self) -> Any:
+        from sklearn.calibration import CalibratedClassifierCV
+        from sklearn.pipeline import make_pipeline
+        from sklearn.preprocessing import StandardScaler
+        from sklearn.svm import SVC
+
+        return make_pipeline(StandardScaler(), CalibratedClassifierCV(SVC(C=10.0), ensemble=False))

@@ -1,0 +1,1 @@
+"""BMCI: virtual EEG from pictures, fused with the pictures."""

@@ -1,0 +1,200 @@
+"""One subject's brain code: EEG epochs to 128-d embeddings, cross-fitted (BMCI, spec 2.3)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from scipy.linalg import orthogonal_procrustes
+from sklearn.model_selection import StratifiedGroupKFold
+
+from insula.errors import DataError
+from insula.systems.bmci.settings import BMCISettings
+
+
+class Encoder(Protocol):
+    """What embeds epochs."""
+
+    def embed(self, epochs: np.ndarray) -> np.ndarray:
+        """Return float32 (n, d) for epochs (n, channels, times)."""
+
+
+@dataclass(frozen=True)
+class Epochs:
+    """Epochs of one subject: values (n, channels, times), class codes (n,), and groups that must not be split."""
+
+    values: np.ndarray
+    labels: np.ndarray
+    groups: np.ndarray
+
+
+@dataclass(frozen=True)
+class BrainCode:
+    """What one subject's EEG becomes.
+
+    Parameters
+    ----------
+    targets : array, shape (n, d)
+        Out-of-fold embeddings of the training epochs: no network saw the epoch it embeds.
+    encoder : Encoder
+        Fitted on all training epochs.
+    alignment : float
+        Share of the variance of the whole encoder's embedding that the aligned fold encoders reproduce, on the epochs
+        both were trained on; low values mean that out-of-fold embeddings are not in one space.
+    """
+
+    targets: np.ndarray
+    encoder: Encoder
+    alignment: float
+
+
+def bin_epochs(epochs: np.ndarray, bins: int | None) -> np.ndarray:
+    """Average the last axis into `bins` equal bins, dropping a remainder; None returns the epochs as they are.
+
+    Examples
+    --------
+    >>> bin_epochs(np.arange(7.0)[None, None], 3).tolist()
+    [[[0.5, 2.5, 4.5]]]
+    """
+    if bins is None:
+        return epochs
+    times = epochs.shape[-1]
+    if times < bins:
+        raise DataError(f"{times} samples cannot fill {bins} time bins", do="raise the rate, or lower time_bins")
+    width = times // bins
+    return epochs[..., : bins * width].reshape(*epochs.shape[:-1], bins, width).mean(axis=-1)
+
+
+class _Scaler:
+    """Per-channel mean and deviation of the training epochs."""
+
+    def __init__(self, epochs: np.ndarray) -> None:
+        self.mean = epochs.mean(axis=(0, 2), keepdims=True)
+        self.scale = epochs.std(axis=(0, 2), keepdims=True) + 1e-6
+
+    def __call__(self, epochs: np.ndarray) -> np.ndarray:
+        return ((epochs - self.mean) / self.scale).astype(np.float32)
+
+
+class GRUEncoder:
+    """The stacked recurrent network of the source, on z-scored channels."""
+
+    def __init__(
+        self,
+        train: Epochs,
+        validation: Epochs | None,
+        classes: int,
+        settings: BMCISettings,
+        checkpoints: Path | None = None,
+    ) -> None:
+        import torch
+        from torch.nn.functional import cross_entropy
+
+        from insula.networks.recurrent import StackedGRU
+        from insula.training.engine import train as fit
+
+        self.bins = settings.time_bins
+        binned = bin_epochs(train.values, self.bins)
+        self.scaler = _Scaler(binned)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(settings.seed)  # one start for all folds: their spaces stay close
+            self.network = StackedGRU(binned.shape[1], classes)
+
+        def tensors(epochs: Epochs, values: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
+            inputs = torch.from_numpy(self.scaler(values).swapaxes(1, 2).copy())
+            return inputs, torch.from_numpy(epochs.labels)
+
+        held = tensors(validation, bin_epochs(validation.values, self.bins)) if validation else None
+        self.trained = fit(
+            self.network,
+            lambda logits, labels: cross_entropy(logits, labels, label_smoothing=0.05),
+            *tensors(train, binned),
+            held,
+            settings.training,
+            settings.seed,
+            checkpoints,
+        )
+
+    def embed(self, epochs: np.ndarray) -> np.ndarray:
+        """Return the last state, float32 (n, 128)."""
+        import torch
+
+        with torch.inference_mode():
+            inputs = torch.from_numpy(self.scaler(bin_epochs(epochs, self.bins)).swapaxes(1, 2).copy())
+            return self.network.embed(inputs).numpy()
+
+
+class LinearEncoder:
+    """Shrinkage discriminant analysis of the binned epoch; its embedding is the class scores."""
+
+    def __init__(self, train: Epochs, validation: Epochs | None, classes: int, settings: BMCISettings) -> None:
+        from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+
+        self.bins = settings.time_bins
+        binned = bin_epochs(train.values, self.bins)
+        self.scaler = _Scaler(binned)
+        self.analysis = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto")
+        self.analysis.fit(self._flat(binned), train.labels)
+
+    def _flat(self, binned: np.ndarray) -> np.ndarray:
+        return self.scaler(binned).reshape(len(binned), -1)
+
+    def embed(self, epochs: np.ndarray) -> np.ndarray:
+        """Return class scores, float32 (n, classes)."""
+        scores = self.analysis.decision_function(self._flat(bin_epochs(epochs, self.bins)))
+        return np.atleast_2d(scores.T).T.astype(np.float32)
+
+
+def brain_code(
+    train: Epochs,
+    validation: Epochs | None,
+    classes: int,
+    settings: BMCISettings,
+    where: str,
+    checkpoints: Path | None = None,
+) -> BrainCode:
+    """Fit one subject's encoder and return cross-fitted embeddings of the training epochs.
+
+    Fold encoders start from one seed, share a frozen head, and are rotated (orthogonal Procrustes) onto the encoder of
+    all training epochs, fitted on the epochs that both were trained on. An embedding in-fold would be close to the
+    label itself, and the virtual EEG would be label regression.
+
+    Raises
+    ------
+    DataError
+        Where the subject has one class only, or a class with a single epoch a fold cannot be without.
+    """
+    present, counts = np.unique(train.labels, return_counts=True)
+    if len(present) < 2:
+        raise DataError("the subject has one class only", where=where, do="drop the subject, or record the others")
+    folds = min(settings.folds, int(counts.min()), len(np.unique(train.groups)))
+    if folds < 2:
+        raise DataError("a class has one picture only", where=where, do="give at least two pictures of each class")
+
+    def encoder(part: Epochs, name: str) -> Encoder:
+        if settings.encoder == "linear":
+            return LinearEncoder(part, validation, classes, settings)
+        return GRUEncoder(part, validation, classes, settings, checkpoints / name if checkpoints else None)
+
+    whole = encoder(train, "whole")
+    reference = whole.embed(train.values)
+    targets = np.empty_like(reference)
+    explained = []
+    splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=settings.seed)
+    for number, (inside, outside) in enumerate(splitter.split(train.labels, train.labels, train.groups)):
+        part = Epochs(train.values[inside], train.labels[inside], train.groups[inside])
+        if len(np.unique(part.labels)) < len(present):
+            raise DataError("a fold of the subject lacks a class", where=where, do="give more pictures of each class")
+        fold = encoder(part, f"fold{number}")
+        seen = fold.embed(part.values)
+        centre, target = seen.mean(axis=0), reference[inside]
+        if settings.encoder == "linear":  # class scores share their axes: nothing to rotate
+            rotation = np.eye(seen.shape[1], dtype=seen.dtype)
+        else:
+            rotation, _ = orthogonal_procrustes(seen - centre, target - target.mean(axis=0))
+        targets[outside] = (fold.embed(train.values[outside]) - centre) @ rotation + target.mean(axis=0)
+        residual = (seen - centre) @ rotation - (target - target.mean(axis=0))
+        explained.append(1 - float((residual**2).sum() / ((target - target.mean(axis=0)) ** 2).sum()))
+    return BrainCode(targets, whole, float(np.mean(explained)))

@@ -1,0 +1,58 @@
+"""The table of systems: a name, and where its class and settings are."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+from insula.errors import SettingsError
+from insula.samples import System
+
+SYSTEMS: dict[str, tuple[str, str]] = {
+    "bmci": ("insula.systems.bmci.system:BMCI", "insula.systems.bmci.settings:BMCISettings"),
+    "majority": ("insula.systems.baselines.plain:Majority", "insula.systems.baselines.plain:PlainSettings"),
+    "linear": ("insula.systems.baselines.plain:Linear", "insula.systems.baselines.plain:PlainSettings"),
+    "svm": ("insula.systems.baselines.plain:SupportVectors", "insula.systems.baselines.plain:PlainSettings"),
+}
+
+
+def _load(path: str) -> Any:
+    module, name = path.split(":")
+    return getattr(import_module(module), name)
+
+
+def system_class(name: str) -> type[System]:
+    """Return the class of a system by name."""
+    if name not in SYSTEMS:
+        raise SettingsError(f"unknown system {name!r}", do=f"systems are {', '.join(SYSTEMS)}")
+    return _load(SYSTEMS[name][0])
+
+
+def system(name: str, preset: str | None = None, **settings: Any) -> System:
+    """Build an unfitted system by name.
+
+    Parameters
+    ----------
+    name : str
+        A key of `SYSTEMS`.
+    preset : str, optional
+        A named set of defaults, where the system has presets.
+    **settings
+        Settings that differ from the preset.
+
+    Examples
+    --------
+    >>> system("majority").trains_on
+    ()
+    >>> system("bmci", trees=50).settings.trees
+    50
+    """
+    cls = system_class(name)
+    path = SYSTEMS[name][1]
+    if preset is not None:
+        presets = getattr(import_module(path.split(":")[0]), "PRESETS", {})
+        if preset not in presets:
+            known = ", ".join(presets) or "none"
+            raise SettingsError(f"unknown preset {preset!r} of {name}", do=f"presets are {known}")
+        settings = {**presets[preset], **settings}
+    return cls(_load(path).parse(settings, where=f"system {name}"))  # type: ignore[call-arg]

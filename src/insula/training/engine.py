@@ -1,0 +1,194 @@
+"""The one training engine: Lightning underneath; early stopping, resuming, determinism, any device by one setting."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import pytorch_lightning as lightning
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, Sampler, TensorDataset
+
+from insula.storage.settings import Settings
+
+Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+
+
+class Training(Settings):
+    """How a network is trained.
+
+    Parameters
+    ----------
+    epochs, patience : int
+        At most so many epochs; stop after `patience` without a better validation loss.
+    batch_size, learning_rate, weight_decay, gradient_clip : number
+        Of AdamW.
+    device : str
+        `cpu`, `gpu`, or `auto` for a GPU where there is one.
+    """
+
+    epochs: int = 20
+    patience: int = 5
+    batch_size: int = 64
+    learning_rate: float = 1e-3
+    weight_decay: float = 1e-4
+    gradient_clip: float = 1.0
+    device: Literal["cpu", "gpu", "auto"] = "cpu"
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What training did: the epoch that was kept (from 0) and the loss of each epoch run."""
+
+    best_epoch: int
+    train_losses: tuple[float, ...]
+    validation_losses: tuple[float, ...]
+
+
+class _Shuffled(Sampler[int]):
+    """An order that depends on the seed and the epoch alone, so that a resumed training repeats it."""
+
+    def __init__(self, size: int, module: _Module) -> None:
+        self.size, self.module = size, module
+
+    def __iter__(self) -> Iterator[int]:
+        generator = torch.Generator().manual_seed(self.module.epoch_seed)
+        return iter(torch.randperm(self.size, generator=generator).tolist())
+
+    def __len__(self) -> int:
+        return self.size
+
+
+class _Module(lightning.LightningModule):
+    def __init__(self, network: nn.Module, loss: Loss, settings: Training, watched: bool, seed: int) -> None:
+        super().__init__()
+        self.network, self.loss, self.options, self.watched, self.seed = network, loss, settings, watched, seed
+        self.train_losses: list[float] = []
+        self.validation_losses: list[float] = []
+        self.best: tuple[float, int, dict[str, torch.Tensor]] = (float("inf"), -1, {})
+        self._sums = {"train": (0.0, 0), "validation": (0.0, 0)}
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        trained = [weight for weight in self.network.parameters() if weight.requires_grad]
+        return torch.optim.AdamW(trained, lr=self.options.learning_rate, weight_decay=self.options.weight_decay)
+
+    def _step(self, batch: list[torch.Tensor], part: str) -> torch.Tensor:
+        loss = self.loss(self.network(batch[0]), batch[1])
+        total, count = self._sums[part]
+        self._sums[part] = (total + float(loss.detach()) * len(batch[0]), count + len(batch[0]))
+        return loss
+
+    @property
+    def epoch_seed(self) -> int:
+        return 1_000_003 * self.seed + self.current_epoch
+
+    def training_step(self, batch: list[torch.Tensor], index: int) -> torch.Tensor:
+        torch.manual_seed(self.epoch_seed + 7919 * index)  # of dropout: it repeats after a resume, too
+        return self._step(batch, "train")
+
+    def validation_step(self, batch: list[torch.Tensor], _: int) -> None:
+        self._step(batch, "validation")
+
+    def _close(self, part: str) -> float:
+        total, count = self._sums[part]
+        self._sums[part] = (0.0, 0)
+        return total / max(count, 1)
+
+    def on_train_epoch_end(self) -> None:
+        # Lightning ends the validation pass before the training epoch: both losses are complete here.
+        self.train_losses.append(self._close("train"))
+        if not self.watched:
+            return
+        loss = self._close("validation")
+        self.validation_losses.append(loss)
+        epoch = len(self.validation_losses) - 1
+        if loss < self.best[0]:
+            state = {name: value.detach().cpu().clone() for name, value in self.network.state_dict().items()}
+            self.best = (loss, epoch, state)
+        elif epoch - self.best[1] >= self.options.patience:
+            self.trainer.should_stop = True
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        checkpoint["history"] = (self.train_losses, self.validation_losses, self.best)
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        self.train_losses, self.validation_losses, self.best = checkpoint["history"]
+
+
+def train(
+    network: nn.Module,
+    loss: Loss,
+    inputs: torch.Tensor,
+    targets: torch.Tensor,
+    validation: tuple[torch.Tensor, torch.Tensor] | None,
+    settings: Training,
+    seed: int,
+    checkpoints: Path | None = None,
+) -> Trained:
+    """Train a network in place and leave it with the weights of its best validation epoch, in evaluation mode.
+
+    Parameters
+    ----------
+    network : Module
+        Maps `inputs` to what `loss` compares with `targets`.
+    loss : callable
+        `loss(outputs, targets)` returns the mean loss of a batch.
+    inputs, targets : tensor, shape (n, ...)
+        Training data.
+    validation : pair of tensors or None
+        Inputs and targets on which the epoch is chosen; without them every epoch is run and the last one kept.
+    settings : Training
+        Epochs, patience, optimiser, device.
+    seed : int
+        Of the shuffling and dropout: the same seed on the same device gives the same weights.
+    checkpoints : Path, optional
+        Folder in which the state is kept after every epoch; training resumes from there.
+    """
+    on_gpu = settings.device == "gpu" or (settings.device == "auto" and torch.cuda.is_available())
+    watched = validation is not None and len(validation[0]) > 0
+    module = _Module(network, loss, settings, watched, seed)
+    last = checkpoints / "last.ckpt" if checkpoints else None
+    callbacks: list[lightning.Callback] = []
+    if checkpoints:
+        callbacks.append(
+            lightning.callbacks.ModelCheckpoint(checkpoints, save_last=True, save_top_k=0, enable_version_counter=False)
+        )
+    with _quiet(), torch.random.fork_rng(devices=range(torch.cuda.device_count()) if on_gpu else []):
+        order = _Shuffled(len(inputs), module)
+        batches = DataLoader(TensorDataset(inputs, targets), batch_size=settings.batch_size, sampler=order)
+        held = DataLoader(TensorDataset(*validation), batch_size=256) if watched and validation else None
+        trainer = lightning.Trainer(
+            accelerator="gpu" if on_gpu else "cpu",
+            devices=1,
+            max_epochs=settings.epochs,
+            gradient_clip_val=settings.gradient_clip,
+            deterministic=True if on_gpu else None,
+            callbacks=callbacks,
+            enable_checkpointing=bool(checkpoints),
+            logger=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            num_sanity_val_steps=0,
+        )
+        resume = str(last) if last and last.exists() else None
+        trainer.fit(module, batches, held, ckpt_path=resume, weights_only=True)
+    if module.best[2]:
+        network.load_state_dict(module.best[2])
+    network.cpu().eval()
+    best = module.best[1] if watched else len(module.train_losses) - 1
+    return Trained(best, tuple(module.train_losses), tuple(module.validation_losses))
+
+
+class _quiet(warnings.catch_warnings):  # noqa: N801
+    """Keep Lightning's advice on workers and loggers away from people who asked for a result."""
+
+    def __enter__(self) -> None:
+        super().__enter__()
+        warnings.filterwarnings("ignore", module="pytorch_lightning")
+        for name in ("pytorch_lightning.utilities.rank_zero", "pytorch_lightning.accelerators.cuda"):
+            logging.getLogger(name).setLevel(logging.ERROR)

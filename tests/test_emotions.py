@@ -1,0 +1,84 @@
+"""Tasks and label spaces: ties, missing labels, maps by name, and what does not map."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from insula.emotions import (
+    ANCHORS,
+    LABEL_SPACES,
+    Binary,
+    Categorical,
+    Continuous,
+    Votes,
+    label_map,
+    normalise_label,
+    parse_task,
+)
+from insula.errors import LabelError, SettingsError
+
+
+def test_a_label_off_the_task_is_named_with_its_row() -> None:
+    table = pd.DataFrame({"emotion": ["fear", "bored"]}, index=[10, 11])
+    with pytest.raises(LabelError, match=r"label 'bored' is not a class of the task \(column emotion, row 11\)"):
+        Categorical(label="emotion", classes=("fear",)).targets(table)
+
+
+def test_a_missing_column_lists_what_there_is() -> None:
+    with pytest.raises(LabelError, match=r"missing label column \(mood\): the table has emotion"):
+        Binary(label="mood", threshold=5, tie="high").targets(pd.DataFrame({"emotion": ["x"]}))
+
+
+@pytest.mark.parametrize(("tie", "expected"), [("high", [0, 1, 1, -1]), ("low", [0, 0, 1, -1])])
+def test_a_tie_falls_where_the_task_says(tie: str, expected: list[int]) -> None:
+    table = pd.DataFrame({"valence": [4.9, 5.0, 5.1, np.nan]})
+    assert (
+        parse_task({"kind": "binary", "label": "valence", "threshold": 5, "tie": tie}).targets(table).tolist()
+        == expected
+    )
+
+
+def test_ratings_off_the_scale_are_refused() -> None:
+    task = Continuous(label="arousal", scale=(1, 9))
+    assert np.allclose(task.targets(pd.DataFrame({"arousal": [1, 3, np.nan]}))[:2], [-1, -0.5])
+    with pytest.raises(LabelError, match="rating 90 is off the scale 1 to 9"):
+        task.targets(pd.DataFrame({"arousal": [1, 90]}))
+
+
+def test_votes_become_shares_and_nobody_is_missing() -> None:
+    table = pd.DataFrame({"v_a": [3, 0], "v_b": [1, 0]})
+    shares = Votes(label="v", classes=("a", "b")).targets(table)
+    assert shares[0].tolist() == [0.75, 0.25] and np.isnan(shares[1]).all()
+    with pytest.raises(LabelError, match="negative"):
+        Votes(label="v", classes=("a", "b")).targets(-table)
+
+
+def test_label_spaces_map_by_name_and_say_what_does_not() -> None:
+    assert label_map("london2", "basic7") == {"neutral": "neutral", "happiness": "happiness"}
+    assert label_map("mahnob9", "valence3")["amusement"] == "positive"
+    assert "contempt" not in label_map("ferplus8", "basic7", drop=["contempt"])
+    with pytest.raises(LabelError, match=r"negative, positive has no counterpart \(valence3 to basic7\)"):
+        label_map("valence3", "basic7")
+    with pytest.raises(LabelError, match="unknown label space 'moods'"):
+        label_map("moods", "basic7")
+
+
+def test_usual_spellings_are_one_class() -> None:
+    assert {normalise_label(name) for name in ("Happy", "joy", " happiness")} == {"happiness"}
+
+
+def test_every_class_of_the_named_face_spaces_has_a_place_on_the_plane() -> None:
+    assert set(LABEL_SPACES["ferplus8"]) <= set(ANCHORS)
+    assert all(abs(value) <= 1 for place in ANCHORS.values() for value in place)
+
+
+def test_a_task_is_part_of_the_identity_of_a_result() -> None:
+    one = Binary(label="valence", threshold=5, tie="high")
+    assert one.digest() != Binary(label="valence", threshold=5, tie="low").digest()
+
+
+def test_a_wrong_task_is_one_line() -> None:
+    with pytest.raises(SettingsError, match="task"):
+        parse_task({"kind": "ordinal", "label": "x"})

@@ -1,0 +1,59 @@
+"""A toy study, seconds to learn: pictures of bars whose slant is the class, EEG whose pattern is the class."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from insula.samples import ArrayStore, Description, Samples, provenance
+
+CLASSES = ("anger", "happiness", "neutral")
+
+
+def toy_study(
+    pictures: int = 60,
+    subjects: Sequence[str] = ("S1", "S2"),
+    watched: float = 1.0,
+    strength: float = 1.5,
+    noise: float = 0.2,
+    seed: int = 0,
+) -> Samples:
+    """Return samples, one row a (subject, picture), and one for each picture that nobody watched."""
+    rng = np.random.default_rng(seed)
+    classes = np.arange(pictures) % len(CLASSES)
+    rng.shuffle(classes)
+    y, x = np.mgrid[:48, :48] / 48 - 0.5
+    angles = np.pi / 3 * classes
+    waves = np.sin(20 * (np.cos(angles)[:, None, None] * x + np.sin(angles)[:, None, None] * y))
+    values = 128 + 60 * waves[..., None] + 255 * noise * rng.standard_normal((pictures, 48, 48, 3))
+    stores: dict = {
+        "pictures": ArrayStore(
+            np.clip(values, 0, 255).astype(np.uint8), Description(kind="picture", axes=("row", "column", "colour"))
+        )
+    }
+    form = Description(kind="signal", axes=("channel", "time"), rate=100, channels=("Fz", "Cz", "Pz", "Oz"), units="uV")
+    rows = []
+    for subject in subjects:
+        seen = np.sort(rng.permutation(pictures)[: round(watched * pictures)])
+        patterns = rng.standard_normal((len(CLASSES), 4, 1))
+        epochs = 10 * rng.standard_normal((len(seen), 4, 50)) + 10 * strength * patterns[classes[seen]]
+        stores[f"eeg {subject}"] = ArrayStore(epochs.astype(np.float32), form)
+        rows += [(subject, picture, row) for row, picture in enumerate(seen)]
+    watched_ones = {picture for _, picture, _ in rows}
+    rows += [(None, picture, -1) for picture in range(pictures) if picture not in watched_ones]
+    subject, picture, row = (np.array(column, object) for column in zip(*rows, strict=True))
+    table = provenance(
+        corpus="toy",
+        subject=subject,
+        session=["1" if name else None for name in subject],
+        trial=[f"{number}" if name else None for name, number in zip(subject, row, strict=True)],
+        stimulus=[f"picture{number:03d}" for number in picture],
+        identity=[f"person{number // 3:02d}" for number in picture],
+        start=np.where(row >= 0, row, np.nan).astype(float),
+        stop=np.where(row >= 0, row + 0.5, np.nan).astype(float),
+    ).assign(emotion=np.array(CLASSES, object)[classes[picture.astype(int)]])
+    samples = Samples(table, stores).with_modality("picture", "pictures", stores["pictures"], picture.astype(int))
+    for name in subjects:
+        samples = samples.with_modality("eeg", f"eeg {name}", stores[f"eeg {name}"], np.where(subject == name, row, -1))
+    return samples
