@@ -115,7 +115,28 @@ def _finish(results: Results, output: Path, as_json: bool) -> None:
 
 
 def _short(metrics: pd.DataFrame) -> pd.DataFrame:
-    return metrics
+    """Return the columns of a run's metrics that fit a terminal, in percent and points."""
+    import pandas as pd
+
+    def interval(low: float, high: float, sign: str = "") -> str:
+        return "" if pd.isna(low) else f"{100 * low:{sign}.1f} to {100 * high:{sign}.1f}"
+
+    rows = []
+    for row in metrics.to_dict("records"):
+        difference = row.get("difference", float("nan"))
+        rows.append(
+            {
+                "arm": row["arm"],
+                "": row["title"],
+                "accuracy %": f"{100 * row['accuracy']:.1f}",
+                "95 % interval": interval(row["low"], row["high"]),
+                "macro-F1": f"{row['macro_f1']:.2f}",
+                "headline minus this": "" if pd.isna(difference) else f"{100 * difference:+.1f}",
+                "95 % interval ": interval(row.get("difference_low"), row.get("difference_high"), "+"),
+                "p (Holm)": "" if pd.isna(row.get("p_holm")) else f"{row['p_holm']:.2g}",
+            }
+        )
+    return pd.DataFrame(rows)
 
 
 @app.command()

@@ -55,7 +55,9 @@ def test_same_seed_same_weights_and_global_random_state_untouched(study: tuple[t
     first, _ = _train(study, epochs=3)
     torch.random.set_rng_state(state)
     second, _ = _train(study, epochs=3)
-    assert all(torch.equal(a, b) for a, b in zip(first.state_dict().values(), second.state_dict().values(), strict=True))
+    assert all(
+        torch.equal(a, b) for a, b in zip(first.state_dict().values(), second.state_dict().values(), strict=True)
+    )
 
 
 def test_interrupted_training_resumes_to_the_same_result(
@@ -65,7 +67,18 @@ def test_interrupted_training_resumes_to_the_same_result(
     resumed, after = _train(study, epochs=6, checkpoints=tmp_path)
     whole, straight = _train(study, epochs=6)
     assert after == straight
-    assert all(torch.equal(a, b) for a, b in zip(whole.state_dict().values(), resumed.state_dict().values(), strict=True))
+    assert all(
+        torch.equal(a, b) for a, b in zip(whole.state_dict().values(), resumed.state_dict().values(), strict=True)
+    )
+
+
+def test_a_training_that_had_ended_early_does_not_go_on(
+    study: tuple[torch.Tensor, torch.Tensor], tmp_path: Path
+) -> None:
+    first, before = _train(study, epochs=200, checkpoints=tmp_path, patience=3)
+    again, after = _train(study, epochs=200, checkpoints=tmp_path, patience=3)
+    assert before == after
+    assert all(torch.equal(a, b) for a, b in zip(first.state_dict().values(), again.state_dict().values(), strict=True))
 
 
 def test_without_validation_every_epoch_is_run(study: tuple[torch.Tensor, torch.Tensor]) -> None:

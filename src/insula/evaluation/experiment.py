@@ -297,7 +297,9 @@ def answers(study: Study) -> pd.DataFrame:
     if truth is not None and study.task.columns[0] in truth:
         stimuli = pd.Series(study.samples.units("stimulus")[known], index=units[known]).groupby(level=0).first()
         found["truth"] = truth[study.task.columns[0]].reindex(stimuli.reindex(found.index)).to_numpy()
-    groups = [name for name in ("identity", "subject", "face_gender", "face_eth") if name in table]
+    groups = [name for name in ("identity", "face_gender", "face_eth") if name in table]
+    if study.protocol.disjoint and "subject" in study.protocol.disjoint:
+        groups.append("subject")
     return found.join(table[groups])
 
 

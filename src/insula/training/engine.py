@@ -83,6 +83,11 @@ class _Module(lightning.LightningModule):
         self._sums[part] = (total + float(loss.detach()) * len(batch[0]), count + len(batch[0]))
         return loss
 
+    def on_train_start(self) -> None:
+        # A training that had ended early before it was interrupted has nothing left to do.
+        if self.validation_losses and len(self.validation_losses) - 1 - self.best[1] >= self.options.patience:
+            self.trainer.should_stop = True
+
     @property
     def epoch_seed(self) -> int:
         return 1_000_003 * self.seed + self.current_epoch

@@ -1,0 +1,69 @@
+"""The table of corpora: a name, and where its class is."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+from insula.corpora.contract import Card, Corpus
+from insula.errors import SettingsError
+
+CORPORA: dict[str, str] = {
+    "folder": "insula.corpora.folder:Folder",
+    "london-faces": "insula.corpora.london_faces:LondonFaces",
+    "eegmat": "insula.corpora.eegmat:Eegmat",
+    "simulated-study": "insula.corpora.simulated_study:SimulatedStudy",
+    "semi-simulated": "insula.corpora.semi_simulated:SemiSimulated",
+    "watermelon": "insula.corpora.watermelon:Watermelon",
+}
+
+
+def _class(name: str) -> Any:
+    if name not in CORPORA:
+        raise SettingsError(f"unknown corpus {name!r}", do=f"corpora are {', '.join(CORPORA)}")
+    module, cls = CORPORA[name].split(":")
+    return getattr(import_module(module), cls)
+
+
+def corpus(name: str, **settings: Any) -> Corpus:
+    """Build a corpus by name; nothing is read yet.
+
+    Parameters
+    ----------
+    name : str
+        A key of `CORPORA`.
+    **settings
+        Settings that differ from the defaults.
+
+    Raises
+    ------
+    SettingsError
+        For an unknown name, an unknown key or a wrong value.
+
+    Examples
+    --------
+    >>> corpus("eegmat", window=4).settings.window
+    4.0
+    >>> corpus("egmat")
+    Traceback (most recent call last):
+    ...
+    insula.errors.SettingsError: unknown corpus 'egmat': corpora are folder, london-faces, eegmat, simulated-study, ...
+    """
+    cls = _class(name)
+    return cls(cls.Settings.parse(settings, where=f"corpus {name}"))
+
+
+def card(name: str) -> Card:
+    """Return the card of a corpus by name.
+
+    Examples
+    --------
+    >>> card("london-faces").licence
+    'CC BY 4.0'
+    """
+    return _class(name).card
+
+
+def cards() -> list[Card]:
+    """Return the cards of all corpora."""
+    return [card(name) for name in CORPORA]

@@ -1,0 +1,168 @@
+"""EEG during mental arithmetic (Zyma et al. 2019): rest and serial subtraction, EDF."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import pandas as pd
+from pydantic import PositiveFloat
+
+from insula.corpora.contract import Card
+from insula.corpora.folder import corpus_folder
+from insula.eeg.epoch_store import Windows, feature_store, window_store
+from insula.eeg.preprocessing import Preprocessing
+from insula.eeg.reading import channel_table, read_recording
+from insula.errors import DataError, InsulaError
+from insula.samples import Recording, Samples, provenance
+from insula.storage.cache import Cache
+from insula.storage.settings import Settings
+from insula.storage.tables import read_csv
+
+CONDITIONS = {"1": "rest", "2": "arithmetic"}
+
+_FILE = re.compile(r"Subject(\d\d)_([12])\.edf")
+
+
+class EegmatPreprocessing(Preprocessing):
+    """The settings of `Preprocessing`, with defaults for recordings that were low-passed at 45 Hz."""
+
+    band: tuple[PositiveFloat, PositiveFloat] = (1.0, 45.0)
+    notch: PositiveFloat | None = None
+    rate: PositiveFloat | None = 128.0
+
+
+class EegmatSettings(Settings):
+    """Where the recordings lie, and how they are cut.
+
+    Parameters
+    ----------
+    root : Path, optional
+        The folder of EDF files, or the folder above it; by default in `INSULA_DATA`.
+    window : float
+        Seconds a sample lasts.
+    hop : float, optional
+        Seconds from one start to the next; by default windows adjoin.
+    preprocessing : EegmatPreprocessing
+        How the EEG is cleaned; its epoch and baseline are not used.
+    """
+
+    root: Path | None = None
+    window: PositiveFloat = 2.0
+    hop: PositiveFloat | None = None
+    preprocessing: EegmatPreprocessing = EegmatPreprocessing()
+
+
+class Eegmat:
+    """Windows of EEG at rest and during mental arithmetic.
+
+    Samples have the modalities `eeg` (microvolts, channels x times) and `features` (differential entropy, channels x
+    bands) and the label `condition`. A recording is a session and a trial. Columns of `subject-info.csv`, where that
+    file is there, are joined under names in lower case.
+    """
+
+    card: ClassVar[Card] = Card(
+        name="eegmat",
+        title="EEG during mental arithmetic tasks",
+        licence="ODC-BY 1.0",
+        access="open: PhysioNet, https://physionet.org/content/eegmat/1.0.0/",
+        size="24 people x 2 recordings of 60 s, 19 EEG channels at 128 Hz (16 MB; 36 people at 500 Hz as published)",
+        citation="Zyma et al. (2019), Electroencephalograms during mental arithmetic task performance, Data 4(1), 14, "
+        "10.3390/data4010014",
+        labels="condition: rest or arithmetic; no emotion",
+        modalities=("eeg", "features"),
+        notes="Rest always comes first, so condition and time go together. Artefacts were removed by ICA beforehand.",
+    )
+    Settings: ClassVar[type[EegmatSettings]] = EegmatSettings
+
+    def __init__(self, settings: EegmatSettings) -> None:
+        self.settings = settings
+
+    def truth(self) -> pd.DataFrame | None:
+        """Return None: the labels are all there is."""
+        return None
+
+    def check(self) -> list[str]:
+        """Return what is missing or broken, one line each; headers are read, not signals."""
+        try:
+            files = self._files()
+        except InsulaError as error:
+            return [str(error)]
+        folder = files[0].parent
+        people = range(1 + int(_FILE.fullmatch(files[-1].name)[1]))  # type: ignore[index]  # _files matched it
+        wanted = [folder / f"Subject{person:02d}_{part}.edf" for person in people for part in CONDITIONS]
+        lacks = [f"no such file ({path}): fetch it again" for path in wanted if path not in files]
+        for path in files:
+            try:
+                channel_table(path)
+            except DataError as error:
+                lacks.append(str(error))
+        return lacks
+
+    def recordings(self) -> list[Recording]:
+        """Return the recordings, read lazily: subject `Subject00`, session `Subject00_1`, one event, the whole of it.
+
+        Events have the columns `onset`, `duration`, `stimulus` (missing), `trial` and `condition`.
+        """
+        return [self._recording(path) for path in self._files()]
+
+    def samples(self, cache: Cache) -> Samples:
+        """Return one sample a window; windows and features lie in the cache, memory-mapped.
+
+        Raises
+        ------
+        DataError
+            Where a recording cannot be used, naming it.
+        """
+        settings, recordings = self.settings, self.recordings()
+        windows = Windows(seconds=settings.window, hop=settings.hop)
+        eeg, clock = window_store(recordings, settings.preprocessing, windows, cache)
+        features, _ = feature_store(recordings, settings.preprocessing, windows, cache)
+        session = np.array([recording.session for recording in recordings], object)[clock["recording"]]
+        subject = np.array([recording.subject for recording in recordings], object)[clock["recording"]]
+        condition = [CONDITIONS[name[-1]] for name in session]
+        table = provenance(
+            corpus="eegmat",
+            subject=subject,
+            session=session,
+            trial=session,
+            start=clock["start"].to_numpy(),
+            stop=clock["stop"].to_numpy(),
+            condition=pd.array(condition, dtype="str"),
+        )
+        table = table.join(self._subject_info(), on="subject")
+        samples = Samples(table, {}).with_modality("eeg", "eeg", eeg, range(len(table)))
+        return samples.with_modality("features", "features", features, range(len(table)))
+
+    def _files(self) -> list[Path]:
+        folder = corpus_folder(self.settings.root, "eegmat")
+        if not folder.is_dir():
+            raise DataError("no such folder", where=folder, do="correct root")
+        files = sorted(path for path in folder.iterdir() if _FILE.fullmatch(path.name))
+        if not files:
+            raise DataError("no recording in this folder", where=folder, do="it should hold Subject00_1.edf and on")
+        return files
+
+    def _recording(self, path: Path) -> Recording:
+        recording = read_recording(path, "eegmat", path.stem.split("_")[0], path.stem)
+        whole = {
+            "onset": [0.0],
+            "duration": [recording.n_times / recording.rate],
+            "stimulus": pd.array([None], dtype="str"),
+            "trial": [path.stem],
+            "condition": [CONDITIONS[path.stem[-1]]],
+        }
+        return replace(recording, events=pd.DataFrame(whole))
+
+    def _subject_info(self) -> pd.DataFrame:
+        path = corpus_folder(self.settings.root, "eegmat") / "subject-info.csv"
+        if not path.exists():
+            return pd.DataFrame()
+        table = read_csv(path)
+        if "Subject" not in table or table["Subject"].duplicated().any():
+            raise DataError("not a row a subject", where=path, do="it should have one column Subject, each named once")
+        table = table.set_index("Subject")
+        return table.rename(columns=lambda name: "_".join(str(name).lower().split()))

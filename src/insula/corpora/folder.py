@@ -1,0 +1,244 @@
+"""Pictures of one's own: a folder for each class, or a manifest."""
+
+from __future__ import annotations
+
+import json
+import os
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import pandas as pd
+from pydantic import BaseModel, Field
+
+from insula.corpora.contract import Card
+from insula.emotions import label_map, normalise_label
+from insula.errors import DataError, InsulaError, SettingsError
+from insula.faces.pictures import list_pictures, read_picture
+from insula.samples import ArrayStore, Description, Samples, open_store, provenance
+from insula.storage.cache import Cache
+from insula.storage.hashing import sha256_of
+from insula.storage.settings import Settings
+from insula.storage.tables import read_csv
+
+_IDS = ("subject", "session", "trial", "stimulus", "identity")
+_OURS = ("corpus", "start", "stop", "picture_store", "picture_row", "quality")
+
+
+def corpus_folder(root: Path | None, name: str) -> Path:
+    """Return the folder of a corpus: `root` itself or `root/name`, `root` being `INSULA_DATA` where not given.
+
+    Raises
+    ------
+    SettingsError
+        Where neither is given.
+    """
+    if root is None:
+        if not os.environ.get("INSULA_DATA"):
+            raise SettingsError("no folder given", where=name, do="set root, or the variable INSULA_DATA")
+        root = Path(os.environ["INSULA_DATA"])
+    return root / name if (root / name).is_dir() else root
+
+
+class FolderSettings(Settings):
+    """Where pictures lie, what they are called, and how faces are cut out.
+
+    Parameters
+    ----------
+    root : Path
+        The folder. Without a manifest its subfolders are the classes: `root/happiness/a.jpg`.
+    manifest : str, optional
+        A CSV file in `root`: a column `path` (relative to `root`), the label, and any further columns, which are kept.
+        Columns named as a provenance column (`stimulus`, `subject`, ...) are taken as such.
+    label : str
+        Name of the label column.
+    identity : str
+        Name of the manifest's column that says whose face it is. Without one nothing is known of identities, and no
+        protocol can keep them apart.
+    classes : str or tuple of str, optional
+        A label space, or its classes, that labels are mapped into; by default they are kept under their usual names.
+    faces : {"detect", "cropped"}
+        Find the largest face and align it, or take the whole picture as the face.
+    size : int
+        Pixels along an edge.
+    """
+
+    root: Path
+    manifest: str | None = None
+    label: str = "emotion"
+    identity: str = "identity"
+    classes: str | tuple[str, ...] | None = None
+    faces: Literal["detect", "cropped"] = "detect"
+    size: int = Field(96, ge=16)
+
+
+class Folder:
+    """Pictures in class folders or in a manifest.
+
+    Samples have the modality `picture` (uint8 RGB) and the label column of the settings; `quality` holds what was
+    noticed about the face ("" where nothing). A picture that shows no face is left out, with a warning that names it.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from insula.corpora.fakes import fake_folder
+    >>> root = Path(tempfile.mkdtemp())
+    >>> fake_folder(root)
+    >>> corpus = Folder(FolderSettings(root=root / "folder", faces="cropped", size=32))
+    >>> samples = corpus.samples(Cache(root / "cache"))
+    >>> samples, sorted(set(samples.table["emotion"]))
+    (Samples(12: picture 12), ['anger', 'happiness', 'neutral'])
+    """
+
+    card: ClassVar[Card] = Card(
+        name="folder",
+        title="Pictures of one's own",
+        licence="that of the pictures",
+        access="on this computer: a folder for each class, or a CSV manifest with the column path",
+        size="as large as the folder",
+        citation="that of the pictures",
+        labels="one column, by default emotion: names of folders or values of the manifest",
+        modalities=("picture",),
+        notes="Give a column of identities, or no identity-disjoint split is possible.",
+    )
+    Settings: ClassVar[type[Settings]] = FolderSettings
+
+    def __init__(self, settings: BaseModel) -> None:
+        self.settings = settings
+
+    @property
+    def layout(self) -> FolderSettings:
+        """The settings of the folder."""
+        assert isinstance(self.settings, FolderSettings)
+        return self.settings
+
+    @property
+    def pictures(self) -> str:
+        """What a picture is: a face cut out (`faces`) or the `whole` picture; a bundle prepares new ones alike."""
+        return "whole" if self.layout.faces == "cropped" else "faces"
+
+    def truth(self) -> pd.DataFrame | None:
+        """Return None: the labels are all there is."""
+        return None
+
+    def check(self) -> list[str]:
+        """Return what is missing or broken, one line each; every picture is opened."""
+        try:
+            table = self._table()
+        except InsulaError as error:
+            return [str(error)]
+        lacks = []
+        for path in table["path"]:
+            try:
+                read_picture(self.layout.root / path)
+            except DataError as error:
+                lacks.append(str(error))
+        return lacks
+
+    def samples(self, cache: Cache) -> Samples:
+        """Return one sample a picture; crops lie in the cache, keyed by the files' content.
+
+        Raises
+        ------
+        DataError
+            Where the folder or its manifest is not as the settings say, or no picture shows a face.
+
+        Warns
+        -----
+        UserWarning
+            Naming pictures that could not be read or show no face; they are left out.
+        """
+        table, layout = self._table(), self.layout
+        paths = [layout.root / path for path in table["path"]]
+        absent = [path for path in paths if not path.is_file()]
+        if absent:
+            raise DataError(f"{len(absent)} pictures are missing", where=absent[0], do="correct the manifest")
+        key = [layout.faces, layout.size, [sha256_of(path) for path in paths]]
+        folder = cache.folder("pictures", key, lambda target: _cut(paths, layout, target))
+        found = pd.DataFrame(json.loads((folder / "found.json").read_text()), columns=["problem", "quality"])
+        failed = np.flatnonzero(found["problem"].notna())
+        if len(failed):
+            named = "; ".join(f"{table['path'].iloc[row]}: {found['problem'].iloc[row]}" for row in failed[:3])
+            more = f" and {len(failed) - 3} more" if len(failed) > 3 else ""
+            if len(failed) == len(table):
+                raise DataError(f"no picture is of use: {named}{more}", where=layout.root, do="give pictures of faces")
+            warnings.warn(f"{len(failed)} of {len(table)} pictures are left out: {named}{more}", stacklevel=2)
+        ids = {name: table.pop(name).to_numpy(object) for name in _IDS if name in table}
+        frame = provenance(len(table), corpus=self.card.name, **{"stimulus": table["path"].to_numpy(object), **ids})
+        frame = frame.assign(**table.drop(columns="path"), quality=found["quality"].astype("str"))
+        samples = Samples(frame, {}).with_modality(
+            "picture", "pictures", open_store(folder / "crops"), range(len(frame))
+        )
+        kept = samples.select(found["problem"].isna().to_numpy())
+        return Samples(kept.table.reset_index(drop=True), kept.stores)
+
+    def _table(self) -> pd.DataFrame:
+        """Return paths (relative), labels, and what else the manifest says; ids are text."""
+        layout = self.layout
+        if not layout.root.is_dir():
+            raise DataError("no such folder", where=layout.root, do="correct root")
+        table = self._class_folders() if layout.manifest is None else self._manifest(layout.root / layout.manifest)
+        labels = table[layout.label].dropna().unique().tolist()
+        known = (
+            label_map(labels, layout.classes) if layout.classes else {name: normalise_label(name) for name in labels}
+        )
+        return table.assign(**{layout.label: table[layout.label].map(known).astype("str")})
+
+    def _class_folders(self) -> pd.DataFrame:
+        layout = self.layout
+        paths = [path.relative_to(layout.root) for path in list_pictures(layout.root)]
+        stray = [path for path in paths if len(path.parts) == 1]
+        if stray:
+            raise DataError("a picture outside the class folders", where=layout.root / stray[0],
+                            do="move it into a folder named as its class, or give a manifest")  # fmt: skip
+        return pd.DataFrame({"path": [path.as_posix() for path in paths], layout.label: [p.parts[0] for p in paths]})
+
+    def _manifest(self, path: Path) -> pd.DataFrame:
+        layout = self.layout
+        text = dict.fromkeys(["path", layout.label, layout.identity, *_IDS], str)
+        table = read_csv(path, dtype=text)
+        needed = ["path", layout.label, *([layout.identity] if layout.identity != "identity" else [])]
+        missing = [name for name in needed if name not in table]
+        if missing:
+            raise DataError(f"no column {missing[0]!r}", where=path, do=f"the columns are {', '.join(table.columns)}")
+        if table.empty or table["path"].isna().any():
+            raise DataError("no pictures named" if table.empty else "a row names no picture", where=path,
+                            do="give each row a path")  # fmt: skip
+        reserved = [name for name in table.columns if name in _OURS]
+        if reserved:
+            raise DataError(f"the column name {reserved[0]!r} is taken", where=path, do="rename the column")
+        twice = table["path"][table["path"].duplicated()]
+        if len(twice):
+            raise DataError(f"{twice.iloc[0]} is named twice", where=path, do="keep one row a picture")
+        return table.assign(identity=table.pop(layout.identity)) if layout.identity in table else table
+
+
+def _cut(paths: Sequence[Path], layout: FolderSettings, folder: Path) -> None:
+    """Write the store `crops`, a row for each path, and `found.json`: [problem, quality] of each."""
+    from PIL import Image
+
+    from insula.faces.crops import crop_faces
+    from insula.faces.detection import FaceDetector
+
+    detector = FaceDetector()
+    raw = folder / "raw"
+    crops = np.memmap(raw, np.uint8, "w+", shape=(len(paths), layout.size, layout.size, 3))
+    found: list[tuple[Any, Any]] = []
+    for row, path in enumerate(paths):
+        try:
+            if layout.faces == "cropped":
+                whole = Image.fromarray(read_picture(path))
+                crops[row] = np.asarray(whole.resize((layout.size, layout.size), Image.Resampling.LANCZOS))
+                found.append((None, ""))
+            else:
+                face = crop_faces([path], layout.size, detector, require=True)[0][0]
+                crops[row] = face.pixels
+                found.append((None, " ".join(face.flags)))
+        except DataError as error:
+            found.append((error.what, None))
+    form = Description(kind="picture", axes=("row", "column", "colour"), units="uint8 RGB")
+    ArrayStore(crops, form).save(folder / "crops")
+    raw.unlink()
+    (folder / "found.json").write_text(json.dumps(found))

@@ -1,0 +1,135 @@
+"""Checks of EEG before anything is computed from it; each failure is one line: what, where, and what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from insula.eeg.features import samples_in
+from insula.eeg.montage import canonical
+from insula.errors import DataError
+
+#: Microvolts. Scalp EEG spreads over some 1 to 100 uV within a second; volts and millivolts lie below, nanovolts and
+#: raw converter counts above.
+PLAUSIBLE_SPREAD = (0.05, 1000.0)
+
+_PIECES = 64  # seconds looked at for the spread: a median needs no more
+
+
+def check_signal(
+    signal: np.ndarray, channels: Sequence[str], rate: float, units: str = "uV", *, where: object, window: float = 1.0
+) -> None:
+    """Refuse a signal that is not finite, live EEG of known electrodes in microvolts.
+
+    Parameters
+    ----------
+    signal : ndarray, (channels, times)
+        Microvolts.
+    channels : sequence of str
+        One name a row.
+    rate : float
+        Samples per second.
+    units : str
+        What the reader says the values are; only "uV" passes.
+    where : object
+        The file or recording, for the error.
+    window : float
+        Seconds; the signal must hold at least one.
+
+    Raises
+    ------
+    DataError
+        For an unknown or duplicate channel, other units, too few samples, NaN or infinity, a flat channel, or a spread
+        outside `PLAUSIBLE_SPREAD`.
+
+    Examples
+    --------
+    >>> noise = np.random.default_rng(0).normal(0, 1e-5, (2, 500))
+    >>> check_signal(noise, ["Fz", "Cz"], 250, where="s01.edf")
+    Traceback (most recent call last):
+    ...
+    insula.errors.DataError: a spread of 6.5e-06 looks like volts, not microvolts (s01.edf): multiply by 1e6
+    """
+    if signal.ndim != 2 or len(signal) != len(channels):
+        what = f"{len(channels)} channel names for a signal of shape {signal.shape}"
+        raise DataError(what, where=where, do="give (channels, times) and a name for each row")
+    canonical(channels, where=where)
+    if units != "uV":
+        raise DataError(f"the signal is in {units!r}, not in microvolts", where=where, do="convert it to 'uV'")
+    if signal.shape[1] < samples_in(window, rate):
+        what = f"{signal.shape[1]} samples at {rate:g} Hz are shorter than a window of {window:g} s"
+        raise DataError(what, where=where, do="leave the recording out or shorten the window")
+    for name, values in zip(channels, signal, strict=True):  # channel by channel: no copy of the whole recording
+        finite = np.isfinite(values)
+        if not finite.all():
+            count, first = int((~finite).sum()), int(np.argmin(finite)) / rate
+            what = f"channel {name!r} has {count} NaN or infinite values, the first at {first:.3f} s"
+            raise DataError(what, where=where, do="mend the export, or drop or interpolate the channel")
+        if np.ptp(values) == 0:
+            raise DataError(f"channel {name!r} is flat", where=where, do="drop or interpolate the channel")
+    _check_spread(signal, max(2, samples_in(1.0, rate)), where)
+
+
+def _check_spread(signal: np.ndarray, length: int, where: object) -> None:
+    """Guess the unit from the spread within single seconds, which slow drifts and a few artefacts do not move."""
+    length = min(length, signal.shape[1])
+    starts = np.unique(np.linspace(0, signal.shape[1] - length, _PIECES).astype(int))
+    pieces = np.stack([signal[:, start : start + length] for start in starts])
+    spread = float(np.median(np.abs(pieces - np.median(pieces, axis=-1, keepdims=True))))
+    low, high = PLAUSIBLE_SPREAD
+    if spread < low:
+        unit, factor = ("millivolts", "1e3") if spread > 5e-4 else ("volts", "1e6")
+        raise DataError(
+            f"a spread of {spread:.2g} looks like {unit}, not microvolts", where=where, do=f"multiply by {factor}"
+        )
+    if spread > high:
+        what = f"a spread of {spread:.2g} looks like nanovolts or raw counts, not microvolts"
+        raise DataError(what, where=where, do="apply the scale of the file's header")
+
+
+def check_events(events: pd.DataFrame, n_times: int, rate: float, *, where: object) -> None:
+    """Refuse an event that does not lie within the recording, naming the first such row.
+
+    Parameters
+    ----------
+    events : DataFrame
+        Columns `onset` and `duration`, seconds on the recording's clock.
+    n_times, rate : int, float
+        Samples of the recording, and samples per second; half a sample beyond the end is forgiven to rounding.
+    where : object
+        The file or recording, for the error.
+
+    Examples
+    --------
+    >>> check_events(pd.DataFrame({"onset": [1, 9.8], "duration": [0.5, 0.5]}), 2500, 250, where="s01.edf")
+    Traceback (most recent call last):
+    ...
+    insula.errors.DataError: event 1 (9.8 s to 10.3 s) lies outside the 10 s recorded (s01.edf): correct or drop the row
+    """
+    missing = [column for column in ("onset", "duration") if column not in events.columns]
+    if missing:
+        raise DataError(f"events lack the column {missing[0]!r}", where=where, do="give onset and duration in seconds")
+    onset, duration = (events[column].to_numpy(float) for column in ("onset", "duration"))
+    inside = (onset >= 0) & (duration >= 0) & (onset + duration <= (n_times + 0.5) / rate)  # NaN is not inside
+    if not inside.all():
+        row = int(np.argmin(inside))
+        span = f"{onset[row]:g} s to {onset[row] + duration[row]:g} s"
+        what = f"event {events.index[row]} ({span}) lies outside the {n_times / rate:g} s recorded"
+        raise DataError(what, where=where, do="correct or drop the row")
+
+
+def check_rate(declared: float, header: float, *, where: object) -> None:
+    """Refuse a sampling rate that is not the one in the file's header, to one part in a thousand.
+
+    Examples
+    --------
+    >>> check_rate(500, 128, where="s01.edf")
+    Traceback (most recent call last):
+    ...
+    insula.errors.DataError: the sampling rate is declared as 500 Hz, the header says 128 Hz (s01.edf): trust the header
+    """
+    if not (header > 0 and abs(declared - header) <= 1e-3 * header):
+        what = f"the sampling rate is declared as {declared:g} Hz, the header says {header:g} Hz"
+        raise DataError(what, where=where, do="trust the header" if header > 0 else "mend the file's header")

@@ -1,0 +1,234 @@
+"""Epochs, windows and features of recordings on disk, memory-mapped, keyed by settings and data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from fractions import Fraction
+from math import ceil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from pydantic import PositiveFloat
+
+from insula.eeg.checks import check_events
+from insula.eeg.features import BANDS, differential_entropy, samples_in
+from insula.eeg.preprocessing import Preprocessing, epochs, low_edge_seconds, preprocess
+from insula.errors import DataError
+from insula.samples import ArrayStore, Description, Recording, open_store
+from insula.storage.cache import Cache
+from insula.storage.settings import Settings
+
+_BLOCK = 600.0  # seconds preprocessed at a time: a night of EEG never enters memory whole
+_NOTCH_REACH = 7.0  # seconds: MNE's default notch filter is 6.6 s long
+_ROWS = 64  # windows copied at a time: those that overlap are views of one signal until then
+
+
+class Windows(Settings):
+    """How a continuous recording is cut into windows of one length.
+
+    Parameters
+    ----------
+    seconds : float
+        Length of a window.
+    hop : float, optional
+        Seconds from one start to the next; by default windows adjoin.
+    """
+
+    seconds: PositiveFloat = 2.0
+    hop: PositiveFloat | None = None
+
+
+def epoch_store(recording: Recording, preprocessing: Preprocessing, cache: Cache) -> ArrayStore:
+    """Return the epochs around a recording's events; row `i` is event `i`.
+
+    They are written once for these settings, this content and these onsets, and memory-mapped from then on.
+
+    Returns
+    -------
+    ArrayStore
+        Float32 microvolts, (events, channels, times), with the axes channel and time.
+
+    Raises
+    ------
+    DataError
+        If a check of the signal or of the events fails, an epoch leaves the recording, or there is no event.
+    """
+    where = f"{recording.corpus} {recording.subject} {recording.session}"
+    check_events(recording.events, recording.n_times, recording.rate, where=where)
+    if recording.events.empty:
+        raise DataError("no events to cut epochs around", where=where, do="give the recording's events")
+
+    def build(folder: Path) -> None:
+        signal, rate = preprocess(recording, preprocessing)
+        values = epochs(signal, rate, recording.events, preprocessing)
+        form = Description(
+            kind="signal", axes=("channel", "time"), rate=rate, channels=recording.channels, units=recording.units
+        )
+        ArrayStore(values, form).save(folder / "epochs")
+
+    onsets = recording.events["onset"].astype(float).tolist()  # a reader's fingerprint is the file's: events may differ
+    key = [preprocessing.digest(), recording.fingerprint, onsets]
+    return _open(cache.folder("epochs", key, build) / "epochs")
+
+
+def window_store(
+    recordings: Sequence[Recording], preprocessing: Preprocessing, windows: Windows, cache: Cache
+) -> tuple[ArrayStore, pd.DataFrame]:
+    """Return the windows of continuous recordings, one after the other.
+
+    Recordings are preprocessed whole or, where long, in blocks that overlap by the reach of the filters; memory depends
+    neither on their number nor on their length. `preprocessing.epoch` and `preprocessing.baseline` are not used.
+
+    Returns
+    -------
+    store : ArrayStore
+        Float32 microvolts, (windows, channels, times), with the axes channel and time.
+    table : DataFrame
+        One row a window: `recording` (its place in `recordings`), `start` and `stop` (seconds on its clock).
+
+    Raises
+    ------
+    DataError
+        If a recording fails its checks or is shorter than a window, or if channels or rates differ.
+    """
+
+    def cut(signal: np.ndarray, rate: float) -> np.ndarray:
+        step, length = samples_in(windows.hop or windows.seconds, rate), samples_in(windows.seconds, rate)
+        view = np.lib.stride_tricks.sliding_window_view(signal, length, axis=-1)[:, ::step]
+        return view.swapaxes(0, 1)
+
+    form = Description(kind="signal", axes=("channel", "time"), units="uV")
+    return _windowed("windows", recordings, preprocessing, windows, cache, form, cut)
+
+
+def feature_store(
+    recordings: Sequence[Recording],
+    preprocessing: Preprocessing,
+    windows: Windows,
+    cache: Cache,
+    bands: Mapping[str, tuple[float, float]] = BANDS,
+) -> tuple[ArrayStore, pd.DataFrame]:
+    """Return the spectral differential entropy of each window of continuous recordings.
+
+    The windows are those of `window_store`, and so are the errors; see there for memory.
+
+    Returns
+    -------
+    store : ArrayStore
+        Float32 nats, (windows, channels, bands), with the axes channel and band.
+    table : DataFrame
+        As of `window_store`.
+    """
+
+    def entropy(signal: np.ndarray, rate: float) -> np.ndarray:
+        return differential_entropy(signal, rate, bands, windows.seconds, windows.hop)
+
+    form = Description(kind="features", axes=("channel", "band"), units="nats")
+    edges = {name: list(band) for name, band in bands.items()}
+    return _windowed("features", recordings, preprocessing, windows, cache, form, entropy, list(edges.items()))
+
+
+def _windowed(
+    kind: str,
+    recordings: Sequence[Recording],
+    preprocessing: Preprocessing,
+    windows: Windows,
+    cache: Cache,
+    form: Description,
+    take: Callable[[np.ndarray, float], np.ndarray],
+    *further_key: object,
+) -> tuple[ArrayStore, pd.DataFrame]:
+    """Store what `take` makes of every block of windows, and their clock."""
+    if not recordings:
+        raise DataError("no recordings to cut windows from")
+
+    def build(folder: Path) -> None:
+        clock: list[np.ndarray] = []
+
+        def rows() -> Iterator[np.ndarray]:
+            for place, recording in enumerate(recordings):
+                for signal, start, stop in _blocks(recording, recordings[0], preprocessing, windows):
+                    clock.append(np.column_stack([np.full(len(start), place), start, stop]))
+                    yield take(signal, rate)
+
+        rate = preprocessing.rate or recordings[0].rate
+        full = Description(
+            kind=form.kind,
+            axes=form.axes,
+            units=form.units,
+            channels=recordings[0].channels,
+            rate=rate if "time" in form.axes else None,
+        )
+        _write_rows(folder / "values", full, rows())
+        np.save(folder / "clock.npy", np.concatenate(clock))
+
+    key = [preprocessing.digest(), windows.digest(), [recording.fingerprint for recording in recordings], *further_key]
+    folder = cache.folder(kind, key, build)
+    place, start, stop = np.load(folder / "clock.npy", allow_pickle=False).T
+    table = pd.DataFrame({"recording": place.astype(np.int64), "start": start, "stop": stop})
+    return _open(folder / "values"), table
+
+
+def _blocks(
+    recording: Recording, first: Recording, preprocessing: Preprocessing, windows: Windows
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Yield preprocessed signal, channels in the order of `first`, and start and stop (s) of the windows it holds."""
+    where = f"{recording.corpus} {recording.subject} {recording.session}"
+    differ = sorted(set(recording.channels) ^ set(first.channels))
+    if differ:
+        raise DataError(
+            f"channel {differ[0]} is not in every recording", where=where, do="harmonise the montages first"
+        )
+    rate = preprocessing.rate or recording.rate
+    if rate != (preprocessing.rate or first.rate):
+        raise DataError(f"{rate:g} Hz, others have {first.rate:g} Hz", where=where, do="set preprocessing.rate")
+    ratio = Fraction(rate / recording.rate).limit_denominator(1000)  # as `preprocess` resamples
+    length, step = samples_in(windows.seconds, rate), samples_in(windows.hop or windows.seconds, rate)
+    if length < 1 or step < 1:
+        raise DataError(f"a window or hop of less than a sample at {rate:g} Hz", do="give longer ones, in seconds")
+    count = 1 + (ceil(recording.n_times * ratio) - length) // step
+    if count < 1:
+        what = f"{recording.n_times / recording.rate:.1f} s are shorter than a window of {windows.seconds:g} s"
+        raise DataError(what, where=where, do="leave the recording out or shorten the window")
+    order = [recording.channels.index(name) for name in first.channels]
+    margin = ceil((low_edge_seconds(preprocessing.band[0]) + _NOTCH_REACH) * rate)
+    at_once = max(1, int(_BLOCK * rate) // step)
+    for i in range(0, count, at_once):
+        start = np.arange(i, min(i + at_once, count)) * step
+        # A block begins where a sample before resampling is a sample after it.
+        units = max(0, start[0] - margin) // ratio.numerator
+        begin, end = units * ratio.denominator, ceil((start[-1] + length + margin) / ratio)
+        signal, _ = preprocess(_part(recording, int(begin), min(end, recording.n_times)), preprocessing)
+        offset = start[0] - units * ratio.numerator
+        yield signal[order, offset : offset + start[-1] - start[0] + length], start / rate, (start + length) / rate
+
+
+def _part(recording: Recording, begin: int, end: int) -> Recording:
+    def reader(start: int, stop: int) -> np.ndarray:
+        return recording.reader(begin + start, begin + stop)
+
+    return replace(recording, n_times=end - begin, reader=reader)
+
+
+def _write_rows(folder: Path, form: Description, blocks: Iterator[np.ndarray]) -> None:
+    """Write a store block by block; numpy leaves room in the header for the number of rows."""
+    rows = 0
+    for block in blocks:
+        if not rows:
+            ArrayStore(np.empty((0, *block.shape[1:]), np.float32), form).save(folder)
+        with open(folder / "values.npy", "ab") as file:
+            for first in range(0, len(block), _ROWS):
+                np.ascontiguousarray(block[first : first + _ROWS], np.float32).tofile(file)
+        rows += len(block)
+        shape = (rows, *block.shape[1:])
+    with open(folder / "values.npy", "r+b") as file:
+        header = {"descr": "<f4", "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(file, header)
+
+
+def _open(folder: Path) -> ArrayStore:
+    store = open_store(folder)
+    assert isinstance(store, ArrayStore)
+    return store

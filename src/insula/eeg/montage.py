@@ -1,0 +1,142 @@
+"""Electrodes by name: one spelling, positions on a template head, and the matrix from one montage to another."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Sequence
+from functools import cache
+
+import numpy as np
+
+from insula.errors import DataError
+
+#: Names that the 10-05 system no longer has, or never had. CB1 and CB2 (SEED's Neuroscan cap) lie below O1 and O2 where
+#: no 10-05 site is named; PO9 and PO10 are the usual nearest ones, an approximation.
+OLD_NAMES = {"t3": "T7", "t4": "T8", "t5": "P7", "t6": "P8", "cb1": "PO9", "cb2": "PO10"}
+
+_PREFIX = re.compile(r"^eeg[\s_:-]+")
+_SUFFIX = re.compile(r"[\s_-]+(ref|le|avg|avr|ar)$")  # a common reference; 'Fp1-F3' is another signal and stays unknown
+
+
+def canonical(channels: Sequence[str], *, where: object = None) -> tuple[str, ...]:
+    """Return the 10-05 names of `channels`, whatever their case, age and decoration.
+
+    Parameters
+    ----------
+    channels : sequence of str
+        Names as files spell them: "EEG Fp1", "Fp1-Ref", "FP1.", "T3" (now T7).
+    where : object, optional
+        The file or recording, for the error.
+
+    Raises
+    ------
+    DataError
+        If a name is no electrode of the 10-05 system, or two name one electrode.
+
+    Examples
+    --------
+    >>> canonical(["EEG FP1-Ref", "Fc5.", "T3", "cz"])
+    ('Fp1', 'FC5', 'T7', 'Cz')
+    >>> canonical(["Cz", "F33"])
+    Traceback (most recent call last):
+    ...
+    insula.errors.DataError: unknown channel 'F33': drop it, or name a 10-05 electrode (close: F3, FC3, F3h)
+    """
+    known = {name.lower(): name for name in _template()} | OLD_NAMES
+    spelt: dict[str, str] = {}
+    for channel in channels:
+        bare = _SUFFIX.sub("", _PREFIX.sub("", channel.strip().lower().rstrip(".")))
+        if bare not in known:
+            close = ", ".join(known[name] for name in difflib.get_close_matches(bare, known))
+            advice = "drop it, or name a 10-05 electrode" + (f" (close: {close})" if close else "")
+            raise DataError(f"unknown channel {channel!r}", where=where, do=advice)
+        if known[bare] in spelt:
+            what = f"duplicate channel: {spelt[known[bare]]!r} and {channel!r} are both {known[bare]}"
+            raise DataError(what, where=where, do="keep one of them")
+        spelt[known[bare]] = channel
+    return tuple(spelt)
+
+
+def positions(channels: Sequence[str]) -> np.ndarray:
+    """Return electrode positions, (channels, 3) in metres: x to the right ear, y to the nose, z up.
+
+    They are MNE's template "colin27_1005" (until MNE 1.13 "standard_1005") in head coordinates: the x axis runs
+    through the points before the ears, the y axis through the nasion. Names and errors are those of `canonical`.
+
+    Examples
+    --------
+    >>> left, right = positions(["C3", "C4"])
+    >>> bool(left[0] < 0 < right[0])
+    True
+    """
+    template = _template()
+    return np.array([template[name] for name in canonical(channels)]).reshape(-1, 3)
+
+
+def interpolation(source: Sequence[str], target: Sequence[str]) -> np.ndarray:
+    """Return the matrix that takes a signal from one montage to another.
+
+    A target electrode that the source has is copied; any other is interpolated from all the source's electrodes by
+    spherical splines, as in MNE's `interpolate_bads`, on the sphere fitted to all 10-05 sites.
+
+    Parameters
+    ----------
+    source, target : sequence of str
+        Channel names; leave broken channels out of the source. Errors are those of `canonical`.
+
+    Returns
+    -------
+    ndarray of float32, (target, source)
+        ``interpolation(source, target) @ signal`` is the signal (target, times).
+
+    References
+    ----------
+    Perrin, Pernier, Bertrand and Echallier (1989), Spherical splines for scalp potential and current density mapping,
+    Electroencephalography and Clinical Neurophysiology 72(2), 184-187.
+
+    Examples
+    --------
+    >>> interpolation(["Fz", "Cz", "C3", "C4"], ["T7", "Cz"]).round(2)[1]
+    array([0., 1., 0., 0.], dtype=float32)
+    """
+    if not source:
+        raise DataError("no source channel to interpolate from", do="name at least one electrode")
+    available, wanted = canonical(source), canonical(target)
+    matrix = _splines(positions(available), positions(wanted))
+    for row, name in enumerate(wanted):
+        if name in available:
+            matrix[row] = np.array(available) == name
+    return matrix.astype(np.float32)
+
+
+def _splines(source: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """Return (target, source) spherical-spline weights; order 4, 50 Legendre terms, ridge 1e-5, as in MNE."""
+    order = np.arange(1, 51)
+    coefficients = np.r_[0, (2 * order + 1) / (order**4.0 * (order + 1) ** 4.0 * 4 * np.pi)]
+    centre = _sphere_centre()
+    source, target = ((at - centre) / np.linalg.norm(at - centre, axis=1, keepdims=True) for at in (source, target))
+    n = len(source)
+    system = np.ones((n + 1, n + 1))  # the last row and column: weights sum to one
+    system[:n, :n] = np.polynomial.legendre.legval(source @ source.T, coefficients) + 1e-5 * np.eye(n)
+    system[n, n] = 0
+    kernel = np.polynomial.legendre.legval(target @ source.T, coefficients)
+    return np.linalg.solve(system, np.c_[kernel, np.ones(len(target))].T)[:n].T
+
+
+@cache
+def _sphere_centre() -> np.ndarray:
+    """Return the centre of the least-squares sphere through all 10-05 sites."""
+    sites = np.array(list(_template().values()))
+    return np.linalg.lstsq(np.c_[2 * sites, np.ones(len(sites))], (sites**2).sum(axis=1), rcond=None)[0][:3]
+
+
+@cache
+def _template() -> dict[str, np.ndarray]:
+    """Return every site of the 10-05 system and where it is, in metres."""
+    from mne.channels import make_standard_montage
+    from mne.channels.montage import transform_to_head
+
+    montage = transform_to_head(make_standard_montage("colin27_1005"))
+    sites: dict[str, np.ndarray] = montage.get_positions()["ch_pos"]
+    return {name: at for name, at in sites.items() if name.lower() not in OLD_NAMES}

@@ -1,0 +1,202 @@
+"""EEG files (EDF, BDF, BrainVision, EEGLAB) as recordings: electrodes by 10-05 name, microvolts, read lazily."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from insula.eeg.checks import check_rate
+from insula.eeg.montage import canonical
+from insula.errors import DataError
+from insula.samples import Recording
+from insula.storage.hashing import digest, sha256_of
+
+SUFFIXES = (".edf", ".bdf", ".vhdr", ".set")
+
+# No electrode of the 10-05 system is named so; files say "EEG" of nearly everything that they hold.
+_OTHER = re.compile(
+    r"e[ck]g|eog|emg|^exg|gsr|eda\b|\berg|resp|pleth?|temp|status|trig|stim|marker|event|photo|battery|acc|gyro"
+    r"|\b[am][12]-[am][12]$",
+    re.IGNORECASE,
+)
+_VOLTAGES = ("uV", "µV", "μV", "mV", "V")
+_RENAMED = re.compile(r"not unique.*\{(.*)\}", re.DOTALL)  # MNE would call them X-0 and X-1
+
+
+def channel_table(path: Path) -> pd.DataFrame:
+    """Return what becomes of each channel of a file.
+
+    Returns
+    -------
+    DataFrame
+        One row a channel of the file: `channel` (as the file spells it), `unit`, `rate` (Hz), and `dropped`: why
+        `read_recording` leaves it out, or missing where it is kept.
+
+    Raises
+    ------
+    DataError
+        As `read_recording`, but for the names of electrodes.
+    """
+    _check_file(path)
+    table = _edf_channels(path) if path.suffix.lower() in (".edf", ".bdf") else _mne_channels(path)
+    twice = table["channel"][table["channel"].duplicated()]
+    if len(twice):
+        raise DataError(f"duplicate channel {twice.iloc[0]!r}", where=path, do="rename or remove one of them")
+    reasons = table["dropped"].astype("str")
+    return table.assign(dropped=reasons.mask(reasons.isna() & table["channel"].str.contains(_OTHER), "no electrode"))
+
+
+def read_recording(
+    path: Path,
+    corpus: str,
+    subject: str,
+    session: str,
+    events: pd.DataFrame | None = None,
+    expected_rate: float | None = None,
+) -> Recording:
+    """Return the EEG of a file; nothing but its header is read until `Recording.read` asks.
+
+    Channels that are no EEG by type, unit or name are left out; `channel_table` says which and why.
+
+    Parameters
+    ----------
+    path : Path
+        A file with one of `SUFFIXES`: EDF, BDF, BrainVision's header, or EEGLAB.
+    corpus, subject, session : str
+        Whose brain, and when.
+    events : DataFrame, optional
+        Columns as of `Recording.events`; by default the file's annotations, each a trial with its text as stimulus.
+    expected_rate : float, optional
+        Samples per second; refused where the header says otherwise.
+
+    Raises
+    ------
+    DataError
+        For a file that is absent, of another kind, corrupt or truncated; for duplicate or unknown channel names, uneven
+        sampling rates, an EDF channel without a unit, a discontinuous recording, or another rate than expected.
+    """
+    table = channel_table(path)
+    kept = table[table["dropped"].isna()]
+    if kept.empty:
+        dropped = ", ".join(table["channel"].head(3))
+        raise DataError("no EEG channel", where=path, do=f"the file has {dropped} and the like")
+    rates = kept["rate"].to_numpy()
+    if (rates != rates[0]).any():
+        other = int(np.argmax(rates != rates[0]))
+        names = kept["channel"].iloc
+        what = f"uneven sampling rates: {names[0]!r} at {rates[0]:g} Hz, {names[other]!r} at {rates[other]:g} Hz"
+        raise DataError(what, where=path, do="resample the channels to one rate and export again")
+    channels = canonical(kept["channel"].tolist(), where=path)
+    if expected_rate is not None:
+        check_rate(expected_rate, rates[0], where=path)
+    raw = _open(path, tuple(kept["channel"]))
+    if events is None:
+        marks = raw.annotations
+        events = pd.DataFrame({"onset": marks.onset, "duration": marks.duration, "stimulus": marks.description})
+        events["trial"] = [str(number) for number in range(len(events))]
+    files = dict.fromkeys([path, *(Path(name) for name in raw.filenames if name)])
+    return Recording(
+        corpus=corpus,
+        subject=subject,
+        session=session,
+        channels=channels,
+        rate=float(rates[0]),
+        n_times=raw.n_times,
+        reader=partial(_read, path, tuple(kept["channel"])),
+        events=events,
+        fingerprint=digest([*(sha256_of(file) for file in files), channels]),
+    )
+
+
+def _read(path: Path, names: tuple[str, ...], start: int, stop: int) -> np.ndarray:
+    """Return float32 microvolts; the file is opened anew, so that a thousand recordings hold no thousand headers."""
+    raw = _open(path, names)
+    values = raw.get_data(picks=list(names), start=start, stop=stop)
+    values *= 1e6  # MNE gives volts
+    return values.astype(np.float32)
+
+
+def _check_file(path: Path) -> None:
+    if not path.is_file():
+        raise DataError("no such file", where=path, do="correct the path")
+    if path.suffix.lower() not in SUFFIXES:
+        raise DataError("not a kind of EEG file that is read", where=path, do=f"give one of {', '.join(SUFFIXES)}")
+
+
+def _edf_channels(path: Path) -> pd.DataFrame:
+    """Read the header: MNE resamples uneven channels, renames duplicates and forgives truncation, all in silence.
+
+    Its fields are those of Kemp et al. 1992, A simple format for exchange of digitized polygraphic recordings; BDF has
+    three bytes a value where EDF has two.
+    """
+    try:
+        with open(path, "rb") as file:
+            fixed = file.read(256).decode("latin-1")
+            size, kind, records = int(fixed[184:192]), fixed[192:236].strip(), int(fixed[236:244])
+            seconds, n = float(fixed[244:252]), int(fixed[252:])
+            fields = file.read(256 * n).decode("latin-1")
+
+        def column(offset: int, width: int) -> list[str]:
+            return [fields[offset * n + width * i :][:width].strip() for i in range(n)]
+
+        lengths = np.array([int(text) for text in column(216, 8)])
+        rates = lengths / seconds
+    except (ValueError, ZeroDivisionError) as error:
+        raise _unreadable(path, error) from None
+    width = 2 if path.suffix.lower() == ".edf" else 3
+    expected = size + records * int(lengths.sum()) * width
+    if path.stat().st_size != expected:
+        what = f"the file has {path.stat().st_size} bytes, its header says {expected}"
+        raise DataError(what, where=path, do="it is truncated or was never closed: copy or export it again")
+    if kind.endswith("+D"):
+        raise DataError("the recording has gaps (EDF+D)", where=path, do="export it as one continuous recording")
+    table = pd.DataFrame({"channel": column(0, 16), "unit": column(96, 8), "rate": rates})
+    table = table[~table["channel"].isin(["EDF Annotations", "BDF Annotations"])].reset_index(drop=True)
+    blank = table[(table["unit"] == "") & ~table["channel"].str.contains(_OTHER)]
+    if len(blank):
+        raise DataError(f"channel {blank['channel'].iloc[0]!r} has no unit", where=path, do="export it in uV")
+    return table.assign(dropped=[None if unit in _VOLTAGES else f"unit {unit!r}" for unit in table["unit"]])
+
+
+def _mne_channels(path: Path) -> pd.DataFrame:
+    raw = _open(path)
+    units = [raw._orig_units.get(name, "uV") for name in raw.ch_names]  # EEGLAB names none: microvolts by convention
+    types = raw.get_channel_types()
+    return pd.DataFrame(
+        {
+            "channel": raw.ch_names,
+            "unit": units,
+            "rate": raw.info["sfreq"],
+            "dropped": [None if kind == "eeg" else f"type {kind}" for kind in types],
+        }
+    )
+
+
+def _open(path: Path, names: tuple[str, ...] = ()) -> Any:
+    """Return MNE's lazy reader."""
+    import mne
+
+    only = {"include": list(names)} if names and path.suffix.lower() in (".edf", ".bdf") else {}
+    raw, failure = None, None
+    with warnings.catch_warnings(), mne.utils.catch_logging(verbose="warning") as log:
+        warnings.simplefilter("ignore")  # the log says the same
+        try:
+            raw = mne.io.read_raw(path, preload=False, **only)
+        except Exception as error:
+            failure = error
+    renamed = _RENAMED.search(log.getvalue())
+    if renamed:
+        raise DataError(f"duplicate channel {renamed[1]}", where=path, do="rename or remove one of them")
+    if failure is not None:
+        raise _unreadable(path, failure) from None
+    return raw
+
+
+def _unreadable(path: Path, error: Exception) -> DataError:
+    return DataError(f"this {path.suffix} file cannot be read: {error}", where=path, do="copy or export it again")

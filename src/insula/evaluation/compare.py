@@ -1,0 +1,121 @@
+"""Compare runs: their headlines side by side, tested where they predicted the same units."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from insula.errors import DataError
+from insula.evaluation.results import Results
+from insula.evaluation.statistics import (
+    accuracy_interval,
+    difference_interval,
+    holm,
+    paired_test,
+    unit_scores,
+)
+from insula.evaluation.verdict import verdict
+
+_SAME = ("task", "protocol")
+
+
+def compare(folders: Sequence[Path], *, mixed: bool = False) -> pd.DataFrame:
+    """Compare the headline arms of runs with the first run's.
+
+    Parameters
+    ----------
+    folders : sequence of Path
+        Run folders, the first being the one that the others are compared with.
+    mixed : bool
+        Let runs on a leaking split stand beside clean ones, marked in the column `split`.
+
+    Returns
+    -------
+    DataFrame
+        One row a run: `run, arm, split, units, accuracy, low, high, verdict`; against the first run over
+        the units both predicted `shared` (their number), `difference` (this run minus the first),
+        `difference_low, difference_high, p` and `p_holm`, corrected for the number of tests; NaN where no unit is
+        shared. Clean and leaking runs are never tested against each other.
+
+    Raises
+    ------
+    DataError
+        For fewer than two runs, runs of different tasks or protocols, or clean and leaking runs without `mixed`.
+    """
+    if len(folders) < 2:
+        raise DataError("one run has nothing to be compared with", do="give two or more run folders")
+    runs = dict(zip(_names(folders), (Results.open(folder) for folder in folders), strict=True))
+    _check(runs, mixed)
+    first = next(iter(runs.values()))
+    rows = {name: {**_own(run), **_against(run, first)} for name, run in runs.items()}
+    table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("run")
+    tested = table["p"].notna()
+    table.loc[tested, "p_holm"] = holm(table.loc[tested, "p"].to_numpy())
+    return table.reset_index()
+
+
+def _names(folders: Sequence[Path]) -> list[str]:
+    names = [folder.resolve().name for folder in folders]
+    if len(set(names)) == len(names):
+        return names
+    return [str(folder) for folder in folders]
+
+
+def _check(runs: dict[str, Results], mixed: bool) -> None:
+    reference, first = next(iter(runs.items()))
+    for name, run in runs.items():
+        for part in _SAME:
+            # a leaking protocol differs from the clean one by definition: there it is the mark that separates them
+            differs = part == "task" or run.as_published == first.as_published
+            if differs and run.passport.get(part) != first.passport.get(part):
+                raise DataError(
+                    f"runs of different {part}s are not compared",
+                    where=f"{reference} and {name}",
+                    do=f"compare runs whose passports name the same {part}",
+                )
+    if not mixed and len({run.as_published for run in runs.values()}) > 1:
+        leaking = ", ".join(name for name, run in runs.items() if run.as_published)
+        raise DataError(
+            "a leaking split, as published, does not stand beside a clean one",
+            where=leaking,
+            do="leave it out, or ask for a mixed table, which marks it",
+        )
+
+
+def _own(run: Results) -> dict[str, object]:
+    scores = unit_scores(run, run.headline)
+    found = accuracy_interval(scores)
+    return {
+        "arm": run.arm(run.headline).title,
+        "split": "leaking, as published" if run.as_published else "clean",
+        "units": len(scores),
+        "accuracy": found.value,
+        "low": found.low,
+        "high": found.high,
+        "verdict": verdict(run).kind,
+    }
+
+
+def _against(run: Results, first: Results) -> dict[str, object]:
+    columns = ("difference", "difference_low", "difference_high", "p", "p_holm")
+    nothing: dict[str, object] = {"shared": 0, **dict.fromkeys(columns, float("nan"))}
+    if run is first or run.as_published != first.as_published:
+        return nothing
+    # two runs may have split differently, so they are paired by unit and not by split
+    both = unit_scores(run, run.headline).join(
+        unit_scores(first, first.headline)["score"], rsuffix="_first", how="inner"
+    )
+    if both.empty:
+        return nothing
+    units = both.assign(score=both["score"] - both["score_first"])
+    found = difference_interval(units)
+    return {
+        **nothing,
+        "shared": len(units),
+        "difference": found.value,
+        "difference_low": found.low,
+        "difference_high": found.high,
+        "p": paired_test(units),
+    }

@@ -1,0 +1,214 @@
+"""Pictures of scores: all arms, the placebo panel, recall by class, the spread, errors by group."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from insula.evaluation.chance import chance_of
+from insula.evaluation.drawing import (
+    ACCENT,
+    FAINT,
+    INK,
+    QUIET,
+    SHAPES,
+    WIDTH,
+    Plot,
+    canvas,
+    colour,
+    in_percent,
+    in_points,
+    picture,
+    rows_of,
+)  # fmt: skip
+from insula.evaluation.results import Results
+from insula.evaluation.statistics import Estimate, accuracy_interval, group_scores, unit_scores
+from insula.evaluation.verdict import MARGIN, between, percent, points
+
+_MOST_GROUPS = 12  # more groups than this are no bars that a person reads
+
+
+def overview(results: Results, table: pd.DataFrame) -> Plot:
+    """Draw the accuracy of every arm with its interval, beside chance."""
+    arms = sorted(results.arms, key=lambda arm: ("system", "placebo", "control").index(arm.kind))
+    guess = chance_of(results)
+    figure, axes = canvas(WIDTH, 0.9 + 0.32 * len(arms))
+    axes.axvspan(guess.best, guess.threshold, color=FAINT, lw=0)
+    axes.axvline(guess.level, color=QUIET, lw=1, ls="--")
+    for place, arm in enumerate(arms):
+        row, shade = table.loc[arm.name], colour(results, arm)
+        filled = shade if arm.kind == "system" else "white"
+        _dot(axes, place, Estimate(row["accuracy"], row["low"], row["high"], 0), shade, SHAPES[arm.kind], filled)
+        text = f"{percent(row['accuracy'])}  ({100 * row['low']:.1f} to {100 * row['high']:.1f})"
+        axes.text(1.02, place, text, transform=axes.get_yaxis_transform(), va="center", color=shade)
+    rows_of(axes, [arm.title for arm in arms])
+    for before, after in zip(range(len(arms)), range(1, len(arms)), strict=False):
+        if arms[before].kind != arms[after].kind:
+            axes.axhline(before + 0.5, color=FAINT, lw=0.8)
+    _emphasise(axes, [arm.name == results.headline for arm in arms])
+    axes.set_xlabel("units that are right")
+    axes.set_xlim(left=0)
+    in_percent(axes)
+    said = "; ".join(f"{arm.title} {percent(table.loc[arm.name, 'accuracy'])}" for arm in arms)
+    return Plot(
+        "overview", "Accuracy of every arm", picture(figure, results), f"Accuracy of each arm: {said}.",
+        "Share of units that are right, with 95 % intervals; circles are systems, diamonds placebos, squares controls. "
+        f"Dashed: one in {len(results.classes)} classes, {percent(guess.level)}. Grey band: from always naming the "
+        f"commonest class, {percent(guess.best)}, to what guessing exceeds in 5 % of tests with {guess.n:,} units, "
+        f"{percent(guess.threshold)}.",
+    )  # fmt: skip
+
+
+def placebo_panel(results: Results, table: pd.DataFrame) -> Plot:
+    """Draw the paired difference of the headline from each comparator."""
+    names = sorted(results.comparators, key=results.accuracy, reverse=True)
+    figure, axes = canvas(WIDTH, 1.0 + 0.36 * len(names))
+    axes.axvspan(-MARGIN, MARGIN, color=FAINT, lw=0)
+    axes.axvline(0, color=INK, lw=1)
+    parts = []
+    for place, name in enumerate(names):
+        row = table.loc[name]
+        found = Estimate(row["difference"], row["difference_low"], row["difference_high"], 0)
+        _dot(axes, place, found, ACCENT, "o", ACCENT)
+        text = f"{points(found.value)}  ({between(found.low, found.high)})  {p_value(row['p_holm'])}"
+        axes.text(1.02, place, text, transform=axes.get_yaxis_transform(), va="center")
+        parts.append(f"{results.arm(name).title} {points(found.value)} ({between(found.low, found.high)})")
+    rows_of(axes, [results.arm(name).title for name in names])
+    _emphasise(axes, [place == 0 for place in range(len(names))])
+    axes.set_xlabel(f"points by which “{results.arm(results.headline).title}” is right more often")
+    in_points(axes)
+    return Plot(
+        "placebos", "Against each comparator", picture(figure, results),
+        f"Paired differences in points, headline minus comparator: {'; '.join(parts)}.",
+        "Paired differences over the same units with 95 % intervals; the best comparator (bold) decides the verdict. "
+        "Right of the line the headline is better; the grey band is two points either way, which is nothing. "
+        "p: paired sign-flip test, corrected for the number of comparators (Holm).",
+    )  # fmt: skip
+
+
+def recall_by_class(results: Results, table: pd.DataFrame) -> Plot | None:
+    """Draw the recall of each class under the baseline and under the headline."""
+    if results.baseline is None:
+        return None
+    rows = results.rows(results.headline)
+    counts = rows.groupby("truth")["weight"].sum().round().astype(int)
+    before = table.loc[results.baseline, [f"recall_{name}" for name in results.classes]].astype(float).to_numpy()
+    after = table.loc[results.headline, [f"recall_{name}" for name in results.classes]].astype(float).to_numpy()
+    order = [place for place in np.argsort(-(after - before)) if not np.isnan(before[place] + after[place])]
+    figure, axes = canvas(WIDTH, 1.1 + 0.34 * len(order))
+    for place, index in enumerate(order):
+        axes.plot([before[index], after[index]], [place, place], color=FAINT, lw=4, solid_capstyle="round")
+        change = points(after[index] - before[index])
+        axes.text(1.02, place, change, transform=axes.get_yaxis_transform(), va="center")
+    places = range(len(order))
+    axes.plot(before[order], places, "o", ms=9, mfc="white", mec=INK, label=results.arm(results.baseline).title)
+    axes.plot(after[order], places, "o", ms=6, color=ACCENT, label=results.arm(results.headline).title)
+    rows_of(axes, [f"{results.classes[i]}  (n = {counts.get(results.classes[i], 0):,})" for i in order])
+    axes.set_xlabel("recall: units of the class that are found")
+    in_percent(axes)
+    figure.legend(loc="outside upper center", ncols=2)
+    said = "; ".join(f"{results.classes[i]} {percent(before[i])} to {percent(after[i])}" for i in order)
+    return Plot(
+        "recall", "Recall by class, before and after", picture(figure, results), f"Recall by class: {said}.",
+        f"From “{results.arm(results.baseline).title}” (hollow) to “{results.arm(results.headline).title}” (filled), "
+        "the largest gain first; the change in points stands on the right.",
+    )  # fmt: skip
+
+
+def spread(results: Results) -> Plot | None:
+    """Draw how the headline and the baseline do in each subject, else study, else repeat."""
+    by = next((c for c in ("subject", "study", "repeat") if c in results.predictions and
+               len(results.predictions[c].dropna().unique()) > 1), None)  # fmt: skip
+    if by is None:
+        return None
+    other = results.baseline or results.comparators[0]
+    pairs = pd.DataFrame({name: group_scores(results, name, by) for name in (other, results.headline)}).dropna()
+    pairs = pairs.iloc[np.argsort((pairs[other] - pairs[results.headline]).to_numpy(), kind="stable")]
+    few = len(pairs) <= 40
+    figure, axes = canvas(WIDTH, 1.2 + (0.28 * len(pairs) if few else 4))
+    places = np.arange(len(pairs))
+    axes.hlines(places, pairs[other], pairs[results.headline], color=FAINT, lw=3)
+    axes.plot(pairs[other], places, "o", ms=9, mfc="white", mec=INK, label=results.arm(other).title)
+    axes.plot(pairs[results.headline], places, "o", ms=6, color=ACCENT, label=results.arm(results.headline).title)
+    short = {name: f"{by} {place + 1}" for place, name in enumerate(sorted(pairs.index))} if by == "study" else {}
+    names = [f"repeat {name}" if by == "repeat" else short.get(name, str(name)) for name in pairs.index]
+    rows_of(axes, names if few else ["" for _ in names])
+    axes.set_xlabel("units that are right")
+    in_percent(axes)
+    figure.legend(loc="outside upper center", ncols=2)
+    gains, better = pairs[results.headline] - pairs[other], (pairs[results.headline] > pairs[other]).sum()
+    summary = (
+        f"“{results.arm(results.headline).title}” is better than “{results.arm(other).title}” in {better} of "
+        f"{len(pairs)}; the difference is {points(gains.mean())} points on average, with a standard deviation of "
+        f"{100 * gains.std(ddof=1):.1f}."
+    )
+    return Plot("spread", f"By {by}", picture(figure, results), summary, f"One line a {by}. {summary}")
+
+
+def errors_by_group(results: Results) -> Plot | None:
+    """Draw the error of the headline and the baseline in each group of provenance with few members."""
+    columns = [c for c in results.groups if c not in ("subject", results.cluster) and
+               2 <= results.predictions[c].nunique() <= _MOST_GROUPS]  # fmt: skip
+    if not columns:
+        return None
+    arms = [name for name in (results.baseline, results.headline) if name is not None]
+    found = [
+        (column, value, {name: _error(results, name, column, value) for name in arms})
+        for column in columns
+        for value in sorted(results.predictions[column].dropna().unique(), key=str)
+    ]
+    figure, axes = canvas(WIDTH, 1.2 + 0.42 * len(found))
+    for place, (_, _, errors) in enumerate(found):
+        for shift, name in zip((-0.13, 0.13), arms, strict=False):
+            shade = colour(results, results.arm(name))
+            label = results.arm(name).title if place == 0 else None
+            _dot(axes, place + shift, errors[name], shade, "o", shade if name == results.headline else "white", label)
+    rows_of(
+        axes, [f"{column.replace('_', ' ')}: {value}  (n = {errors[arms[-1]].n:,})" for column, value, errors in found]
+    )
+    for place in range(1, len(found)):
+        if found[place][0] != found[place - 1][0]:
+            axes.axhline(place - 0.5, color=QUIET, lw=0.8)
+    axes.set_xlabel("units that are wrong")
+    axes.set_xlim(left=0)
+    in_percent(axes)
+    figure.legend(loc="outside upper center", ncols=2)
+    said = "; ".join(f"{column} {value} {percent(errors[arms[-1]].value)}" for column, value, errors in found)
+    return Plot(
+        "groups", "Errors by group", picture(figure, results), f"Share of errors of the headline: {said}.",
+        "Share of units that are wrong, with 95 % intervals. Groups whose intervals lie apart are not served alike.",
+    )  # fmt: skip
+
+
+def p_value(value: float) -> str:
+    """Return a p value as people read it.
+
+    Examples
+    --------
+    >>> p_value(0.0003), p_value(0.0421)
+    ('p < 0.001', 'p = 0.042')
+    """
+    return "p < 0.001" if value < 0.001 else f"p = {value:.3f}"
+
+
+def _error(results: Results, name: str, column: str, value: object) -> Estimate:
+    rows = results.predictions
+    members = rows.loc[(rows["arm"] == name) & (rows[column] == value), ["study", "unit"]].drop_duplicates()
+    scores = unit_scores(results, name)
+    found = accuracy_interval(scores.loc[pd.MultiIndex.from_frame(members)])
+    return Estimate(1 - found.value, 1 - found.high, 1 - found.low, len(members))
+
+
+def _dot(
+    axes: Any, place: float, found: Estimate, shade: str, marker: str, filled: str, label: str | None = None
+) -> None:
+    if not np.isnan(found.low):
+        axes.hlines(place, found.low, found.high, color=shade, lw=1.8)
+    axes.plot(found.value, place, marker, ms=6.5, mfc=filled, mec=shade, mew=1.4, label=label, ls="")
+
+
+def _emphasise(axes: Any, bold: list[bool]) -> None:
+    for label, strong in zip(axes.get_yticklabels(), bold, strict=True):
+        label.set_fontweight("bold" if strong else "normal")

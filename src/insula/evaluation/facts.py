@@ -1,0 +1,82 @@
+"""Measured facts, many fits of one system drawn together into one line each."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+_FIT = re.compile(r", repeat \d+, fold \d+$")
+
+
+def summarise(facts: Mapping[str, Any]) -> dict[str, list[tuple[str, str]]]:
+    """Return facts as (name, text) under each heading; those of a system's folds and repeats share one line.
+
+    Parameters
+    ----------
+    facts : mapping
+        Nested, JSON-like. Entries named `SYSTEM, repeat N, fold N` belong together: numbers become their mean and
+        range, and whatever else differs is counted.
+
+    Examples
+    --------
+    >>> summarise({"bmci, repeat 0, fold 0": {"R2": 0.25}, "bmci, repeat 0, fold 1": {"R2": 0.35}, "pictures": 60})
+    {'bmci, mean over 2 fits (range)': [('R2', '0.3 (0.25 to 0.35)')], '': [('pictures', '60')]}
+    """
+    fits: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    rest = {}
+    for name, value in facts.items():
+        if _FIT.search(name) and isinstance(value, Mapping):
+            fits[_FIT.sub("", name)].append(dict(_flat(value)))
+        else:
+            rest[name] = value
+    tables = {}
+    for name, group in fits.items():
+        over = f", mean over {len(group)} fits (range)" if len(group) > 1 else ""
+        keys = dict.fromkeys(key for fit in group for key in fit)
+        tables[name + over] = [(key, _together([fit[key] for fit in group if key in fit])) for key in keys]
+    if rest:
+        tables[""] = flat(rest)
+    return tables
+
+
+def flat(value: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return the entries of nested facts as (name, text).
+
+    Examples
+    --------
+    >>> flat({"seconds": {"forest": 18.94321}, "folds": 3})
+    [('seconds: forest', '18.94'), ('folds', '3')]
+    """
+    return [(name, _text(entry)) for name, entry in _flat(value)]
+
+
+def _flat(value: Mapping[str, Any], before: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]:
+    for key, entry in value.items():
+        if isinstance(entry, Mapping):
+            yield from _flat(entry, (*before, str(key)))
+        else:
+            yield ": ".join((*before, str(key))), entry
+
+
+def _together(values: list[Any]) -> str:
+    numbers = [value for value in values if isinstance(value, int | float) and not isinstance(value, bool)]
+    if len(numbers) == len(values) and len(set(numbers)) > 1:
+        return f"{_text(float(np.mean(numbers)))} ({_text(min(numbers))} to {_text(max(numbers))})"
+    texts = list(dict.fromkeys(_text(value) for value in values))
+    return texts[0] if len(texts) == 1 else f"{len(texts)} different values"
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return ", ".join(_text(entry) for entry in value) or "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:,.4g}"
+    if isinstance(value, int):
+        return f"{value:,}"
+    return "none" if value is None else str(value)

@@ -1,0 +1,159 @@
+"""Metrics of a classifier, every row weighted, so that a unit predicted in many repeats counts once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+BINS = 15
+"""Bins of the calibration error, of equal width over [0, 1]."""
+
+
+def reliability(confidence: np.ndarray, correct: np.ndarray, weights: np.ndarray, bins: int = BINS) -> pd.DataFrame:
+    """Return how often a prediction is right against how sure it was, in bins of equal width.
+
+    Parameters
+    ----------
+    confidence : array, shape (n,)
+        Probability of the predicted class.
+    correct : array of bool, shape (n,)
+        Whether it was right.
+    weights : array, shape (n,)
+        Weight of each row.
+    bins : int
+        Number of bins over [0, 1]; a bin holds its upper edge.
+
+    Returns
+    -------
+    DataFrame
+        One row a filled bin: `confidence` and `accuracy` (weighted means) and `share` of the weight.
+
+    Examples
+    --------
+    >>> reliability(np.array([0.9, 0.9]), np.array([True, False]), np.ones(2)).round(2).to_dict("records")
+    [{'confidence': 0.9, 'accuracy': 0.5, 'share': 1.0}]
+    """
+    edges = np.linspace(0, 1, bins + 1)
+    places = np.clip(np.searchsorted(edges, confidence, side="left") - 1, 0, bins - 1)
+    total = np.bincount(places, weights, bins)
+    filled = total > 0
+    return pd.DataFrame(
+        {
+            "confidence": np.bincount(places, weights * confidence, bins)[filled] / total[filled],
+            "accuracy": np.bincount(places, weights * correct, bins)[filled] / total[filled],
+            "share": total[filled] / total.sum(),
+        }
+    )
+
+
+def calibration_error(curve: pd.DataFrame) -> float:
+    """Return the expected calibration error of a reliability curve (Naeini et al. 2015)."""
+    return float((curve["share"] * (curve["confidence"] - curve["accuracy"]).abs()).sum())
+
+
+def brier(truth: np.ndarray, probabilities: np.ndarray, weights: np.ndarray) -> float:
+    """Return the Brier score over all classes, 0 to 2 (Brier 1950).
+
+    Parameters
+    ----------
+    truth : array of int, shape (n,)
+        Place of the true class.
+    probabilities : array, shape (n, classes)
+        Class probabilities.
+    weights : array, shape (n,)
+        Weight of each row.
+
+    Examples
+    --------
+    >>> brier(np.array([0]), np.array([[0.5, 0.5]]), np.ones(1))
+    0.5
+    """
+    squared = (probabilities - np.eye(probabilities.shape[1])[truth]) ** 2
+    return float(np.average(squared.sum(axis=1), weights=weights))
+
+
+def recalls(truth: np.ndarray, predicted: np.ndarray, classes: Sequence[str], weights: np.ndarray) -> np.ndarray:
+    """Return the recall of each class, NaN where the class is absent from the truth.
+
+    Examples
+    --------
+    >>> recalls(np.array(["a", "a"]), np.array(["a", "b"]), ("a", "b"), np.ones(2))
+    array([0.5, nan])
+    """
+    table = confusion(truth, predicted, classes, weights)
+    present = table.sum(axis=1)
+    return np.divide(np.diag(table), present, out=np.full(len(classes), np.nan), where=present > 0)
+
+
+def confusion(truth: np.ndarray, predicted: np.ndarray, classes: Sequence[str], weights: np.ndarray) -> np.ndarray:
+    """Return the weight of each pair of true (row) and predicted (column) class, float64 (classes, classes)."""
+    from sklearn.metrics import confusion_matrix
+
+    return confusion_matrix(truth, predicted, labels=list(classes), sample_weight=weights).astype(float)
+
+
+def classification_metrics(
+    truth: np.ndarray,
+    predicted: np.ndarray,
+    probabilities: np.ndarray,
+    classes: Sequence[str],
+    *,
+    uncertainty: np.ndarray | None = None,
+    weights: np.ndarray | None = None,
+) -> dict[str, float]:
+    """Return every metric of a classifier.
+
+    Parameters
+    ----------
+    truth, predicted : array of str, shape (n,)
+        Class names.
+    probabilities : array, shape (n, classes)
+        Class probabilities, in the order of `classes`.
+    classes : sequence of str
+        All classes of the task; one absent from `truth` counts in no mean.
+    uncertainty : array, shape (n,), optional
+        Larger is less sure; one minus the highest probability where absent or NaN.
+    weights : array, shape (n,), optional
+        Weight of each row; equal where not given.
+
+    Returns
+    -------
+    dict
+        `accuracy`, `balanced_accuracy` (mean recall over the classes present in the truth), `macro_f1` (over the
+        same classes), `kappa` (Cohen), `log_loss` (nats), `brier`, `ece` (15 bins), `auroc_error` (how well the
+        uncertainty finds the errors; NaN where all or none is right) and `recall_CLASS`.
+
+    Examples
+    --------
+    >>> said = classification_metrics(np.array(["a", "b"]), np.array(["a", "b"]), np.eye(2), ("a", "b"))
+    >>> said["accuracy"], said["kappa"], said["ece"]
+    (1.0, 1.0, 0.0)
+    """
+    from sklearn import metrics as sk
+
+    weights = np.ones(len(truth)) if weights is None else weights
+    correct = truth == predicted
+    places = pd.Index(classes).get_indexer(pd.Index(truth))
+    recall = recalls(truth, predicted, classes, weights)
+    present = [name for name, value in zip(classes, recall, strict=True) if not np.isnan(value)]
+    unsure = 1 - probabilities.max(axis=1)
+    if uncertainty is not None:
+        unsure = np.where(np.isnan(uncertainty), unsure, uncertainty)
+    mixed = 0 < correct.sum() < len(correct)
+    # a class given probability zero would cost infinity: scikit-learn clips at the type's eps, and so do we
+    likelihood = np.clip(probabilities[np.arange(len(places)), places], np.finfo(float).eps, 1)
+    return {
+        "accuracy": float(np.average(correct, weights=weights)),
+        "balanced_accuracy": float(np.nanmean(recall)),
+        "macro_f1": float(
+            sk.f1_score(truth, predicted, labels=present, average="macro", sample_weight=weights, zero_division=0)
+        ),
+        "kappa": float(sk.cohen_kappa_score(truth, predicted, labels=list(classes), sample_weight=weights)),
+        "log_loss": float(np.average(-np.log(likelihood), weights=weights)),
+        "brier": brier(places, probabilities, weights),
+        "ece": calibration_error(reliability(probabilities.max(axis=1), correct, weights)),
+        "auroc_error": float(sk.roc_auc_score(~correct, unsure, sample_weight=weights)) if mixed else float("nan"),
+        **{f"recall_{name}": float(value) for name, value in zip(classes, recall, strict=True)},
+    }

@@ -1,0 +1,122 @@
+"""The report: one file that opens anywhere, verdict first."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from insula.evaluation.chance import chance_of
+from insula.evaluation.draw_scores import p_value
+from insula.evaluation.facts import flat, summarise
+from insula.evaluation.passport import plain
+from insula.evaluation.plots import plots
+from insula.evaluation.results import Results
+from insula.evaluation.table import metrics_table
+from insula.evaluation.verdict import MINUS, Verdict, between, percent, points, verdict
+from insula.storage.atomic import write_file
+
+NONE = "\u2013"
+
+__all__ = ["metrics_table", "render_report", "write_report"]
+
+
+def write_report(results: Results, folder: Path) -> Verdict:
+    """Write the results, `report.html`, `metrics.csv` and `passport.json`, each whole or not at all.
+
+    Parameters
+    ----------
+    results : Results
+        A whole experiment.
+    folder : Path
+        The run's folder.
+
+    Returns
+    -------
+    Verdict
+        What the report says first.
+    """
+    table, answer = metrics_table(results), verdict(results)
+    results.save(folder)
+    contents = {
+        "report.html": render_report(results, table, answer),
+        "metrics.csv": table.to_csv(index=False),
+        "passport.json": json.dumps(plain(results.passport), indent=2) + "\n",
+    }
+    for name, text in contents.items():
+        with write_file(folder / name) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+    return answer
+
+
+def render_report(results: Results, table: pd.DataFrame, answer: Verdict) -> str:
+    """Return the report as HTML that loads nothing from anywhere.
+
+    Parameters
+    ----------
+    results : Results
+        A whole experiment.
+    table : DataFrame
+        Its `metrics_table`.
+    answer : Verdict
+        Its `verdict`.
+    """
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True, lstrip_blocks=True
+    )  # fmt: skip
+    record = plain(results.passport)
+    return environment.get_template("report.html").render(
+        results=results,
+        answer=answer,
+        title=record.get("recipe", {}).get("settings", {}).get("name") or "insula",
+        rows=[_row(results, row) for row in table.to_dict("records")],
+        has_agreement="agreement" in table,
+        chance=chance_of(results),
+        plots=plots(results, table),
+        facts=summarise(plain(results.facts)),
+        protocol=flat({key: value for key, value in record.get("protocol", {}).items() if key != "description"}),
+        has_sd=bool(table["sd"].notna().any()),
+        task=flat(record.get("task", {})),
+        record=record,
+        record_text=json.dumps(record, indent=2),
+        percent=percent,
+        points=points,
+    )
+
+
+def _row(results: Results, row: dict[str, Any]) -> dict[str, str]:
+    name = row["arm"]
+
+    def number(column: str, digits: int = 2) -> str:
+        return (
+            f"{row[column]:.{digits}f}".replace("-", MINUS) if column in row and not math.isnan(row[column]) else NONE
+        )
+
+    def share(column: str) -> str:
+        return f"{100 * row[column]:.1f}" if column in row and not math.isnan(row[column]) else NONE
+
+    own = name == results.headline
+    return {
+        "name": name,
+        "title": row["title"],
+        "kind": row["kind"],
+        "accuracy": share("accuracy"),
+        "interval": f"{100 * row['low']:.1f} to {100 * row['high']:.1f}" if not math.isnan(row["low"]) else NONE,
+        "sd": share("sd"),
+        "balanced": share("balanced_accuracy"),
+        "f1": share("macro_f1"),
+        "kappa": number("kappa"),
+        "difference": NONE if own else points(row["difference"]),
+        "difference_interval": NONE if own else between(row["difference_low"], row["difference_high"]),
+        "p": p_value(row["p_holm"]).removeprefix("p ").removeprefix("= ") if name in results.comparators else NONE,
+        "log_loss": number("log_loss"),
+        "brier": number("brier"),
+        "ece": share("ece"),
+        "auroc": number("auroc_error"),
+        "agreement": share("agreement"),
+    }

@@ -1,0 +1,237 @@
+"""Results of an experiment: what every arm said of every scored unit, and where it came from."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import numpy as np
+import pandas as pd
+
+from insula.errors import DataError
+from insula.evaluation.passport import plain
+from insula.storage.atomic import write_folder
+
+KEY = ("study", "repeat", "fold", "unit")
+"""What identifies a prediction of one arm."""
+
+COLUMNS = ("arm", *KEY, "truth", "label", "predicted")
+
+_SAID = ("uncertainty", "valence", "arousal", "out_of_distribution", "mode")  # what a system may say beside classes
+_FOLDER = "results"
+_KINDS = ("system", "placebo", "control")
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One way of predicting that a run compares.
+
+    Parameters
+    ----------
+    name, title : str
+        The name in tables of numbers, and the one people read.
+    kind : {"system", "placebo", "control"}
+        A placebo is the system with the ingredient under test taken away; a control shows what little effort reaches.
+    """
+
+    name: str
+    title: str
+    kind: Literal["system", "placebo", "control"]
+
+    @property
+    def at_chance(self) -> bool:
+        """Whether the arm must stay at chance: the control `permuted`, which learns from permuted labels."""
+        return self.kind == "control" and self.name == "permuted"
+
+
+@dataclass(frozen=True, eq=False)
+class Results:
+    """What every arm of an experiment said.
+
+    Parameters
+    ----------
+    predictions : DataFrame
+        One row per arm, repeat, fold and unit: `arm, study, repeat, fold, unit, truth, label, predicted`, a
+        probability `p_CLASS` for each class and, where known, `uncertainty` (NaN: one minus the highest
+        probability) and the other columns of `Predictions`. `truth` is scored: the sealed one in a simulated study,
+        else the label. `study` is the study's fingerprint: independent simulated studies differ, repeats on one
+        corpus share it. Any further column is a group of provenance (`subject`, `identity`, `face_gender`), for
+        errors by group.
+    arms : tuple of Arm
+        In the order of the tables.
+    classes : tuple of str
+        Class names.
+    headline : str
+        The arm the verdict is about.
+    comparators : tuple of str
+        What it has to beat: its placebos, and the equally tuned system without the ingredient.
+    passport : dict
+        As `build_passport` makes it.
+    facts : dict
+        Measured facts, nested, JSON-like.
+    embedding : DataFrame, optional
+        Two-dimensional maps of features: `source, x, y, class`.
+    reported : tuple of dict
+        Published figures, always shown as reported by others: `title, value, source` and perhaps `note`.
+    cluster : str, optional
+        Group column whose members are no independent units (two pictures of one face); intervals resample it whole.
+
+    Raises
+    ------
+    DataError
+        Where a column or an arm is missing, a prediction stands twice, probabilities do not add up to one, or two
+        arms disagree about the truth.
+    """
+
+    predictions: pd.DataFrame
+    arms: tuple[Arm, ...]
+    classes: tuple[str, ...]
+    headline: str
+    comparators: tuple[str, ...]
+    passport: dict[str, Any]
+    facts: dict[str, Any] = field(default_factory=dict)
+    embedding: pd.DataFrame | None = None
+    reported: tuple[Mapping[str, str], ...] = ()
+    cluster: str | None = None
+
+    def __post_init__(self) -> None:
+        _check_arms(self)
+        _check_rows(self)
+
+    @property
+    def as_published(self) -> bool:
+        """Whether the split leaks and was asked for by name."""
+        return bool(self.passport.get("as_published", False))
+
+    @property
+    def studies(self) -> int:
+        """Number of independent studies."""
+        return len(self.predictions["study"].unique())
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """Provenance columns beyond the required ones."""
+        known = {*COLUMNS, *_SAID, *(f"p_{name}" for name in self.classes)}
+        return tuple(str(column) for column in self.predictions.columns if column not in known)
+
+    @property
+    def baseline(self) -> str | None:
+        """The comparator that is a system itself: the best model without the ingredient under test."""
+        systems = [name for name in self.comparators if self.arm(name).kind == "system"]
+        return max(systems, key=self.accuracy) if systems else None
+
+    def arm(self, name: str) -> Arm:
+        """Return an arm by name."""
+        return next(arm for arm in self.arms if arm.name == name)
+
+    def rows(self, name: str) -> pd.DataFrame:
+        """Return the predictions of an arm, with `correct` and `weight`: every unit weighs one over its repeats."""
+        rows = self.predictions[self.predictions["arm"] == name]
+        repeats = rows.groupby(["study", "unit"])["truth"].transform("size")
+        return rows.assign(correct=(rows["predicted"] == rows["truth"]).astype(float), weight=1 / repeats)
+
+    def accuracy(self, name: str) -> float:
+        """Return the share of units an arm gets right."""
+        rows = self.rows(name)
+        return float(np.average(rows["correct"], weights=rows["weight"]))
+
+    def save(self, folder: Path) -> None:
+        """Write to `results/` in a run's folder, whole or not at all."""
+        with write_folder(folder / _FOLDER) as temporary:
+            self.predictions.to_parquet(temporary / "predictions.parquet", index=False)
+            if self.embedding is not None:
+                self.embedding.to_parquet(temporary / "embedding.parquet", index=False)
+            about = {
+                "arms": [dataclasses.asdict(arm) for arm in self.arms],
+                "classes": list(self.classes),
+                "headline": self.headline,
+                "comparators": list(self.comparators),
+                "passport": plain(self.passport),
+                "facts": plain(self.facts),
+                "reported": [dict(figure) for figure in self.reported],
+                "cluster": self.cluster,
+            }
+            (temporary / "about.json").write_text(json.dumps(about, indent=2) + "\n")
+
+    @classmethod
+    def open(cls, folder: Path) -> Self:
+        """Read the results of a run's folder.
+
+        Raises
+        ------
+        DataError
+            Where the folder holds no results or they cannot be read.
+        """
+        path = folder / _FOLDER / "about.json"
+        if not path.is_file():
+            raise DataError("no results here", where=folder, do="give a folder that `insula run` wrote")
+        try:
+            about = json.loads(path.read_text())
+            embedding = path.with_name("embedding.parquet")
+            return cls(
+                predictions=pd.read_parquet(path.with_name("predictions.parquet")),
+                arms=tuple(Arm(**arm) for arm in about.pop("arms")),
+                classes=tuple(about.pop("classes")),
+                comparators=tuple(about.pop("comparators")),
+                embedding=pd.read_parquet(embedding) if embedding.is_file() else None,
+                reported=tuple(about.pop("reported")),
+                **about,
+            )
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise DataError(
+                f"the results cannot be read: {error}", where=folder, do="run the experiment again"
+            ) from None
+
+
+def _check_arms(results: Results) -> None:
+    names = [arm.name for arm in results.arms]
+    if len(set(names)) != len(names):
+        raise DataError("two arms have one name", where=", ".join(names))
+    for arm in results.arms:
+        if arm.kind not in _KINDS:
+            raise DataError(f"unknown kind of arm {arm.kind!r}", where=arm.name, do=f"use one of {', '.join(_KINDS)}")
+    for name in (results.headline, *results.comparators):
+        if name not in names:
+            raise DataError(f"no arm {name!r}", where="headline and comparators", do=f"the arms are {', '.join(names)}")
+    if not results.comparators or results.headline in results.comparators:
+        raise DataError("the headline has nothing else to beat", do="name its placebos as comparators")
+    for figure in results.reported:
+        if not {"title", "value", "source"} <= set(figure):
+            raise DataError("a reported figure lacks its title, value or source", where=", ".join(figure.values()))
+    if len(results.classes) < 2:
+        raise DataError("a result needs at least two classes", do="score a continuous task with continuous_metrics")
+
+
+def _check_rows(results: Results) -> None:
+    rows = results.predictions
+    probabilities = [f"p_{name}" for name in results.classes]
+    wanted = [*COLUMNS, *probabilities, *([results.cluster] if results.cluster else [])]
+    missing = [name for name in wanted if name not in rows.columns]
+    if missing:
+        raise DataError(f"missing column {', '.join(missing)}", where="predictions")
+    silent = [arm.name for arm in results.arms if arm.name not in set(rows["arm"])]
+    if silent:
+        raise DataError(f"arm {silent[0]!r} predicted nothing", where="predictions")
+    for column in ("truth", "predicted"):
+        strange = ~rows[column].isin(results.classes)
+        if strange.any():
+            where, value = rows.index[strange][0], rows.loc[strange, column].iloc[0]
+            raise DataError(f"{column} {value!r} is no class", where=f"predictions, row {where}")
+    table = rows[probabilities].to_numpy(float)
+    broken = ~(np.isfinite(table).all(axis=1) & (table >= 0).all(axis=1) & (np.abs(table.sum(axis=1) - 1) < 1e-3))
+    if broken.any():
+        raise DataError("probabilities do not add up to one", where=f"predictions, row {rows.index[broken][0]}")
+    twice = rows.duplicated(["arm", *KEY])
+    if twice.any():
+        first = rows.loc[twice, ["arm", *KEY]].iloc[0]
+        raise DataError(
+            "a unit was predicted twice", where=", ".join(map(str, first)), do="collapse to the scored unit"
+        )
+    controls = [arm.name for arm in results.arms if arm.kind == "control"]  # these may be scored on permuted labels
+    truths = rows[~rows["arm"].isin(controls)].groupby(["study", "unit"])["truth"].nunique()
+    if (truths > 1).any():
+        raise DataError("two arms or repeats disagree about the truth", where=f"unit {truths.index[truths > 1][0][1]}")

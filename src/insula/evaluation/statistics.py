@@ -1,0 +1,259 @@
+"""Statistics over scored units: intervals, paired differences and tests.
+
+The key of a unit is (study, unit). Repeats of a split predict a unit again, they do not make a second one: scores are
+averaged over repeats within a unit before any n, interval or test.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from insula.errors import DataError
+from insula.evaluation.results import KEY, Results
+
+FEW = 30
+"""Below this many units or clusters a bootstrap is too narrow, and Student's t takes its place."""
+
+_RESAMPLES = 4999
+_EXACT = 100_000  # ways to flip signs that are counted one by one
+
+
+class Estimate(NamedTuple):
+    """A value, its 95 % interval (NaN where there is none) and the number of units or clusters behind it."""
+
+    value: float
+    low: float
+    high: float
+    n: int
+
+
+def unit_scores(results: Results, arm: str) -> pd.DataFrame:
+    """Return the score of each unit under an arm: its share of right predictions over repeats.
+
+    Returns
+    -------
+    DataFrame
+        Index (study, unit); columns `score` in [0, 1] and `cluster`.
+    """
+    rows = results.rows(arm)
+    return _per_unit(rows.assign(score=rows["correct"]), results.cluster)
+
+
+def unit_differences(results: Results, arm: str, other: str) -> pd.DataFrame:
+    """Return `arm` minus `other` for each unit, from the splits in which both predicted it.
+
+    Returns
+    -------
+    DataFrame
+        Index (study, unit); columns `score` in [-1, 1] and `cluster`.
+
+    Raises
+    ------
+    DataError
+        Where the arms have no unit in common.
+    """
+    first, second = results.rows(arm), results.rows(other)
+    both = first.merge(second[[*KEY, "correct"]], on=list(KEY), suffixes=("", "_other"))
+    if both.empty:
+        raise DataError("two arms have no unit in common", where=f"{arm} and {other}")
+    return _per_unit(both.assign(score=both["correct"] - both["correct_other"]), results.cluster)
+
+
+def _per_unit(rows: pd.DataFrame, cluster: str | None) -> pd.DataFrame:
+    own = rows["study"].astype(str) + "/" + rows[cluster or "unit"].astype(str)  # names repeat between studies
+    grouped = rows.assign(cluster=own).groupby(["study", "unit"], sort=True)
+    return grouped.agg(score=("score", "mean"), cluster=("cluster", "first"))
+
+
+def accuracy_interval(scores: pd.DataFrame) -> Estimate:
+    """Return the mean score of units with a 95 % interval.
+
+    Wilson's interval where every unit is its own cluster and right or wrong (a single split), or where all score
+    alike; else over clusters, as `cluster_interval` does.
+
+    Examples
+    --------
+    >>> scores = pd.DataFrame({"score": [1.0] * 77 + [0.0] * 10, "cluster": range(87)})
+    >>> [round(100 * value, 1) for value in accuracy_interval(scores)[:3]]
+    [88.5, 80.1, 93.6]
+    """
+    values, n = scores["score"].to_numpy(), scores["cluster"].nunique()
+    if np.ptp(values) == 0 or (n == len(values) and np.isin(values, (0, 1)).all()):
+        from statsmodels.stats.proportion import proportion_confint
+
+        low, high = proportion_confint(values.mean() * n, n, method="wilson")
+        return Estimate(float(values.mean()), float(low), float(high), n)
+    found = cluster_interval(values, scores["cluster"].to_numpy())
+    return found._replace(low=max(found.low, 0.0), high=min(found.high, 1.0))
+
+
+def difference_interval(differences: pd.DataFrame) -> Estimate:
+    """Return the mean paired difference over units with a 95 % interval.
+
+    One unit won and one lost are added before the interval is taken, as Bonett and Price (2012) do for paired
+    proportions: twenty units on which two arms agree are no proof that they always do.
+
+    Examples
+    --------
+    >>> alike = pd.DataFrame({"score": [0.0] * 30, "cluster": range(30)})
+    >>> found = difference_interval(alike)
+    >>> found.value, found.low < -0.02 < 0.02 < found.high
+    (0.0, True)
+    """
+    values, n = differences["score"].to_numpy(), differences["cluster"].nunique()
+    names = differences["cluster"].astype(str).to_numpy(object)
+    padded = cluster_interval(np.append(values, [1.0, -1.0]), np.append(names, ["+", "-"]), real=n)
+    low, high = max(padded.low, -1.0), min(padded.high, 1.0)
+    return Estimate(float(values.mean()), low, high, n)
+
+
+def cluster_interval(
+    values: np.ndarray, clusters: np.ndarray, *, real: int | None = None, level: float = 0.95
+) -> Estimate:
+    """Return a mean with an interval over clusters, whose members are not independent.
+
+    From 30 clusters on the percentile bootstrap over clusters (a mean of bounded scores needs no correction for
+    bias); below, Student's t on the cluster-robust standard error of the ratio of sums.
+
+    Parameters
+    ----------
+    values : array, shape (n,)
+        One value a unit.
+    clusters : array, shape (n,)
+        The cluster of each unit.
+    real : int, optional
+        Number of clusters that were observed, where some of `clusters` were added.
+    level : float
+        Coverage.
+    """
+    codes, names = pd.factorize(clusters)
+    sums, counts = np.bincount(codes, values), np.bincount(codes).astype(float)
+    mean, k = float(values.mean()), real or len(names)
+    if k < 2:
+        return Estimate(mean, float("nan"), float("nan"), k)
+    if k < FEW:
+        from scipy import stats
+
+        residuals = sums - counts * mean
+        error = np.sqrt(len(sums) / (len(sums) - 1) * np.sum(residuals**2)) / counts.sum()
+        reach = float(stats.t.ppf((1 + level) / 2, k - 1) * error)
+        return Estimate(mean, mean - reach, mean + reach, k)
+    # clusters of equal sum and size are alike: to draw how often each kind occurs is the same bootstrap, and quick
+    kinds, often = np.unique(np.column_stack([sums, counts]), axis=0, return_counts=True)
+    drawn = np.random.default_rng(0).multinomial(len(sums), often / len(sums), _RESAMPLES) @ kinds
+    low, high = np.quantile(drawn[:, 0] / drawn[:, 1], [(1 - level) / 2, (1 + level) / 2])
+    return Estimate(mean, float(low), float(high), k)
+
+
+def paired_test(differences: pd.DataFrame) -> float:
+    """Return the two-sided p of a sign-flip permutation test over clusters.
+
+    It tests the mean that is reported, which Wilcoxon's signed ranks do not (most differences are ties at 0). On a
+    single split, where a difference is -1, 0 or 1, it is McNemar's exact test. It is exact as long as the ways to flip
+    can be counted, else 9999 of them are drawn.
+
+    Examples
+    --------
+    >>> won = pd.DataFrame({"score": [1.0] * 8 + [-1.0] * 2 + [0.0] * 90, "cluster": range(100)})
+    >>> round(paired_test(won), 4)
+    0.1094
+    """
+    from scipy.stats import binom
+
+    sums = differences.groupby("cluster", sort=False)["score"].sum().to_numpy().round(9)
+    seen = abs(sums.sum()) - 1e-6
+    # of the clusters of one size it is enough to know how many are flipped up; a size of 0 changes nothing
+    sizes, often = np.unique(np.abs(sums[sums != 0]), return_counts=True)
+    if not len(sizes):
+        return 1.0
+    if np.prod(often + 1.0) <= _EXACT:
+        ups = np.stack(np.meshgrid(*(np.arange(n + 1) for n in often), indexing="ij"), axis=-1).reshape(-1, len(often))
+        share = binom.pmf(ups, often, 0.5).prod(axis=1)
+        return float(min(share[np.abs((2 * ups - often) @ sizes) >= seen].sum(), 1.0))
+    ups = np.random.default_rng(0).binomial(often, 0.5, (9999, len(often)))
+    return float((1 + (np.abs((2 * ups - often) @ sizes) >= seen).sum()) / 10_000)
+
+
+def holm(values: Sequence[float]) -> np.ndarray:
+    """Return p values corrected for their number (Holm 1979).
+
+    Examples
+    --------
+    >>> holm([0.01, 0.04])
+    array([0.02, 0.04])
+    """
+    from statsmodels.stats.multitest import multipletests
+
+    return multipletests(values, method="holm")[1] if len(values) else np.empty(0)
+
+
+def group_scores(results: Results, arm: str, by: str) -> pd.Series:
+    """Return the mean score of an arm in each group of a column, each unit counting once.
+
+    The standard deviation over studies, subjects or repeats is the spread.
+    """
+    units = results.rows(arm).groupby(list(dict.fromkeys([by, "study", "unit"])))["correct"].mean()
+    return units.groupby(level=by).mean()
+
+
+class ResampledTest(NamedTuple):
+    """Mean difference over splits of one corpus, its corrected 95 % interval and two-sided p."""
+
+    value: float
+    low: float
+    high: float
+    p: float
+    splits: int
+
+
+def corrected_resampled_t(differences: np.ndarray, test_to_train: float) -> ResampledTest:
+    """Return the t test of repeated splits on one corpus, corrected for shared training data.
+
+    Repeats train on mostly the same samples, so their differences vary too little; Nadeau and Bengio (2003) add
+    n_test / n_train to 1 / splits.
+
+    Parameters
+    ----------
+    differences : array, shape (splits,)
+        Difference of two arms on each test part.
+    test_to_train : float
+        Size of a test part over that of its training part.
+
+    Raises
+    ------
+    DataError
+        Where there are fewer than two splits.
+
+    Examples
+    --------
+    >>> round(corrected_resampled_t(np.array([0.02, 0.03, 0.01, 0.04]), 1 / 9).p, 3)
+    0.048
+    """
+    from scipy import stats
+
+    n = len(differences)
+    if n < 2:
+        raise DataError("a test over splits needs two of them", where=f"{n} split", do="set more repeats or folds")
+    mean = float(np.mean(differences))
+    error = float(np.sqrt((1 / n + test_to_train) * np.var(differences, ddof=1)))
+    reach = float(stats.t.ppf(0.975, n - 1)) * error
+    p = float(2 * stats.t.sf(abs(mean) / error, n - 1)) if error > 0 else float(mean == 0)
+    return ResampledTest(mean, mean - reach, mean + reach, p, n)
+
+
+def resampled_test(results: Results, arm: str, other: str) -> ResampledTest | None:
+    """Return the corrected t over the splits of one corpus; None for several studies or a single split.
+
+    What a split does not test it may train on: the ratio of sizes is taken from the units themselves.
+    """
+    first, second = results.rows(arm), results.rows(other)
+    both = first.merge(second[[*KEY, "correct"]], on=list(KEY), suffixes=("", "_other"))
+    splits = both.assign(score=both["correct"] - both["correct_other"]).groupby(["repeat", "fold"])["score"]
+    test, all_units = splits.size().mean(), both["unit"].nunique()
+    if results.studies > 1 or len(splits) < 2 or test >= all_units:
+        return None
+    return corrected_resampled_t(splits.mean().to_numpy(), float(test / (all_units - test)))

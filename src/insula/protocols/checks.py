@@ -1,0 +1,264 @@
+"""The checks of an audit, one a method: each notes what leaks, and where."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import pandas as pd
+
+from insula.errors import DataError
+from insula.protocols.clock import touching
+from insula.protocols.duplicates import marks_of, near_duplicates
+from insula.protocols.protocol import Protocol
+from insula.protocols.split import PARTS, Split
+from insula.protocols.units import (
+    SAMPLE,
+    clock_codes,
+    is_about_people,
+    person_codes,
+    unit_codes,
+    unit_names,
+    unknown_rows,
+)
+from insula.samples import PROVENANCE, Fit, Samples
+
+_TRAIN, _VALIDATION, _TEST = range(3)
+_MAY_USE = {"labels": (_TRAIN,), "selection": (_TRAIN, _VALIDATION), "inputs": (_TRAIN, _VALIDATION)}
+_SHOWS_FACES = {"stimulus", "identity", "person", "corpus"}
+
+
+class Checks:
+    """One audit; arrays are aligned with the rows of the samples."""
+
+    def __init__(self, split: Split, samples: Samples, protocol: Protocol) -> None:
+        self.split, self.samples, self.protocol = split, samples, protocol
+        self.checks: list[str] = []
+        self.leaks: list[tuple[str, str | None]] = []
+        self.warnings: list[str] = []
+        self.shared: dict[str, int] = {}
+        self.places = [self._places(getattr(split, name), name) for name in PARTS]
+        self.part = np.full(len(samples), -1, np.int8)
+        for number, places in enumerate(self.places):
+            self.part[places] = number
+        self.target_rows = np.zeros(len(samples), bool)
+        self.target_rows[self._places(split.target, "target")] = True
+        if split.protocol and split.protocol != protocol.digest():
+            self.warnings.append("the split was made by another protocol than the one it is audited against")
+
+    def _places(self, ids: np.ndarray, name: str) -> np.ndarray:
+        places = self.samples.table.index.get_indexer(ids)
+        if (places < 0).any():
+            first = np.asarray(ids)[places < 0][0]
+            raise DataError(f"{int((places < 0).sum())} ids in {name} are no samples", where=f"first: {first}",
+                            do="use the samples that the split was made for")  # fmt: skip
+        if np.bincount(places, minlength=1).max() > 1:
+            twice = ids[np.flatnonzero(np.bincount(places) > 1)[0] == places][0]
+            raise DataError(f"sample {twice} is listed twice in {name}", do="list it once")
+        return places
+
+    def _leak(self, what: str, rows: Iterable[tuple[str, np.ndarray]]) -> None:
+        """Note a leak and, for each part, the first rows of it."""
+        places = []
+        for name, some in rows:
+            shown = ", ".join(str(sample) for sample in self.samples.ids[some[:3]])
+            more = f" and {len(some) - 3} more" if len(some) > 3 else ""
+            places.append(f"{name}: {'row' if len(some) == 1 else 'rows'} {shown}{more}")
+        self.leaks.append((what, "; ".join(places)))
+
+    def _by_part(self, rows: np.ndarray) -> list[tuple[str, np.ndarray]]:
+        parts = [(name, rows[self.part[rows] == number]) for number, name in enumerate(PARTS)]
+        return [(name, some) for name, some in parts if len(some)]
+
+    def _name(self, unit: str, row: int) -> str | None:
+        name = unit_names(self.samples.select([row]), unit)[0]
+        return name and name.lstrip("/")  # a table without a corpus has an empty one
+
+    def samples_once(self) -> None:
+        """Look for samples in two parts."""
+        self.checks.append("sample")
+        counts = np.bincount(np.concatenate(self.places), minlength=len(self.samples))
+        twice = np.flatnonzero(counts > 1)
+        if len(twice):
+            names = [name for name, places in zip(PARTS, self.places, strict=True) if np.isin(twice[0], places)]
+            self._leak(f"sample {self.samples.ids[twice[0]]} is in {' and '.join(names)}", [("in two parts", twice)])
+
+    def trials_and_units(self) -> None:
+        """Look for shared trials, scored units and units that the protocol forbids."""
+        protocol = self.protocol
+        always = list(dict.fromkeys(["trial", protocol.scored_unit]))
+        for name in dict.fromkeys([*always, *protocol.disjoint]):
+            codes = unit_codes(self.samples, name)
+            must_know = name != "trial" or "trial" in (*protocol.disjoint, protocol.scored_unit)
+            self._unknown(name, codes, must_know)
+            # labelled target rows share the target's units by leave of the protocol, but no trial and no scored unit
+            self._parted(name, codes, exempt=None if name in always else self.target_rows)
+        for name in PROVENANCE[:6]:
+            if name not in (*always, *protocol.disjoint):
+                codes = unit_codes(self.samples, name)
+                tested = np.unique(codes[(self.part == _TEST) & (codes >= 0)])
+                if len(tested):
+                    trained = np.zeros(codes.max() + 1, bool)
+                    trained[codes[(self.part == _TRAIN) & (codes >= 0)]] = True
+                    self.shared[name] = int(trained[tested].sum())
+
+    def _unknown(self, name: str, codes: np.ndarray, must_know: bool) -> None:
+        missing = (codes < 0) & (self.part >= 0)
+        if not missing.any():
+            return
+        silent = missing & (self.part == _TEST) if must_know else missing & False
+        if must_know:
+            silent |= missing & unknown_rows(self.samples, name)
+        if silent.any():
+            self._leak(f"the {name} of {_count(silent.sum(), 'row')} is unknown", self._by_part(np.flatnonzero(silent)))
+        else:
+            self.warnings.append(f"{name}: unknown in {_count(missing.sum(), 'row')}, not compared there")
+
+    def _parted(
+        self,
+        name: str,
+        codes: np.ndarray,
+        exempt: np.ndarray | None = None,
+    ) -> None:
+        """Look for values of one key in two parts; codes have the shape (n,) or (k, n)."""
+        self.checks.append(name)
+        codes = np.atleast_2d(codes)
+        seen = np.zeros((codes.max(initial=-1) + 1, 3), bool)
+        for key in codes:
+            use = (key >= 0) & (self.part >= 0) if exempt is None else (key >= 0) & (self.part >= 0) & ~exempt
+            seen[key[use], self.part[use]] = True
+        leaking = np.flatnonzero(seen.sum(axis=1) > 1)
+        if not len(leaking):
+            return
+        first = leaking[0]
+        rows = np.flatnonzero((codes == first).any(axis=0) & (self.part >= 0))
+        unit = name if len(codes) == 1 else ("subject", "identity")[int(codes[0, rows[0]] != first)]
+        value = self._name(unit, rows[0])
+        parts = " and ".join(part for part, there in zip(PARTS, seen[first], strict=True) if there)
+        which = "is" if len(leaking) == 1 else f"and {len(leaking) - 1} more are"
+        self._leak(f"{name} {value} {which} in {parts}", self._by_part(rows))
+
+    def persons(self) -> None:
+        """Look for people who are a subject in one part and a face in another."""
+        names = [name for name in self.protocol.disjoint if is_about_people(name)]
+        if not names or not self.samples.one_person:
+            return
+        codes = person_codes(self.samples)
+
+        self._parted("person", codes, self.target_rows)
+
+    def time(self) -> None:
+        """Look for windows of one recording that overlap, or lie closer than the embargo."""
+        clock = np.where(self.part >= 0, clock_codes(self.samples), -1)
+        if not (clock >= 0).any():
+            self.warnings.append("time: no row says when it was recorded")
+            return
+        self.checks.append("time")
+        start, stop = (self.samples.table[name].to_numpy(float) for name in ("start", "stop"))
+        for number, others in ((_TEST, (_TRAIN, _VALIDATION)), (_VALIDATION, (_TRAIN,))):
+            mine = self.part == number
+            close = touching(clock, start, stop, mine, self.protocol.embargo) & np.isin(self.part, others)
+            if close.any():
+                row = np.flatnonzero(close)[:1]
+                near = np.flatnonzero((clock == clock[row]) & mine)
+                gap = np.maximum(start[near], start[row]) - np.minimum(stop[near], stop[row])
+                session = self._name("session", row[0]) or self._name("subject", row[0])
+                embargo = f" or lie within {self.protocol.embargo:g} s" if self.protocol.embargo else ""
+                pair = [*self._by_part(np.flatnonzero(close)), *self._by_part(near[[gap.argmin()]])]
+                self._leak(f"windows of {session} overlap{embargo} ({_count(close.sum(), 'row')})", pair)
+                return
+
+    def pictures(self) -> None:
+        """Look for near-duplicate pictures, where the protocol parts what pictures show."""
+        guarded = {part for name in (*self.protocol.disjoint, self.protocol.scored_unit) for part in name.split("+")}
+        at_random = not self.protocol.disjoint and self.protocol.scored_unit == SAMPLE
+        modalities = [name for name in self.samples.modalities if self._shows_pictures(name)]
+        if not modalities:
+            return
+        if not (guarded & _SHOWS_FACES or at_random):
+            self.warnings.append("near-duplicate pictures: not compared, since the protocol lets pictures be shared")
+            return
+        self.checks.append("near-duplicate pictures")
+        for modality in modalities:
+            self._duplicates(modality)
+
+    def _shows_pictures(self, modality: str) -> bool:
+        names = self.samples.table.loc[self.samples.has(modality), f"{modality}_store"].unique()
+        return any(self.samples.stores[name].description.kind == "picture" for name in names)
+
+    def _duplicates(self, modality: str) -> None:
+        rows = self.samples.rows(modality)
+        names = self.samples.table[f"{modality}_store"].to_numpy(object)
+        marks = {}
+        for number in range(3):
+            mine = np.flatnonzero((self.part == number) & (rows >= 0))
+            cells = pd.DataFrame({"store": names[mine], "row": rows[mine], "place": mine}).drop_duplicates(
+                ["store", "row"]
+            )
+            marks[number] = [
+                (marks_of(self.samples.stores[name], group["row"].to_numpy()), group["place"].to_numpy())
+                for name, group in cells.groupby("store", sort=False)
+            ]
+        for one, other in ((_TRAIN, _TEST), (_VALIDATION, _TEST), (_TRAIN, _VALIDATION)):
+            pairs = [
+                np.column_stack([places[found[:, 0]], others[found[:, 1]]])
+                for mark, places in marks[one]
+                for further, others in marks[other]
+                if len(found := near_duplicates(mark, further))
+            ]
+            if pairs:
+                found = np.concatenate(pairs)
+                what = (
+                    f"{modality} {self.samples.ids[found[0, 0]]} is a near-duplicate of {self.samples.ids[found[0, 1]]}"
+                )
+                self._leak(f"{what} ({_count(len(found), 'pair')})",
+                           [(PARTS[one], np.unique(found[:, 0])), (PARTS[other], np.unique(found[:, 1]))])  # fmt: skip
+                return
+
+    def target(self) -> None:
+        """Check that labelled target rows are permitted, and no more of them than the protocol's share."""
+        moved = np.flatnonzero(self.target_rows)
+        if not len(moved):
+            return
+        self.checks.append("target")
+        access = self.protocol.target
+        if access.share is None:
+            self._leak(f"labelled target rows in training, where access to the target is {access.kind}",
+                       self._by_part(moved))  # fmt: skip
+            return
+        outside = moved[self.part[moved] != _TRAIN]
+        if len(outside):
+            self._leak("target rows are outside training", self._by_part(outside) or [("in no part", outside)])
+        scored = unit_codes(self.samples, self.protocol.scored_unit)
+        given, kept = (len(np.unique(scored[rows])) for rows in (moved, self.part == _TEST))
+        if given > access.share * (given + kept) + 1:
+            self._leak(f"{given} labelled target units where {access.share:.0%} of {given + kept} are permitted",
+                       self._by_part(moved))  # fmt: skip
+
+    def fits(self, fits: Iterable[Fit]) -> None:
+        """Check that every fitted step saw no more than its use permits."""
+        self.checks.append("fitted steps")
+        for fit in fits:
+            allowed = np.isin(self.part, _MAY_USE[fit.use])
+            if fit.use == "inputs" and self.protocol.target.kind == "unlabelled":
+                allowed |= self.part == _TEST
+            places = self.samples.table.index.get_indexer(fit.ids)
+            strangers = np.asarray(fit.ids)[places < 0]
+            if len(strangers):
+                what = f"step {fit.step} was fitted on {_count(len(strangers), 'sample')} that the audit does not know"
+                self.leaks.append((what, f"first: {strangers[0]}"))
+            beyond = places[(places >= 0) & ~allowed[places]]
+            if len(beyond):
+                rows = self._by_part(beyond) or [("in no part", beyond)]
+                self._leak(f"step {fit.step} was fitted ({fit.use}) on {_count(len(beyond), 'sample')} outside its part", rows)
+
+    def counts(self) -> dict[str, int]:
+        """Return how many samples are in each part, in the labelled target and in no part, and what is scored."""
+        scored = unit_codes(self.samples, self.protocol.scored_unit)[self.part == _TEST]
+        parts = {name: len(places) for name, places in zip(PARTS, self.places, strict=True)}
+        rest = {"target": int(self.target_rows.sum()), "unused": int((self.part < 0).sum())}
+        return {**parts, **rest, "scored units": len(np.unique(scored[scored >= 0]))}
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -1,0 +1,175 @@
+"""Protocols: the units that must not be shared, how validation nests, what is scored, what the target shows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from pydantic import Field, field_validator, model_validator
+
+from insula.emotions import Task
+from insula.errors import SettingsError
+from insula.protocols.access import TargetAccess
+from insula.protocols.split import Split
+from insula.protocols.splitting import make_splits
+from insula.protocols.units import SAMPLE, unit_names
+from insula.samples import PROVENANCE, Samples
+from insula.storage.settings import Settings
+
+
+class Protocol(Settings):
+    """Who may be seen when.
+
+    A trial is always kept whole, and so is the scored unit. With one disjoint unit each labelled scored unit is tested
+    exactly once over the folds. With several (`("subject", "stimulus")`) each unit is cut into `folds`, and there is a
+    split for every combination: its test part is held out in all units, its training part in none, and the rest is
+    left out. A unit that lies within another (each trial within one subject) is recognised and leaves nothing out.
+
+    Parameters
+    ----------
+    name : str
+        What reports call it.
+    disjoint : tuple of str
+        Units that parts must not share, as `Samples.units` understands them: `corpus`, `subject`, `session`, `trial`,
+        `stimulus`, `identity`, `person`, or several joined by `+` that count as one unit. Empty: scored units at
+        random.
+    folds : int
+        Into how many parts each unit is cut.
+    test_share : float, optional
+        One split with this share of each unit held out, in place of folds.
+    leave_one_out : bool
+        Each value of the first unit is a fold of its own.
+    stratify : bool
+        Spread classes (or quantiles of a rating, or the class with most votes) evenly.
+    validation_share : float
+        Share of each unit that training leaves for validation, by the same rule; 0 for none.
+    scored_unit : str
+        A unit, or `sample`: predictions collapse to it before any metric. Rows that have none are never scored.
+    target : TargetAccess
+        What of the test side may be seen.
+    embargo : float
+        Seconds that must lie between windows of one recording in different parts.
+    as_published : bool
+        Make the split as some papers do, with rows at random and nothing kept whole; every figure is marked.
+    seed : int
+        Of every shuffle.
+    """
+
+    name: str = "custom"
+    disjoint: tuple[str, ...] = ()
+    folds: int = Field(default=5, ge=2)
+    test_share: float | None = Field(default=None, gt=0, lt=1)
+    leave_one_out: bool = False
+    stratify: bool = True
+    validation_share: float = Field(default=0.2, ge=0, lt=1)
+    scored_unit: str = "trial"
+    target: TargetAccess = TargetAccess()
+    embargo: float = Field(default=0.0, ge=0)
+    as_published: bool = False
+    seed: int = Field(default=0, ge=0)
+
+    @field_validator("disjoint", "scored_unit")
+    @classmethod
+    def _known_units(cls, value: tuple[str, ...] | str) -> tuple[str, ...] | str:
+        alone = ("person", SAMPLE) if isinstance(value, str) else ("person",)
+        for name in [value] if isinstance(value, str) else value:
+            unknown = [part for part in name.split("+") if part not in PROVENANCE[:6]]
+            if unknown and name not in alone:
+                raise ValueError(f"no unit named {unknown[0]!r}; units are {', '.join((*PROVENANCE[:6], *alone))}")
+        return value
+
+    @model_validator(mode="after")
+    def _one_way_to_hold_out(self) -> Protocol:
+        if self.leave_one_out and self.test_share is not None:
+            raise ValueError("leave_one_out and test_share exclude each other")
+        if self.leave_one_out and not self.disjoint:
+            raise ValueError("leave_one_out leaves out a disjoint unit; name one")
+        return self
+
+    def splits(self, samples: Samples, task: Task) -> list[Split]:
+        """Return the splits of these samples, every one of which passes `audit`.
+
+        Parameters
+        ----------
+        samples : Samples
+            All of them; those without a label may train and are never scored.
+        task : Task
+            Whose label says which rows are labelled, and of which class.
+
+        Returns
+        -------
+        list of Split
+
+        Raises
+        ------
+        DataError
+            Where there are too few units, or a row does not say which unit it belongs to.
+        LabelError
+            Where training lacks a class.
+
+        Examples
+        --------
+        >>> from insula.emotions import Categorical
+        >>> from insula.samples import provenance
+        >>> table = provenance(corpus="c", identity=list("aabbccddee"), stimulus=list("0123456789"))
+        >>> samples = Samples(table.assign(emotion=["fear", "anger"] * 5), {})
+        >>> task = Categorical(label="emotion", classes=("fear", "anger"))
+        >>> protocol("identity-disjoint", folds=5, validation_share=0.25).splits(samples, task)[0]
+        Split(fold 0: train 6, validation 2, test 2)
+        """
+        return make_splits(self, samples, task)
+
+    def scored_units(self, samples: Samples) -> np.ndarray:
+        """Return text (n,): the unit that each sample's prediction collapses to, None where it is not scored."""
+        return unit_names(samples, self.scored_unit)
+
+
+def _named(name: str, *disjoint: str, **settings: Any) -> tuple[str, Protocol]:
+    return name, Protocol(name=name, disjoint=disjoint, **settings)
+
+
+PROTOCOLS: Mapping[str, Protocol] = MappingProxyType(
+    dict(
+        [
+            _named("random", stratify=False, scored_unit=SAMPLE, as_published=True),
+            _named("stratified", scored_unit="stimulus"),
+            _named("trial-disjoint", "trial"),
+            _named("session-disjoint", "session"),
+            _named("subject-disjoint", "subject"),
+            _named("stimulus-disjoint", "stimulus", scored_unit="stimulus"),
+            _named("identity-disjoint", "identity", scored_unit="stimulus"),
+            _named("person-disjoint", "person"),
+            _named("subject-and-stimulus-disjoint", "subject", "stimulus", folds=3),
+            _named("cross-corpus", "corpus", leave_one_out=True),
+        ]
+    )
+)
+"""Protocols by name; `protocol` returns them with changes."""
+
+
+def protocol(name: str, **changes: Any) -> Protocol:
+    """Return a named protocol, with changes.
+
+    Parameters
+    ----------
+    name : str
+        A name in `PROTOCOLS`.
+    **changes
+        Fields of `Protocol`. `random` wants `as_published=True`, since it leaks.
+
+    Examples
+    --------
+    >>> protocol("subject-disjoint", leave_one_out=True).disjoint
+    ('subject',)
+    >>> protocol("random")
+    Traceback (most recent call last):
+    ...
+    insula.errors.SettingsError: the protocol random leaks: say as_published=True, and every figure will be marked
+    """
+    if name not in PROTOCOLS:
+        raise SettingsError(f"no protocol named {name!r}", do=f"use one of {', '.join(PROTOCOLS)}")
+    if PROTOCOLS[name].as_published and not changes.get("as_published"):
+        raise SettingsError(f"the protocol {name} leaks", do="say as_published=True, and every figure will be marked")
+    return Protocol.parse({**PROTOCOLS[name].model_dump(), **changes}, where=f"protocol {name}")

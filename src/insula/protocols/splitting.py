@@ -1,0 +1,226 @@
+"""How a protocol is carried out: units made whole, folds over them, validation and target nested inside."""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from insula.emotions import Task
+from insula.errors import DataError, LabelError
+from insula.protocols.clock import touching
+from insula.protocols.partition import assign_folds, hold_out
+from insula.protocols.split import Split
+from insula.protocols.units import (
+    clock_codes,
+    is_about_people,
+    joined,
+    lies_within,
+    person_codes,
+    unit_codes,
+    unknown_rows,
+)
+from insula.samples import Samples
+
+if TYPE_CHECKING:
+    from insula.protocols.protocol import Protocol
+
+_BINS = 5  # quantiles of a continuous rating over which folds are balanced
+
+
+def make_splits(protocol: Protocol, samples: Samples, task: Task) -> list[Split]:
+    """Return the splits of a protocol; see `Protocol.splits`."""
+    return _Splitter(protocol, samples, task).splits()
+
+
+def strata_of(task: Task, samples: Samples) -> np.ndarray:
+    """Return int64 (n,): class, quantile of the rating or class with most votes; -1 where unlabelled."""
+    targets = task.targets(samples.table)
+    if targets.ndim == 2:
+        return np.where(np.isnan(targets[:, 0]), -1, np.nan_to_num(targets).argmax(axis=1))
+    if targets.dtype.kind == "f":
+        bins = pd.qcut(targets, _BINS, labels=False, duplicates="drop")
+        return np.where(np.isnan(targets), -1, np.nan_to_num(bins)).astype(np.int64)
+    return targets
+
+
+class _Splitter:
+    """What is the same for every fold; arrays are aligned with the rows of the samples."""
+
+    def __init__(self, protocol: Protocol, samples: Samples, task: Task) -> None:
+        self.protocol, self.samples, self.task = protocol, samples, task
+        self.strata = strata_of(task, samples)
+        self.clock = clock_codes(samples)
+        if protocol.as_published:
+            self.whole, glue = np.arange(len(samples)), []
+        else:
+            glue = [unit_codes(samples, name) for name in dict.fromkeys(["trial", protocol.scored_unit])]
+            self.whole = joined(glue)
+            self._refuse_unknown()
+        self.scorable = self._scorable()
+        self.units = self._units(glue)
+
+    def _refuse_unknown(self) -> None:
+        for name in dict.fromkeys([*self.protocol.disjoint, self.protocol.scored_unit]):
+            unknown = unknown_rows(self.samples, name)
+            if unknown.any():
+                first = ", ".join(map(str, self.samples.ids[unknown][:3]))
+                raise DataError(
+                    f"the {name} of {int(unknown.sum())} samples is unknown",
+                    where=f"first: sample {first}",
+                    do=f"fill the column, or use a protocol without {name}",
+                )
+
+    def _scorable(self) -> np.ndarray:
+        scorable = self.strata >= 0
+        if not scorable.any():
+            raise LabelError("no sample is labelled", where=self.task.label, do="check the task's label")
+        for name in (*self.protocol.disjoint, self.protocol.scored_unit):
+            scorable = scorable & (unit_codes(self.samples, name) >= 0)
+            if not scorable.any():
+                raise DataError(f"no labelled sample has a known {name}", where=f"protocol {self.protocol.name}",
+                                do="choose units, or a scored_unit, that the corpus has")  # fmt: skip
+        self._refuse_one_class(scorable, "every labelled sample is {}")
+        return scorable
+
+    def _units(self, glue: list[np.ndarray]) -> dict[str, np.ndarray]:
+        """Return each disjoint unit's numbers, joined where rows share a trial, a scored unit or a person."""
+        units = {}
+        for name in self.protocol.disjoint:
+            people = [person_codes(self.samples)] if is_about_people(name) else []
+            units[name] = joined([unit_codes(self.samples, name), *glue, *people])
+        for inner in reversed(self.protocol.disjoint):
+            outer = next((name for name in units if name != inner and lies_within(units[inner], units[name])), None)
+            if outer is not None:
+                units[outer] = joined([units[outer], units.pop(inner)])
+        return units or {self.protocol.scored_unit: self.whole}
+
+    def _strata(self, rows: np.ndarray) -> np.ndarray | None:
+        return self.strata[rows] if self.protocol.stratify else None
+
+    def _seed(self, *place: int) -> int:
+        return int(np.random.SeedSequence([self.protocol.seed, *place]).generate_state(1)[0])
+
+    def _entries(self, unit: np.ndarray, where: np.ndarray) -> np.ndarray:
+        """Return one row for each scored unit (of each class), so that balance counts what is scored."""
+        rows = np.flatnonzero(where)
+        keys = pd.DataFrame({"unit": unit[rows], "whole": self.whole[rows], "stratum": self.strata[rows]})
+        return rows[~keys.duplicated().to_numpy()]
+
+    def _spread(self, numbers: np.ndarray, unit: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """Return for every sample the number given to its unit in `rows`, -1 for units that are not there."""
+        by_unit = np.full(unit.max(initial=-1) + 2, -1)  # the last place serves the unknown, whose code is -1
+        by_unit[unit[rows]] = numbers
+        by_unit[-1] = -1
+        return by_unit[unit]
+
+    def _folds(self, place: int, name: str) -> tuple[np.ndarray, int]:
+        """Return every sample's fold of one unit, and how many folds are tested."""
+        protocol, unit = self.protocol, self.units[name]
+        rows = self._entries(unit, self.scorable)
+        groups = unit[rows]
+        count = len(np.unique(groups))
+        if protocol.leave_one_out and place == 0:
+            self._enough(name, count, 2)
+            return self._spread(pd.factorize(groups)[0], unit, rows), count
+        if protocol.test_share is not None:
+            self._enough(name, count, 2)
+            held = hold_out(groups, self._strata(rows), protocol.test_share, self._seed(place))
+            return self._spread(np.where(held, 0, 1), unit, rows), 1
+        self._enough(name, count, protocol.folds)
+        return self._spread(assign_folds(groups, self._strata(rows), protocol.folds, self._seed(place)), unit, rows), (
+            protocol.folds
+        )
+
+    def _enough(self, name: str, count: int, wanted: int, fold: int | None = None) -> None:
+        if count >= wanted:
+            return
+        purpose, advice = f"{wanted} folds", "use fewer folds, or another unit"
+        raw = len(np.unique(unit_codes(self.samples, name)[self.scorable]))
+        if fold is not None:
+            purpose, advice = f"training and validation in fold {fold}", "set validation_share to 0, or get more"
+        elif raw > count:
+            shared = " or ".join(dict.fromkeys(["trial", self.protocol.scored_unit]))
+            advice = f"{raw} became {count} since their rows share a {shared}; check the ids, or the scored unit"
+        raise DataError(f"too few units: {count} {name} for {purpose}", where=f"protocol {self.protocol.name}",
+                        do=advice)  # fmt: skip
+
+    def splits(self) -> list[Split]:
+        """Return every split."""
+        folds, counts = zip(*(self._folds(place, name) for place, name in enumerate(self.units)), strict=True)
+        splits: list[Split] = []
+        for cell in product(*(range(count) for count in counts)):
+            held = [fold == number for fold, number in zip(folds, cell, strict=True)]
+            test = np.logical_and.reduce(held) & self.scorable
+            if test.any():  # where units are crossed, a combination may not occur
+                splits.append(self._split(len(splits), test, ~np.logical_or.reduce(held)))
+        return splits
+
+    def _split(self, fold: int, test: np.ndarray, train: np.ndarray) -> Split:
+        train &= ~self._touching(test)
+        validation, train = self._validation(fold, train)
+        moved = self._target(fold, test)
+        test = test & ~moved
+        validation &= ~self._touching(test)
+        train = (train | moved) & ~self._touching(test | validation)
+        ids = self.samples.ids
+        self._refuse_poor(fold, train)
+        return Split(ids[train], ids[validation], ids[test], ids[moved & train], fold, self.protocol.digest())
+
+    def _touching(self, rows: np.ndarray) -> np.ndarray:
+        if self.protocol.as_published:
+            return np.zeros(len(rows), bool)
+        start, stop = (self.samples.table[name].to_numpy(float) for name in ("start", "stop"))
+        return touching(self.clock, start, stop, rows, self.protocol.embargo)
+
+    def _validation(self, fold: int, train: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return what of the training side validates and what remains, by the protocol's own rule."""
+        validation, rest = train & self.scorable, train
+        if not self.protocol.validation_share:
+            return np.zeros(len(train), bool), train
+        for place, (name, unit) in enumerate(self.units.items()):
+            rows = self._entries(unit, train & self.scorable)
+            self._enough(name, len(np.unique(unit[rows])), 2, fold)
+            held = hold_out(unit[rows], self._strata(rows), self.protocol.validation_share, self._seed(place, fold, 1))
+            inside = self._spread(held.astype(np.int64), unit, rows) == 1
+            validation, rest = validation & inside, rest & ~inside
+        return validation, rest
+
+    def _target(self, fold: int, test: np.ndarray) -> np.ndarray:
+        """Return the labelled rows of the test side that access to the target moves into training."""
+        moved = np.zeros(len(test), bool)
+        if self.protocol.target.share is None:
+            return moved
+        rows = np.flatnonzero(test)
+        wholes, first = np.unique(self.whole[rows], return_index=True)
+        if len(wholes) < 2:
+            raise DataError(f"fold {fold} has one {self.protocol.scored_unit} to test, of which none can be moved",
+                            do="use fewer folds")  # fmt: skip
+        # every target unit gives its share of every class: shuffled, then taken from all strata alike
+        unit = next(iter(self.units.values()))
+        table = pd.DataFrame({"unit": unit[rows[first]], "stratum": self.strata[rows[first]], "whole": wholes})
+        strata = table.sample(frac=1, random_state=self._seed(0, fold, 2)).groupby(["unit", "stratum"])["whole"]
+        place = (strata.cumcount() + 0.5) / strata.transform("size")
+        count = min(max(1, round(self.protocol.target.share * len(wholes))), len(wholes) - 1)
+        moved[rows] = np.isin(self.whole[rows], wholes[place.sort_values(kind="stable").index[:count]])
+        return moved
+
+    def _refuse_poor(self, fold: int, train: np.ndarray) -> None:
+        if not (train & (self.strata >= 0)).any():
+            raise DataError(f"nothing is left to train on in fold {fold}", where=f"protocol {self.protocol.name}",
+                            do="use another unit, or a smaller validation_share")  # fmt: skip
+        if self.task.kind in ("categorical", "binary"):
+            self._refuse_one_class(train, f"the training part of fold {fold} holds {{}} alone")
+            lacking = np.setdiff1d(self.strata[self.scorable], self.strata[train])
+            if len(lacking):
+                raise LabelError(f"the training part of fold {fold} has no {self.task.classes[lacking[0]]}",
+                                 where=f"protocol {self.protocol.name}", do="use fewer folds, or stratify")  # fmt: skip
+
+    def _refuse_one_class(self, rows: np.ndarray, message: str) -> None:
+        if self.task.kind in ("categorical", "binary"):
+            found = np.unique(self.strata[rows & (self.strata >= 0)])
+            if len(found) == 1:
+                raise LabelError(message.format(self.task.classes[found[0]]), where=self.task.label,
+                                 do="training needs two classes or more")  # fmt: skip

@@ -1,0 +1,184 @@
+"""Units as numbers: which rows belong together, which do not say, and which touch in time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import pandas as pd
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
+
+from insula.errors import DataError
+from insula.samples import PROVENANCE, Samples
+
+SAMPLE = "sample"
+"""The unit that is the row itself."""
+
+_PEOPLE = {"subject", "identity", "person"}
+_SHOWN_BY = {
+    "subject": ("eeg",), "session": ("eeg",), "trial": ("eeg",), "person": ("eeg", "picture", "face", "clip", "video"),
+    "stimulus": ("picture", "face", "clip", "video"), "identity": ("picture", "face", "clip", "video"),
+}  # fmt: skip
+# a row that has one of these modalities (by the beginning of its name) has such a unit, known or not
+
+
+def unit_codes(samples: Samples, name: str) -> np.ndarray:
+    """Return int64 (n,): a number for the unit each sample belongs to, -1 where it is unknown.
+
+    Units are those of `Samples.units`, and the row itself under the name `sample`. A session counts as its subject's,
+    and a trial as its subject's and session's, so that corpora may number them anew for everybody.
+
+    Examples
+    --------
+    >>> from insula.samples import provenance
+    >>> table = provenance(corpus="c", subject=["S1", None, "S1", "S2"], trial=["1", "1", "2", "1"])
+    >>> unit_codes(Samples(table, {}), "subject"), unit_codes(Samples(table, {}), "trial")
+    (array([ 0, -1,  0,  1]), array([0, 1, 2, 3]))
+    """
+    if name == SAMPLE:
+        return np.arange(len(samples))
+    if name == "person":
+        return pd.factorize(samples.units(name))[0].astype(np.int64)
+    samples.select(slice(0)).units(name)  # says which units there are, where this is none
+    parts = name.split("+")
+    codes = np.zeros(len(samples), np.int64)
+    for column in _columns(parts):
+        values = pd.factorize(_column(samples, column, parts))[0].astype(np.int64)
+        if column not in (*parts, "corpus"):
+            values += 1  # a qualifier may be missing
+        pairs = codes * (values.max(initial=0) + 1) + values
+        codes = _compact(np.where((codes < 0) | (values < 0), -1, pairs))
+    return codes
+
+
+def unit_names(samples: Samples, name: str) -> np.ndarray:
+    """Return text (n,): the names of the units that `unit_codes` numbers, None where unknown."""
+    if name == SAMPLE:
+        return samples.ids.astype(str).astype(object)
+    names = samples.units(name)
+    parts = name.split("+")
+    columns = _columns(parts)
+    if set(columns) == {"corpus", *parts} or name == "person":
+        return names
+    text = samples.table["corpus"].astype(str)
+    for column in columns[1:]:
+        text = text + ("/" + _column(samples, column, parts)).fillna("")
+    result = text.to_numpy(object)
+    result[pd.isna(names)] = None
+    return result
+
+
+def _columns(parts: list[str]) -> list[str]:
+    """Return the columns that tell units apart: those of the name, and the qualifiers of a session or a trial."""
+    wanted = {"corpus", *parts}
+    if "trial" in parts:
+        wanted |= {"subject", "session"}
+    if "session" in parts:
+        wanted |= {"subject"}
+    return [column for column in PROVENANCE[:6] if column in wanted]
+
+
+def _column(samples: Samples, column: str, parts: Iterable[str] = ()) -> pd.Series:
+    """Return a column; a subject that only qualifies is the identity where a corpus says that they are one person."""
+    values = samples.table[column]
+    if column == "subject" and column not in parts and samples.one_person:
+        one = samples.table["corpus"].isin(samples.one_person)
+        values = values.where(values.notna() | ~one, samples.table["identity"])
+    return values
+
+
+def person_codes(samples: Samples) -> np.ndarray:
+    """Return int64 (2, n): the person of the EEG and the person of the face, -1 where unknown or not comparable.
+
+    Only corpora that declare subject and identity one person count; there the two share their numbers.
+    """
+    table = samples.table
+    names = pd.concat([table["subject"], table["identity"]], ignore_index=True)
+    corpus = np.tile(pd.factorize(table["corpus"])[0], 2)
+    values = pd.factorize(names)[0].astype(np.int64)
+    mine = np.tile(table["corpus"].isin(samples.one_person).to_numpy(bool), 2)
+    joined = corpus * (values.max(initial=0) + 1) + values
+    return _compact(np.where(mine & (values >= 0), joined, -1)).reshape(2, -1)
+
+
+def is_about_people(name: str) -> bool:
+    """Say whether a unit is a person."""
+    return name in _PEOPLE
+
+
+def unknown_rows(samples: Samples, name: str) -> np.ndarray:
+    """Return bool (n,): rows that must have this unit, by the modality they hold, and do not say which."""
+    if name == SAMPLE:
+        return np.zeros(len(samples), bool)
+    shown = np.zeros(len(samples), bool)
+    for part in name.split("+"):
+        if part != "corpus":
+            missing = unit_codes(samples, part) < 0
+            for modality in samples.modalities:
+                if modality.startswith(_SHOWN_BY[part]):
+                    shown |= missing & samples.has(modality)
+    return shown
+
+
+def joined(keys: Iterable[np.ndarray]) -> np.ndarray:
+    """Return int64 (n,): rows that share a value of any key, directly or through other rows, get one number.
+
+    Parameters
+    ----------
+    keys : iterable of int arrays, shape (n,) or (k, n)
+        Values, -1 where unknown; the rows of a two-dimensional key share their values.
+
+    Examples
+    --------
+    >>> joined([np.array([0, 0, 1, -1]), np.array([5, 6, 6, -1])])
+    array([ 0,  0,  0, -1])
+    """
+    tables = [np.atleast_2d(key) for key in keys]
+    rows, values, nodes = [], [], tables[0].shape[1]
+    n = nodes
+    for table in tables:
+        for key in table:
+            known = np.flatnonzero(key >= 0)
+            rows.append(known)
+            values.append(key[known] + nodes)
+        nodes += int(table.max(initial=-1)) + 1
+    row, value = np.concatenate(rows), np.concatenate(values)
+    graph = coo_matrix((np.ones(len(row), bool), (row, value)), shape=(nodes, nodes))
+    label = connected_components(graph, directed=False)[1][:n]
+    known = np.zeros(n, bool)
+    known[row] = True
+    return _compact(np.where(known, label, -1))
+
+
+def clock_codes(samples: Samples) -> np.ndarray:
+    """Return int64 (n,): a number for the recording whose clock times a row, -1 where the row has no time.
+
+    Rows of one corpus, subject and session share a clock; a row with neither subject nor session has none.
+    """
+    table = samples.table
+    subject, session = _column(samples, "subject"), table["session"]
+    timed = (table["start"].notna() & table["stop"].notna() & (subject.notna() | session.notna())).to_numpy()
+    clock = np.zeros(len(table), np.int64)
+    for column in (table["corpus"], subject, session):
+        values = pd.factorize(column)[0].astype(np.int64) + 1
+        clock = _compact(clock * (values.max(initial=0) + 1) + values)
+    backwards = timed & (table["stop"] < table["start"]).to_numpy()
+    if backwards.any():
+        raise DataError("a window stops before it starts", where=f"row {samples.ids[backwards][0]}",
+                        do="correct start and stop")  # fmt: skip
+    return np.where(timed, clock, -1)
+
+
+def _compact(codes: np.ndarray) -> np.ndarray:
+    known = codes >= 0
+    result = np.full(codes.shape, -1, np.int64)
+    result[known] = pd.factorize(codes[known])[0]
+    return result
+
+
+def lies_within(inner: np.ndarray, outer: np.ndarray) -> bool:
+    """Say whether each inner unit lies in one outer unit, where both are known."""
+    both = (inner >= 0) & (outer >= 0)
+    pairs = pd.DataFrame({"inner": inner[both], "outer": outer[both]}).drop_duplicates()
+    return bool(len(pairs)) and not pairs["inner"].duplicated().any()

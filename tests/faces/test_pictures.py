@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from insula.errors import DataError
+from insula.faces import list_pictures, read_picture
+
+COLOURS = np.random.default_rng(0).integers(0, 256, (30, 40, 3), dtype=np.uint8)
+
+
+def save(image: Image.Image, path: Path, **options: object) -> Path:
+    image.save(path, **options)
+    return path
+
+
+def test_colours_survive_a_lossless_file(tmp_path: Path) -> None:
+    for ending in ("png", "bmp", "tiff", "ppm"):
+        picture = read_picture(save(Image.fromarray(COLOURS), tmp_path / f"a.{ending}"))
+        assert picture.dtype == np.uint8
+        np.testing.assert_array_equal(picture, COLOURS)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_exif_orientation_is_applied(tmp_path: Path, orientation: int) -> None:
+    stored = {
+        1: COLOURS,
+        2: COLOURS[:, ::-1],
+        3: COLOURS[::-1, ::-1],
+        4: COLOURS[::-1],
+        5: COLOURS.transpose(1, 0, 2),
+        6: np.rot90(COLOURS, 1),
+        7: COLOURS.transpose(1, 0, 2)[::-1, ::-1],
+        8: np.rot90(COLOURS, -1),
+    }[orientation]  # EXIF 2.32, table of tag 0x0112: what a camera stores so that COLOURS is upright
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    path = save(Image.fromarray(np.ascontiguousarray(stored)), tmp_path / "a.png", exif=exif)
+    np.testing.assert_array_equal(read_picture(path), COLOURS)
+
+
+def test_grey_and_bilevel_become_rgb(tmp_path: Path) -> None:
+    grey = COLOURS[..., 0]
+    np.testing.assert_array_equal(
+        read_picture(save(Image.fromarray(grey), tmp_path / "g.png")), np.repeat(grey[..., None], 3, axis=2)
+    )
+    bilevel = Image.fromarray(grey > 127)
+    np.testing.assert_array_equal(read_picture(save(bilevel, tmp_path / "b.png"))[..., 1], (grey > 127) * 255)
+
+
+@pytest.mark.parametrize("ending", ["png", "tiff", "pgm"])
+def test_sixteen_bits_are_scaled_not_clipped(tmp_path: Path, ending: str) -> None:
+    ramp = np.linspace(0, 65535, 1200).reshape(30, 40).astype(np.uint16)
+    picture = read_picture(save(Image.fromarray(ramp), tmp_path / f"a.{ending}"))
+    np.testing.assert_allclose(picture[..., 0], ramp / 257.0, atol=0.51)
+    assert (picture[..., 0] == picture[..., 2]).all()
+
+
+def test_transparency_is_laid_on_white(tmp_path: Path) -> None:
+    alpha = np.full((30, 40, 1), 255, dtype=np.uint8)
+    alpha[:, 20:] = 0
+    path = save(Image.fromarray(np.concatenate([COLOURS, alpha], axis=2)), tmp_path / "a.png")
+    picture = read_picture(path)
+    np.testing.assert_array_equal(picture[:, :20], COLOURS[:, :20])
+    assert (picture[:, 20:] == 255).all()
+    palette = Image.new("P", (4, 2), 1)
+    palette.putpalette([0, 0, 0, 200, 30, 10])
+    palette.putpixel((0, 0), 0)
+    picture = read_picture(save(palette, tmp_path / "p.png", transparency=0))
+    assert picture[0, 0].tolist() == [255, 255, 255]
+    assert picture[1, 3].tolist() == [200, 30, 10]
+
+
+def test_cmyk_becomes_rgb(tmp_path: Path) -> None:
+    red = Image.new("CMYK", (16, 16), (0, 255, 255, 0))
+    assert np.abs(read_picture(save(red, tmp_path / "a.jpg")).astype(int) - (255, 0, 0)).max() < 10
+
+
+@pytest.mark.parametrize("ending", ["jpg", "png", "webp", "tiff"])
+@pytest.mark.parametrize("share", [0.05, 0.5, 0.95])
+def test_a_truncated_file_is_one_line(tmp_path: Path, ending: str, share: float) -> None:
+    path = save(Image.fromarray(COLOURS).resize((200, 150)), tmp_path / f"cut.{ending}")
+    content = path.read_bytes()
+    path.write_bytes(content[: int(len(content) * share)])
+    with pytest.raises(DataError, match=f"cut.{ending}") as error:
+        read_picture(path)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("content", [b"", b"no picture at all", b"\xff\xd8\xff\xe0" + bytes(50), bytes(1000)])
+def test_what_is_no_picture_is_refused(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "broken.jpg"
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=r"broken\.jpg"):
+        read_picture(path)
+
+
+def test_float_and_32_bit_pictures_have_no_white(tmp_path: Path) -> None:
+    for name, values in (("f", np.ones((4, 4), np.float32)), ("i", np.full((4, 4), 1_000_000, np.int32))):
+        with pytest.raises(DataError, match="no defined white"):
+            read_picture(save(Image.fromarray(values), tmp_path / f"{name}.tiff"))
+
+
+def test_an_absent_file_and_a_folder_are_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"no such file .*absent\.jpg"):
+        read_picture(tmp_path / "absent.jpg")
+    with pytest.raises(DataError, match=tmp_path.name):
+        read_picture(tmp_path)
+
+
+def test_a_folder_is_listed_recursively_in_order(tmp_path: Path) -> None:
+    for name in ("b/2.PNG", "b/10.jpeg", "a.jpg", "notes.txt", "b/._2.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    assert [path.relative_to(tmp_path).as_posix() for path in list_pictures(tmp_path)] == [
+        "a.jpg",
+        "b/10.jpeg",
+        "b/2.PNG",
+    ]
+
+
+def test_an_empty_and_an_absent_folder_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no picture in this folder"):
+        list_pictures(tmp_path)
+    with pytest.raises(DataError, match="no such folder"):
+        list_pictures(tmp_path / "absent")

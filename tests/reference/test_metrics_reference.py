@@ -1,0 +1,109 @@
+"""Metrics against an independent library: torchmetrics where scikit-learn computes, and formulas by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.special import softmax
+
+from insula.evaluation.continuous import concordance, continuous_metrics, explained_variance, pearson
+from insula.evaluation.metrics import brier, classification_metrics, confusion
+
+CLASSES = ("anger", "fear", "happiness", "neutral")
+
+
+@pytest.fixture(scope="module")
+def drawn():
+    rng = np.random.default_rng(0)
+    truth = rng.integers(0, 4, 500)
+    table = softmax(rng.standard_normal((500, 4)) + 1.2 * np.eye(4)[truth], axis=1)
+    names = np.array(CLASSES)
+    said = classification_metrics(names[truth], names[table.argmax(1)], table, CLASSES)
+    return truth, table, said
+
+
+def test_classification_against_torchmetrics(drawn):
+    import torch
+    from torchmetrics.functional import classification as reference
+
+    truth, table, said = drawn
+    target, probabilities = torch.tensor(truth), torch.tensor(table)
+    options = {"num_classes": 4}
+    expected = {
+        "accuracy": reference.multiclass_accuracy(probabilities, target, average="micro", **options),
+        "balanced_accuracy": reference.multiclass_accuracy(probabilities, target, average="macro", **options),
+        "macro_f1": reference.multiclass_f1_score(probabilities, target, average="macro", **options),
+        "kappa": reference.multiclass_cohen_kappa(probabilities, target, **options),
+        "ece": reference.multiclass_calibration_error(probabilities, target, n_bins=15, norm="l1", **options),
+        "log_loss": torch.nn.functional.nll_loss(probabilities.log(), target),
+        "auroc_error": reference.binary_auroc(
+            1 - probabilities.max(1).values, (probabilities.argmax(1) != target).int()
+        ),
+    }
+    for name, value in expected.items():
+        assert said[name] == pytest.approx(float(value), abs=1e-6), name
+    recall = reference.multiclass_recall(probabilities, target, average="none", **options)
+    assert [said[f"recall_{name}"] for name in CLASSES] == pytest.approx(recall.tolist())
+
+
+def test_log_loss_and_brier_against_scikit_learn(drawn):
+    from sklearn.metrics import brier_score_loss, log_loss
+
+    truth, table, said = drawn
+    assert said["log_loss"] == pytest.approx(log_loss(truth, table))
+    binary = np.column_stack([1 - table[:, 0], table[:, 0]])
+    expected = 2 * brier_score_loss(truth == 0, table[:, 0])  # both classes count, each with the same square
+    assert brier((truth == 0).astype(int), binary, np.ones(500)) == pytest.approx(expected)
+
+
+def test_weights_are_repetitions(drawn):
+    truth, table, _ = drawn
+    names, weights = np.array(CLASSES), np.random.default_rng(1).integers(1, 4, 500)
+    weighted = classification_metrics(
+        names[truth], names[table.argmax(1)], table, CLASSES, weights=weights.astype(float)
+    )
+    again = np.repeat(np.arange(500), weights)
+    repeated = classification_metrics(names[truth[again]], names[table[again].argmax(1)], table[again], CLASSES)
+    for name, value in repeated.items():
+        assert weighted[name] == pytest.approx(value), name
+
+
+def test_confusion_by_hand():
+    table = confusion(np.array(["a", "a", "b"]), np.array(["b", "a", "b"]), ("a", "b"), np.array([1.0, 2.0, 0.5]))
+    np.testing.assert_allclose(table, [[2, 1], [0, 0.5]])
+
+
+def test_continuous_against_scipy_and_torchmetrics():
+    import torch
+    from scipy.stats import pearsonr
+    from sklearn.metrics import r2_score, root_mean_squared_error
+    from torchmetrics.functional import regression as reference
+
+    rng = np.random.default_rng(2)
+    truth = rng.standard_normal(200)
+    predicted = 0.6 * truth + 0.5 * rng.standard_normal(200) + 0.2
+    trials = np.repeat(np.arange(10), 20)
+    said = continuous_metrics(truth, predicted, trials)
+    assert pearson(truth, predicted) == pytest.approx(pearsonr(truth, predicted).statistic)
+    assert said["pcc_pooled"] == pytest.approx(pearsonr(truth, predicted).statistic)
+    assert said["rmse_pooled"] == pytest.approx(root_mean_squared_error(truth, predicted))
+    assert said["r2_pooled"] == pytest.approx(r2_score(truth, predicted))
+    each = [pearsonr(truth[trials == t], predicted[trials == t]).statistic for t in range(10)]
+    assert said["pcc_per_trial"] == pytest.approx(np.mean(each))
+    # torchmetrics takes moments of a sample, the field those of the population: the same in the limit
+    long = np.tile(truth, 50), np.tile(predicted, 50)
+    expected = reference.concordance_corrcoef(torch.tensor(long[1]), torch.tensor(long[0]))
+    assert concordance(truth, predicted) == pytest.approx(float(expected), abs=1e-4)
+
+
+def test_explained_variance_against_torchmetrics():
+    import torch
+    from torchmetrics.functional.regression import r2_score
+
+    rng = np.random.default_rng(3)
+    truth = rng.standard_normal((60, 5)) * np.arange(1, 6)
+    predicted = truth + rng.standard_normal((60, 5))
+    said = explained_variance(truth, predicted)
+    for name, option in (("r2_uniform", "uniform_average"), ("r2_weighted", "variance_weighted")):
+        expected = r2_score(torch.tensor(predicted), torch.tensor(truth), multioutput=option)
+        assert said[name] == pytest.approx(float(expected))
