@@ -150,7 +150,7 @@ def test_a_copy_of_a_test_picture_in_training(mirrored: bool) -> None:
     copies[train] = np.clip(store.values[test, :, :: -1 if mirrored else 1] * 0.9 + 20, 0, 255)
     leaky = Samples(samples.table, {**samples.stores, "photographs": ArrayStore(copies, store.description)})
     with pytest.raises(
-        LeakageError, match=rf"picture {split.train[0]} is a near-duplicate of {split.test[0]} \(1 pair"
+        LeakageError, match=rf"sample {split.train[0]} is a near-duplicate of that of {split.test[0]} \(1 pair"
     ):
         audit(split, leaky, rule)
 
@@ -262,3 +262,11 @@ def test_provenance_alone_decides_and_not_the_modality() -> None:
     samples = point(BRAINS, "picture", np.zeros(len(BRAINS), bool))
     split, rule = clean("subject-disjoint", samples)
     assert "near-duplicate pictures" not in audit(split, samples, rule).checks
+
+
+def test_training_rows_that_only_call_themselves_target() -> None:
+    split, rule = clean("subject-disjoint", BRAINS, target={"kind": "labelled", "share": 0.25})
+    trial = rule.scored_units(BRAINS)
+    stranger = split.train[trial[split.train] == trial[np.setdiff1d(split.train, split.target)[0]]]
+    with pytest.raises(LeakageError, match=r"subject c0/S\d is in train and test"):
+        audit(replace(split, target=np.append(split.target, stranger)), BRAINS, rule)

@@ -209,9 +209,7 @@ def test_too_few_units_are_counted() -> None:
 
 def test_units_that_a_scored_unit_ties_together_are_explained() -> None:
     samples = watched_pictures(subjects=4, pictures=12)
-    with pytest.raises(
-        DataError, match=r"1 subject for 2 folds.*4 became 1 since their rows share"
-    ):
+    with pytest.raises(DataError, match=r"1 subject for 2 folds.*4 became 1 since their rows share"):
         protocol("subject-disjoint", folds=2, scored_unit="stimulus").splits(samples, TASK)
 
 

@@ -78,12 +78,21 @@ def test_binning_is_a_mean_and_refuses_too_short_epochs() -> None:
         bin_epochs(epochs, 25)
 
 
-def test_out_of_fold_virtual_eeg_is_worse_than_in_fold_and_r2_is_sklearns() -> None:
+def test_out_of_fold_virtual_eeg_finds_nothing_in_noise_and_r2_is_sklearns() -> None:
     rng = np.random.default_rng(0)
     features, targets = rng.standard_normal((80, 10)), rng.standard_normal((80, 20)).astype(np.float32)
-    virtual = out_of_fold(features, targets, np.arange(80), LINEAR)
-    assert explained_variance(targets, virtual)["uniform"] < 0.05, "nothing to learn from noise"
-    assert explained_variance(targets, virtual)["uniform"] == pytest.approx(r2_score(targets, virtual))
+    virtual, kind, scores = out_of_fold(features, targets, np.arange(80), LINEAR)
+    assert scores[kind]["uniform"] < 0.05, "nothing to learn from noise"
+    assert scores[kind]["uniform"] == pytest.approx(r2_score(targets, virtual))
+
+
+def test_the_regressor_is_the_one_that_generalises_better() -> None:
+    rng = np.random.default_rng(0)
+    features = rng.standard_normal((120, 10))
+    linear = (features @ rng.standard_normal((10, 20))).astype(np.float32)
+    stepped = np.sign(features[:, :1] * features[:, 1:2]).astype(np.float32) * np.ones(20, np.float32)
+    assert out_of_fold(features, linear, np.arange(120), LINEAR)[1] == "ridge"
+    assert out_of_fold(features, stepped, np.arange(120), LINEAR)[1] == "forest"
 
 
 def test_visual_space_loses_nothing_on_training_pictures() -> None:

@@ -12,12 +12,15 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
+from numpy.typing import ArrayLike
 from PIL import Image, ImageDraw, ImageFilter
+
+from insula.errors import LabelError
 
 ACTIONS = (
     "inner_brow", "outer_brow", "frown", "lids", "squint", "wrinkle", "lip_raise", "corners", "stretch", "jaw", "press",
 )  # fmt: skip
-"""Facial actions; positive raises the brows, draws them together, opens the eyes, smiles, widens and opens the mouth."""
+"""Facial actions; positive raises brows, draws them together, opens the eyes, smiles, widens and opens the mouth."""
 
 PROTOTYPES: dict[str, tuple[float, ...]] = {
     "anger": (-0.7, 0.3, 1.0, 0.2, 0.6, 0.3, 0.0, -0.3, -0.3, 0.0, 1.0),
@@ -82,7 +85,14 @@ def imagine_face(emotion: str, intensity: float, identity: int, *, nuisance: flo
         0 a frontal face in even light, expressed as in the book; 1 ordinary snapshots.
     seed : sequence of int
         The study's seed first, then what tells this picture from the others.
+
+    Raises
+    ------
+    LabelError
+        Where the class is not one of `PROTOTYPES`.
     """
+    if emotion not in PROTOTYPES:
+        raise LabelError(f"no face for {emotion!r}", do=f"draw one of {', '.join(PROTOTYPES)}")
     person = np.random.default_rng([seed[0], 1, identity])
     spread = {
         "width": (0.76, 0.06), "chin": (0.62, 0.08), "eye_distance": (0.34, 0.025), "eye_size": (1.0, 0.12),
@@ -183,10 +193,10 @@ class _Pencil:
         moved = np.column_stack([self.cos * x - self.sin * y, self.sin * x + self.cos * y])
         return list(map(tuple, self.half * (1 + self.scale * moved + self.shift)))
 
-    def fill(self, x: np.ndarray, y: np.ndarray, colour: np.ndarray | tuple, depth: float = 0.25) -> None:
+    def fill(self, x: ArrayLike, y: ArrayLike, colour: np.ndarray | tuple, depth: float = 0.25) -> None:
         self.ink.polygon(self.place(np.asarray(x), np.asarray(y), depth), fill=tuple(int(c) for c in colour))
 
-    def line(self, x: np.ndarray, y: np.ndarray, colour: np.ndarray, width: float = 0.02, depth: float = 0.28) -> None:
+    def line(self, x: ArrayLike, y: ArrayLike, colour: np.ndarray, width: float = 0.02, depth: float = 0.28) -> None:
         thick = max(1, round(width * self.scale * self.half))
         points = self.place(np.asarray(x, float), np.asarray(y, float), depth)
         self.ink.line(points, fill=tuple(int(c) for c in colour), width=thick, joint="curve")

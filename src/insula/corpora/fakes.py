@@ -69,10 +69,25 @@ def fake_eegmat(root: Path, subjects: int = 3, seconds: int = 12, rate: int = 12
     pd.DataFrame(info).to_csv(folder / "subject-info.csv", index=False)
 
 
+def fake_size_cont_emo(root: Path, participants: int = 4, trials: int = 10) -> None:
+    """Write `size-cont-emo/main_trialEEG.csv`: single-trial amplitudes, more negative EPN and larger LPP to emotion."""
+    rng = np.random.default_rng(0)
+    condition = np.tile(np.arange(1, 9), participants * trials)
+    names = np.repeat([f"vp{number + 1:02d}" for number in range(participants)], 8 * trials)
+    table = pd.DataFrame(5 * rng.standard_normal((len(condition), 4)), columns=["P1", "N1", "EPN", "LPP"])
+    table["EPN"] -= condition <= 4
+    table["LPP"] += condition <= 4
+    table.insert(0, "participant", names)
+    table.insert(1, "condition", condition)
+    (root / "size-cont-emo").mkdir(parents=True, exist_ok=True)
+    table.to_csv(root / "size-cont-emo" / "main_trialEEG.csv", index=False)
+
+
 def fake_semi_simulated(root: Path) -> None:
-    """Write what the semi-simulated study is made of: `london-faces/` and `eegmat/`."""
+    """Write what the semi-simulated study is made of: `london-faces/`, `eegmat/` and `size-cont-emo/`."""
     fake_london_faces(root)
     fake_eegmat(root)
+    fake_size_cont_emo(root)
 
 
 FAKES: dict[str, Callable[[Path], None]] = {

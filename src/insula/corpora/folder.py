@@ -116,8 +116,8 @@ class Folder:
 
     @property
     def pictures(self) -> str:
-        """What a picture is: a face cut out (`faces`) or the `whole` picture; a bundle prepares new ones alike."""
-        return "whole" if self.layout.faces == "cropped" else "faces"
+        """How a bundle prepares a new picture: `detect` its faces, or take the `whole` of it."""
+        return "whole" if self.layout.faces == "cropped" else "detect"
 
     def truth(self) -> pd.DataFrame | None:
         """Return None: the labels are all there is."""

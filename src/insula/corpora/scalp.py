@@ -17,11 +17,15 @@ from insula.eeg.montage import positions
 from insula.errors import SettingsError
 
 MONTAGES: dict[str, tuple[str, ...]] = {
-    "biosemi32": tuple(
-        ["Fp1", "AF3", "F7", "F3", "FC1", "FC5", "T7", "C3", "CP1", "CP5", "P7", "P3", "Pz", "PO3", "O1", "Oz", "O2", "PO4", "P4", "P8", "CP6", "CP2", "C4", "T8", "FC6", "FC2", "F4", "F8", "AF4", "Fp2", "Fz", "Cz"]
+    "biosemi32": (
+        "Fp1", "AF3", "F7", "F3", "FC1", "FC5", "T7", "C3", "CP1", "CP5", "P7", "P3", "Pz", "PO3", "O1", "Oz", "O2",
+        "PO4", "P4", "P8", "CP6", "CP2", "C4", "T8", "FC6", "FC2", "F4", "F8", "AF4", "Fp2", "Fz", "Cz",
     ),
-    "ten_ten62": tuple(
-        ["Fp1", "Fpz", "Fp2", "AF7", "AF3", "AFz", "AF4", "AF8", "F7", "F5", "F3", "F1", "Fz", "F2", "F4", "F6", "F8", "FT7", "FC5", "FC3", "FC1", "FCz", "FC2", "FC4", "FC6", "FT8", "T7", "C5", "C3", "C1", "Cz", "C2", "C4", "C6", "T8", "TP7", "CP5", "CP3", "CP1", "CPz", "CP2", "CP4", "CP6", "TP8", "P7", "P5", "P3", "P1", "Pz", "P2", "P4", "P6", "P8", "PO7", "PO3", "POz", "PO4", "PO8", "O1", "Oz", "O2", "Iz"]
+    "ten_ten62": (
+        "Fp1", "Fpz", "Fp2", "AF7", "AF3", "AFz", "AF4", "AF8", "F7", "F5", "F3", "F1", "Fz", "F2", "F4", "F6", "F8",
+        "FT7", "FC5", "FC3", "FC1", "FCz", "FC2", "FC4", "FC6", "FT8", "T7", "C5", "C3", "C1", "Cz", "C2", "C4", "C6",
+        "T8", "TP7", "CP5", "CP3", "CP1", "CPz", "CP2", "CP4", "CP6", "TP8", "P7", "P5", "P3", "P1", "Pz", "P2", "P4",
+        "P6", "P8", "PO7", "PO3", "POz", "PO4", "PO8", "O1", "Oz", "O2", "Iz",
     ),
 }  # fmt: skip
 """Named sets of electrodes of the 10-05 system."""
@@ -107,8 +111,7 @@ def imagine_brain(channels: Sequence[str], n_classes: int, subject: int, *, fide
         raise SettingsError("fidelity is negative", where=f"subject {subject}", do="give 0 or more")
     directions = electrode_directions(channels)
     core, own = np.random.default_rng([seed, 11]), np.random.default_rng([seed, 12, subject])
-    common = np.stack([c.common * _spots(directions, electrode_directions(c.sites)) for c in COMPONENTS])
-    common = common * np.exp(0.15 * own.standard_normal((len(COMPONENTS), 1)))
+    common = common_pattern(channels) * np.exp(0.15 * own.standard_normal((len(COMPONENTS), 1)))
     specific = np.zeros((n_classes, len(COMPONENTS), len(directions)))
     for index in range(n_classes - 1):
         for number, component in enumerate(COMPONENTS):
@@ -117,6 +120,12 @@ def imagine_brain(channels: Sequence[str], n_classes: int, subject: int, *, fide
             specific[index, number] = fidelity * component.specific * pattern
     latency = np.array([c.latency for c in COMPONENTS]) * (1 + 0.03 * own.standard_normal())
     return Brain(tuple(channels), common, specific, latency)
+
+
+def common_pattern(channels: Sequence[str]) -> np.ndarray:
+    """Return float64 (4, channels): microvolts at the peak of each of `COMPONENTS`, in answer to any picture."""
+    directions = electrode_directions(channels)
+    return np.stack([c.common * _spots(directions, electrode_directions(c.sites)) for c in COMPONENTS])
 
 
 def _spots(directions: np.ndarray, centres: np.ndarray, width: float = 0.45) -> np.ndarray:
@@ -165,17 +174,18 @@ def simulate_eeg(
     n_times = round(seconds * rate)
     directions = electrode_directions(brain.channels)
     signal = _background(directions, n_times, rate, rng)
-    _add_answers(signal, brain, onsets, classes, intensities, rate, rng)
+    add_answers(signal, brain, onsets, classes, intensities, rate, rng)
     _add_line(signal, rate, rng)
     _add_blinks(signal, directions, rate, rng)
     _add_muscle(signal, directions, rate, rng)
     return signal
 
 
-def _add_answers(
+def add_answers(
     signal: np.ndarray, brain: Brain, onsets: np.ndarray, classes: np.ndarray, intensities: np.ndarray, rate: float,
     rng: np.random.Generator,
 ) -> None:  # fmt: skip
+    """Add the brain's answer to each picture to a signal (channels, times), in place; the rest is as `simulate_eeg`."""
     widths = np.array([c.width for c in COMPONENTS])[:, None]
     jitter = _LATENCY_JITTER * rng.standard_normal(len(onsets))
     gain = np.exp(_AMPLITUDE_JITTER * rng.standard_normal((len(onsets), len(COMPONENTS), 1)))

@@ -95,7 +95,9 @@ class SimulatedStudySettings(Settings):
     def _consistent(self) -> Self:
         if isinstance(self.fidelity, tuple) and len(self.fidelity) != self.subjects:
             raise SettingsError(
-                f"{len(self.fidelity)} fidelities for {self.subjects} subjects", where="fidelity", do="give one for each"
+                f"{len(self.fidelity)} fidelities for {self.subjects} subjects",
+                where="fidelity",
+                do="give one for each",
             )
         if min(self.fidelities) < 0:
             raise SettingsError("a fidelity is negative", where="fidelity", do="give 0 or more")
@@ -133,8 +135,8 @@ class SimulatedStudy:
         citation="none: it is part of insula",
         labels="emotion: basic7, 30 % wrong by default; the true ones are sealed in truth()",
         modalities=("picture", "eeg"),
-        notes="The class-specific response is several times a real one, so that single trials decode: no figure made "
-        "here says how well real brains would do.",
+        notes="The class-specific response is about eight times a real one, so that single trials decode: no figure "
+        "made here says how well real brains would do.",
     )
     Settings: ClassVar[type[SimulatedStudySettings]] = SimulatedStudySettings
 
@@ -241,7 +243,7 @@ class SimulatedStudy:
             ArrayStore(values, form).save(folder / "pictures")
 
         store = open_store(cache.folder("drawn-faces", self._key(), build) / "pictures")
-        assert isinstance(store, ArrayStore)  # noqa: S101  (written as one above; tells mypy)
+        assert isinstance(store, ArrayStore)
         return store
 
     def _pictures(self) -> pd.DataFrame:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from fractions import Fraction
 from math import ceil
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from pydantic import PositiveFloat
 
 from insula.eeg.checks import check_events
 from insula.eeg.features import BANDS, differential_entropy, samples_in
-from insula.eeg.preprocessing import Preprocessing, epochs, low_edge_seconds, preprocess
+from insula.eeg.preprocessing import Preprocessing, epochs, low_edge_seconds, preprocess, resampling_ratio
 from insula.errors import DataError
 from insula.samples import ArrayStore, Description, Recording, open_store
 from insula.storage.cache import Cache
@@ -184,7 +183,7 @@ def _blocks(
     rate = preprocessing.rate or recording.rate
     if rate != (preprocessing.rate or first.rate):
         raise DataError(f"{rate:g} Hz, others have {first.rate:g} Hz", where=where, do="set preprocessing.rate")
-    ratio = Fraction(rate / recording.rate).limit_denominator(1000)  # as `preprocess` resamples
+    ratio = resampling_ratio(recording.rate, rate)
     length, step = samples_in(windows.seconds, rate), samples_in(windows.hop or windows.seconds, rate)
     if length < 1 or step < 1:
         raise DataError(f"a window or hop of less than a sample at {rate:g} Hz", do="give longer ones, in seconds")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import product
 
 import numpy as np
 import pandas as pd
 
 from insula.errors import DataError
 from insula.protocols.clock import touching
-from insula.protocols.duplicates import marks_of, near_duplicates
+from insula.protocols.duplicates import Marks, marks_of, near_duplicates
 from insula.protocols.protocol import Protocol
 from insula.protocols.split import PARTS, Split
 from insula.protocols.units import (
@@ -43,6 +44,8 @@ class Checks:
             self.part[places] = number
         self.target_rows = np.zeros(len(samples), bool)
         self.target_rows[self._places(split.target, "target")] = True
+        # labelled target rows share the target's units by leave of the protocol, but no trial and no scored unit
+        self.side = np.where(self.target_rows, _TEST, self.part)
         if split.protocol and split.protocol != protocol.digest():
             self.warnings.append("the split was made by another protocol than the one it is audited against")
 
@@ -91,8 +94,7 @@ class Checks:
             codes = unit_codes(self.samples, name)
             must_know = name != "trial" or "trial" in (*protocol.disjoint, protocol.scored_unit)
             self._unknown(name, codes, must_know)
-            # labelled target rows share the target's units by leave of the protocol, but no trial and no scored unit
-            self._parted(name, codes, exempt=None if name in always else self.target_rows)
+            self._parted(name, codes, self.part if name in always else self.side)
         for name in PROVENANCE[:6]:
             if name not in (*always, *protocol.disjoint):
                 codes = unit_codes(self.samples, name)
@@ -106,27 +108,20 @@ class Checks:
         missing = (codes < 0) & (self.part >= 0)
         if not missing.any():
             return
-        silent = missing & (self.part == _TEST) if must_know else missing & False
-        if must_know:
-            silent |= missing & unknown_rows(self.samples, name)
-        if silent.any():
+        silent = missing & ((self.part == _TEST) | unknown_rows(self.samples, name))
+        if must_know and silent.any():
             self._leak(f"the {name} of {_count(silent.sum(), 'row')} is unknown", self._by_part(np.flatnonzero(silent)))
         else:
             self.warnings.append(f"{name}: unknown in {_count(missing.sum(), 'row')}, not compared there")
 
-    def _parted(
-        self,
-        name: str,
-        codes: np.ndarray,
-        exempt: np.ndarray | None = None,
-    ) -> None:
-        """Look for values of one key in two parts; codes have the shape (n,) or (k, n)."""
+    def _parted(self, name: str, codes: np.ndarray, side: np.ndarray) -> None:
+        """Look for units on two sides; codes have the shape (n,), or (2, n) for the persons of EEG and face."""
         self.checks.append(name)
         codes = np.atleast_2d(codes)
         seen = np.zeros((codes.max(initial=-1) + 1, 3), bool)
         for key in codes:
-            use = (key >= 0) & (self.part >= 0) if exempt is None else (key >= 0) & (self.part >= 0) & ~exempt
-            seen[key[use], self.part[use]] = True
+            use = (key >= 0) & (side >= 0)
+            seen[key[use], side[use]] = True
         leaking = np.flatnonzero(seen.sum(axis=1) > 1)
         if not len(leaking):
             return
@@ -140,12 +135,8 @@ class Checks:
 
     def persons(self) -> None:
         """Look for people who are a subject in one part and a face in another."""
-        names = [name for name in self.protocol.disjoint if is_about_people(name)]
-        if not names or not self.samples.one_person:
-            return
-        codes = person_codes(self.samples)
-
-        self._parted("person", codes, self.target_rows)
+        if self.samples.one_person and any(is_about_people(name) for name in self.protocol.disjoint):
+            self._parted("person", person_codes(self.samples), self.side)
 
     def time(self) -> None:
         """Look for windows of one recording that overlap, or lie closer than the embargo."""
@@ -170,49 +161,40 @@ class Checks:
 
     def pictures(self) -> None:
         """Look for near-duplicate pictures, where the protocol parts what pictures show."""
-        guarded = {part for name in (*self.protocol.disjoint, self.protocol.scored_unit) for part in name.split("+")}
+        for modality in self.samples.modalities:
+            stores = self.samples.table[f"{modality}_store"].to_numpy(object)
+            names = [name for name in pd.unique(stores[self.samples.has(modality)])
+                     if self.samples.stores[name].description.kind == "picture"]  # fmt: skip
+            if names and self._parts_pictures():
+                self.checks.append("near-duplicate pictures")
+                self._duplicates(modality, {name: stores == name for name in names})
+            elif names:
+                self.warnings.append("near-duplicate pictures: not compared, the protocol lets pictures be shared")
+
+    def _parts_pictures(self) -> bool:
+        names = (*self.protocol.disjoint, self.protocol.scored_unit)
         at_random = not self.protocol.disjoint and self.protocol.scored_unit == SAMPLE
-        modalities = [name for name in self.samples.modalities if self._shows_pictures(name)]
-        if not modalities:
-            return
-        if not (guarded & _SHOWS_FACES or at_random):
-            self.warnings.append("near-duplicate pictures: not compared, since the protocol lets pictures be shared")
-            return
-        self.checks.append("near-duplicate pictures")
-        for modality in modalities:
-            self._duplicates(modality)
+        return at_random or not _SHOWS_FACES.isdisjoint(part for name in names for part in name.split("+"))
 
-    def _shows_pictures(self, modality: str) -> bool:
-        names = self.samples.table.loc[self.samples.has(modality), f"{modality}_store"].unique()
-        return any(self.samples.stores[name].description.kind == "picture" for name in names)
-
-    def _duplicates(self, modality: str) -> None:
+    def _duplicates(self, modality: str, stores: dict[str, np.ndarray]) -> None:
         rows = self.samples.rows(modality)
-        names = self.samples.table[f"{modality}_store"].to_numpy(object)
-        marks = {}
-        for number in range(3):
-            mine = np.flatnonzero((self.part == number) & (rows >= 0))
-            cells = pd.DataFrame({"store": names[mine], "row": rows[mine], "place": mine}).drop_duplicates(
-                ["store", "row"]
-            )
-            marks[number] = [
-                (marks_of(self.samples.stores[name], group["row"].to_numpy()), group["place"].to_numpy())
-                for name, group in cells.groupby("store", sort=False)
-            ]
+        marks: list[list[tuple[Marks, np.ndarray]]] = [[], [], []]
+        for (name, mine), number in product(stores.items(), range(3)):
+            places = np.flatnonzero(mine & (self.part == number) & (rows >= 0))
+            places = places[np.unique(rows[places], return_index=True)[1]]  # many rows may show one picture
+            if len(places):
+                marks[number].append((marks_of(self.samples.stores[name], rows[places]), places))
         for one, other in ((_TRAIN, _TEST), (_VALIDATION, _TEST), (_TRAIN, _VALIDATION)):
-            pairs = [
+            pairs = np.concatenate([
                 np.column_stack([places[found[:, 0]], others[found[:, 1]]])
-                for mark, places in marks[one]
-                for further, others in marks[other]
-                if len(found := near_duplicates(mark, further))
-            ]
-            if pairs:
-                found = np.concatenate(pairs)
-                what = (
-                    f"{modality} {self.samples.ids[found[0, 0]]} is a near-duplicate of {self.samples.ids[found[0, 1]]}"
-                )
-                self._leak(f"{what} ({_count(len(found), 'pair')})",
-                           [(PARTS[one], np.unique(found[:, 0])), (PARTS[other], np.unique(found[:, 1]))])  # fmt: skip
+                for (mark, places), (further, others) in product(marks[one], marks[other])
+                for found in [near_duplicates(mark, further)]
+            ] or [np.empty((0, 2), np.int64)])  # fmt: skip
+            if len(pairs):
+                first, second = self.samples.ids[pairs[0]]
+                what = f"the {modality} of sample {first} is a near-duplicate of that of {second}"
+                sides = [(PARTS[one], np.unique(pairs[:, 0])), (PARTS[other], np.unique(pairs[:, 1]))]
+                self._leak(f"{what} ({_count(len(pairs), 'pair')})", sides)
                 return
 
     def target(self) -> None:
@@ -250,7 +232,9 @@ class Checks:
             beyond = places[(places >= 0) & ~allowed[places]]
             if len(beyond):
                 rows = self._by_part(beyond) or [("in no part", beyond)]
-                self._leak(f"step {fit.step} was fitted ({fit.use}) on {_count(len(beyond), 'sample')} outside its part", rows)
+                self._leak(
+                    f"step {fit.step} was fitted ({fit.use}) on {_count(len(beyond), 'sample')} outside its part", rows
+                )
 
     def counts(self) -> dict[str, int]:
         """Return how many samples are in each part, in the labelled target and in no part, and what is scored."""

@@ -122,17 +122,17 @@ class _Splitter:
         rows = self._entries(unit, self.scorable)
         groups = unit[rows]
         count = len(np.unique(groups))
-        if protocol.leave_one_out and place == 0:
-            self._enough(name, count, 2)
-            return self._spread(pd.factorize(groups)[0], unit, rows), count
-        if protocol.test_share is not None:
-            self._enough(name, count, 2)
-            held = hold_out(groups, self._strata(rows), protocol.test_share, self._seed(place))
-            return self._spread(np.where(held, 0, 1), unit, rows), 1
-        self._enough(name, count, protocol.folds)
-        return self._spread(assign_folds(groups, self._strata(rows), protocol.folds, self._seed(place)), unit, rows), (
-            protocol.folds
-        )
+        alone = protocol.leave_one_out and place == 0
+        self._enough(name, count, 2 if alone or protocol.test_share is not None else protocol.folds)
+        if alone:
+            fold, tested = pd.factorize(groups)[0], count
+        elif protocol.test_share is not None:
+            kept = ~hold_out(groups, self._strata(rows), protocol.test_share, self._seed(place))
+            fold, tested = kept.astype(np.int64), 1
+        else:
+            fold = assign_folds(groups, self._strata(rows), protocol.folds, self._seed(place))
+            tested = protocol.folds
+        return self._spread(fold, unit, rows), tested
 
     def _enough(self, name: str, count: int, wanted: int, fold: int | None = None) -> None:
         if count >= wanted:

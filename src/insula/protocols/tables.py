@@ -89,7 +89,7 @@ def _read(path: Path) -> pd.DataFrame:
 
 
 def _samples(table: pd.DataFrame) -> tuple[Samples, list[str]]:
-    """Return the table as samples, trials and sessions named so that they are unique, and what had to be assumed."""
+    """Return the table as samples, and what had to be assumed."""
     columns: dict[str, object] = {name: _text(table[name]) for name in _IDS if name in table.columns}
     columns["corpus"] = pd.Series(columns.get("corpus", [None] * len(table)), dtype=object).fillna("").to_numpy()
     if not {"subject", "session"} & set(columns):
@@ -128,12 +128,12 @@ def _numbers(values: pd.Series, name: str) -> np.ndarray:
 
 
 def _clock_restarts(table: pd.DataFrame) -> bool:
-    """Say whether times count from the beginning of each trial: no two trials of a session begin at one second."""
+    """Say whether times count from the start of each trial, since two trials of one session cannot both begin at 0."""
     timed = table.dropna(subset=["start", "stop", "trial"])
     starts = timed.groupby(["corpus", "subject", "session", "trial"], dropna=False)["start"].min()
     sessions = starts.groupby(level=["corpus", "subject", "session"], dropna=False).agg(["size", "nunique"])
     several = sessions[sessions["size"] > 1]
-    return len(several) > 0 and bool((several["nunique"] == 1).all())
+    return len(several) > 0 and bool((several["nunique"] == 1).all() and starts.max() <= 0)
 
 
 def _split(split: pd.DataFrame, samples: Samples, by_index: bool) -> Split:

@@ -98,8 +98,8 @@ def person_codes(samples: Samples) -> np.ndarray:
     corpus = np.tile(pd.factorize(table["corpus"])[0], 2)
     values = pd.factorize(names)[0].astype(np.int64)
     mine = np.tile(table["corpus"].isin(samples.one_person).to_numpy(bool), 2)
-    joined = corpus * (values.max(initial=0) + 1) + values
-    return _compact(np.where(mine & (values >= 0), joined, -1)).reshape(2, -1)
+    pairs = corpus * (values.max(initial=0) + 1) + values
+    return _compact(np.where(mine & (values >= 0), pairs, -1)).reshape(2, -1)
 
 
 def is_about_people(name: str) -> bool:

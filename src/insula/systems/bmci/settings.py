@@ -10,6 +10,9 @@ from insula.training.engine import Training
 Brain = Literal["eeg", "class-code", "shuffled-within", "shuffled", "visual-logits"]
 
 
+Regressor = Literal["forest", "ridge"]
+
+
 class BMCISettings(Settings):
     """How BMCI learns; the defaults are the preset `quick`.
 
@@ -32,10 +35,15 @@ class BMCISettings(Settings):
         At most so many subjects, those with the most pictures; None for all.
     folds : int
         Folds of the cross-fitted embeddings and of the out-of-fold virtual EEG.
+    regressors : tuple of str
+        Ways from picture features to embedding (`forest`, `ridge`); for each subject the one with the best out-of-fold
+        R2 on training pictures is taken.
     trees, max_features, min_samples_leaf : int, str or float, int
-        Of the random forest from picture features to embedding.
+        Of the random forest.
+    components : int or None
+        The forest reads so many principal components of the picture features; None for all.
     target_dimensions : int or None
-        The forest predicts so many principal components of the embedding; None for the standardised embedding whole.
+        So many principal components of the embedding are predicted; None for the standardised embedding whole.
     penalties : tuple of float
         Inverse strengths C tried for every classifier, picture-only and fused alike.
     brain : str
@@ -53,9 +61,11 @@ class BMCISettings(Settings):
     training: Training = Training(epochs=15, patience=4)
     subjects: int | None = 3
     folds: int = 3
+    regressors: tuple[Regressor, ...] = ("forest", "ridge")
     trees: int = 100
     max_features: Literal["sqrt"] | float = "sqrt"
     min_samples_leaf: int = 2
+    components: int | None = 32
     target_dimensions: int | None = 16
     penalties: tuple[float, ...] = (0.001, 0.01, 0.1, 1.0, 10.0, 100.0)
     brain: Brain = "eeg"
@@ -72,8 +82,10 @@ PRESETS: dict[str, dict[str, object]] = {
         "training": Training(epochs=100, patience=15),
         "subjects": None,
         "folds": 5,
+        "regressors": ("forest",),
         "trees": 500,
         "max_features": 1 / 3,
+        "components": None,
         "target_dimensions": None,
     },
 }

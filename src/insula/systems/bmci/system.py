@@ -190,11 +190,12 @@ class BMCI:
                 code = code[first]
             with self._stage("virtual EEG"):
                 virtual = np.empty((len(visual), code.shape[1]), np.float32)
-                regressor = VirtualEEG(visual[watched], code, self.settings)
+                held_back, kind, scores = out_of_fold(visual[watched], code, groups[watched], self.settings)
+                regressor = VirtualEEG(visual[watched], code, self.settings, kind)
                 virtual[:] = regressor.predict(visual)  # pictures this subject did not see
-                virtual[watched] = out_of_fold(visual[watched], code, groups[watched], self.settings)
+                virtual[watched] = held_back
                 self.log.record(f"virtual EEG of {name}", pictured.select(mine))
-            about["r2"] = explained_variance(code, virtual[watched])
+            about |= {"regressor": kind, "r2": scores[kind], "r2_by_regressor": scores}
             about["variance_ratio"] = float(virtual[watched].var(axis=0).sum() / max(code.var(axis=0).sum(), 1e-12))
             about["pictures"] = len(watched)
             if encoder is not None and len(held):

@@ -1,0 +1,159 @@
+"""The contract of a corpus, over every corpus of the catalogue, on fakes and small simulations."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from insula.corpora.catalogue import CORPORA, card, corpus
+from insula.corpora.contract import Card, Corpus
+from insula.corpora.fakes import FAKES
+from insula.samples import PROVENANCE, Samples
+from insula.storage.cache import Cache
+
+SMALL: dict[str, dict[str, Any]] = {
+    "folder": {"faces": "cropped", "size": 24},
+    "london-faces": {"faces": "cropped", "size": 24},
+    "eegmat": {"window": 3},
+    "simulated-study": {"pictures": 14, "identities": 4, "subjects": 2, "size": 24},
+    "semi-simulated": {"subjects": 2, "size": 24, "faces": "cropped"},
+    "watermelon": {"subjects": 2, "trials": 4, "seconds": 4, "channels": 4},
+}
+CHANGED: dict[str, dict[str, Any]] = {
+    "folder": {"size": 20},
+    "london-faces": {"size": 20},
+    "eegmat": {"window": 4},
+    "simulated-study": {"seed": 1},
+    "semi-simulated": {"seed": 1},
+    "watermelon": {"seed": 1},
+}
+ON_DISK = {"folder": "folder/anger/01.png", "london-faces": "london-faces/002_happiness.jpg",
+           "eegmat": "eegmat/Subject01_1.edf", "semi-simulated": "eegmat/Subject01_1.edf"}  # fmt: skip
+FORMS = {"picture": (np.uint8, "picture", "uint8 RGB"), "eeg": (np.float32, "signal", "uV"),
+         "features": (np.float32, "features", "nats")}  # fmt: skip
+
+
+class Study(NamedTuple):
+    name: str
+    root: Path
+    corpus: Corpus
+    samples: Samples
+
+
+def build(name: str, root: Path, **changes: Any) -> Corpus:
+    place = {"root": root / "folder" if name == "folder" else root} if name in FAKES else {}
+    return corpus(name, **{**SMALL[name], **place, **changes})
+
+
+@pytest.fixture(scope="module", params=CORPORA)
+def study(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Study:
+    root = tmp_path_factory.mktemp(request.param)
+    if request.param in FAKES:
+        FAKES[request.param](root)
+    one = build(request.param, root)
+    return Study(request.param, root, one, one.samples(Cache(root / "cache")))
+
+
+@pytest.mark.parametrize("name", CORPORA)
+def test_the_card_is_complete(name: str) -> None:
+    found = card(name)
+    assert isinstance(found, Card)
+    assert found.name == name
+    empty = [key for key, value in found.model_dump(exclude={"notes"}).items() if not value]
+    assert empty == []
+
+
+def test_it_is_a_corpus_that_lacks_nothing(study: Study) -> None:
+    assert isinstance(study.corpus, Corpus)
+    assert study.corpus.check() == []
+
+
+@pytest.mark.parametrize("name", ON_DISK)
+def test_check_names_the_file_that_is_missing(name: str, tmp_path: Path) -> None:
+    FAKES[name](tmp_path)
+    missing = tmp_path / ON_DISK[name]
+    if name == "folder":  # what is in a folder is all that it should hold, but a broken picture is a lack
+        missing.write_bytes(b"")
+    else:
+        missing.unlink()
+    lacks = build(name, tmp_path).check()
+    assert len(lacks) == 1
+    assert missing.name in lacks[0]
+    assert "\n" not in lacks[0]
+
+
+def test_samples_say_where_they_are_from(study: Study) -> None:
+    samples = study.samples
+    table = samples.table
+    assert set(PROVENANCE) <= set(table.columns)
+    assert set(table["corpus"]) == {study.name}
+    for column in PROVENANCE[:6]:
+        assert pd.api.types.is_string_dtype(table[column]), column
+    has_brain, has_face = samples.has("eeg") | samples.has("features"), samples.has("picture")
+    assert table.loc[has_brain, ["subject", "session", "trial", "start", "stop"]].notna().all(axis=None)
+    assert table.loc[has_face, "stimulus"].notna().all()
+    assert (table.loc[has_brain, "stop"] > table.loc[has_brain, "start"]).all()
+    assert len(table) > 4
+
+
+def test_stores_hold_what_their_modality_means(study: Study) -> None:
+    samples = study.samples
+    assert samples.modalities == card(study.name).modalities
+    for modality in samples.modalities:
+        dtype, kind, units = FORMS[modality]
+        form = samples.store(modality).description
+        values = samples.select(samples.has(modality)).read(modality)
+        assert (values.dtype, form.kind, form.units) == (dtype, kind, units)
+        assert np.isfinite(values).all()
+        assert values.std() > 0
+        if modality == "eeg":
+            assert form.rate is not None
+            assert 0.5 < values.std() < 500  # microvolts
+        if modality != "picture":
+            assert values.shape[1] == len(form.channels)
+
+
+def test_stores_are_memory_mapped(study: Study) -> None:
+    assert all(isinstance(store.values, np.memmap) for store in study.samples.stores.values())  # type: ignore[attr-defined]
+
+
+def test_labels_are_words_or_numbers_never_codes(study: Study) -> None:
+    table = study.samples.table
+    label = "condition" if study.name == "eegmat" else "emotion"
+    assert pd.api.types.is_string_dtype(table[label])
+    assert table[label].notna().all()
+    assert len(set(table[label])) > 1
+
+
+def test_the_second_call_finds_the_first(study: Study) -> None:
+    cache = study.root / "cache"
+    before = {path: path.stat().st_mtime_ns for path in cache.rglob("*")}
+    again = build(study.name, study.root).samples(Cache(cache))
+    assert {path: path.stat().st_mtime_ns for path in cache.rglob("*")} == before
+    pd.testing.assert_frame_equal(again.table, study.samples.table)
+    assert again.fingerprint() == study.samples.fingerprint()
+
+
+def test_the_fingerprint_is_that_of_settings_and_data(study: Study, tmp_path: Path) -> None:
+    anew = build(study.name, study.root).samples(Cache(tmp_path / "a"))
+    other = build(study.name, study.root, **CHANGED[study.name]).samples(Cache(tmp_path / "b"))
+    assert anew.fingerprint() == study.samples.fingerprint() != other.fingerprint()
+
+
+def test_truth_is_sealed(study: Study) -> None:
+    truth, samples = study.corpus.truth(), study.samples
+    if truth is None:
+        return
+    assert truth.index.is_unique
+    units = pd.Index(samples.units("stimulus"))
+    assert units.dropna().isin(truth.index).all()
+    assert set(truth.columns) <= set(samples.table.columns)  # they correct labels of the same name
+    for column in truth:
+        true = truth[column].reindex(units).to_numpy()
+        assert (true == samples.table[column].to_numpy()).mean() < 1  # some labels are wrong, so this can be told apart
+        same = [key for key in samples.table if (samples.table[key].to_numpy() == true).all()]
+        assert same == []
