@@ -12,7 +12,7 @@ from insula.samples import ArrayStore, Description, Samples
 from insula.systems.bmci.brain import BrainCode, Epochs, bin_epochs, brain_code
 from insula.systems.bmci.classification import BlockClassifier, visual_space
 from insula.systems.bmci.pictures import unique_pictures
-from insula.systems.bmci.regression import explained_variance, out_of_fold
+from insula.systems.bmci.regression import out_of_fold
 from insula.systems.bmci.settings import PRESETS, BMCISettings
 from insula.systems.bmci.system import BMCI
 from insula.training.engine import Training

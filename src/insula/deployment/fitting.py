@@ -10,11 +10,13 @@ import numpy as np
 from insula.deployment.bundle import write_bundle
 from insula.evaluation.experiment import ClassTask, Fitting, candidate, open_study
 from insula.evaluation.recipe import Recipe
+from insula.protocols.access import TargetAccess
 from insula.protocols.audit import audit
 from insula.protocols.protocol import Protocol
 from insula.protocols.split import Split
 from insula.samples import Samples
 from insula.storage.cache import Cache
+from insula.training.threads import one_thread
 
 
 def fit_bundle(recipe: Recipe, output: Path, cache: Cache) -> dict[str, Any]:
@@ -32,7 +34,8 @@ def fit_bundle(recipe: Recipe, output: Path, cache: Cache) -> dict[str, Any]:
     audit(split, study.samples, study.protocol)
     train, validation = study.samples.by_id(split.train), study.samples.by_id(split.validation)
     system = candidate(recipe, Fitting("system", recipe.system["name"], 0, 0))
-    system.fit(train, validation, study.task)
+    with one_thread():
+        system.fit(train, validation, study.task)
     audit(split, study.samples, study.protocol, system.log.fits)
     about: dict[str, Any] = {
         "classes": list(study.task.classes),
@@ -47,6 +50,11 @@ def fit_bundle(recipe: Recipe, output: Path, cache: Cache) -> dict[str, Any]:
 
 def _validation_alone(protocol: Protocol, samples: Samples, task: ClassTask) -> Split:
     """Return a split without a test part, validation held out by the protocol's own rule."""
-    changes = {"test_share": protocol.validation_share or 0.15, "validation_share": 0.0, "leave_one_out": False}
+    changes = {
+        "test_share": protocol.validation_share or 0.15,
+        "validation_share": 0.0,
+        "leave_one_out": False,
+        "target": TargetAccess(),
+    }
     split = protocol.model_copy(update=changes).splits(samples, task)[0]
     return Split(split.train, split.test, np.empty(0, split.test.dtype), protocol=protocol.digest())

@@ -26,6 +26,7 @@ from insula.samples import Samples, System
 from insula.storage.cache import Cache
 from insula.storage.code import code_version
 from insula.systems.catalogue import system as build_system
+from insula.training.threads import one_thread
 
 ClassTask = Categorical | Binary | Votes
 Progress = Callable[[int, int, str], None]
@@ -141,7 +142,7 @@ def fit_and_predict(recipe: Recipe, study: Study, fitting: Fitting, folder: Path
         seed = recipe.seed + fitting.repeat
         train = permute_labels(train, task, study.protocol.scored_unit, seed)
         validation = permute_labels(validation, task, study.protocol.scored_unit, seed)
-    test = samples.by_id(split.test)
+    test = predictable(samples.by_id(split.test), candidate(recipe, fitting))
     unlabelled = test.without(task.columns) if study.protocol.target.kind == "unlabelled" else None
     system = candidate(recipe, fitting).fit(train, validation, task, unlabelled=unlabelled)
     audited = audit(split, samples, study.protocol, system.log.fits)
@@ -166,18 +167,15 @@ def _first_of_unit(samples: Samples, protocol: Protocol, system: Any, folder: Pa
     np.savez(folder / "features.npz", units=units[first].astype(str), **features)
 
 
-def _alone(recipe: Recipe, study: Study, fitting: Fitting, folder: Path) -> None:
-    """Fit on one thread: workers share the cores, and sums do not depend on how many there are."""
-    import torch
-    from threadpoolctl import threadpool_limits
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        with threadpool_limits(1):
-            fit_and_predict(recipe, study, fitting, folder)
-    finally:
-        torch.set_num_threads(before)
+def predictable(samples: Samples, system: System) -> Samples:
+    """Return the samples that have what the system predicts from; others cannot be scored (unpaired data)."""
+    present = np.ones(len(samples), bool)
+    for modality in system.predicts_from:
+        present &= samples.has(modality)
+    if not present.any():
+        needs = " and ".join(system.predicts_from)
+        raise DataError(f"no test sample has {needs}", do="check the corpus, or use another system")
+    return samples.select(present)
 
 
 def run(recipe: Recipe, cache: Cache, jobs: int = 1, progress: Progress | None = None) -> Results:
@@ -205,7 +203,8 @@ def run(recipe: Recipe, cache: Cache, jobs: int = 1, progress: Progress | None =
 
     def work(fitting: Fitting, key: dict[str, Any]) -> tuple[Fitting, Path]:
         study = studies[fitting.repeat]
-        return fitting, cache.folder("fits", key, lambda folder: _alone(recipe, study, fitting, folder))
+        with one_thread():
+            return fitting, cache.folder("fits", key, lambda folder: fit_and_predict(recipe, study, fitting, folder))
 
     folders: dict[Fitting, Path] = {}
     runner = Parallel(n_jobs=jobs, return_as="generator_unordered")
