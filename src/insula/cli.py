@@ -49,9 +49,6 @@ def main() -> None:
             raise
         typer.echo(f"insula: {error}", err=True)
         sys.exit(2)
-    except KeyboardInterrupt:
-        typer.echo("insula: interrupted; what was finished is kept, and the same command goes on from there", err=True)
-        sys.exit(130)
 
 
 @contextmanager
@@ -81,7 +78,12 @@ def _progress(show: bool) -> Iterator[Callable[[int, int, str], None]]:
         def step(done: int, total: int, what: str) -> None:
             bar.update(task, completed=done, total=total, description=what)
 
-        yield step
+        try:
+            yield step
+        except KeyboardInterrupt:
+            bar.stop()
+            typer.echo("insula: stopped; what was finished is kept, and the same command goes on from there", err=True)
+            raise
 
 
 def _table(frame: pd.DataFrame, title: str) -> None:

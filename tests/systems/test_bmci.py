@@ -15,7 +15,7 @@ from insula.systems.bmci.pictures import unique_pictures
 from insula.systems.bmci.regression import out_of_fold
 from insula.systems.bmci.settings import PRESETS, BMCISettings
 from insula.systems.bmci.system import BMCI
-from insula.training.engine import Training
+from insula.training.settings import Training
 from toy import CLASSES, toy_study
 
 TASK = Categorical(label="emotion", classes=CLASSES)

@@ -9,7 +9,8 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from insula.networks.recurrent import StackedGRU
-from insula.training.engine import Trained, Training, train
+from insula.training.engine import Trained, train
+from insula.training.settings import Training
 
 
 @pytest.fixture

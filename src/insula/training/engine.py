@@ -7,38 +7,16 @@ import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import pytorch_lightning as lightning
 import torch
 from torch import nn
 from torch.utils.data import DataLoader, Sampler, TensorDataset
 
-from insula.storage.settings import Settings
+from insula.training.settings import Training
 
 Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
-
-
-class Training(Settings):
-    """How a network is trained.
-
-    Parameters
-    ----------
-    epochs, patience : int
-        At most so many epochs; stop after `patience` without a better validation loss.
-    batch_size, learning_rate, weight_decay, gradient_clip : number
-        Of AdamW.
-    device : str
-        `cpu`, `gpu`, or `auto` for a GPU where there is one.
-    """
-
-    epochs: int = 20
-    patience: int = 5
-    batch_size: int = 64
-    learning_rate: float = 1e-3
-    weight_decay: float = 1e-4
-    gradient_clip: float = 1.0
-    device: Literal["cpu", "gpu", "auto"] = "cpu"
 
 
 @dataclass(frozen=True)

@@ -132,7 +132,7 @@ class LinearEncoder:
     def __init__(self, train: Epochs, validation: Epochs | None, classes: int, settings: BMCISettings) -> None:
         from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
-        self.bins = settings.time_bins
+        self.bins, self.classes = settings.time_bins, classes
         binned = bin_epochs(train.values, self.bins)
         self.scaler = _Scaler(binned)
         self.analysis = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto")
@@ -143,8 +143,12 @@ class LinearEncoder:
 
     def embed(self, epochs: np.ndarray) -> np.ndarray:
         """Return class scores, float32 (n, classes)."""
-        scores = self.analysis.decision_function(self._flat(bin_epochs(epochs, self.bins)))
-        return np.atleast_2d(scores.T).T.astype(np.float32)
+        known = self.analysis.decision_function(self._flat(bin_epochs(epochs, self.bins)))
+        if known.ndim == 1:
+            known = np.column_stack([-known, known])
+        scores = np.repeat(known.min(axis=1, keepdims=True), self.classes, axis=1)  # a class never seen is unlikely
+        scores[:, self.analysis.classes_] = known
+        return scores.astype(np.float32)
 
 
 def brain_code(
@@ -164,14 +168,14 @@ def brain_code(
     Raises
     ------
     DataError
-        Where the subject has one class only, or a class with a single epoch a fold cannot be without.
+        Where the subject has one class only, or too few pictures for two folds.
     """
-    present, counts = np.unique(train.labels, return_counts=True)
+    present = np.unique(train.labels)
     if len(present) < 2:
         raise DataError("the subject has one class only", where=where, do="drop the subject, or record the others")
-    folds = min(settings.folds, int(counts.min()), len(np.unique(train.groups)))
+    folds = min(settings.folds, len(np.unique(train.groups)))
     if folds < 2:
-        raise DataError("a class has one picture only", where=where, do="give at least two pictures of each class")
+        raise DataError("the subject saw one face only", where=where, do="show more people, or drop the subject")
 
     def encoder(part: Epochs, name: str) -> Encoder:
         if settings.encoder == "linear":
@@ -185,8 +189,6 @@ def brain_code(
     splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=settings.seed)
     for number, (inside, outside) in enumerate(splitter.split(train.labels, train.labels, train.groups)):
         part = Epochs(train.values[inside], train.labels[inside], train.groups[inside])
-        if len(np.unique(part.labels)) < len(present):
-            raise DataError("a fold of the subject lacks a class", where=where, do="give more pictures of each class")
         fold = encoder(part, f"fold{number}")
         seen = fold.embed(part.values)
         centre, target = seen.mean(axis=0), reference[inside]
@@ -195,6 +197,6 @@ def brain_code(
         else:
             rotation, _ = orthogonal_procrustes(seen - centre, target - target.mean(axis=0))
         targets[outside] = (fold.embed(train.values[outside]) - centre) @ rotation + target.mean(axis=0)
-        residual = (seen - centre) @ rotation - (target - target.mean(axis=0))
-        explained.append(1 - float((residual**2).sum() / ((target - target.mean(axis=0)) ** 2).sum()))
+        aligned = (seen - centre) @ rotation
+        explained.append(float(np.corrcoef(aligned.ravel(), (target - target.mean(axis=0)).ravel())[0, 1] ** 2))
     return BrainCode(targets, whole, float(np.mean(explained)))

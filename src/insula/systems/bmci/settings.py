@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from insula.storage.settings import Settings
-from insula.training.engine import Training
+from insula.training.settings import Training
 
 Brain = Literal["eeg", "class-code", "shuffled-within", "shuffled", "visual-logits"]
 

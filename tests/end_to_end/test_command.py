@@ -1,0 +1,177 @@
+"""The main job through the command, on tiny studies."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from conftest import TINY, Said, sets
+
+Command = Callable[..., Said]
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("runs")
+
+
+@pytest.fixture
+def bmci_run(insula: Command, runs: Path) -> tuple[Path, Said]:
+    """The first call does the work, later ones read what the cache holds."""
+    said = insula("run", "bmci", *sets(TINY), "-o", runs / "bmci", "--jobs", 1)
+    assert said.code == 0, said.err
+    return runs / "bmci", said
+
+
+def test_run_writes_report_metrics_and_passport_and_says_a_verdict(bmci_run: tuple[Path, Said]) -> None:
+    folder, said = bmci_run
+    assert "600 units" not in said.out and "140 units" in said.out
+    assert "c2: EEG shuffled within each" in said.out and "report " in said.out
+    metrics = pd.read_csv(folder / "metrics.csv").set_index("arm")
+    assert {"fusion", "visual", "virtual", "real", "class-code", "shuffled-within", "shuffled", "visual-logits",
+            "majority", "linear", "permuted"} == set(metrics.index)  # fmt: skip
+    passport = json.loads((folder / "passport.json").read_text())
+    assert passport["as_published"] is False and passport["seeds"] == [0] and passport["audit"]["leaks"] == []
+    report = (folder / "report.html").read_text()
+    assert "reported" in report.lower() and "http://" not in report.replace("http://www.w3.org", "")
+
+
+def test_a_finished_run_is_read_not_repeated(
+    insula: Command, bmci_run: tuple[Path, Said], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise AssertionError("fitted again")
+
+    monkeypatch.setattr("insula.evaluation.experiment.fit_and_predict", refuse)
+    again = insula("run", "bmci", *sets(TINY), "-o", bmci_run[0], "--jobs", 1, "--json")
+    assert again.code == 0 and json.loads(again.out)["kind"] in {
+        "helps", "harms", "contributes nothing", "undecided", "refused",
+    }  # fmt: skip
+
+
+def test_an_interrupted_run_keeps_what_was_finished(
+    insula: Command, runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from insula.evaluation import experiment
+
+    whole, done = experiment.fit_and_predict, []
+
+    def interrupted(*arguments: object) -> None:
+        if len(done) == 3:
+            raise KeyboardInterrupt
+        whole(*arguments)  # type: ignore[arg-type]
+        done.append(1)
+
+    monkeypatch.setattr(experiment, "fit_and_predict", interrupted)
+    words = ("run", "bmci", *sets([*TINY, "seed=5"]), "-o", runs / "stopped", "--jobs", 1)
+    stopped = insula(*words)
+    assert stopped.code == 130 and "goes on from there" in stopped.err and not (runs / "stopped").exists()
+
+    def counted(*arguments: object) -> None:
+        done.append(1)
+        whole(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(experiment, "fit_and_predict", counted)
+    assert insula(*words).code == 0
+    assert len(done) == 16, "sixteen fits in all, none twice"
+
+
+def test_compare_puts_runs_side_by_side(insula: Command, bmci_run: tuple[Path, Said], runs: Path) -> None:
+    other = [*TINY, "system.regressors=[forest]"]
+    assert insula("run", "bmci", *sets(other), "-o", runs / "forest", "--jobs", 1).code == 0
+    said = insula("compare", bmci_run[0], runs / "forest", "--json")
+    assert said.code == 0 and len(json.loads(said.out)) >= 2
+    assert insula("compare", bmci_run[0], runs / "nowhere").code == 2
+
+
+def test_fit_then_predict_without_eeg(insula: Command, runs: Path, tmp_path: Path) -> None:
+    from PIL import Image
+
+    from insula.corpora.drawn_faces import draw_faces
+
+    assert insula("fit", "bmci", "-o", runs / "bundle", *sets(TINY)).code == 0
+    Image.fromarray(draw_faces(["fear"], [1.0], [3])[0]).save(tmp_path / "face.png")
+    said = insula("predict", runs / "bundle", tmp_path / "face.png", "-o", tmp_path / "out", "--json")
+    row = json.loads(said.out)[0]
+    assert said.code == 0 and row["label"] in {name[2:] for name in row if name.startswith("p_")}
+    assert (tmp_path / "out" / "predictions.csv").exists() and list((tmp_path / "out").glob("*.png"))
+    manifest = runs / "bundle" / "manifest.json"
+    manifest.write_text(manifest.read_text().replace('"sha256": "', '"sha256": "0', 1))
+    altered = insula("predict", runs / "bundle", tmp_path / "face.png")
+    assert altered.code == 2 and "was altered" in altered.err
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("run", "bmic"), "no recipe 'bmic'"),
+        (("run", "bmci", "--set", "corpsu.pictures=3"), "unknown key 'corpsu'"),
+        (("run", "bmci", "--set", "corpus.pictuers=30"), "unknown key 'pictuers'"),
+        (("run", "bmci", "--set", "system.tree=30"), "unknown key 'tree'"),
+        (("run", "bmci", "--set", "protocol.fold=3"), "unknown key 'fold'"),
+        (("run", "bmci", "--set", "protocol.name=random"), "the protocol random leaks"),
+        (("run", "bmci", "--set", "placebos=[sugar]", *sets(TINY)), "unknown placebo 'sugar'"),
+        (("run", "bmci", "--set", "controls=[luck]", *sets(TINY)), "unknown control 'luck'"),
+        (("run", "bmci", "--set", "seed"), "cannot read the change 'seed'"),
+        (("run", "bmci", "--set", "task.label=mood", *sets(TINY)), "no label column 'mood'"),
+        (("corpora", "card", "fer2013"), "fer2013"),
+        (("predict", "no-bundle", "x.jpg"), "no bundle here"),
+        (("fit", "nothing.yaml", "-o", "b"), "no recipe"),
+        (("audit", "no.csv", "no.csv"), "no such file"),
+    ],
+)
+def test_a_wrong_word_is_one_line_and_exit_code_2(insula: Command, words: tuple[str, ...], message: str) -> None:
+    said = insula(*words)
+    assert said.code == 2 and message in said.err
+    assert len([line for line in said.err.splitlines() if line.startswith("insula:")]) == 1
+    assert "Traceback" not in said.err
+
+
+def test_audit_exits_3_and_names_the_trial(insula: Command, tmp_path: Path) -> None:
+    table = pd.DataFrame({"subject": ["S1"] * 4, "trial": [7, 7, 8, 9], "start": [0, 1, 2, 3], "stop": [1, 2, 3, 4]})
+    table.to_csv(tmp_path / "table.csv", index=False)
+    leaking = pd.DataFrame({"index": range(4), "part": ["train", "test", "train", "test"]})
+    leaking.to_csv(tmp_path / "leaking.csv", index=False)
+    leaking.assign(part=["train", "train", "test", "test"]).to_csv(tmp_path / "clean.csv", index=False)
+    said = insula("audit", tmp_path / "table.csv", tmp_path / "leaking.csv")
+    assert said.code == 3 and "trial" in said.err and "7" in said.err
+    assert insula("audit", tmp_path / "table.csv", tmp_path / "clean.csv").code == 0
+    assert insula("audit", tmp_path / "table.csv", tmp_path / "clean.csv", "--unit", "subject").code == 3
+    assert json.loads(insula("audit", tmp_path / "table.csv", tmp_path / "leaking.csv", "--json").out)["clean"] is False
+
+
+def test_the_watermelon_decodes_under_a_leaking_split_only(insula: Command, runs: Path) -> None:
+    from insula.evaluation.results import Results
+
+    def accuracy(name: str, *words: str) -> float:
+        said = insula("run", "watermelon", *words, "-o", runs / name, "--jobs", 1)
+        assert said.code == 0, said.err
+        return Results.open(runs / name).accuracy("plain")
+
+    assert accuracy("random", "--set", "protocol.name=random", "--as-published") > 0.85
+    assert "leaking" in (runs / "random" / "report.html").read_text()
+    assert 0.3 < accuracy("trial") < 0.65
+    assert 0.3 < accuracy("subject", "--set", "protocol.name=subject-disjoint", "--set", "protocol.folds=2") < 0.65
+    assert insula("run", "watermelon", "--set", "protocol.name=random").code == 2
+
+
+def test_corpora_are_listed_with_licence(insula: Command) -> None:
+    listed = json.loads(insula("corpora", "list", "--json").out)
+    assert {"london-faces", "eegmat", "folder", "simulated-study"} <= {card["name"] for card in listed}
+    assert "CC BY 4.0" in insula("corpora", "card", "london-faces").out
+    assert insula("corpora", "check", "simulated-study").code == 0
+
+
+def test_corpora_check_names_what_is_missing(insula: Command, tmp_path: Path) -> None:
+    said = insula("corpora", "check", "london-faces", tmp_path)
+    assert said.code == 2 and "manifest.csv" in said.out
+
+
+def test_every_command_explains_itself(insula: Command) -> None:
+    for words in ((), ("demo",), ("run",), ("fit",), ("predict",), ("audit",), ("compare",), ("corpora",)):
+        said = insula(*words, "--help")
+        assert said.code == 0 and "Usage" in said.out
