@@ -35,10 +35,15 @@ class Corpus(Protocol):
         Licence, access, size, citation.
     settings : Settings
         Where it lies, and how its pictures and recordings are prepared.
+    pictures : str
+        How a bundle trained on it reads pictures: `detect` (find the faces first), `whole`, or `none`.
     """
 
     card: ClassVar[Card]
     settings: Settings
+
+    @property
+    def pictures(self) -> str: ...
 
     def check(self) -> list[str]:
         """Return what the folder lacks or what is broken, one line each; empty where all is well."""

@@ -76,6 +76,7 @@ class Eegmat:
         modalities=("eeg", "features"),
         notes="Rest always comes first, so condition and time go together. Artefacts were removed by ICA beforehand.",
     )
+    pictures: ClassVar[str] = "none"
     Settings: ClassVar[type[EegmatSettings]] = EegmatSettings
 
     def __init__(self, settings: EegmatSettings) -> None:

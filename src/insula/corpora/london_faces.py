@@ -47,6 +47,7 @@ class LondonFaces(Folder):
         modalities=("picture",),
         notes="Grouping columns: face_age, face_gender, face_eth.",
     )
+    pictures: ClassVar[str] = "detect"
     Settings: ClassVar[type[Settings]] = LondonFacesSettings
 
     @property

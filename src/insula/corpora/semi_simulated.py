@@ -163,6 +163,7 @@ class SemiSimulated:
         notes="Partly paired: background is never used twice, so a person sees only as many pictures as fit into 60 s. "
         "The effect is that of negative words, carried over to smiles; at its real size single trials hardly decode.",
     )
+    pictures: ClassVar[str] = "detect"
     Settings: ClassVar[type[SemiSimulatedSettings]] = SemiSimulatedSettings
 
     def __init__(self, settings: SemiSimulatedSettings) -> None:

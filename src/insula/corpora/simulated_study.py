@@ -138,6 +138,7 @@ class SimulatedStudy:
         notes="The class-specific response is about eight times a real one, so that single trials decode: no figure "
         "made here says how well real brains would do.",
     )
+    pictures: ClassVar[str] = "whole"
     Settings: ClassVar[type[SimulatedStudySettings]] = SimulatedStudySettings
 
     def __init__(self, settings: SimulatedStudySettings) -> None:

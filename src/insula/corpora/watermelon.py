@@ -89,6 +89,7 @@ class Watermelon:
         modalities=("features",),
         notes="There is nothing to decode: a score above chance is a leak.",
     )
+    pictures: ClassVar[str] = "none"
     Settings: ClassVar[type[WatermelonSettings]] = WatermelonSettings
 
     def __init__(self, settings: WatermelonSettings) -> None:

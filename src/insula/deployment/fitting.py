@@ -41,7 +41,7 @@ def fit_bundle(recipe: Recipe, output: Path, cache: Cache) -> dict[str, Any]:
         "classes": list(study.task.classes),
         "data": study.fingerprint,
         "trained_on": {"samples": len(train), "validation": len(validation)},
-        "pictures": getattr(study.corpus, "pictures", "detect"),
+        "pictures": study.corpus.pictures,
         "size": train.select([0]).read("picture").shape[1] if "picture" in train.modalities else None,
     }
     write_bundle(system, recipe.system["name"], recipe, output, about)

@@ -20,8 +20,8 @@ def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
 def annotate(picture: np.ndarray, rows: pd.DataFrame) -> Image.Image:
     """Draw each face's box, its most probable class and its probability onto a copy of the picture.
 
-    A box is orange where the prediction is unsure (the best class below one half) or the picture is stranger than the
-    training pictures, blue elsewhere.
+    A box is orange where the prediction is unsure (the best class below one half) or the face is unlike the training
+    pictures (which the caption then says), blue elsewhere.
 
     Parameters
     ----------
@@ -32,29 +32,40 @@ def annotate(picture: np.ndarray, rows: pd.DataFrame) -> Image.Image:
     """
     image = Image.fromarray(picture).convert("RGB")
     pen = ImageDraw.Draw(image)
-    unit = max(12, round(min(image.size) / 28))
-    font = _font(unit)
     for row in rows.itertuples():
         if pd.isna(row.label):
             continue
-        text, colour = _caption(row), _colour(row)
-        left, top, right, bottom = (
-            (0, 0, image.width - 1, image.height - 1)
-            if pd.isna(row.left)
-            else (row.left, row.top, row.right, row.bottom)
-        )
-        pen.rectangle((left, top, right, bottom), outline=colour, width=max(2, unit // 6))
-        box = pen.textbbox((0, 0), text, font=font)
-        high = box[3] + unit // 3
-        start = max(0, top - high) if top >= high else min(bottom, image.height - high)
-        x = max(0, min(left, image.width - box[2] - unit // 2))
-        pen.rectangle((x, start, x + box[2] + unit // 2, start + high), fill=colour)
-        pen.text((x + unit // 4, start + unit // 8), text, fill=_PAPER, font=font)
+        whole = pd.isna(row.left)
+        box = (0, 0, image.width - 1, image.height - 1) if whole else (row.left, row.top, row.right, row.bottom)
+        unit = int(np.clip((box[3] - box[1]) / 7, 11, min(image.size) / 28 + 11))
+        pen.rectangle(box, outline=_colour(row), width=max(2, unit // 7))
+        _tag(pen, _caption(row), box, image.size, _font(unit), _colour(row))
     return image
 
 
+def _tag(
+    pen: ImageDraw.ImageDraw,
+    text: str,
+    box: tuple[float, float, float, float],
+    size: tuple[int, int],
+    font: ImageFont.FreeTypeFont | ImageFont.ImageFont,
+    colour: tuple[int, int, int],
+) -> None:
+    """Write a tag above the box, or below it where there is no room."""
+    _, _, wide, high = pen.multiline_textbbox((0, 0), text, font=font)
+    wide, high = wide + 8, high + 8
+    x = max(0, min(box[0], size[0] - wide))
+    y = box[1] - high if box[1] >= high else min(box[3], size[1] - high)
+    pen.rectangle((x, y, x + wide, y + high), fill=colour)
+    pen.multiline_text((x + 4, y + 2), text, fill=_PAPER, font=font)
+
+
 def _colour(row: object) -> tuple[int, int, int]:
-    return _UNSURE if _best(row) < 0.5 or getattr(row, "out_of_distribution", 0.0) > 1.5 else _SURE
+    return _UNSURE if _best(row) < 0.5 or _strange(row) else _SURE
+
+
+def _strange(row: object) -> bool:
+    return bool(getattr(row, "out_of_distribution", 0.0) > 1.5)
 
 
 def _best(row: object) -> float:
@@ -62,7 +73,8 @@ def _best(row: object) -> float:
 
 
 def _caption(row: object) -> str:
-    return f"{row.label} {100 * _best(row):.0f} %"  # type: ignore[attr-defined]
+    text = f"{row.label} {100 * _best(row):.0f} %"  # type: ignore[attr-defined]
+    return f"{text}\nunlike training" if _strange(row) else text
 
 
 def sheet(pictures: list[np.ndarray], captions: list[str], right: list[bool | None], title: str, path: Path) -> None:

@@ -67,7 +67,7 @@ class BMCI:
         "fusion": "picture and virtual EEG",
         "visual": "picture alone",
         "virtual": "virtual EEG alone",
-        "real": "picture and real EEG (upper bound)",
+        "real": "picture and real EEG at use",
     }
     placebos: ClassVar[Mapping[str, str]] = {
         "class-code": "c1: a random code per class in place of the EEG embedding",

@@ -1,0 +1,52 @@
+"""Recipes: read safely, changed by key, refused in one line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from insula.emotions import Categorical
+from insula.errors import DataError, SettingsError
+from insula.evaluation.experiment import complete_task
+from insula.evaluation.recipe import RECIPES, Recipe
+from insula.samples import Samples, provenance
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_recipes_that_come_with_insula_load(name: str) -> None:
+    assert Recipe.load(name).corpus["name"]
+
+
+def test_changing_the_corpus_drops_the_settings_of_the_other() -> None:
+    recipe = Recipe.load("bmci", ["corpus.name=semi-simulated", "corpus.root=somewhere"])
+    assert recipe.corpus == {"name": "semi-simulated", "root": "somewhere"}
+    assert Recipe.load("bmci", ["corpus.name=simulated-study"]).corpus["pictures"] == 600
+
+
+def test_values_are_read_as_yaml_safely() -> None:
+    recipe = Recipe.load("bmci", ["placebos=[shuffled]", "corpus.fidelity=0.5", "name=x"])
+    assert recipe.placebos == ("shuffled",) and recipe.corpus["fidelity"] == 0.5
+    with pytest.raises(SettingsError, match="cannot read the value"):
+        Recipe.load("bmci", ["name=!!python/object/apply:os.getcwd []"])
+
+
+@pytest.mark.parametrize("text", ["", "- a\n- b\n", "name: x\nprotocol: [", "!!python/object/apply:os.getcwd []\n",
+                                  "name: x\n", "name: x\nprotocol: 3\nsystem: {}\ncorpus: {}\n"])  # fmt: skip
+def test_a_file_that_is_no_recipe_is_one_line(tmp_path: Path, text: str) -> None:
+    (tmp_path / "r.yaml").write_text(text)
+    with pytest.raises(SettingsError) as caught:
+        Recipe.load(tmp_path / "r.yaml")
+    assert "\n" not in str(caught.value)
+
+
+def test_classes_left_out_are_those_that_occur_in_their_usual_order() -> None:
+    samples = Samples(provenance(3, corpus="c").assign(emotion=["neutral", "happiness", None]), {})
+    task = complete_task({"label": "emotion"}, samples)
+    assert isinstance(task, Categorical) and task.classes == ("happiness", "neutral")
+    with pytest.raises(DataError, match="no label column 'mood'"):
+        complete_task({"label": "mood"}, samples)
+    ratings = samples.with_columns(valence=pd.Series([1.0, 2.0, 3.0]))
+    with pytest.raises(SettingsError, match="continuous task"):
+        complete_task({"kind": "continuous", "label": "valence", "scale": [1, 9]}, ratings)
