@@ -43,7 +43,8 @@ class Corpus(Protocol):
     settings: Settings
 
     @property
-    def pictures(self) -> str: ...
+    def pictures(self) -> str:
+        """Return how pictures are read: `detect`, `whole` or `none`."""
 
     def check(self) -> list[str]:
         """Return what the folder lacks or what is broken, one line each; empty where all is well."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,8 @@ from insula.storage.cache import Cache
 from insula.storage.code import code_version
 from insula.systems.catalogue import system as build_system
 from insula.training.threads import one_thread
+
+log = logging.getLogger(__name__)
 
 ClassTask = Categorical | Binary | Votes
 Progress = Callable[[int, int, str], None]
@@ -201,6 +204,8 @@ def run(recipe: Recipe, cache: Cache, jobs: int = 1, progress: Progress | None =
     todo = list(fittings(recipe, studies))
     keys = [_key(recipe, studies[fitting.repeat], fitting) for fitting in todo]
 
+    _announce(recipe, studies[0], todo, jobs)
+
     def work(fitting: Fitting, key: dict[str, Any]) -> tuple[Fitting, Path]:
         study = studies[fitting.repeat]
         with one_thread():
@@ -213,6 +218,21 @@ def run(recipe: Recipe, cache: Cache, jobs: int = 1, progress: Progress | None =
         if progress:
             progress(len(folders), len(todo), f"{fitting.name}, repeat {fitting.repeat}, fold {fitting.fold}")
     return _collect(recipe, studies, {fitting: folders[fitting] for fitting in todo})
+
+
+def _announce(recipe: Recipe, study: Study, todo: list[Fitting], jobs: int) -> None:
+    """Say before a long run how long it will be, where the system can tell."""
+    system = _system(recipe, recipe.seed)
+    if not hasattr(system, "estimate_seconds"):
+        return
+    whole = [fitting for fitting in todo if fitting.name not in ("majority", "linear")]
+    one = system.estimate_seconds(study.samples.by_id(study.splits[0].train))
+    hours = one * len(whole) / jobs / 3600
+    if hours > 0.25:
+        log.warning(
+            "about %.1f hours: %d fits of %.0f minutes on %d processes (finished fits are kept)",
+            hours, len(whole), one / 60, jobs,
+        )  # fmt: skip
 
 
 def _key(recipe: Recipe, study: Study, fitting: Fitting) -> dict[str, Any]:

@@ -135,12 +135,20 @@ def _sentence(results: Results, kind: Kind, found: Estimate, against: str) -> st
     headline, other = results.arm(results.headline).title, results.arm(against).title
     first = headline[:1].upper() + headline[1:]
     direction = "above" if found.value >= 0 else "below"
-    said = {
-        "helps": f"{first} helps",
-        "harms": f"{first} harms",
-        "contributes nothing": f"{first} contributes nothing",
-        "undecided": f"It is undecided whether {headline} helps",
-    }[kind]
+    if all(results.arm(name).kind == "control" for name in results.comparators):  # nothing was taken away from it
+        said = {
+            "helps": f"{first} is better than its controls",
+            "harms": f"{first} is worse than its best control",
+            "contributes nothing": f"{first} is no better than its best control",
+            "undecided": f"It is undecided whether {headline} is better than its controls",
+        }[kind]
+    else:
+        said = {
+            "helps": f"{first} helps",
+            "harms": f"{first} harms",
+            "contributes nothing": f"{first} contributes nothing",
+            "undecided": f"It is undecided whether {headline} helps",
+        }[kind]
     if kind == "helps" and found.high < MARGIN:
         said += ", but by less than two points"
     sentence = (

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -11,6 +14,9 @@ from scipy.linalg import orthogonal_procrustes
 from sklearn.model_selection import StratifiedGroupKFold
 
 from insula.errors import DataError
+from insula.storage.cache import Cache
+from insula.storage.code import code_version
+from insula.storage.hashing import digest, digest_array
 from insula.systems.bmci.settings import BMCISettings
 
 
@@ -200,3 +206,15 @@ def brain_code(
         aligned = (seen - centre) @ rotation
         explained.append(float(np.corrcoef(aligned.ravel(), (target - target.mean(axis=0)).ravel())[0, 1] ** 2))
     return BrainCode(targets, whole, float(np.mean(explained)))
+
+
+@contextmanager
+def checkpoints(settings: BMCISettings, epochs: Epochs, name: str) -> Iterator[Path | None]:
+    """Yield a folder from which a long training resumes if it is interrupted; short ones are repeated instead."""
+    if settings.encoder == "linear" or settings.training.epochs <= 20:
+        yield None
+        return
+    about = [settings.digest(), name, digest_array(epochs.values), digest_array(epochs.labels), code_version()]
+    folder = Cache().root / "checkpoints" / digest(about)[:32]
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)

@@ -7,13 +7,12 @@ Chinese Journal of Intelligent Science and Technology 3(1), 65-75, 2021, doi 10.
 from __future__ import annotations
 
 import logging
-import shutil
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import yaml
@@ -22,17 +21,12 @@ from insula.emotions import Categorical, Task
 from insula.errors import BundleError, DataError, SettingsError
 from insula.protocols.controls import shuffle_modality
 from insula.samples import FitLog, Predictions, Roles, Samples
-from insula.storage.cache import Cache
-from insula.storage.code import code_version
 from insula.storage.folder import load_estimator, save_estimator
-from insula.storage.hashing import digest, digest_array
 from insula.systems.bmci.classification import BlockClassifier, Strangeness, visual_space
+from insula.systems.bmci.estimate import estimate_seconds
 from insula.systems.bmci.pictures import PictureReader, unique_pictures
 from insula.systems.bmci.regression import VirtualEEG, explained_variance, out_of_fold
 from insula.systems.bmci.settings import BMCISettings
-
-if TYPE_CHECKING:
-    from insula.systems.bmci.brain import Epochs
 
 log = logging.getLogger(__name__)
 
@@ -92,6 +86,10 @@ class BMCI:
     def summary(self) -> dict[str, Any]:
         """Return seconds by stage, and R2, alignment and weight of each subject."""
         return self.facts
+
+    def estimate_seconds(self, train: Samples) -> float:
+        """Return roughly how long one fit takes on one core."""
+        return estimate_seconds(self.settings, train)
 
     # fitting ----------------------------------------------------------------------------------------------------------
 
@@ -213,7 +211,7 @@ class BMCI:
         self, mine: Samples, held: Samples, groups: np.ndarray, name: str, rng: np.random.Generator
     ) -> tuple[np.ndarray, Any, dict[str, Any]]:
         """Return what stands for this subject's brain: one code a row, the encoder, and facts."""
-        from insula.systems.bmci.brain import Epochs, brain_code
+        from insula.systems.bmci.brain import Epochs, brain_code, checkpoints
 
         labels = self.task.targets(mine.table)
         if self.settings.brain == "class-code":
@@ -228,7 +226,7 @@ class BMCI:
         if len(held):
             watched = Epochs(held.read("eeg"), self.task.targets(held.table), _groups(held))
             self.log.record(f"epoch of the EEG encoder of {name}", held, "selection")
-        with _checkpoints(self.settings, epochs, name) as folder:
+        with checkpoints(self.settings, epochs, name) as folder:
             code = brain_code(epochs, watched, len(self.task.classes), self.settings, name, folder)
         self.log.record(f"EEG encoder of {name}", mine)
         if code.alignment < 0.5:
@@ -377,18 +375,6 @@ class BMCI:
             classifiers = {name: BlockClassifier.of(part) for name, part in parts.items()}
             system.members.append(Member(member["name"], regressor, classifiers, member["weight"]))
         return system
-
-
-@contextmanager
-def _checkpoints(settings: BMCISettings, epochs: Epochs, name: str) -> Iterator[Path | None]:
-    """Yield a folder from which a long training resumes if it is interrupted; short ones are repeated instead."""
-    if settings.encoder == "linear" or settings.training.epochs <= 20:
-        yield None
-        return
-    about = [settings.digest(), name, digest_array(epochs.values), digest_array(epochs.labels), code_version()]
-    folder = Cache().root / "checkpoints" / digest(about)[:32]
-    yield folder
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _labelled(samples: Samples, task: Categorical) -> Samples:
