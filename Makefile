@@ -2,6 +2,8 @@
 PYTHON ?= python3
 INSULA_DATA ?= ../shared/data
 export INSULA_DATA
+# Two test processes on two cores: linear algebra must not start threads of its own.
+test check bench: export OMP_NUM_THREADS = 1
 BIN := .venv/bin
 
 .PHONY: demo test check bench clean

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -18,3 +19,12 @@ def data() -> Path:
             pytest.fail(message)
         pytest.skip(message)
     return folder
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """End with how many tests were skipped, and why."""
+    skipped = terminalreporter.getreports("skipped")
+    reasons = Counter(report.longrepr[2] if isinstance(report.longrepr, tuple) else "?" for report in skipped)
+    terminalreporter.write_line(f"skipped tests: {len(skipped)}")
+    for reason, count in reasons.most_common():
+        terminalreporter.write_line(f"  {count} x {reason.removeprefix('Skipped: ')}")

@@ -19,6 +19,8 @@ TASK = Categorical(label="emotion", classes=CLASSES)
 FAST = {"bmci": {"encoder": "linear", "trees": 10, "folds": 2, "time_bins": 10, "penalties": (0.01, 1.0)}}
 PROTOCOL = protocol("identity-disjoint", folds=4, validation_share=0.2)
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def study() -> Samples:

@@ -13,6 +13,8 @@ from conftest import TINY, Said, sets
 
 Command = Callable[..., Said]
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -17,6 +17,8 @@ from insula.evaluation.plots import plots
 from insula.evaluation.report import metrics_table, write_report
 from insula.evaluation.results import Results
 
+pytestmark = pytest.mark.slow
+
 
 class Page(HTMLParser):
     """What a test needs to know of a page."""

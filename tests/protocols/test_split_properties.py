@@ -20,6 +20,8 @@ NAMES = [
     "person-disjoint", "cross-corpus",
 ]  # fmt: skip
 
+pytestmark = pytest.mark.slow
+
 
 PLAIN = ["corpus", "subject", "identity", "stimulus", "person", "subject+session"]
 

@@ -22,6 +22,8 @@ TASK = Categorical(label="emotion", classes=CLASSES)
 LINEAR = BMCISettings(encoder="linear", trees=20, folds=3, time_bins=10, penalties=(0.01, 1.0))
 GRU = LINEAR.model_copy(update={"encoder": "gru", "training": Training(epochs=12, patience=4, batch_size=16)})
 
+pytestmark = pytest.mark.slow
+
 
 def _parts(samples: Samples) -> tuple[Samples, Samples, Samples]:
     number = samples.table["identity"].str[-2:].astype(int).to_numpy()
