@@ -40,7 +40,7 @@ def _options(debug: Annotated[bool, typer.Option(help="Show a traceback on an er
 
 def main() -> None:
     """Run the command; an error of insula's is one line and exit code 2."""
-    from insula.errors import InsulaError
+    from insula.errors import InsulaError, LeakageError
 
     try:
         app()
@@ -48,6 +48,12 @@ def main() -> None:
         if _state["debug"]:
             raise
         typer.echo(f"insula: {error}", err=True)
+        sys.exit(3 if isinstance(error, LeakageError) else 2)
+    except Exception as error:
+        if _state["debug"]:
+            raise
+        text = " ".join(str(error).split()) or "no message"
+        typer.echo(f"insula: {type(error).__name__}: {text} (insula --debug shows where)", err=True)
         sys.exit(2)
 
 
@@ -72,7 +78,7 @@ def _progress(show: bool) -> Iterator[Callable[[int, int, str], None]]:
         TextColumn("left"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True), disable=not show) as bar:
+    with Progress(*columns, console=Console(stderr=True), disable=not show or not sys.stderr.isatty()) as bar:
         task = bar.add_task("preparing", total=None)
 
         def step(done: int, total: int, what: str) -> None:
@@ -123,6 +129,9 @@ def _short(metrics: pd.DataFrame) -> pd.DataFrame:
     def interval(low: float, high: float, sign: str = "") -> str:
         return "" if pd.isna(low) else f"{100 * low:{sign}.1f} to {100 * high:{sign}.1f}"
 
+    def chance(p: float) -> str:
+        return "" if pd.isna(p) else f"{p:.2g}" if p >= 0.001 else "< 0.001"
+
     rows = []
     for row in metrics.to_dict("records"):
         difference = row.get("difference", float("nan"))
@@ -135,7 +144,7 @@ def _short(metrics: pd.DataFrame) -> pd.DataFrame:
                 "macro-F1": f"{row['macro_f1']:.2f}",
                 "headline minus this": "" if pd.isna(difference) else f"{100 * difference:+.1f}",
                 "95 % interval ": interval(row.get("difference_low"), row.get("difference_high"), "+"),
-                "p (Holm)": "" if pd.isna(row.get("p_holm")) else f"{row['p_holm']:.2g}",
+                "p (Holm)": chance(row.get("p_holm", float("nan"))),
             }
         )
     return pd.DataFrame(rows)
@@ -154,8 +163,10 @@ def demo(
     from insula.deployment.demo import write_extras
     from insula.evaluation.experiment import run as run_experiment
     from insula.evaluation.recipe import Recipe
+    from insula.evaluation.results import check_output
     from insula.storage.cache import Cache
 
+    check_output(output)
     recipe = Recipe.load("bmci", ["name=demo", "repeats=1"])
     cache = Cache()
     with _progress(not as_json) as step:
@@ -185,13 +196,16 @@ def run(
     """
     from insula.evaluation.experiment import run as run_experiment
     from insula.evaluation.recipe import Recipe
+    from insula.evaluation.results import check_output
     from insula.storage.cache import Cache
 
     extra = ["protocol.as_published=true"] if as_published else []
     loaded = Recipe.load(recipe, [*(changes or []), *extra])
+    folder = output or Path("runs") / loaded.name
+    check_output(folder)
     with _progress(not as_json) as step:
         results = run_experiment(loaded, Cache(), _jobs(jobs), step)
-    _finish(results, output or Path("runs") / loaded.name, as_json)
+    _finish(results, folder, as_json)
 
 
 @app.command()
@@ -201,7 +215,7 @@ def fit(
     changes: Sets = None,
     as_json: Json = False,
 ) -> None:
-    """Train on all training data and write a bundle that predicts without EEG."""
+    """Train and write a bundle that predicts without EEG; a validation part is held out to choose epochs."""
     from insula.deployment.fitting import fit_bundle
     from insula.evaluation.recipe import Recipe
     from insula.storage.cache import Cache
@@ -232,12 +246,15 @@ def predict(
     Prints a table and writes predictions.csv and annotated pictures (to runs/predictions if no folder is given).
     """
     from insula.deployment.predictor import predict_to_folder
+    from insula.errors import DataError
 
     folder = output or Path("runs/predictions")
     table = predict_to_folder(bundle, inputs, folder, mode)
     if as_json:
         typer.echo(table.to_json(orient="records"))
         return
+    if not table["label"].notna().any():
+        raise DataError("nothing could be read", where=table["error"].iloc[0] if len(table) else "no picture")
     columns = ["path", "face", "label", "probability", "uncertainty", "out_of_distribution", "quality", "error"]
     _table(table[columns].fillna(""), "Predictions")
     typer.echo(f"table     {folder / 'predictions.csv'}\npictures  {folder}")
@@ -250,16 +267,15 @@ def audit(
     unit: Annotated[list[str] | None, typer.Option(help="Unit that must not be shared: trial, subject, ...")] = None,
     as_json: Json = False,
 ) -> None:
-    """Audit anybody's split; exit code 3 where something is on both sides.
+    """Audit anybody's split; exit code 3 where a trial, a moment or a unit you name is on both sides.
 
     The table's columns may be corpus, subject, session, trial, stimulus, identity, start and stop (seconds).
     """
     from insula.errors import LeakageError
-    from insula.protocols.tables import audit_tables
-    from insula.storage.tables import read_csv
+    from insula.protocols.tables import audit_files
 
     try:
-        found = audit_tables(read_csv(table), read_csv(split), unit)
+        found = audit_files(table, split, unit)
     except LeakageError as error:
         if as_json:
             typer.echo(json.dumps({"clean": False, "leak": str(error)}))
@@ -269,7 +285,13 @@ def audit(
     if as_json:
         typer.echo(json.dumps(found.to_dict()))
     else:
-        typer.echo(f"clean: {', '.join(found.checks)}")
+        looked = [name for name in found.checks if name != "fitted steps"]
+        typer.echo(f"clean, as far as was looked: {', '.join(looked)}")
+        for name, count in found.shared.items():
+            if count:
+                typer.echo(f"shared and not forbidden: {count} of {name}; forbid it with --unit {name}")
+        for warning in found.warnings:
+            typer.echo(f"note: {warning}")
 
 
 @app.command()

@@ -119,6 +119,12 @@ def test_fit_then_predict_without_eeg(insula: Command, runs: Path, tmp_path: Pat
         (("run", "bmci", "--set", "placebos=[sugar]", *sets(TINY)), "unknown placebo 'sugar'"),
         (("run", "bmci", "--set", "controls=[luck]", *sets(TINY)), "unknown control 'luck'"),
         (("run", "bmci", "--set", "seed"), "cannot read the change 'seed'"),
+        (("run", "bmci", "--set", "repeats=0"), "repeats"),
+        (("run", "bmci", "--set", "corpus.name=[a]"), "corpus.name"),
+        (("run", "bmci", "--set", "corpus=3", "--set", "corpus.name=folder"), "folder"),
+        (("run", "bmci", "--as-published"), "identity-disjoint keeps units apart"),
+        (("run", "bmci", "--set", "control_modality=smell", *sets(TINY)), "no modality 'smell'"),
+        (("run", "bmci", "--set", "controls=[]", "--set", "placebos=[]", *sets(TINY)), "nothing to compare with"),
         (("run", "bmci", "--set", "task.label=mood", *sets(TINY)), "no label column 'mood'"),
         (("corpora", "card", "fer2013"), "fer2013"),
         (("predict", "no-bundle", "x.jpg"), "no bundle here"),
@@ -144,6 +150,58 @@ def test_audit_exits_3_and_names_the_trial(insula: Command, tmp_path: Path) -> N
     assert insula("audit", tmp_path / "table.csv", tmp_path / "clean.csv").code == 0
     assert insula("audit", tmp_path / "table.csv", tmp_path / "clean.csv", "--unit", "subject").code == 3
     assert json.loads(insula("audit", tmp_path / "table.csv", tmp_path / "leaking.csv", "--json").out)["clean"] is False
+
+
+def test_names_like_na_and_01_are_names(insula: Command, tmp_path: Path) -> None:
+    (tmp_path / "table.csv").write_text("trial\nNA\nx\nNA\n01\n1\n")
+    (tmp_path / "leaking.csv").write_text("index,part\n0,train\n1,train\n2,test\n3,train\n4,test\n")
+    said = insula("audit", tmp_path / "table.csv", tmp_path / "leaking.csv")
+    assert said.code == 3 and "NA" in said.err
+    (tmp_path / "clean.csv").write_text("index,part\n0,train\n1,train\n2,train\n3,train\n4,test\n")
+    assert insula("audit", tmp_path / "table.csv", tmp_path / "clean.csv").code == 0
+
+
+def test_an_audit_says_what_it_could_not_see(insula: Command, tmp_path: Path) -> None:
+    pd.DataFrame({"subject": ["a", "a", "b"], "trial": ["1", "2", None]}).to_csv(tmp_path / "t.csv", index=False)
+    (tmp_path / "s.csv").write_text("index,part\n0,train\n1,test\n2,test\n")
+    said = insula("audit", tmp_path / "t.csv", tmp_path / "s.csv")
+    assert said.code == 0 and "unknown" in said.out and "--unit subject" in said.out
+
+
+def test_outputs_of_others_are_not_touched(insula: Command, tmp_path: Path) -> None:
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results" / "thesis.txt").write_text("mine")
+    (tmp_path / "manifest.json").write_text("{}")
+    for words in (("run", "bmci", *sets(TINY)), ("fit", "bmci", *sets(TINY)), ("demo",)):
+        said = insula(*words, "-o", tmp_path)
+        assert said.code == 2 and "holds something else" in said.err
+        said = insula(*words, "-o", tmp_path / "manifest.json")
+        assert said.code == 2
+    assert (tmp_path / "results" / "thesis.txt").read_text() == "mine"
+
+
+def test_every_system_can_be_fitted_into_a_bundle_with_a_card(insula: Command, tmp_path: Path) -> None:
+    words = sets([*TINY[:3], "system.name=linear"])
+    assert insula("fit", "bmci", *words, "-o", tmp_path / "bundle").code == 0
+    assert "logistic regression" in (tmp_path / "bundle" / "card.md").read_text()
+    (tmp_path / "note.jpg").write_text("no picture")
+    said = insula("predict", tmp_path / "bundle", tmp_path / "note.jpg", "-o", tmp_path / "out")
+    assert said.code == 2 and "nothing could be read" in said.err
+    said = insula("predict", tmp_path / "bundle", tmp_path / "note.jpg", "--mode", "fusion")
+    assert said.code == 2 and "modes are plain" in said.err
+
+
+def test_a_plain_system_reads_the_modality_it_is_told(insula: Command, runs: Path) -> None:
+    from insula.evaluation.results import Results
+
+    scores = {}
+    for modality in ("picture", "eeg"):
+        words = sets([*TINY[:3], "repeats=1", "system.name=linear", f"system.modality={modality}"])
+        assert insula("run", "bmci", *words, "-o", runs / modality, "--jobs", 1).code == 0
+        results = Results.open(runs / modality)
+        scores[modality] = results.predictions.query("arm == 'plain'")["p_fear"].to_numpy()
+        assert set(results.comparators) == {"majority", "linear"}
+    assert not (scores["picture"] == scores["eeg"]).all()
 
 
 def test_the_watermelon_decodes_under_a_leaking_split_only(insula: Command, runs: Path) -> None:

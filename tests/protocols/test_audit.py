@@ -192,7 +192,7 @@ def test_files_of_numbers_and_gaps(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"no such file"):
         audit_files(tmp_path / "absent.csv", tmp_path / "split.csv")
     (tmp_path / "empty.csv").write_text("")
-    with pytest.raises(DataError, match=r"not a CSV table"):
+    with pytest.raises(DataError, match=r"not a CSV file"):
         audit_files(tmp_path / "empty.csv", tmp_path / "split.csv")
 
 

@@ -72,7 +72,7 @@ def test_sealed_folder_is_accepted_as_written(sealed: Path) -> None:
     assert verify(sealed)["system"] == "demo"
 
 
-@pytest.mark.parametrize("harm", ["altered", "missing", "added", "manifest", "none"])
+@pytest.mark.parametrize("harm", ["altered", "missing", "added", "manifest", "fact", "types", "none"])
 def test_sealed_folder_refuses_every_change(sealed: Path, harm: str, tmp_path: Path) -> None:
     weights = sealed / "part" / "weights"
     if harm == "altered":
@@ -83,6 +83,11 @@ def test_sealed_folder_refuses_every_change(sealed: Path, harm: str, tmp_path: P
         (sealed / "more").write_text("x")
     elif harm == "manifest":
         (sealed / "manifest.json").write_text(json.dumps({"files": 3})[:-2])
+    elif harm == "fact":
+        manifest = json.loads((sealed / "manifest.json").read_text())
+        (sealed / "manifest.json").write_text(json.dumps({**manifest, "system": "other"}))
+    elif harm == "types":
+        (sealed / "manifest.json").write_text(json.dumps({"files": [1], "sha256": 3}))
     else:
         (sealed / "manifest.json").unlink()
     with pytest.raises(BundleError) as caught:

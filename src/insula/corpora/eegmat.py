@@ -96,11 +96,16 @@ class Eegmat:
         people = range(1 + int(_FILE.fullmatch(files[-1].name)[1]))  # type: ignore[index]  # _files matched it
         wanted = [folder / f"Subject{person:02d}_{part}.edf" for person in people for part in CONDITIONS]
         lacks = [f"no such file ({path}): fetch it again" for path in wanted if path not in files]
+        rates: dict[float, Path] = {}
         for path in files:
             try:
                 channel_table(path)
+                rates.setdefault(self._recording(path).rate, path)
             except DataError as error:
                 lacks.append(str(error))
+        if len(rates) > 1:
+            found = ", ".join(f"{rate:g} Hz in {path.name}" for rate, path in sorted(rates.items()))
+            lacks.append(f"recordings differ in sampling rate ({found}): fetch the odd ones again")
         return lacks
 
     def recordings(self) -> list[Recording]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -44,13 +45,11 @@ def write_bundle(system: System, name: str, recipe: Recipe, output: Path, about:
         Further facts for the manifest: `pictures` (how pictures are read: `detect` faces, or `whole`), `size`, classes,
         the data's fingerprint.
     """
-    if output.exists() and not (output / "manifest.json").exists() and any(output.iterdir()):
-        raise BundleError("the folder holds something else", where=output, do="give a new folder")
+    check_output(output)
     with write_folder(output) as temporary:
         system.save(temporary / "system")
-        card = resources.files(f"insula.systems.{name}").joinpath("README.md")
         size = sum(path.stat().st_size for path in temporary.rglob("*") if path.is_file())
-        (temporary / "card.md").write_text(f"{card.read_text()}\n## This bundle\n\nSize: {size / 1e6:.1f} MB.\n")
+        (temporary / "card.md").write_text(f"{_card(system, name)}\n## This bundle\n\nSize: {size / 1e6:.1f} MB.\n")
         seal(
             temporary,
             format=FORMAT,
@@ -63,6 +62,29 @@ def write_bundle(system: System, name: str, recipe: Recipe, output: Path, about:
             created=datetime.now(UTC).isoformat(timespec="seconds"),
             **about,
         )
+
+
+def check_output(folder: Path) -> None:
+    """Refuse, before anything is fitted, an output that is neither new, nor empty, nor a bundle.
+
+    Raises
+    ------
+    BundleError
+        Where something else lies there.
+    """
+    if folder.name in ("", "..") or (folder.exists() and not folder.is_dir()):
+        raise BundleError("the output is no folder of its own", where=folder, do="give a new folder")
+    if folder.is_dir() and any(folder.iterdir()):
+        try:
+            verify(folder)
+        except BundleError:
+            raise BundleError("the folder holds something else", where=folder, do="give a new folder") from None
+
+
+def _card(system: System, name: str) -> str:
+    """Return the card in the system's folder; a baseline, which has none, is described by its class."""
+    card = resources.files(type(system).__module__.rpartition(".")[0]).joinpath("README.md")
+    return card.read_text() if card.is_file() else f"# {name}\n\n{inspect.getdoc(type(system))}\n"
 
 
 def open_bundle(folder: Path) -> Bundle:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from insula.deployment.bundle import write_bundle
+from insula.deployment.bundle import check_output, write_bundle
 from insula.evaluation.experiment import ClassTask, Fitting, candidate, open_study
 from insula.evaluation.recipe import Recipe
 from insula.protocols.access import TargetAccess
@@ -29,6 +29,7 @@ def fit_bundle(recipe: Recipe, output: Path, cache: Cache) -> dict[str, Any]:
     dict
         The system's measured facts.
     """
+    check_output(output)
     study = open_study(recipe, 0, cache)
     split = _validation_alone(study.protocol, study.samples, study.task)
     audit(split, study.samples, study.protocol)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from insula.deployment.bundle import open_bundle
 from insula.emotions import ANCHORS
 from insula.errors import DataError, InsulaError, SettingsError
 from insula.samples import ArrayStore, Description, Samples, provenance
+
+log = logging.getLogger(__name__)
 
 _PICTURE = Description(kind="picture", axes=("row", "column", "colour"), units="uint8 RGB")
 
@@ -50,6 +53,10 @@ class Predictor:
             probabilities: a readout, not a measurement), `uncertainty`, `out_of_distribution` (above 1 is stranger
             than 95 % of the training pictures), `mode`, `error`.
         """
+        if mode is not None and mode not in self.manifest["modes"]:
+            raise SettingsError(f"unknown mode {mode!r}", do=f"modes are {', '.join(self.manifest['modes'])}")
+        if self.manifest["pictures"] == "whole":
+            log.warning("this bundle was trained on whole pictures: no face is looked for, each picture is one face")
         rows: list[dict[str, object]] = []
         crops: list[np.ndarray] = []
         for path in paths:

@@ -108,6 +108,8 @@ def fittings(recipe: Recipe, studies: list[Study]) -> Iterator[Fitting]:
     unknown = [name for name in recipe.controls if name not in _CONTROLS]
     if unknown:
         raise SettingsError(f"unknown control {unknown[0]!r}", do=f"controls are {', '.join(_CONTROLS)}")
+    if not placebos and not set(recipe.controls) & {"majority", "linear"}:
+        raise SettingsError("nothing to compare with", where="controls", do="name majority or linear")
     for name in placebos:
         system.placebo(name)  # an unknown name fails here, before hours of work
     for study in studies:
@@ -131,7 +133,7 @@ def candidate(recipe: Recipe, fitting: Fitting) -> System:
     seed = recipe.seed + fitting.repeat
     if fitting.kind == "placebo":
         return _system(recipe, seed).placebo(fitting.name)
-    if fitting.name in ("majority", "linear"):
+    if fitting.kind == "control" and fitting.name in ("majority", "linear"):
         return build_system(fitting.name, modality=recipe.control_modality, seed=seed)
     return _system(recipe, seed)
 
@@ -202,6 +204,10 @@ def run(recipe: Recipe, cache: Cache, jobs: int = 1, progress: Progress | None =
         for split in study.splits:
             audit(split, study.samples, study.protocol)  # before anything is trained
     todo = list(fittings(recipe, studies))
+    if "linear" in recipe.controls and not studies[0].samples.has(recipe.control_modality).any():
+        known = ", ".join(studies[0].samples.modalities)
+        what = f"no modality {recipe.control_modality!r}"
+        raise SettingsError(what, where="control_modality", do=f"there is {known}")
     keys = [_key(recipe, studies[fitting.repeat], fitting) for fitting in todo]
 
     _announce(recipe, studies[0], todo, jobs)
@@ -265,9 +271,9 @@ def _collect(recipe: Recipe, studies: list[Study], folders: dict[Fitting, Path])
     predictions["predicted"] = names[predictions[columns].to_numpy().argmax(axis=1)]
     system = _system(recipe, 0)
     arms = _arms(system, list(folders))
-    comparators = [arm.name for arm in arms if arm.kind == "placebo"] + [
-        mode for mode in ("visual",) if mode in system.modes
-    ]
+    comparators = [arm.name for arm in arms if arm.kind == "placebo"]
+    comparators += [mode for mode in ("visual",) if mode in system.modes]
+    comparators = comparators or [arm.name for arm in arms if arm.kind == "control" and not arm.at_chance]
     chosen = studies[0].protocol
     first = next(folder for fitting, folder in folders.items() if fitting.kind == "system")
     return Results(
@@ -275,7 +281,7 @@ def _collect(recipe: Recipe, studies: list[Study], folders: dict[Fitting, Path])
         arms=tuple(arms),
         classes=tuple(task.classes),
         headline=next(iter(system.modes)),
-        comparators=tuple(comparators or recipe.controls[:1]),
+        comparators=tuple(comparators),
         passport=build_passport(
             recipe=recipe.model_dump(mode="json"),
             task=task.model_dump(mode="json"),

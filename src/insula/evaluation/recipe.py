@@ -58,7 +58,7 @@ class Recipe(Settings):
     controls: tuple[str, ...] = ("majority", "linear", "permuted")
     control_modality: str = "picture"
     reported: tuple[dict[str, str], ...] = ()
-    repeats: int = 1
+    repeats: int = Field(default=1, ge=1)
     seed: int = 0
 
     @classmethod
@@ -87,11 +87,19 @@ class Recipe(Settings):
             except yaml.YAMLError:
                 raise SettingsError(f"cannot read the value of {key!r}", where=text, do="write a YAML value") from None
             _apply(values, key.strip().split("."), value, key)
-        return cls.parse(values, where=f"recipe {source}")
+        recipe = cls.parse(values, where=f"recipe {source}")
+        for part in ("corpus", "system", "protocol"):
+            name = getattr(recipe, part).get("name")
+            if not isinstance(name, str):
+                raise SettingsError(f"{part}.name is {name!r}", where=f"recipe {source}", do="give a name")
+        return recipe
 
 
 def _apply(values: dict[str, Any], path: list[str], value: Any, key: str) -> None:
-    if path in (["corpus", "name"], ["system", "name"]) and values.get(path[0], {}).get("name") != value:
+    if path in (["corpus", "name"], ["system", "name"]):
+        before = values.get(path[0])
+        if isinstance(before, dict) and before.get("name") == value:
+            return
         values[path[0]] = {"name": value}
         return
     for part in path[:-1]:
@@ -109,11 +117,17 @@ def _read(source: str | Path) -> dict[str, Any]:
         path = Path(source)
         if not path.is_file():
             raise SettingsError(f"no recipe {str(source)!r}", do=f"give a YAML file, or one of {', '.join(RECIPES)}")
-        text = path.read_text()
+        try:
+            text = path.read_text(encoding="utf-8")
+        except UnicodeDecodeError:
+            raise SettingsError("the recipe is no UTF-8 text", where=source, do="save it as UTF-8") from None
     try:
         values = yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise SettingsError("the recipe is no YAML", where=source, do=" ".join(str(error).split())) from None
     if not isinstance(values, dict):
         raise SettingsError("the recipe is empty or a list", where=source, do="write keys and values")
+    strange = [key for key in values if not isinstance(key, str)]
+    if strange:
+        raise SettingsError(f"key {strange[0]!r} is no text", where=source, do="write names as keys")
     return values

@@ -187,6 +187,20 @@ class Results:
             ) from None
 
 
+def check_output(folder: Path) -> None:
+    """Refuse, before anything is run, a folder for results that holds something else.
+
+    Raises
+    ------
+    DataError
+        Where it is a file, or a folder with content that no run wrote.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise DataError("the output is a file", where=folder, do="give a folder")
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / _FOLDER / "about.json").is_file():
+        raise DataError("the output folder holds something else", where=folder, do="give a new folder")
+
+
 def _check_arms(results: Results) -> None:
     names = [arm.name for arm in results.arms]
     if len(set(names)) != len(names):

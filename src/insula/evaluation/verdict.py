@@ -74,9 +74,10 @@ def judge(found: Estimate) -> Kind:
 def verdict(results: Results) -> Verdict:
     """Judge the headline arm against the best of its comparators.
 
-    The best of several comparators, chosen by the same units, is a little better by luck, which makes the test
-    conservative: an ingredient that truly helps a little may stay undecided, while one that does nothing is called
-    helpful less often than the interval's 2.5 %.
+    The best of several comparators, chosen by the same units, is a little better by luck, which makes the test for
+    help conservative: an ingredient that truly helps a little may stay undecided, while one that does nothing is called
+    helpful less often than the interval's 2.5 %. By the same luck harm would be found too often, so *harms* is only
+    said where the headline is also below the system without the ingredient.
 
     Parameters
     ----------
@@ -92,6 +93,10 @@ def verdict(results: Results) -> Verdict:
     against = max(results.comparators, key=results.accuracy)
     found = difference_interval(unit_differences(results, results.headline, against))
     kind: Kind = judge(found)
+    if kind == "harms" and results.baseline is not None and results.baseline != against:
+        # The best of several comparators is best by luck, too: harm must also show against the system without.
+        plain = judge(difference_interval(unit_differences(results, results.headline, results.baseline)))
+        kind = "harms" if plain == "harms" else "undecided"
     leaking = [arm.name for arm in results.arms if arm.at_chance and beats_chance(results, arm.name)]
     if leaking:
         kind, sentence, notes = "refused", _refusal(results, leaking[0]), []

@@ -39,15 +39,15 @@ def selection_in_words(protocol: Protocol) -> str:
     --------
     >>> from insula.protocols.protocol import protocol
     >>> selection_in_words(protocol("subject-disjoint", validation_share=0.0))
-    'Nothing was chosen: there is no validation part. Training saw nothing of the test part.'
+    'There is no validation part; settings were chosen inside training. Training saw nothing of the test part.'
     """
     if protocol.validation_share:
         chosen = (
-            f"Epochs and settings were chosen on a validation part, {protocol.validation_share:.0%} of what training "
-            "leaves, cut by the same rule, and never on the test part."
+            f"Epochs were chosen on a validation part, {protocol.validation_share:.0%} of what training leaves, cut by "
+            "the same rule; settings by cross-validation inside the training part; never on the test part."
         )
     else:
-        chosen = "Nothing was chosen: there is no validation part."
+        chosen = "There is no validation part; settings were chosen inside training."
     seen = {
         "none": "Training saw nothing of the test part.",
         "unlabelled": "Training saw the inputs of the test part without their labels (transductive).",

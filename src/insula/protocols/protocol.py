@@ -86,6 +86,8 @@ class Protocol(Settings):
             raise ValueError("leave_one_out and test_share exclude each other")
         if self.leave_one_out and not self.disjoint:
             raise ValueError("leave_one_out leaves out a disjoint unit; name one")
+        if self.as_published and self.disjoint:
+            raise ValueError(f"as_published is for a split that leaks; {self.name} keeps units apart")
         return self
 
     def splits(self, samples: Samples, task: Task) -> list[Split]:

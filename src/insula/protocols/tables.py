@@ -15,6 +15,7 @@ from insula.protocols.protocol import Protocol
 from insula.protocols.split import PARTS, Split
 from insula.protocols.units import SAMPLE
 from insula.samples import PROVENANCE, Samples, provenance
+from insula.storage.tables import read_csv
 
 _IDS = PROVENANCE[:6]
 
@@ -76,16 +77,8 @@ def audit_tables(table: pd.DataFrame, split: pd.DataFrame, units: Sequence[str] 
 
 def audit_files(table: Path, split: Path, units: Sequence[str] | None = None) -> Audit:
     """Check a split that lies in two CSV files; see `audit_tables`."""
-    return audit_tables(_read(table), _read(split), units)
-
-
-def _read(path: Path) -> pd.DataFrame:
-    if not path.is_file():
-        raise DataError("no such file", where=path, do="give a CSV file")
-    try:
-        return pd.read_csv(path, dtype=str)
-    except (ValueError, UnicodeError) as error:  # an empty or a ragged table, or none at all
-        raise DataError(f"not a CSV table: {error}", where=path, do="give comma-separated values") from None
+    as_text = {"dtype": str, "keep_default_na": False}  # NA may be somebody's name; only an empty cell is missing
+    return audit_tables(read_csv(table, **as_text), read_csv(split, **as_text), units)
 
 
 def _samples(table: pd.DataFrame) -> tuple[Samples, list[str]]:
@@ -119,6 +112,7 @@ def _text(values: pd.Series) -> np.ndarray:
 
 
 def _numbers(values: pd.Series, name: str) -> np.ndarray:
+    values = values.replace("", None)
     numbers = pd.to_numeric(values, errors="coerce")
     wrong = numbers.isna() & values.notna()
     if wrong.any():

@@ -63,10 +63,13 @@ class System(Protocol):
     settings: Settings
     log: FitLog
     trains_on: ClassVar[tuple[str, ...]]
-    predicts_from: ClassVar[tuple[str, ...]]
     target_access: ClassVar[str]
     modes: ClassVar[Mapping[str, str]]
     placebos: ClassVar[Mapping[str, str]]
+
+    @property
+    def predicts_from(self) -> tuple[str, ...]:
+        """Modalities a sample must have to be predicted."""
 
     def placebo(self, name: str) -> Self:
         """Return an unfitted twin that differs by the placebo alone."""

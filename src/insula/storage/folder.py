@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from insula.errors import BundleError
-from insula.storage.hashing import sha256_of
+from insula.storage.hashing import digest, sha256_of
 
 MANIFEST = "manifest.json"
 
@@ -24,7 +24,8 @@ def seal(folder: Path, **about: Any) -> None:
         for path in sorted(folder.rglob("*"))
         if path.is_file() and path.name != MANIFEST
     }
-    (folder / MANIFEST).write_text(json.dumps({**about, "files": files}, indent=2) + "\n")
+    content = json.loads(json.dumps({**about, "files": files}))
+    (folder / MANIFEST).write_text(json.dumps({**content, "sha256": digest(content)}, indent=2) + "\n")
 
 
 def verify(folder: Path) -> dict[str, Any]:
@@ -40,14 +41,17 @@ def verify(folder: Path) -> dict[str, Any]:
         raise BundleError("no bundle here", where=folder, do="give a folder that `insula fit` wrote")
     try:
         manifest = json.loads(path.read_text())
-        files = manifest["files"]
-    except (ValueError, KeyError, TypeError):
+        sealed = manifest.pop("sha256")
+        files = {name: str(fact["sha256"]) for name, fact in manifest["files"].items()}
+    except (ValueError, KeyError, TypeError, AttributeError):
         raise BundleError("the manifest cannot be read", where=path, do="copy the bundle again") from None
+    if digest(manifest) != sealed:
+        raise BundleError("the manifest was altered", where=path, do="use the original, or fit it again")
     present = {str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file() and p.name != MANIFEST}
-    for name, fact in files.items():
+    for name, sha256 in files.items():
         if name not in present:
             raise BundleError("a file of the bundle is missing", where=folder / name, do="copy the bundle again")
-        if sha256_of(folder / name) != fact["sha256"]:
+        if sha256_of(folder / name) != sha256:
             raise BundleError("the bundle was altered", where=folder / name, do="use the original, or fit it again")
     for name in sorted(present - set(files)):
         raise BundleError("the bundle holds a file that is not its own", where=folder / name, do="remove it")

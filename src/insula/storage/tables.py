@@ -22,5 +22,5 @@ def read_csv(path: Path, **options: Any) -> pd.DataFrame:
         raise DataError("no such file", where=path, do="give a CSV file")
     try:
         return pd.read_csv(path, **options)
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+    except (ValueError, UnicodeError) as error:
         raise DataError(f"not a CSV file: {error}", where=path, do="save it as CSV, in UTF-8") from None

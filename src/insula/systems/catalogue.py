@@ -51,7 +51,7 @@ def system(name: str, preset: str | None = None, **settings: Any) -> System:
     path = SYSTEMS[name][1]
     if preset is not None:
         presets = getattr(import_module(path.split(":")[0]), "PRESETS", {})
-        if preset not in presets:
+        if not isinstance(preset, str) or preset not in presets:
             known = ", ".join(presets) or "none"
             raise SettingsError(f"unknown preset {preset!r} of {name}", do=f"presets are {known}")
         settings = {**presets[preset], **settings}

@@ -53,7 +53,6 @@ class PlainClassifier:
     """What the plain classifiers share; a subclass names its estimator."""
 
     trains_on: ClassVar[tuple[str, ...]] = ()
-    predicts_from: ClassVar[tuple[str, ...]] = ()
     target_access: ClassVar = "none"
     modes: ClassVar[Mapping[str, str]] = {"plain": "plain classifier"}
     placebos: ClassVar[Mapping[str, str]] = {}
@@ -61,6 +60,11 @@ class PlainClassifier:
     def __init__(self, settings: PlainSettings | None = None) -> None:
         self.settings = settings or PlainSettings()
         self.log = FitLog()
+
+    @property
+    def predicts_from(self) -> tuple[str, ...]:
+        """The modality of the settings."""
+        return (self.settings.modality,)
 
     def placebo(self, name: str) -> Self:
         """Plain classifiers have no placebo."""
@@ -130,6 +134,11 @@ class Majority(PlainClassifier):
         from sklearn.dummy import DummyClassifier
 
         return DummyClassifier(strategy="prior")
+
+    @property
+    def predicts_from(self) -> tuple[str, ...]:
+        """Nothing: it does not look."""
+        return ()
 
     def _features(self, samples: Samples) -> np.ndarray:
         return np.zeros((len(samples), 1), np.float32)
