@@ -1,0 +1,56 @@
+"""The README's commands run, as written but for sizes that make them quick."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from conftest import TINY, Said, sets
+
+pytestmark = pytest.mark.slow
+
+README = Path(__file__).parents[2] / "README.md"
+SMALL = {
+    "watermelon": ["corpus.trials=8", "corpus.seconds=10"],
+    "bmci": TINY,
+    "semi-simulated": [change for change in TINY if not change.startswith("corpus.")],
+}
+
+
+def _commands() -> list[list[str]]:
+    blocks = re.findall(r"```sh\n(.*?)```", README.read_text(), flags=re.DOTALL)
+    lines = [line.split("#")[0].strip() for block in blocks for line in block.splitlines()]
+    return [shlex.split(line)[1:] for line in lines if line.startswith("insula ")]
+
+
+def test_the_readme_gives_two_commands_first() -> None:
+    blocks = re.findall(r"```sh\n(.*?)```", README.read_text(), flags=re.DOTALL)
+    assert [line.split("#")[0].strip() for line in blocks[0].splitlines()] == ["make demo", "make test"]
+
+
+def test_every_command_of_the_readme_runs(
+    insula: Callable[..., Said], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, data: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    pd.DataFrame({"subject": ["a", "b"], "trial": [1, 2]}).to_csv("table.csv", index=False)
+    pd.DataFrame({"index": [0, 1], "part": ["train", "test"]}).to_csv("split.csv", index=False)
+    seen = set()
+    for words in _commands():
+        words = [word.replace("$INSULA_DATA", str(data)) for word in words]
+        if words[0] in ("run", "fit"):
+            kind = "semi-simulated" if "corpus.name=semi-simulated" in words else words[1]
+            words += sets(SMALL[kind])
+        said = insula(*words, *(["--jobs", 1] if words[0] == "run" else []))
+        assert said.code == 0, (words, said.err)
+        seen.add(words[0])
+    assert seen == {"corpora", "run", "audit", "fit", "predict"}
+    found = pd.read_csv("runs/predictions/predictions.csv")
+    counts = found[found["label"].notna()].groupby(found["path"].map(lambda name: Path(name).name)).size()
+    assert len(counts) == 4 and counts["group.jpeg"] >= 5
+    shutil.rmtree("runs")
