@@ -107,6 +107,11 @@ def test_placebos_are_unfitted_twins(name: str) -> None:
         whole.placebo("sugar")
 
 
+def test_a_group_of_settings_keeps_what_a_change_does_not_name() -> None:
+    paper = system("bmci", "paper", training={"device": "auto"}).settings.model_dump()
+    assert paper["training"]["epochs"] == 100 and paper["training"]["device"] == "auto"
+
+
 def test_unknown_names_are_one_line() -> None:
     with pytest.raises(SettingsError, match=r"unknown system 'bmic': systems are bmci"):
         system("bmic")

@@ -92,6 +92,10 @@ def main(seeds: int) -> None:
         for nuisance in (0.3, 1.0):
             show(f"picture, 300 noisy labels, nuisance {nuisance}", picture_score, nuisance=nuisance)
         show("picture, 300 noisy labels, label noise 0.5", picture_score, label_noise=0.5)
+        demo = {"nuisance": 0.8, "fidelity": 3.0}  # as in the recipe bmci
+        show("demo: EEG, 300 trials, noisy labels", lambda s, c: eeg_score(s, c, clean=False), **one, **demo)
+        show("demo: picture, 300 noisy labels", picture_score, **demo)
+        show("demo: picture, 300 true labels", lambda s, c: picture_score(s, c, clean=True), **demo)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from typing import Any
 
 from insula.errors import SettingsError
 from insula.samples import System
+from insula.storage.settings import Settings
 
 SYSTEMS: dict[str, tuple[str, str]] = {
     "bmci": ("insula.systems.bmci.system:BMCI", "insula.systems.bmci.settings:BMCISettings"),
@@ -19,6 +20,11 @@ SYSTEMS: dict[str, tuple[str, str]] = {
 def _load(path: str) -> Any:
     module, name = path.split(":")
     return getattr(import_module(module), name)
+
+
+def _over(before: Any, value: Any) -> Any:
+    """Return a setting over a preset's: keys of a group that are not named keep the preset's values."""
+    return {**before.model_dump(), **value} if isinstance(before, Settings) and isinstance(value, dict) else value
 
 
 def system_class(name: str) -> type[System]:
@@ -54,5 +60,5 @@ def system(name: str, preset: str | None = None, **settings: Any) -> System:
         if not isinstance(preset, str) or preset not in presets:
             known = ", ".join(presets) or "none"
             raise SettingsError(f"unknown preset {preset!r} of {name}", do=f"presets are {known}")
-        settings = {**presets[preset], **settings}
+        settings = {**presets[preset], **{key: _over(presets[preset].get(key), settings[key]) for key in settings}}
     return cls(_load(path).parse(settings, where=f"system {name}"))  # type: ignore[call-arg]

@@ -20,8 +20,8 @@ class Training(Settings):
         `cpu`, `gpu`, or `auto` for a GPU where there is one.
     """
 
-    epochs: int = 20
-    patience: int = 5
+    epochs: int = 15
+    patience: int = 4
     batch_size: int = 64
     learning_rate: float = 1e-3
     weight_decay: float = 1e-4

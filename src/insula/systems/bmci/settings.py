@@ -58,7 +58,7 @@ class BMCISettings(Settings):
     picture_size: int | None = None
     encoder: Literal["gru", "linear"] = "gru"
     time_bins: int | None = 25
-    training: Training = Training(epochs=15, patience=4)
+    training: Training = Training()
     subjects: int | None = 3
     folds: int = 3
     regressors: tuple[Regressor, ...] = ("forest", "ridge")
