@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -84,6 +86,18 @@ def test_a_placebo_that_does_as_well_means_nothing_was_contributed():
 
 def test_a_loss_harms():
     assert verdict(scored(fusion=0.6, visual=0.7, permuted=0.5)).kind == "harms"
+
+
+def test_being_below_the_luckiest_placebo_alone_is_no_harm():
+    assert verdict(scored(fusion=0.70, visual=0.70, c2=0.75, permuted=0.5)).kind == "undecided"
+    assert verdict(scored(fusion=0.65, visual=0.70, c2=0.75, permuted=0.5)).kind == "harms"
+
+
+def test_a_system_without_placebos_is_held_against_its_controls_in_words():
+    results = scored(fusion=0.8, permuted=0.5, visual=0.6)
+    arms = tuple(Arm(arm.name, arm.name, "control" if arm.name != "fusion" else "system") for arm in results.arms)
+    said = verdict(dataclasses.replace(results, arms=arms, comparators=("visual",)))
+    assert "better than its controls" in said.sentence and "helps" not in said.sentence
 
 
 def test_few_units_are_undecided_even_where_the_arms_agree():
