@@ -4,13 +4,42 @@ from __future__ import annotations
 
 from typing import Literal
 
+from pydantic import Field
+
 from insula.storage.settings import Settings
 from insula.training.settings import Training
 
 Brain = Literal["eeg", "class-code", "shuffled-within", "shuffled", "visual-logits"]
+Regressor = Literal["forest", "extra-trees", "kernel-ridge", "ridge", "partial-least-squares", "perceptron"]
 
 
-Regressor = Literal["forest", "ridge"]
+class Vision(Settings):
+    """How a timm backbone is trained on the pictures of the fold; without it the backbone stays frozen.
+
+    Parameters
+    ----------
+    source : str
+        Where the picture's features are read from: `bottleneck` (the source's way: training pictures look far cleaner
+        than new ones), `augmented` (the bottleneck of several altered views of each training picture), or `frozen`
+        (the backbone before it was trained on these pictures; the trained network is then only a comparison).
+    width, views : int, int
+        Of the bottleneck; altered views of a training picture.
+    adapt : str
+        `none`, `mmd` (DAN: multi-kernel maximum mean discrepancy) or `adversarial` (DANN) between training pictures and
+        the target.
+    target : str
+        `none`; `pool`, the training rows without a label; or `test`, the test pictures without labels (transductive:
+        the protocol must allow it, and every table says so).
+    training : Training
+        Of the network.
+    """
+
+    source: Literal["bottleneck", "augmented", "frozen"] = "augmented"
+    width: int = 256
+    views: int = 4
+    adapt: Literal["none", "mmd", "adversarial"] = "none"
+    target: Literal["none", "pool", "test"] = "none"
+    training: Training = Training(epochs=20)
 
 
 class BMCISettings(Settings):
@@ -24,6 +53,8 @@ class BMCISettings(Settings):
         A safetensors file of the architecture, or `download`; None leaves a timm network untrained, with a warning.
     grid, picture_size : int, int or None
         How a timm network is read: see `insula.networks.backbones.picture_features`.
+    vision : Vision or None
+        Training of the backbone; None leaves it frozen.
     encoder : str
         `gru`, the stacked recurrent network of the source, or `linear`, shrinkage discriminant analysis of the
         binned epoch: a fast stand-in for grids of many fits.
@@ -35,19 +66,33 @@ class BMCISettings(Settings):
         At most so many subjects, those with the most pictures; None for all.
     folds : int
         Folds of the cross-fitted embeddings and of the out-of-fold virtual EEG.
+    embeddings : str
+        `out-of-fold`, or `in-fold` as in the source, where a network embeds the epochs it was trained on: the
+        embedding is then close to the label itself.
     regressors : tuple of str
-        Ways from picture features to embedding (`forest`, `ridge`); for each subject the one with the best out-of-fold
-        R2 on training pictures is taken.
+        Ways from picture features to embedding; for each subject the one with the best out-of-fold R2 on training
+        pictures is taken.
     trees, max_features, min_samples_leaf : int, str or float, int
         Of the random forest.
     components : int or None
         The forest reads so many principal components of the picture features; None for all.
     target_dimensions : int or None
         So many principal components of the embedding are predicted; None for the standardised embedding whole.
+    policy : str
+        How subjects are used: `mean` (a classifier each, probabilities weighted by R2), `best` (that of the best
+        out-of-fold R2) or `concat` (one classifier on the 32 main components of each subject's virtual EEG).
+    classifier_reads : str
+        What the fusion classifier is trained on: `virtual` EEG, out-of-fold, which is what it meets in use; or `real`
+        EEG, an ablation.
     penalties : tuple of float
         Inverse strengths C tried for every classifier, picture-only and fused alike.
     brain : str
         What stands in for the embedding: `eeg`, or one of the placebos.
+    refuse_above : float
+        Out-of-distribution score (1 is stranger than 95 % of the training pictures) above which no virtual EEG is
+        used: the prediction falls back to `visual`, and says so.
+    coverage : float
+        Share of new pictures whose prediction set must hold the label.
     seed : int
         Of everything random.
     """
@@ -56,19 +101,25 @@ class BMCISettings(Settings):
     weights: str | None = None
     grid: int = 1
     picture_size: int | None = None
+    vision: Vision | None = None
     encoder: Literal["gru", "linear"] = "gru"
     time_bins: int | None = 25
     training: Training = Training()
     subjects: int | None = 3
     folds: int = 3
+    embeddings: Literal["out-of-fold", "in-fold"] = "out-of-fold"
     regressors: tuple[Regressor, ...] = ("forest", "ridge")
     trees: int = 100
     max_features: Literal["sqrt"] | float = "sqrt"
     min_samples_leaf: int = 2
     components: int | None = 32
     target_dimensions: int | None = 16
+    policy: Literal["mean", "best", "concat"] = "mean"
+    classifier_reads: Literal["virtual", "real"] = "virtual"
     penalties: tuple[float, ...] = (0.001, 0.01, 0.1, 1.0, 10.0, 100.0)
     brain: Brain = "eeg"
+    refuse_above: float = 2.0
+    coverage: float = Field(0.9, gt=0.5, lt=1)
     seed: int = 0
 
 
@@ -78,6 +129,7 @@ PRESETS: dict[str, dict[str, object]] = {
         "backbone": "resnet50",
         "weights": "download",
         "picture_size": 224,
+        "vision": Vision(),
         "time_bins": None,
         "training": Training(epochs=100, patience=15),
         "subjects": None,

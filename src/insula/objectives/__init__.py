@@ -1,0 +1,1 @@
+"""Losses: torch only, one idea a file."""
