@@ -32,7 +32,9 @@ def toy_study(
             np.clip(values, 0, 255).astype(np.uint8), Description(kind="picture", axes=("row", "column", "colour"))
         )
     }
-    form = Description(kind="signal", axes=("channel", "time"), rate=100, channels=("Fz", "Cz", "Pz", "Oz"), units="uV")
+    form = Description(
+        kind="signal", axes=("channel", "time"), rate=100, channels=("Fz", "Cz", "Pz", "Oz"), units="uV", start=0
+    )
     rows = []
     for subject in subjects:
         seen = np.sort(rng.permutation(pictures)[: round(watched * pictures)])

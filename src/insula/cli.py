@@ -41,6 +41,7 @@ def _options(debug: Annotated[bool, typer.Option(help="Show a traceback on an er
 def main() -> None:
     """Run the command; an error of insula's is one line and exit code 2."""
     from insula.errors import InsulaError, LeakageError
+    from insula.storage.atomic import disk_full, full_disk
 
     try:
         app()
@@ -52,6 +53,9 @@ def main() -> None:
     except Exception as error:
         if _state["debug"]:
             raise
+        if isinstance(error, OSError) and disk_full(error, Path.cwd()):
+            typer.echo(f"insula: {full_disk()}", err=True)
+            sys.exit(2)
         text = " ".join(str(error).split()) or "no message"
         typer.echo(f"insula: {type(error).__name__}: {text} (insula --debug shows where)", err=True)
         sys.exit(2)
@@ -185,27 +189,62 @@ def run(
         Path | None, typer.Option("--output", "-o", help="Folder to write; runs/RECIPE if not given.")
     ] = None,
     jobs: Jobs = 0,
+    engine: Annotated[
+        str | None,
+        typer.Option("--engine", help="A cluster in place of --jobs: dask, ray, dask://HOST:PORT or ray://HOST:PORT."),
+    ] = None,
     as_published: Leaking = False,
     as_json: Json = False,
 ) -> None:
     """Evaluate a recipe: folds, seeds, placebos and controls; writes a report, metrics.csv and passport.json.
 
-    Interrupted, the same command goes on where it stopped.
+    A sweep is many recipes in one file: it writes one page, cells.csv and a folder for each cell. Interrupted, the same
+    command goes on where it stopped. With --engine, INSULA_CACHE must be a folder that every machine sees.
 
-    Examples: insula run bmci --set repeats=1   |   insula run watermelon --set protocol.name=random --as-published
+    Examples: insula run bmci --set repeats=1   |   insula run bmci-regimes --set grid=coarse
+    |   insula run watermelon --set protocol.name=random --as-published
     """
     from insula.evaluation.experiment import run as run_experiment
-    from insula.evaluation.recipe import Recipe
+    from insula.evaluation.recipe import Recipe, is_sweep, read_yaml
     from insula.evaluation.results import check_output
     from insula.storage.cache import Cache
 
-    extra = ["protocol.as_published=true"] if as_published else []
-    loaded = Recipe.load(recipe, [*(changes or []), *extra])
+    words = [*(changes or []), *(["protocol.as_published=true"] if as_published else [])]
+    if is_sweep(read_yaml(recipe)):
+        _run_sweep(recipe, words, output, _jobs(jobs), engine, as_json)
+        return
+    loaded = Recipe.load(recipe, words)
     folder = output or Path("runs") / loaded.name
     check_output(folder)
     with _progress(not as_json) as step:
-        results = run_experiment(loaded, Cache(), _jobs(jobs), step)
+        results = run_experiment(loaded, Cache(), _jobs(jobs), step, engine)
     _finish(results, folder, as_json)
+
+
+def _run_sweep(
+    source: str, changes: list[str], output: Path | None, jobs: int, engine: str | None, as_json: bool
+) -> None:
+    """Run a sweep, write its folder, and print a line for each cell."""
+    from insula.evaluation.results import check_output
+    from insula.evaluation.sweep import Sweep
+    from insula.evaluation.sweep_report import MARK, headlines, write_sweep
+    from insula.evaluation.sweep_run import run_sweep
+    from insula.storage.cache import Cache
+
+    sweep = Sweep.load(source, changes)
+    folder = output or Path("runs") / sweep.name
+    check_output(folder, MARK)
+    with _progress(not as_json) as step:
+        outcomes = run_sweep(sweep, Cache(), jobs, step, engine)
+        step(1, 1, "writing the report")
+        summary = write_sweep(sweep, outcomes, folder, jobs)
+    table = headlines(outcomes)
+    if as_json:
+        cells = json.loads(table.to_json(orient="records"))
+        typer.echo(json.dumps({"output": str(folder), "summary": summary, "cells": cells}))
+        return
+    _table(table, f"{sweep.name}, grid {sweep.grid}: gain over the model without the ingredient, in points")
+    typer.echo(f"\n{summary}.\n\nreport   {folder / 'report.html'}")
 
 
 @app.command()
@@ -227,6 +266,27 @@ def fit(
         typer.echo(json.dumps({"bundle": str(output), "megabytes": size, "facts": facts}, default=float))
     else:
         typer.echo(f"bundle   {output}  ({size:.0f} MB)\ncard     {output / 'card.md'}")
+
+
+def _answers(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the columns of predictions that fit a terminal."""
+    import pandas as pd
+
+    def number(column: str, scale: float, digits: int) -> pd.Series:
+        values = pd.to_numeric(table[column]) * scale
+        return values.map(f"{{:.{digits}f}}".format).where(values.notna(), "")
+
+    shown = {
+        "picture": table["path"].map(lambda path: Path(path).name),
+        "face": number("face", 1, 0),
+        "label": table["label"],
+        "%": number("probability", 100, 0),
+        "set": table["set"],
+        "strangeness": number("out_of_distribution", 1, 1),
+        "mode": table["mode"],
+        "reason": table["reason"].fillna(table["quality"].replace("", None)),
+    }
+    return pd.DataFrame(shown).fillna("")
 
 
 @app.command()
@@ -254,9 +314,8 @@ def predict(
         typer.echo(table.to_json(orient="records"))
         return
     if not table["label"].notna().any():
-        raise DataError("nothing could be read", where=table["error"].iloc[0] if len(table) else "no picture")
-    columns = ["path", "face", "label", "probability", "uncertainty", "out_of_distribution", "quality", "error"]
-    _table(table[columns].fillna(""), "Predictions")
+        raise DataError("nothing could be read", where=table["reason"].iloc[0] if len(table) else "no picture")
+    _table(_answers(table), "Predictions")
     typer.echo(f"table     {folder / 'predictions.csv'}\npictures  {folder}")
 
 
@@ -344,12 +403,17 @@ def corpora_card(name: Annotated[str, typer.Argument(help="Name of a corpus.")],
 def corpora_check(
     name: Annotated[str, typer.Argument(help="Name of a corpus.")],
     root: Annotated[Path | None, typer.Argument(help="Its folder.")] = None,
+    changes: Annotated[list[str] | None, typer.Option("--set", help="A setting, as in events=events.csv.")] = None,
     as_json: Json = False,
 ) -> None:
     """Name precisely what a folder lacks; exit code 2 where it lacks anything."""
     from insula.corpora.catalogue import corpus
+    from insula.evaluation.recipe import apply, parse_change
 
-    lacks = corpus(name, **({"root": root} if root else {})).check()
+    settings: dict[str, Any] = {"root": root} if root else {}
+    for change in changes or []:
+        apply(settings, *parse_change(change))
+    lacks = corpus(name, **settings).check()
     if as_json:
         typer.echo(json.dumps({"corpus": name, "lacks": lacks}))
     else:

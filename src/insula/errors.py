@@ -50,3 +50,7 @@ class BundleError(InsulaError):
 
 class WeightsError(InsulaError):
     """A weight file that is missing, altered, or whose licence wants consent."""
+
+
+class MachineError(InsulaError):
+    """The machine gave out: a disk is full, or a process died."""

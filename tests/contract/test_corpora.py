@@ -19,6 +19,8 @@ SMALL: dict[str, dict[str, Any]] = {
     "folder": {"faces": "cropped", "size": 24},
     "london-faces": {"faces": "cropped", "size": 24},
     "eegmat": {"window": 3},
+    "recordings": {"stimulus": "stim_file", "preprocessing": {"artefacts": {"peak_to_peak": 80}}},
+    "cfaps": {"faces": "cropped", "size": 24, "preprocessing": {"artefacts": {"peak_to_peak": 80}}},
     "simulated-study": {"pictures": 14, "identities": 4, "subjects": 2, "size": 24},
     "semi-simulated": {"subjects": 2, "size": 24, "faces": "cropped"},
     "watermelon": {"subjects": 2, "trials": 4, "seconds": 4, "channels": 4},
@@ -27,11 +29,14 @@ CHANGED: dict[str, dict[str, Any]] = {
     "folder": {"size": 20},
     "london-faces": {"size": 20},
     "eegmat": {"window": 4},
+    "recordings": {"preprocessing": {"band": [1, 40]}},
+    "cfaps": {"size": 20},
     "simulated-study": {"seed": 1},
     "semi-simulated": {"seed": 1},
     "watermelon": {"seed": 1},
 }
 ON_DISK = {"folder": "folder/anger/01.png", "london-faces": "london-faces/002_happiness.jpg",
+           "recordings": "recordings/stimuli/003.png", "cfaps": "cfaps/eeg/S1.csv",
            "eegmat": "eegmat/Subject01_1.edf", "semi-simulated": "eegmat/Subject01_1.edf"}  # fmt: skip
 FORMS = {"picture": (np.uint8, "picture", "uint8 RGB"), "eeg": (np.float32, "signal", "uV"),
          "features": (np.float32, "features", "nats")}  # fmt: skip
@@ -45,7 +50,14 @@ class Study(NamedTuple):
 
 
 def build(name: str, root: Path, **changes: Any) -> Corpus:
-    place = {"root": root / "folder" if name == "folder" else root} if name in FAKES else {}
+    place: dict[str, Any] = {"root": root / name if name in ("folder", "recordings") else root} if name in FAKES else {}
+    if name == "recordings":
+        place["pictures"] = {
+            "root": root / name / "stimuli",
+            "manifest": "pictures.csv",
+            "faces": "cropped",
+            "size": 24,
+        }
     return corpus(name, **{**SMALL[name], **place, **changes})
 
 

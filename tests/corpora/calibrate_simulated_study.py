@@ -1,21 +1,25 @@
 """Measure how hard the simulated study is for a picture alone and for EEG alone; nothing is fused here.
 
-python tests/corpora/calibrate_simulated_study.py [SEEDS]
+python tests/corpora/calibrate_simulated_study.py [--seeds 5] [--output FOLDER]
 """
 
 from __future__ import annotations
 
-import sys
+import argparse
 import tempfile
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from sklearn.decomposition import PCA
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from insula.corpora.folder import corpus_folder
+from insula.corpora.semi_simulated import component_amplitudes, real_effects
 from insula.corpora.simulated_study import SimulatedStudy, SimulatedStudySettings
 from insula.storage.cache import Cache
 
@@ -70,14 +74,35 @@ def picture_score(
     return float((model.predict(features[test]) == true[test]).mean())
 
 
-def main(seeds: int) -> None:
-    """Print mean and standard deviation over independent studies, in per cent."""
+def response_size(settings: SimulatedStudySettings, cache: Cache) -> float:
+    """Return how far two classes lie apart in the EPN, in standard deviations of single trials, mean over pairs."""
+    study = SimulatedStudy(settings)
+    samples = study.samples(cache)
+    true = study.truth().loc[samples.units("stimulus"), "emotion"].to_numpy(str)
+    sizes = []
+    for subject in samples.table["subject"].unique():
+        mine = samples.table["subject"].eq(subject).to_numpy(bool)
+        part = samples.select(mine)
+        channels = part.stores[part.table["eeg_store"].iloc[0]].description.channels
+        early = component_amplitudes(part.read("eeg"), channels, settings.preprocessing)[:, 0]
+        groups = [early[true[mine] == name] for name in np.unique(true)]
+        sizes += [
+            abs(one.mean() - other.mean()) / np.sqrt((one.var(ddof=1) + other.var(ddof=1)) / 2)
+            for one, other in combinations(groups, 2)
+        ]
+    return float(np.mean(sizes))
+
+
+def main(seeds: int, output: Path | None) -> None:
+    """Print mean and standard deviation over independent studies, in per cent, and write them as tables."""
+    rows: list[tuple[str, float, float]] = []
     with tempfile.TemporaryDirectory() as folder:
         cache = Cache(Path(folder))
 
         def show(name: str, score: object, **changes: object) -> None:
             values = [100 * score(SimulatedStudySettings(seed=seed, **changes), cache) for seed in range(seeds)]
-            print(f"{name:62s} {np.mean(values):5.1f} +- {np.std(values, ddof=1):.1f}", flush=True)
+            rows.append((name, np.mean(values), np.std(values, ddof=1)))
+            print(f"{name:62s} {rows[-1][1]:5.1f} +- {rows[-1][2]:.1f}", flush=True)
 
         one = {"subjects": 1}
         for fidelity in (1.0, 0.5, 0.0):
@@ -96,7 +121,22 @@ def main(seeds: int) -> None:
         show("demo: EEG, 300 trials, noisy labels", lambda s, c: eeg_score(s, c, clean=False), **one, **demo)
         show("demo: picture, 300 noisy labels", picture_score, **demo)
         show("demo: picture, 300 true labels", lambda s, c: picture_score(s, c, clean=True), **demo)
+        simulated = np.mean([response_size(SimulatedStudySettings(seed=seed), cache) for seed in range(seeds)])
+    real = abs(real_effects(corpus_folder(None, "size-cont-emo") / "main_trialEEG.csv").loc["EPN", "effect"])
+    sizes = [("simulated at fidelity 1", simulated), ("real", real), ("times as large", simulated / real),
+             ("times as large at fidelity 3", 3 * simulated / real)]  # fmt: skip
+    print("\n".join(f"{name:62s} {value:.3g}" for name, value in sizes))
+    if output:
+        output.mkdir(parents=True, exist_ok=True)
+        pd.DataFrame(rows, columns=["what", "accuracy, %", "sd over studies"]).to_csv(
+            output / "scores.csv", index=False
+        )
+        pd.DataFrame(sizes, columns=["EPN", "size"]).to_csv(output / "response.csv", index=False)
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 5)
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--output", type=Path)
+    asked = parser.parse_args()
+    main(asked.seeds, asked.output)

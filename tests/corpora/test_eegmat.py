@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import edfio
 import numpy as np
 import pytest
 
@@ -85,6 +86,27 @@ def test_check_names_what_is_missing_or_broken(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"Subject00_2.edf"):
         one.samples(Cache(tmp_path / "cache"))
     assert "no such folder" in corpus("eegmat", root=tmp_path / "nowhere").check()[0]
+
+
+@pytest.mark.parametrize(
+    ("channel", "scale", "message"),
+    [("EEG T4", 1e-6, "looks like volts, not microvolts"), ("EEG F33", 1.0, "unknown channel 'EEG F33'")],
+)
+def test_check_looks_at_signals_and_names(tmp_path: Path, channel: str, scale: float, message: str) -> None:
+    fake_eegmat(tmp_path, subjects=1)
+    path = tmp_path / "eegmat" / "Subject00_2.edf"
+    edf = edfio.read_edf(path)
+    signals = [
+        edfio.EdfSignal(
+            signal.data * scale, signal.sampling_frequency, physical_dimension=signal.physical_dimension,
+            label=channel if signal.label == "EEG T4" else signal.label,
+            physical_range=(150 * -scale, 150 * scale),
+        )
+        for signal in edf.signals
+    ]  # fmt: skip
+    edfio.Edf(signals).write(path)
+    (lack,) = corpus("eegmat", root=tmp_path).check()
+    assert message in lack and "Subject00_2.edf" in lack
 
 
 def test_preprocessing_can_be_changed_in_part(root: Path) -> None:

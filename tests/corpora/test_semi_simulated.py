@@ -137,3 +137,5 @@ def test_a_table_that_is_not_sizecontemo_is_refused(tmp_path: Path) -> None:
 def test_an_epoch_that_misses_the_components_is_refused() -> None:
     with pytest.raises(SettingsError, match="misses the EPN or the LPP"):
         SemiSimulatedSettings.parse({"preprocessing": {"epoch": (0.0, 0.3)}}, where="corpus semi-simulated")
+    with pytest.raises(SettingsError, match="cleaning that learns is not linear"):
+        SemiSimulatedSettings.parse({"preprocessing": {"artefacts": {"ica": "infomax"}}}, where="corpus semi-simulated")

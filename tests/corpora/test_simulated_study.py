@@ -12,6 +12,7 @@ from calibrate_simulated_study import eeg_score, picture_score
 from insula.corpora import simulated_study
 from insula.corpora.contract import Corpus
 from insula.corpora.simulated_study import SimulatedStudy, SimulatedStudySettings
+from insula.eeg.artefacts import Artefacts
 from insula.eeg.preprocessing import Preprocessing
 from insula.errors import SettingsError
 from insula.samples import Samples
@@ -98,6 +99,28 @@ def test_what_is_cached_is_not_simulated_again(cache: Cache, monkeypatch: pytest
     assert study().samples(cache).fingerprint() == fingerprint
 
 
+def test_studies_that_differ_in_labels_or_subjects_share_what_is_cached(
+    cache: Cache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = study(fidelity=(1.0, 0.5)).samples(cache)
+    monkeypatch.delattr(simulated_study, "simulate_eeg")
+    monkeypatch.delattr(simulated_study, "draw_faces")
+    noisy, alone = study(fidelity=(1.0, 0.5), label_noise=0.9), study(subjects=1)
+    assert noisy.samples(cache).fingerprint() != first.fingerprint()
+    np.testing.assert_array_equal(alone.samples(cache).read("eeg"), first.read("eeg")[:28])
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"pictures": 35}, {"identities": 14}, {"intensity": (0.1, 1.0)}, {"nuisance": 0.1}, {"size": 48}, {"seed": 3},
+     {"fidelity": 0.5}, {"montage": "ten_ten62"}, {"rate": 125}, {"pairing": "partly"}, {"pairing": "unpaired"}],
+)  # fmt: skip
+def test_a_shared_cache_changes_nothing_that_is_generated(cache: Cache, tmp_path: Path, changes: dict) -> None:
+    study().samples(cache)
+    shared, own = study(**changes).samples(cache), study(**changes).samples(Cache(tmp_path))
+    assert shared.fingerprint() == own.fingerprint()
+
+
 def test_a_seed_is_a_study(cache: Cache, tmp_path: Path) -> None:
     first = study().samples(cache)
     assert study().samples(Cache(tmp_path)).fingerprint() == first.fingerprint()
@@ -141,3 +164,11 @@ def test_bad_settings_are_named(changes: dict[str, Any], message: str) -> None:
     values = {"pictures": 28, "identities": 7, "subjects": 2, **changes}
     with pytest.raises(SettingsError, match=message):
         SimulatedStudySettings.parse(values, where="corpus simulated-study")
+
+
+def test_cleaning_that_learns_is_said_and_marks_are_shown(tmp_path: Path) -> None:
+    cleaning = Preprocessing(artefacts=Artefacts(bad_channels=True, peak_to_peak=100))
+    settings = SimulatedStudySettings(pictures=14, identities=4, subjects=2, size=24, preprocessing=cleaning)
+    found = SimulatedStudy(settings).samples(Cache(tmp_path)).table
+    assert set(found["eeg_cleaned_on"]) == {"S1/1", "S2/1"}
+    assert 0 < (found["eeg_quality"] != "").sum() < len(found)  # blinks

@@ -43,7 +43,8 @@ def pictures(tmp_path: Path) -> Path:
     values = toy_study().read("picture")
     Image.fromarray(values[0]).save(folder / "a.png")
     Image.fromarray(values[1]).convert("L").save(folder / "grey.png")
-    Image.fromarray(values[2][..., 0].astype(np.uint16) * 257).save(folder / "sixteen.png")
+    grey = np.asarray(Image.fromarray(values[2]).convert("L"))
+    Image.fromarray(grey.astype(np.uint16) * 257).save(folder / "sixteen.png")
     Image.fromarray(values[3]).save(folder / "whole.jpg")
     (folder / "truncated.jpg").write_bytes((folder / "whole.jpg").read_bytes()[:400])
     return folder
@@ -54,7 +55,7 @@ def test_every_picture_gets_a_row_and_a_broken_one_says_why(bundle: Path, pictur
     table.index = [Path(name).name for name in table.index]
     assert set(table.index) == {"a.png", "grey.png", "sixteen.png", "whole.jpg", "truncated.jpg"}
     assert table["label"].notna().tolist() == [name != "truncated.jpg" for name in table.index]
-    assert "truncated.jpg" in table.loc["truncated.jpg", "error"]
+    assert "truncated.jpg" in table.loc["truncated.jpg", "reason"]
     said = table.drop(index="truncated.jpg")
     assert np.allclose(said[[f"p_{name}" for name in CLASSES]].astype(float).sum(axis=1), 1)
     assert set(said["mode"]) == {"fusion"} and said["valence"].between(-1, 1).all()
@@ -68,7 +69,7 @@ def test_a_bundle_predicts_in_a_process_without_mne_and_the_eeg_path(bundle: Pat
         f"t = Predictor(Path({str(bundle)!r})).predict([Path({str(pictures / 'a.png')!r})]);"
         "assert t['label'].notna().all();"
         "bad = [m for m in sys.modules if m.split('.')[0] in ('mne', 'pytorch_lightning')"
-        " or m.startswith(('insula.eeg', 'insula.training.engine', 'insula.systems.bmci.brain'))];"
+        " or m.startswith(('mapie', 'insula.eeg', 'insula.training.engine', 'insula.systems.bmci.brain'))];"
         "assert not bad, bad"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
@@ -117,7 +118,7 @@ def test_the_card_travels_with_its_bundle(bundle: Path) -> None:
 
 def test_annotation_marks_the_face_and_leaves_the_picture(tmp_path: Path) -> None:
     picture = np.full((120, 160, 3), 128, np.uint8)
-    row = {"label": "fear", "p_fear": 0.7, "left": 40, "top": 40, "right": 90, "bottom": 100}
+    row = {"face": 0, "label": "fear", "p_fear": 0.7, "left": 40, "top": 40, "right": 90, "bottom": 100}
     drawn = np.asarray(annotate(picture, pd.DataFrame([row])))
     assert (drawn[70, 40] != 128).any() and (drawn[110, 150] == 128).all() and (picture == 128).all()
     sheet([picture] * 7, ["fear 70 %"] * 7, [True, False, None] * 2 + [True], "Seven", tmp_path / "sheet.png")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from insula.eeg.montage import canonical, interpolation, positions
+from insula.eeg.montage import canonical, flat_positions, interpolation, positions
 from insula.errors import DataError
 
 DREAMER = ["AF3", "F7", "F3", "FC5", "T7", "P7", "O1", "O2", "P8", "T8", "FC6", "F4", "F8", "AF4"]
@@ -100,3 +100,15 @@ def test_a_smooth_field_survives_interpolation() -> None:
     kept = [index for index in range(62) if index % 3]
     guess = interpolation([SEED[index] for index in kept], SEED) @ field[kept]
     assert np.corrcoef(guess, field)[0, 1] > 0.98
+
+
+def test_the_drawn_head_has_the_left_on_the_left_and_the_angle_from_the_vertex_as_radius() -> None:
+    drawn = flat_positions(SEED)
+    place = {name.upper(): at for name, at in zip(SEED, drawn, strict=True)}
+    for left, right in (("C3", "C4"), ("O1", "O2"), ("TP7", "TP8"), ("F5", "F6")):
+        assert place[left][0] < 0 < place[right][0]
+        assert_allclose(place[left] * [-1, 1], place[right], atol=0.05)
+    assert place["FPZ"][1] > place["FZ"][1] > place["CZ"][1] > place["PZ"][1] > place["OZ"][1]
+    equator = np.linalg.norm([place[name] for name in ("FPZ", "T7", "OZ", "T8")], axis=1)
+    assert_allclose(equator, 1, atol=0.07)
+    assert_allclose(np.linalg.norm(place["C3"]), 0.5, atol=0.05)  # half of the way to the equator

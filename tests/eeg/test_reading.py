@@ -186,6 +186,47 @@ def test_malformed_and_unnamed_fixtures_are_refused(data: Path, name: str, messa
         read_recording(data / "reader-fixtures" / name, "demo", "S1", "1")
 
 
+def test_channels_are_renamed_left_out_and_chosen(tmp_path: Path) -> None:
+    path = tmp_path / "one.edf"
+    values = write_edf(path, names=("A1x", "EXG3", "EEG Cz"))
+    table = channel_table(path, {"A1x": "Oz", "EXG3": "Fz"}).set_index("channel")
+    assert table["dropped"].isna()["EXG3"]  # who renames it knows what it is
+    assert table["electrode"].dropna().to_dict() == {"A1x": "Oz", "EXG3": "Fz", "EEG Cz": "Cz"}
+    whole = read_recording(path, "demo", "S1", "1", rename={"A1x": "Oz", "EXG3": "Fz"})
+    assert whole.channels == ("Oz", "Fz", "Cz")
+    some = read_recording(path, "demo", "S1", "1", rename={"A1x": "Oz", "EXG3": "Fz"}, channels=("CZ", "Oz"))
+    assert some.channels == ("Cz", "Oz")
+    assert np.abs(some.read() - values[[2, 0]]).max() < 0.01
+    assert some.fingerprint != whole.fingerprint
+    left = read_recording(path, "demo", "S1", "1", rename={"A1x": None, "EXG3": None})
+    assert left.channels == ("Cz",)
+    assert channel_table(path, {"A1x": None}).set_index("channel").loc["A1x", "dropped"] == "left out by rename"
+    only = read_recording(path, "demo", "S1", "1", channels=("Cz",))  # the unknown one is not asked for
+    assert only.channels == ("Cz",)
+    with pytest.raises(DataError, match=r"no channel Pz and 1 more \(.*one.edf\)"):
+        read_recording(path, "demo", "S1", "1", channels=("Cz", "Pz", "Fz"))
+    with pytest.raises(DataError, match="'EEG Cz' are both Cz"):
+        read_recording(path, "demo", "S1", "1", rename={"A1x": "Cz"}, channels=("Cz",))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda data, header: (data[:-3], header), r"one.eeg has 5997 bytes, its header says 12 bytes a sample"),
+        (lambda data, header: (data[: 12 * 100], header), "markers to sample 126"),
+        (lambda data, header: (data[:-12], header.replace("Codepage=UTF-8", "DataPoints=500")), "says 6000 bytes"),
+    ],
+)
+def test_a_truncated_brainvision_file_is_refused(tmp_path: Path, change, message: str) -> None:
+    write_brainvision(tmp_path, ("Fz", "Cz", "VEOG"))
+    data, header = change((tmp_path / "one.eeg").read_bytes(), (tmp_path / "one.vhdr").read_text())
+    (tmp_path / "one.eeg").write_bytes(data)
+    (tmp_path / "one.vhdr").write_text(header)
+    with pytest.raises(DataError, match=message) as caught:
+        read_recording(tmp_path / "one.vhdr", "demo", "S1", "1")
+    assert "truncated" in str(caught.value) and "\n" not in str(caught.value)
+
+
 @pytest.mark.parametrize(("name", "channels"), [("test.bdf", 66), ("test.vhdr", 26)])
 def test_fixtures_are_read_as_mne_reads_them(data: Path, name: str, channels: int) -> None:
     path = data / "reader-fixtures" / name

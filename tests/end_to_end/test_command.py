@@ -226,6 +226,18 @@ def test_corpora_are_listed_with_licence(insula: Command) -> None:
     assert insula("corpora", "check", "simulated-study").code == 0
 
 
+def test_recordings_of_ones_own_are_checked_with_settings(insula: Command, tmp_path: Path) -> None:
+    from insula.corpora.fakes import fake_recordings
+
+    fake_recordings(tmp_path)
+    folder = tmp_path / "recordings"
+    said = insula("corpora", "check", "recordings", folder)
+    assert said.code == 2 and "no label column 'emotion'" in said.out and "trial_type" in said.out
+    assert insula("corpora", "check", "recordings", folder, "--set", "label=trial_type").code == 0
+    said = insula("corpora", "check", "recordings", folder, "--set", "labl=trial_type")
+    assert said.code == 2 and "unknown key 'labl'" in said.err
+
+
 def test_corpora_check_names_what_is_missing(insula: Command, tmp_path: Path) -> None:
     said = insula("corpora", "check", "london-faces", tmp_path)
     assert said.code == 2 and "manifest.csv" in said.out

@@ -58,7 +58,7 @@ def test_clean_and_leaking_runs_are_mixed_only_with_a_mark(save):
     with pytest.raises(DataError, match=r"does not stand beside a clean one \(leaking\)"):
         compare([clean, leaking])
     table = compare([clean, leaking], mixed=True)
-    assert table["split"].tolist() == ["clean", "leaking, as published"]
+    assert table["split"].tolist() == ["clean", "leaking split, as published"]
     assert table["p"].isna().all()
 
 

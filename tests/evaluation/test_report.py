@@ -107,7 +107,8 @@ def test_a_leaking_run_is_marked_everywhere(tmp_path):
     page = Page((tmp_path / "report.html").read_text())
     assert page.all("div")[0]["role"] == "alert"
     assert page.text.count("Leaking split, as published.") == len(page.all("img")) + 2  # pictures and both tables
-    assert {row["split"] for row in csv.DictReader((tmp_path / "metrics.csv").open())} == {"leaking, as published"}
+    rows = csv.DictReader((tmp_path / "metrics.csv").open())
+    assert {row["split"] for row in rows} == {"leaking split, as published"}
     for image in page.all("img"):
         drawn = base64.b64decode(image["src"].partition(",")[2]).decode()
         assert "<!-- leaking split, as published -->" in drawn

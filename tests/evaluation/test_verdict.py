@@ -124,7 +124,7 @@ def test_missing_controls_are_said():
 
 def test_a_leaking_split_is_said_first():
     said = verdict(make_results(passport=make_passport(as_published=True)))
-    assert said.sentence.startswith("This split leaks")
+    assert said.sentence.startswith("Run with leaking split, as published")
 
 
 def test_studies_that_disagree_are_said():

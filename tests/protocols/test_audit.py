@@ -207,3 +207,21 @@ def test_pictures_seen_by_several_people_share_trial_numbers_but_no_trial() -> N
     rule = protocol("identity-disjoint")
     found = audit(rule.splits(faces, TASK)[0], faces, rule)
     assert found.shared["subject"] == 3 and found.counts["scored units"] < found.counts["test"]
+
+
+def test_cleaning_that_learnt_from_test_inputs_needs_access_to_them() -> None:
+    eeg = windows()
+    eeg = eeg.with_columns(eeg_cleaned_on=eeg.table["subject"] + "/" + eeg.table["session"])
+    for name in ("trial-disjoint", "subject-disjoint"):
+        rule = protocol(name)
+        split = rule.splits(eeg, TASK)[0]
+        with pytest.raises(
+            LeakageError, match=r"cleaning of eeg S\d/0.* learnt from inputs of the test part.*test: rows"
+        ):
+            audit(split, eeg, rule)
+        rule = protocol(name, target="unlabelled")
+        found = audit(rule.splits(eeg, TASK)[0], eeg, rule)
+        assert found.clean and any("learnt from inputs of the test part" in note for note in found.warnings)
+    untouched = eeg.with_columns(eeg_cleaned_on=eeg.table["eeg_cleaned_on"].where(eeg.table["subject"] == "nobody"))
+    rule = protocol("trial-disjoint")
+    assert audit(rule.splits(untouched, TASK)[0], untouched, rule).clean

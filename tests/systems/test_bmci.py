@@ -116,8 +116,8 @@ def test_classifier_gives_absent_classes_no_probability() -> None:
 def test_pictures_without_eeg_and_subjects_who_saw_a_part_are_used() -> None:
     train, validation, test = _parts(toy_study(watched=0.5))
     fitted = BMCI(LINEAR).fit(train, validation, TASK)
-    assert len(fitted.members) == 2
-    assert sum(member.weight for member in fitted.members) == pytest.approx(1)
+    assert fitted.bank.names == ("toy/S1", "toy/S2")
+    assert sum(fitted.bank.weights.values()) == pytest.approx(1)
     assert {fact["pictures"] for fact in fitted.facts["subjects"].values()} < set(range(10, 40))
     said = fitted.predict(test.without(["emotion"]), "real")
     assert set(said.table["mode"]) == {"real", "fusion"}, "a picture nobody watched falls back and says so"

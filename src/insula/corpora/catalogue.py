@@ -12,6 +12,8 @@ CORPORA: dict[str, str] = {
     "folder": "insula.corpora.folder:Folder",
     "london-faces": "insula.corpora.london_faces:LondonFaces",
     "eegmat": "insula.corpora.eegmat:Eegmat",
+    "recordings": "insula.corpora.recordings:Recordings",
+    "cfaps": "insula.corpora.cfaps:Cfaps",
     "simulated-study": "insula.corpora.simulated_study:SimulatedStudy",
     "semi-simulated": "insula.corpora.semi_simulated:SemiSimulated",
     "watermelon": "insula.corpora.watermelon:Watermelon",
@@ -47,7 +49,7 @@ def corpus(name: str, **settings: Any) -> Corpus:
     >>> corpus("egmat")
     Traceback (most recent call last):
     ...
-    insula.errors.SettingsError: unknown corpus 'egmat': corpora are folder, london-faces, eegmat, simulated-study, ...
+    insula.errors.SettingsError: unknown corpus 'egmat': corpora are folder, london-faces, eegmat, recordings, ...
     """
     cls = _class(name)
     return cls(cls.Settings.parse(settings, where=f"corpus {name}"))

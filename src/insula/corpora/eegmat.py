@@ -13,9 +13,10 @@ from pydantic import PositiveFloat
 
 from insula.corpora.contract import Card
 from insula.corpora.folder import corpus_folder
+from insula.eeg.checks import check_recording
 from insula.eeg.epoch_store import Windows, feature_store, window_store
 from insula.eeg.preprocessing import Preprocessing
-from insula.eeg.reading import channel_table, read_recording
+from insula.eeg.reading import read_recording
 from insula.errors import DataError, InsulaError
 from insula.samples import Recording, Samples, provenance
 from insula.storage.cache import Cache
@@ -87,7 +88,7 @@ class Eegmat:
         return None
 
     def check(self) -> list[str]:
-        """Return what is missing or broken, one line each; headers are read, not signals."""
+        """Return what is missing or broken, one line each; headers are read, and a few seconds of each signal."""
         try:
             files = self._files()
         except InsulaError as error:
@@ -99,8 +100,9 @@ class Eegmat:
         rates: dict[float, Path] = {}
         for path in files:
             try:
-                channel_table(path)
-                rates.setdefault(self._recording(path).rate, path)
+                recording = self._recording(path)
+                check_recording(recording, where=path)
+                rates.setdefault(recording.rate, path)
             except DataError as error:
                 lacks.append(str(error))
         if len(rates) > 1:
@@ -125,7 +127,8 @@ class Eegmat:
         """
         settings, recordings = self.settings, self.recordings()
         windows = Windows(seconds=settings.window, hop=settings.hop)
-        eeg, clock = window_store(recordings, settings.preprocessing, windows, cache)
+        cleaning = settings.preprocessing
+        eeg, clock = window_store(recordings, cleaning, windows, cache)
         features, _ = feature_store(recordings, settings.preprocessing, windows, cache)
         session = np.array([recording.session for recording in recordings], object)[clock["recording"]]
         subject = np.array([recording.subject for recording in recordings], object)[clock["recording"]]
@@ -140,6 +143,10 @@ class Eegmat:
             condition=pd.array(condition, dtype="str"),
         )
         table = table.join(self._subject_info(), on="subject")
+        if cleaning.artefacts and cleaning.artefacts.marks:
+            table["eeg_quality"] = clock["quality"]
+        if cleaning.learns:
+            table["eeg_cleaned_on"] = table["subject"] + "/" + table["session"]
         samples = Samples(table, {}).with_modality("eeg", "eeg", eeg, range(len(table)))
         return samples.with_modality("features", "features", features, range(len(table)))
 

@@ -69,6 +69,44 @@ def fake_eegmat(root: Path, subjects: int = 3, seconds: int = 12, rate: int = 12
     pd.DataFrame(info).to_csv(folder / "subject-info.csv", index=False)
 
 
+def fake_recordings(root: Path, subjects: int = 2, rate: int = 200) -> None:
+    """Write `recordings/`, a BIDS tree: EDF of noise of people who saw the twelve drawn faces of `stimuli/`."""
+    folder = root / "recordings"
+    shown = _fake_stimuli(folder / "stimuli", "pictures.csv", "emotion")
+    (folder / "dataset_description.json").write_text('{"Name": "noise", "BIDSVersion": "1.9.0"}')
+    people = [f"sub-{number + 1:02d}" for number in range(subjects)]
+    ages = pd.DataFrame({"participant_id": people, "age": range(20, 20 + subjects)})
+    ages.to_csv(folder / "participants.tsv", sep="\t", index=False)
+    for number, person in enumerate(people):
+        stem = folder / person / "eeg" / f"{person}_task-faces"
+        stem.parent.mkdir(parents=True, exist_ok=True)
+        _write_noise(stem.with_name(f"{stem.name}_eeg.edf"), 2 * len(shown) + 4, rate, seed=number)
+        types = pd.DataFrame({"name": [f"EEG {name}" for name in _EEGMAT_CHANNELS[:-1]], "type": "EEG", "units": "uV",
+                              "status": "good"})  # fmt: skip
+        types.to_csv(stem.with_name(f"{stem.name}_channels.tsv"), sep="\t", index=False)
+        events = shown.sample(frac=1, random_state=number, ignore_index=True)
+        events = pd.DataFrame({"onset": 2.0 + 2 * events.index, "duration": 0.5, "trial_type": events["emotion"],
+                               "stim_file": events["path"]})  # fmt: skip
+        events.to_csv(stem.with_name(f"{stem.name}_events.tsv"), sep="\t", index=False, na_rep="n/a")
+
+
+def fake_cfaps(root: Path, rate: int = 200) -> None:
+    """Write `cfaps/`: twelve drawn faces with `manifest.csv`, ready epochs of S1 and a recording of S2, all noise."""
+    folder = root / "cfaps"
+    shown = _fake_stimuli(folder, "manifest.csv", "label")
+    eeg = folder / "eeg"
+    eeg.mkdir(parents=True, exist_ok=True)
+    channels = _EEGMAT_CHANNELS[:-1]
+    onset = 2.0 + 2 * np.arange(len(shown))
+    noise = 12 * np.random.default_rng(1).standard_normal((len(shown), len(channels), int(0.8 * rate)))
+    np.save(eeg / "S1.npy", noise.astype(np.float32))
+    (eeg / "epochs.yaml").write_text(f"channels: [{', '.join(channels)}]\nrate: {rate}\nstart: -0.2\n")
+    index = pd.DataFrame({"image_id": shown["image_id"], "onset": onset})
+    index.to_csv(eeg / "S1.csv", index=False)
+    _write_noise(eeg / "S2.edf", 2 * len(shown) + 4, rate, seed=2)
+    index[::-1].assign(onset=onset, duration=0.5).to_csv(eeg / "S2_events.csv", index=False)
+
+
 def fake_size_cont_emo(root: Path, participants: int = 4, trials: int = 10) -> None:
     """Write `size-cont-emo/main_trialEEG.csv`: single-trial amplitudes, more negative EPN and larger LPP to emotion."""
     rng = np.random.default_rng(0)
@@ -95,8 +133,34 @@ FAKES: dict[str, Callable[[Path], None]] = {
     "london-faces": fake_london_faces,
     "eegmat": fake_eegmat,
     "semi-simulated": fake_semi_simulated,
+    "recordings": fake_recordings,
+    "cfaps": fake_cfaps,
 }
 """What writes the fake of a corpus under a root; a corpus without one is simulated."""
+
+
+def _fake_stimuli(folder: Path, manifest: str, label: str) -> pd.DataFrame:
+    """Write four drawn faces of each of three classes and their manifest, and return it."""
+    emotions = np.repeat(["anger", "happiness", "neutral"], 4).tolist()
+    rows = []
+    for number, (emotion, picture) in enumerate(zip(emotions, _faces(emotions, 4), strict=True)):
+        _write_picture(folder / f"{number:03d}.png", picture)
+        rows.append((f"{number:03d}", f"{number:03d}.png", emotion, f"P{number % 4}"))
+    table = pd.DataFrame(rows, columns=["image_id", "path", label, "identity"])
+    table.to_csv(folder / manifest, index=False)
+    return table
+
+
+def _write_noise(path: Path, seconds: int, rate: int, seed: int) -> None:
+    """Write an EDF recording of noise, nineteen electrodes."""
+    import edfio
+
+    noise = 12 * np.random.default_rng(seed).standard_normal((len(_EEGMAT_CHANNELS) - 1, seconds * rate))
+    signals = [
+        edfio.EdfSignal(values, rate, label=f"EEG {name}", physical_dimension="uV", physical_range=(-150, 150))
+        for name, values in zip(_EEGMAT_CHANNELS[:-1], np.clip(noise, -150, 150), strict=True)
+    ]
+    edfio.Edf(signals).write(path)
 
 
 def _faces(emotions: list[str], people: int) -> np.ndarray:

@@ -150,6 +150,12 @@ class Folder:
         UserWarning
             Naming pictures that could not be read or show no face; they are left out.
         """
+        every = self.everything(cache)
+        kept = every.select(every.has("picture"))
+        return Samples(kept.table.reset_index(drop=True), kept.stores)
+
+    def everything(self, cache: Cache) -> Samples:
+        """Return one sample a picture, as `samples` does, but without `picture` where that leaves one out."""
         table, layout = self._table(), self.layout
         paths = [layout.root / path for path in table["path"]]
         absent = [path for path in paths if not path.is_file()]
@@ -164,15 +170,17 @@ class Folder:
             more = f" and {len(failed) - 3} more" if len(failed) > 3 else ""
             if len(failed) == len(table):
                 raise DataError(f"no picture is of use: {named}{more}", where=layout.root, do="give pictures of faces")
-            warnings.warn(f"{len(failed)} of {len(table)} pictures are left out: {named}{more}", stacklevel=2)
+            warnings.warn(f"{len(failed)} of {len(table)} pictures are left out: {named}{more}", stacklevel=3)
         ids = {name: table.pop(name).to_numpy(object) for name in _IDS if name in table}
         frame = provenance(len(table), corpus=self.card.name, **{"stimulus": table["path"].to_numpy(object), **ids})
         frame = frame.assign(**table.drop(columns="path"), quality=found["quality"].astype("str"))
-        samples = Samples(frame, {}).with_modality(
-            "picture", "pictures", open_store(folder / "crops"), range(len(frame))
-        )
-        kept = samples.select(found["problem"].isna().to_numpy())
-        return Samples(kept.table.reset_index(drop=True), kept.stores)
+        rows = np.where(found["problem"].isna(), range(len(frame)), -1)
+        return Samples(frame, {}).with_modality("picture", "pictures", open_store(folder / "crops"), rows)
+
+    def stimuli(self) -> list[str]:
+        """Return what each picture is called; nothing but the folder's or manifest's names is read."""
+        table = self._table()
+        return list(table["stimulus" if "stimulus" in table else "path"])
 
     def _table(self) -> pd.DataFrame:
         """Return paths (relative), labels, and what else the manifest says; ids are text."""

@@ -24,7 +24,7 @@ from insula.corpora.eegmat import Eegmat, EegmatPreprocessing, EegmatSettings
 from insula.corpora.folder import corpus_folder
 from insula.corpora.london_faces import LondonFaces, LondonFacesSettings
 from insula.corpora.scalp import COMPONENTS, Brain, add_answers, common_pattern
-from insula.eeg.epoch_store import epoch_store
+from insula.eeg.epoch_store import cleaning_columns, epoch_store
 from insula.eeg.preprocessing import Preprocessing, epochs, preprocess
 from insula.errors import DataError, InsulaError, SettingsError
 from insula.samples import PROVENANCE, Recording, Samples, provenance
@@ -140,6 +140,9 @@ class SemiSimulatedSettings(Settings):
         if start > early.latency - early.width or stop < late.latency:
             what = f"an epoch from {start:g} to {stop:g} s misses the EPN or the LPP"
             raise SettingsError(what, where="preprocessing", do="cover 0.2 to 0.45 s")
+        if self.preprocessing.learns:
+            what = "the effect is put in by linear probes, and cleaning that learns is not linear"
+            raise SettingsError(what, where="preprocessing.artefacts", do="leave out all but peak_to_peak")
         return self
 
 
@@ -200,7 +203,9 @@ class SemiSimulated:
         tables, stores = [], []
         for recording in self._recordings(faces):
             stores.append(epoch_store(recording, self.settings.preprocessing, cache))
-            tables.append(self._seen(recording).assign(_recording=len(stores) - 1, _event=range(len(recording.events))))
+            cleaned = cleaning_columns(recording, self.settings.preprocessing, cache)
+            places = {"_recording": len(stores) - 1, "_event": range(len(recording.events))}
+            tables.append(self._seen(recording).assign(**places, **cleaned))
         unseen = faces.index.difference(pd.concat(tables)["stimulus"], sort=False)
         tables.append(provenance(len(unseen), corpus=_NAME, stimulus=unseen).assign(_recording=-1, _event=-1))
         table = pd.concat(tables, ignore_index=True)

@@ -21,7 +21,7 @@ from pydantic import Field, model_validator
 from insula.corpora.contract import Card
 from insula.corpora.drawn_faces import draw_faces
 from insula.corpora.scalp import MONTAGES, imagine_brain, simulate_eeg
-from insula.eeg.epoch_store import epoch_store
+from insula.eeg.epoch_store import cleaning_columns, epoch_store
 from insula.eeg.preprocessing import Preprocessing
 from insula.emotions import LABEL_SPACES
 from insula.errors import SettingsError
@@ -33,6 +33,10 @@ from insula.storage.settings import Settings
 _NAME = "simulated-study"
 _CLASSES = LABEL_SPACES["basic7"]
 _GENERATION = 1  # part of every cache key; raised when the same settings make other data
+# What decides the pictures, and the EEG of one subject beside its fidelity. Both follow the true expression, never the
+# label; so studies that differ in what is not named here share them.
+_DRAWN = {"pictures", "identities", "intensity", "nuisance", "size", "seed"}
+_SEEN = {"pictures", "identities", "intensity", "montage", "rate", "pairing", "paired_share", "seed"}
 _SHOWN = 0.5  # s that a picture stays
 _LEAD = 3.0  # s before the first picture and after the last, for the filters
 
@@ -162,7 +166,8 @@ class SimulatedStudy:
                 stimulus=events["stimulus"], identity=face["identity"].to_numpy(),
                 start=events["onset"] + window[0], stop=events["onset"] + window[1], n=len(events),
             )  # fmt: skip
-            parts.append(table.assign(emotion=face["label"].to_numpy(), _event=events.index))
+            cleaned = cleaning_columns(recording, self.settings.preprocessing, cache)
+            parts.append(table.assign(emotion=face["label"].to_numpy(), _event=events.index, **cleaned))
         unseen = pictures if not paired else pictures.drop(seen.index)
         alone = provenance(
             corpus=_NAME, stimulus=unseen.index, identity=unseen["identity"].to_numpy(), n=len(unseen)
@@ -226,11 +231,11 @@ class SimulatedStudy:
             n_times=round(seconds * settings.rate),
             reader=lambda start, stop: whole()[:, start:stop],
             events=events,
-            fingerprint=digest([self._key(), subject]),
+            fingerprint=digest([self._key(_SEEN), subject, settings.fidelities[subject]]),
         )
 
-    def _key(self) -> list[object]:
-        return [_NAME, _GENERATION, self.settings.model_dump(mode="json", exclude={"preprocessing"})]
+    def _key(self, names: set[str]) -> list[object]:
+        return [_NAME, _GENERATION, self.settings.model_dump(mode="json", include=names)]
 
     def _drawn(self, cache: Cache) -> ArrayStore:
         def build(folder: Path) -> None:
@@ -243,7 +248,7 @@ class SimulatedStudy:
             form = Description(kind="picture", axes=("row", "column", "colour"), units="uint8 RGB")
             ArrayStore(values, form).save(folder / "pictures")
 
-        store = open_store(cache.folder("drawn-faces", self._key(), build) / "pictures")
+        store = open_store(cache.folder("drawn-faces", self._key(_DRAWN), build) / "pictures")
         assert isinstance(store, ArrayStore)
         return store
 

@@ -17,7 +17,7 @@ from insula.storage.atomic import write_folder
 from insula.storage.code import code_version
 from insula.storage.folder import seal, verify
 
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def write_bundle(system: System, name: str, recipe: Recipe, output: Path, about:
             temporary,
             format=FORMAT,
             system=name,
-            modes=[mode for mode in system.modes if mode != "real"],
+            modes=[mode for mode in system.modes if mode not in getattr(system, "not_bundled", ())],
             predicts_from=list(system.predicts_from),
             recipe=json.loads(json.dumps(recipe.model_dump(mode="json", exclude={"corpus", "reported"}))),
             corpus=recipe.corpus.get("name"),
@@ -97,7 +97,9 @@ def open_bundle(folder: Path) -> Bundle:
     """
     manifest = verify(folder)
     if manifest.get("format") != FORMAT:
-        raise BundleError(f"format {manifest.get('format')} is unknown", where=folder, do="update insula")
+        raise BundleError(
+            f"format {manifest.get('format')} is unknown", where=folder, do="update insula, or fit it again"
+        )
     from insula.systems.catalogue import system_class
 
     return Bundle(system_class(manifest["system"]).load(folder / "system"), manifest)

@@ -35,7 +35,7 @@ def fit_bundle(recipe: Recipe, output: Path, cache: Cache) -> dict[str, Any]:
     audit(split, study.samples, study.protocol)
     train, validation = study.samples.by_id(split.train), study.samples.by_id(split.validation)
     system = candidate(recipe, Fitting("system", recipe.system["name"], 0, 0))
-    with one_thread():
+    with one_thread(alone=True):
         system.fit(train, validation, study.task)
     audit(split, study.samples, study.protocol, system.log.fits)
     about: dict[str, Any] = {

@@ -38,6 +38,10 @@ class Predictor:
     def predict(self, paths: Iterable[Path], mode: str | None = None) -> pd.DataFrame:
         """Return one row a face, and one row a picture in which none was found or that cannot be read.
 
+        Where there is no answer, `reason` says why: nothing could be read, no face was found, or the face is so unlike
+        the training pictures that the system has nothing to say of it. Such a row has no label, no probabilities and no
+        set.
+
         Parameters
         ----------
         paths : iterable of Path
@@ -49,9 +53,11 @@ class Predictor:
         -------
         DataFrame
             Columns `path`, `face` (number, from the largest), `left, top, right, bottom` (pixels), `score` (of the
-            detector), `quality` (flags), `label`, `p_CLASS`, `valence`, `arousal` (the circumplex position of the
-            probabilities: a readout, not a measurement), `uncertainty`, `out_of_distribution` (above 1 is stranger
-            than 95 % of the training pictures), `mode`, `error`.
+            detector), `quality` (flags), `reason`, `label`, `p_CLASS`, `valence`, `arousal` (the circumplex position of
+            the probabilities: a readout, not a measurement), and what else the system says; of BMCI `set` (the classes
+            that may be right, made to hold the label as often as `set_coverage` says), `temperature`, `uncertainty`,
+            `epistemic`, `out_of_distribution` (above 1 is stranger than 95 % of training pictures) and `mode` (where
+            it is not the one asked for, the picture was too strange for that).
         """
         if mode is not None and mode not in self.manifest["modes"]:
             raise SettingsError(f"unknown mode {mode!r}", do=f"modes are {', '.join(self.manifest['modes'])}")
@@ -65,11 +71,14 @@ class Predictor:
                     rows.append({"path": str(path), "crop": len(crops), **about})
                     crops.append(crop)
             except InsulaError as error:
-                rows.append({"path": str(path), "crop": -1, "error": str(error)})
-        table = pd.DataFrame(rows, columns=["path", "crop", "face", *_BOX, "score", "quality", "error"])
+                rows.append({"path": str(path), "crop": -1, "reason": str(error)})
+        table = pd.DataFrame(rows, columns=["path", "crop", "face", *_BOX, "score", "quality", "reason"])
         if crops:
-            table = table.merge(self._say(np.stack(crops), mode), left_on="crop", right_index=True, how="left")
-        return table.drop(columns="crop")
+            said = self._say(np.stack(crops), mode).rename(columns={"reason": "refused"})
+            table = table.merge(said, left_on="crop", right_index=True, how="left")
+            table["reason"] = table["reason"].astype(object).fillna(table.pop("refused"))
+        silent = {name: None for name in (*_ANSWER, "out_of_distribution") if name not in table}
+        return table.drop(columns="crop").assign(**silent)
 
     def _faces(self, path: Path) -> Iterator[tuple[np.ndarray, dict[str, object]]]:
         from insula.faces import FaceDetector, crop_faces, read_picture
@@ -104,10 +113,16 @@ class Predictor:
         table = pd.DataFrame({"label": said.labels}).join(said.table)
         if all(name in ANCHORS for name in said.classes):
             table[["valence", "arousal"]] = said.probabilities @ np.array([ANCHORS[name] for name in said.classes])
-        return table
+        if "reason" not in table:
+            return table.assign(reason=None)
+        refused = table["reason"] != ""
+        answer = [name for name in table if str(name).startswith("p_") or name in _ANSWER]
+        table.loc[refused, answer] = None
+        return table.assign(reason=table["reason"].where(refused, None))
 
 
 _BOX = ("left", "top", "right", "bottom")
+_ANSWER = ("label", "valence", "arousal", "uncertainty", "set", "set_coverage", "mode")
 
 
 def predict_to_folder(bundle: Path, inputs: Iterable[Path], folder: Path, mode: str | None = None) -> pd.DataFrame:
@@ -134,11 +149,8 @@ def predict_to_folder(bundle: Path, inputs: Iterable[Path], folder: Path, mode: 
     table = predictor.predict(paths, mode)
     columns = [name for name in table if str(name).startswith("p_")]
     table["probability"] = table[columns].max(axis=1) if columns else np.nan
-    for name in ("label", "uncertainty", "out_of_distribution"):
-        if name not in table:
-            table[name] = None
     for number, (path, rows) in enumerate(table.groupby("path", sort=False)):
-        if rows["label"].notna().any():
+        if rows["face"].notna().any():
             with write_file(folder / f"{number:03d}-{Path(str(path)).stem}.png") as temporary:
                 annotate(read_picture(Path(str(path))), rows).save(temporary, format="PNG")
     with write_file(folder / "predictions.csv") as temporary:

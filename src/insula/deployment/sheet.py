@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from insula.storage.atomic import write_file
 
-_INK, _PAPER, _SURE, _UNSURE = (20, 24, 28), (255, 255, 255), (0, 114, 178), (213, 94, 0)
+_INK, _PAPER, _SURE, _UNSURE, _REFUSED = (20, 24, 28), (255, 255, 255), (0, 114, 178), (213, 94, 0), (90, 96, 102)
 
 
 def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
@@ -20,8 +20,8 @@ def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
 def annotate(picture: np.ndarray, rows: pd.DataFrame) -> Image.Image:
     """Draw each face's box, its most probable class and its probability onto a copy of the picture.
 
-    A box is orange where the prediction is unsure (the best class below one half) or the face is unlike the training
-    pictures (which the caption then says), blue elsewhere.
+    A box is grey and crossed where there is no answer for the face, orange where the answer is unsure (the best class
+    below one half) or the face stranger than 95 % of training pictures (which the caption then says), blue elsewhere.
 
     Parameters
     ----------
@@ -33,12 +33,14 @@ def annotate(picture: np.ndarray, rows: pd.DataFrame) -> Image.Image:
     image = Image.fromarray(picture).convert("RGB")
     pen = ImageDraw.Draw(image)
     for row in rows.itertuples():
-        if pd.isna(row.label):
+        if pd.isna(row.face):
             continue
         whole = pd.isna(row.left)
         box = (0, 0, image.width - 1, image.height - 1) if whole else (row.left, row.top, row.right, row.bottom)
         unit = int(np.clip((box[3] - box[1]) / 7, 11, min(image.size) / 28 + 11))
         pen.rectangle(box, outline=_colour(row), width=max(2, unit // 7))
+        if _refused(row):
+            pen.line(box, fill=_REFUSED, width=max(2, unit // 7))
         _tag(pen, _caption(row), box, image.size, _font(unit), _colour(row))
     return image
 
@@ -61,11 +63,17 @@ def _tag(
 
 
 def _colour(row: object) -> tuple[int, int, int]:
+    if _refused(row):
+        return _REFUSED
     return _UNSURE if _best(row) < 0.5 or _strange(row) else _SURE
 
 
+def _refused(row: object) -> bool:
+    return bool(pd.isna(row.label))  # type: ignore[attr-defined]
+
+
 def _strange(row: object) -> bool:
-    return bool(getattr(row, "out_of_distribution", 0.0) > 1.5)
+    return bool(getattr(row, "out_of_distribution", 0.0) > 1)
 
 
 def _best(row: object) -> float:
@@ -73,6 +81,8 @@ def _best(row: object) -> float:
 
 
 def _caption(row: object) -> str:
+    if _refused(row):
+        return "no answer\nunlike training"
     text = f"{row.label} {100 * _best(row):.0f} %"  # type: ignore[attr-defined]
     return f"{text}\nunlike training" if _strange(row) else text
 

@@ -10,12 +10,25 @@ import pandas as pd
 from insula.eeg.features import samples_in
 from insula.eeg.montage import canonical
 from insula.errors import DataError
+from insula.samples.recording import Recording
 
 #: Microvolts. Scalp EEG spreads over some 1 to 100 uV within a second; volts and millivolts lie below, nanovolts and
 #: raw converter counts above.
 PLAUSIBLE_SPREAD = (0.05, 1000.0)
 
 _PIECES = 64  # seconds looked at for the spread: a median needs no more
+_LOOKS, _LOOK_SECONDS = 5, 2.0  # pieces of a recording that are looked at before it is read whole
+
+
+def unusable_channels(signal: np.ndarray) -> np.ndarray:
+    """Return bool (channels,): where a signal (channels, times) is flat, or not finite.
+
+    Examples
+    --------
+    >>> unusable_channels(np.array([[1.0, 2.0], [1.0, 1.0], [1.0, np.nan]]))
+    array([False,  True,  True])
+    """
+    return np.array([not np.isfinite(values).all() or np.ptp(values) == 0 for values in signal])
 
 
 def check_signal(
@@ -61,15 +74,47 @@ def check_signal(
     if signal.shape[1] < samples_in(window, rate):
         what = f"{signal.shape[1]} samples at {rate:g} Hz are shorter than a window of {window:g} s"
         raise DataError(what, where=where, do="leave the recording out or shorten the window")
-    for name, values in zip(channels, signal, strict=True):  # channel by channel: no copy of the whole recording
-        finite = np.isfinite(values)
-        if not finite.all():
-            count, first = int((~finite).sum()), int(np.argmin(finite)) / rate
-            what = f"channel {name!r} has {count} NaN or infinite values, the first at {first:.3f} s"
-            raise DataError(what, where=where, do="mend the export, or drop or interpolate the channel")
+    _check_finite(signal, channels, rate, where)
+    for name, values in zip(channels, signal, strict=True):
         if np.ptp(values) == 0:
             raise DataError(f"channel {name!r} is flat", where=where, do="drop or interpolate the channel")
     _check_spread(signal, max(2, samples_in(1.0, rate)), where)
+
+
+def check_recording(recording: Recording, *, where: object) -> None:
+    """Refuse a recording by a look at a few seconds of it: beginning, end, and evenly between.
+
+    What `check_signal` refuses is found before hours of work, unless it lies between the looks.
+
+    Parameters
+    ----------
+    recording : Recording
+        `bad` channels are not looked at.
+    where : object
+        The file, for the error.
+
+    Raises
+    ------
+    DataError
+        As `check_signal`.
+    """
+    rate, length = recording.rate, min(recording.n_times, samples_in(_LOOK_SECONDS, recording.rate))
+    rows = [row for row, name in enumerate(recording.channels) if name not in recording.bad]
+    names = [recording.channels[row] for row in rows]
+    looks = []
+    for start in np.unique(np.linspace(0, recording.n_times - length, _LOOKS).astype(int)):
+        looks.append(recording.read(int(start), int(start) + length)[rows])
+        _check_finite(looks[-1], names, rate, where, start / rate)
+    check_signal(np.concatenate(looks, axis=1), names, rate, recording.units, where=where)
+
+
+def _check_finite(signal: np.ndarray, channels: Sequence[str], rate: float, where: object, start: float = 0.0) -> None:
+    for name, values in zip(channels, signal, strict=True):  # channel by channel: no copy of the whole recording
+        finite = np.isfinite(values)
+        if not finite.all():
+            count, first = int((~finite).sum()), start + int(np.argmin(finite)) / rate
+            what = f"channel {name!r} has {count} NaN or infinite values, the first at {first:.3f} s"
+            raise DataError(what, where=where, do="mend the export, or drop or interpolate the channel")
 
 
 def _check_spread(signal: np.ndarray, length: int, where: object) -> None:

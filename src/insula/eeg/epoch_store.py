@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from math import ceil
@@ -11,16 +12,27 @@ import numpy as np
 import pandas as pd
 from pydantic import PositiveFloat
 
+from insula.eeg.artefacts import Cleaning, autoreject_epochs, peak_to_peak_marks
 from insula.eeg.checks import check_events
 from insula.eeg.features import BANDS, differential_entropy, samples_in
-from insula.eeg.preprocessing import Preprocessing, epochs, low_edge_seconds, preprocess, resampling_ratio
-from insula.errors import DataError
+from insula.eeg.preprocessing import (
+    Preprocessing,
+    check_epochs,
+    epochs,
+    learn,
+    low_edge_seconds,
+    preprocess,
+    resampling_ratio,
+)
+from insula.errors import DataError, SettingsError
 from insula.samples import ArrayStore, Description, Recording, open_store
 from insula.storage.cache import Cache
 from insula.storage.settings import Settings
 
 _BLOCK = 600.0  # seconds preprocessed at a time: a night of EEG never enters memory whole
+_WHOLE = 5e7  # values: a recording of no more is preprocessed at once for its epochs (200 MB in float32)
 _NOTCH_REACH = 7.0  # seconds: MNE's default notch filter is 6.6 s long
+_GENERATION = 2  # of epochs on disk; raised when the same settings and data are stored or described otherwise
 _ROWS = 64  # windows copied at a time: those that overlap are views of one signal until then
 
 
@@ -42,7 +54,8 @@ class Windows(Settings):
 def epoch_store(recording: Recording, preprocessing: Preprocessing, cache: Cache) -> ArrayStore:
     """Return the epochs around a recording's events; row `i` is event `i`.
 
-    They are written once for these settings, this content and these onsets, and memory-mapped from then on.
+    They are written once for these settings, this content and these onsets, and memory-mapped from then on. A long
+    recording is preprocessed in blocks, as in `window_store`; autoreject alone takes all its epochs into memory.
 
     Returns
     -------
@@ -54,22 +67,141 @@ def epoch_store(recording: Recording, preprocessing: Preprocessing, cache: Cache
     DataError
         If a check of the signal or of the events fails, an epoch leaves the recording, or there is no event.
     """
+    return _open(_epoch_folder(recording, preprocessing, cache) / "epochs")
+
+
+def epoch_quality(recording: Recording, preprocessing: Preprocessing, cache: Cache) -> np.ndarray:
+    """Return text (events,): what was noticed about each epoch of `epoch_store`, "" where nothing.
+
+    It says "autoreject" of an epoch beyond repair, and names the widest channel where it spans more than
+    `peak_to_peak`; without these settings nothing is looked for.
+    """
+    return quality_in(_epoch_folder(recording, preprocessing, cache), len(recording.events))
+
+
+def cleaning_columns(recording: Recording, preprocessing: Preprocessing, cache: Cache) -> dict[str, np.ndarray]:
+    """Return the columns that samples of a recording's epochs have where the settings clean or mark them.
+
+    `eeg_quality` is `epoch_quality`; `eeg_cleaned_on` names the recording that cleaning learnt from, which an audit
+    takes for access to the inputs of the test part (`insula.eeg.artefacts`).
+    """
+    columns = {}
+    if preprocessing.artefacts and preprocessing.artefacts.marks:
+        columns["eeg_quality"] = epoch_quality(recording, preprocessing, cache)
+    return columns | learnt_from(recording, preprocessing, len(recording.events))
+
+
+def learnt_from(recording: Recording, preprocessing: Preprocessing, n: int) -> dict[str, np.ndarray]:
+    """Return the column `eeg_cleaned_on` of `n` samples of a recording, or none where nothing is learnt."""
+    name = f"{recording.subject}/{recording.session}"
+    return {"eeg_cleaned_on": np.full(n, name, object)} if preprocessing.learns else {}
+
+
+def cleaning_of(recording: Recording, preprocessing: Preprocessing, cache: Cache) -> Cleaning | None:
+    """Return what cleaning learnt from a recording (`insula.eeg.preprocessing.learn`), None where nothing is learnt.
+
+    It is learnt once for a recording's content; band, rate and epochs play no part in it.
+    """
+    artefacts = preprocessing.artefacts
+    if artefacts is None or not artefacts.spatial:
+        return None
+    steps = artefacts.model_copy(update={"peak_to_peak": None, "autoreject": False})
+
+    def build(folder: Path) -> None:
+        learnt = learn(recording, preprocessing)
+        assert learnt is not None
+        np.save(folder / "matrix.npy", learnt.matrix)
+        about = {"bad": learnt.bad, "dropped": learnt.dropped, "components": learnt.components}
+        (folder / "cleaning.json").write_text(json.dumps(about))
+
+    folder = cache.folder("cleaning", [steps.digest(), preprocessing.notch, recording.fingerprint], build)
+    about = json.loads((folder / "cleaning.json").read_text())
+    dropped = tuple((kind, probability) for kind, probability in about["dropped"])
+    matrix = np.load(folder / "matrix.npy", allow_pickle=False)
+    return Cleaning(matrix, tuple(about["bad"]), dropped, about["components"])
+
+
+def _epoch_folder(recording: Recording, preprocessing: Preprocessing, cache: Cache) -> Path:
     where = f"{recording.corpus} {recording.subject} {recording.session}"
     check_events(recording.events, recording.n_times, recording.rate, where=where)
     if recording.events.empty:
         raise DataError("no events to cut epochs around", where=where, do="give the recording's events")
 
     def build(folder: Path) -> None:
-        signal, rate = preprocess(recording, preprocessing)
-        values = epochs(signal, rate, recording.events, preprocessing)
+        cleaning = cleaning_of(recording, preprocessing, cache)
         form = Description(
-            kind="signal", axes=("channel", "time"), rate=rate, channels=recording.channels, units=recording.units
+            kind="signal",
+            axes=("channel", "time"),
+            rate=preprocessing.rate or recording.rate,
+            channels=recording.channels,
+            units=recording.units,
+            start=preprocessing.epoch[0],
         )
-        ArrayStore(values, form).save(folder / "epochs")
+        _write_rows(folder / "epochs", form, _epochs_in_blocks(recording, preprocessing, cleaning))
+        mark_epochs(folder, "epochs", preprocessing, where)
 
     onsets = recording.events["onset"].astype(float).tolist()  # a reader's fingerprint is the file's: events may differ
-    key = [preprocessing.digest(), recording.fingerprint, onsets]
-    return _open(cache.folder("epochs", key, build) / "epochs")
+    return cache.folder("epochs", [_GENERATION, preprocessing.digest(), recording.fingerprint, onsets], build)
+
+
+def _epochs_in_blocks(
+    recording: Recording, preprocessing: Preprocessing, cleaning: Cleaning | None
+) -> Iterator[np.ndarray]:
+    """Yield the epochs of one event after the other, of all at once where the recording is not large."""
+    events = recording.events
+    if recording.n_times * len(recording.channels) <= _WHOLE:
+        signal, rate = preprocess(recording, preprocessing, cleaning)
+        yield epochs(signal, rate, events, preprocessing)
+        return
+    rate = preprocessing.rate or recording.rate
+    ratio = resampling_ratio(recording.rate, rate)
+    check_epochs(events, ceil(recording.n_times * ratio), rate, preprocessing)
+    spans = [span for span in (preprocessing.epoch, preprocessing.baseline) if span]
+    margin = low_edge_seconds(preprocessing.band[0]) + _NOTCH_REACH
+    before, after = margin - min(span[0] for span in spans), margin + max(span[1] for span in spans)
+    for some in _neighbours(events):
+        units = max(0, int((some["onset"].min() - before) * rate)) // ratio.numerator
+        begin = units * ratio.denominator  # a sample before resampling that is a sample after it
+        end = min(ceil((some["onset"].max() + after) * recording.rate), recording.n_times)
+        signal, rate = preprocess(_part(recording, begin, end), preprocessing, cleaning)
+        moved = some.assign(onset=some["onset"] - units * ratio.numerator / rate)
+        yield epochs(signal, rate, moved, preprocessing)
+
+
+def _neighbours(events: pd.DataFrame) -> Iterator[pd.DataFrame]:
+    """Yield consecutive events that lie within one block."""
+    onset = events["onset"].to_numpy(float)
+    first = 0
+    for row in range(1, len(events) + 1):
+        if row == len(events) or np.ptp(onset[first : row + 1]) > _BLOCK:
+            yield events.iloc[first:row]
+            first = row
+
+
+def mark_epochs(folder: Path, name: str, preprocessing: Preprocessing, where: object) -> None:
+    """Repair the epochs of a store by autoreject, and write what is noticed about each, as far as the settings ask."""
+    artefacts = preprocessing.artefacts
+    if artefacts is None or not artefacts.marks:
+        return
+    store = _open(folder / name)
+    beyond = np.zeros(len(store), bool)
+    form = store.description
+    if artefacts.autoreject:
+        values = np.asarray(store.values)
+        repaired, beyond = autoreject_epochs(values, form.channels, form.rate or 0.0, artefacts.seed, where=where)
+        store = ArrayStore(repaired, form)
+        store.save(folder / name)
+    notes = np.where(beyond, "autoreject", "").astype(object)
+    if artefacts.peak_to_peak:
+        wide = peak_to_peak_marks(store.values, form.channels, artefacts.peak_to_peak)
+        notes = np.array([", ".join(filter(None, pair)) for pair in zip(notes, wide, strict=True)], object)
+    (folder / "quality.json").write_text(json.dumps(notes.tolist()))
+
+
+def quality_in(folder: Path, n: int) -> np.ndarray:
+    """Return what `mark_epochs` wrote, text (n,)."""
+    path = folder / "quality.json"
+    return np.array(json.loads(path.read_text()) if path.exists() else [""] * n, object)
 
 
 def window_store(
@@ -85,12 +217,15 @@ def window_store(
     store : ArrayStore
         Float32 microvolts, (windows, channels, times), with the axes channel and time.
     table : DataFrame
-        One row a window: `recording` (its place in `recordings`), `start` and `stop` (seconds on its clock).
+        One row a window: `recording` (its place in `recordings`), `start` and `stop` (seconds on its clock), and
+        `quality`, text as of `epoch_quality`.
 
     Raises
     ------
     DataError
         If a recording fails its checks or is shorter than a window, or if channels or rates differ.
+    SettingsError
+        If autoreject is asked for: it repairs epochs.
     """
 
     def cut(signal: np.ndarray, rate: float) -> np.ndarray:
@@ -118,7 +253,7 @@ def feature_store(
     store : ArrayStore
         Float32 nats, (windows, channels, bands), with the axes channel and band.
     table : DataFrame
-        As of `window_store`.
+        As of `window_store`, without `quality`.
     """
 
     def entropy(signal: np.ndarray, rate: float) -> np.ndarray:
@@ -142,13 +277,16 @@ def _windowed(
     """Store what `take` makes of every block of windows, and their clock."""
     if not recordings:
         raise DataError("no recordings to cut windows from")
+    if preprocessing.artefacts and preprocessing.artefacts.autoreject:
+        raise SettingsError("autoreject is for epochs around events", where="artefacts", do="set autoreject to false")
 
     def build(folder: Path) -> None:
         clock: list[np.ndarray] = []
 
         def rows() -> Iterator[np.ndarray]:
             for place, recording in enumerate(recordings):
-                for signal, start, stop in _blocks(recording, recordings[0], preprocessing, windows):
+                cleaning = cleaning_of(recording, preprocessing, cache)
+                for signal, start, stop in _blocks(recording, recordings[0], preprocessing, windows, cleaning):
                     clock.append(np.column_stack([np.full(len(start), place), start, stop]))
                     yield take(signal, rate)
 
@@ -162,16 +300,20 @@ def _windowed(
         )
         _write_rows(folder / "values", full, rows())
         np.save(folder / "clock.npy", np.concatenate(clock))
+        if form.kind == "signal":
+            mark_epochs(folder, "values", preprocessing, recordings[0].corpus)
 
     key = [preprocessing.digest(), windows.digest(), [recording.fingerprint for recording in recordings], *further_key]
     folder = cache.folder(kind, key, build)
     place, start, stop = np.load(folder / "clock.npy", allow_pickle=False).T
     table = pd.DataFrame({"recording": place.astype(np.int64), "start": start, "stop": stop})
+    if form.kind == "signal":
+        table["quality"] = pd.array(quality_in(folder, len(table)), dtype="str")
     return _open(folder / "values"), table
 
 
 def _blocks(
-    recording: Recording, first: Recording, preprocessing: Preprocessing, windows: Windows
+    recording: Recording, first: Recording, preprocessing: Preprocessing, windows: Windows, cleaning: Cleaning | None
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """Yield preprocessed signal, channels in the order of `first`, and start and stop (s) of the windows it holds."""
     where = f"{recording.corpus} {recording.subject} {recording.session}"
@@ -199,7 +341,8 @@ def _blocks(
         # A block begins where a sample before resampling is a sample after it.
         units = max(0, start[0] - margin) // ratio.numerator
         begin, end = units * ratio.denominator, ceil((start[-1] + length + margin) / ratio)
-        signal, _ = preprocess(_part(recording, int(begin), min(end, recording.n_times)), preprocessing)
+        part = _part(recording, int(begin), min(end, recording.n_times))
+        signal, _ = preprocess(part, preprocessing, cleaning)
         offset = start[0] - units * ratio.numerator
         yield signal[order, offset : offset + start[-1] - start[0] + length], start / rate, (start + length) / rate
 

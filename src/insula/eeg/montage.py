@@ -74,6 +74,30 @@ def positions(channels: Sequence[str]) -> np.ndarray:
     return np.array([template[name] for name in canonical(channels)]).reshape(-1, 3)
 
 
+def flat_positions(channels: Sequence[str]) -> np.ndarray:
+    """Return where electrodes lie on a drawn head, (channels, 2): x to the right ear, y to the nose.
+
+    The azimuthal equidistant projection: distance from the centre is the angle from the vertex, 1 at the equator of the
+    10-20 system (the plane nearest to Fpz, T7, Oz and T8).
+
+    Examples
+    --------
+    >>> flat_positions(["Fz", "T8", "Iz"]).round(1) + 0.0
+    array([[ 0. ,  0.5],
+           [ 1.1,  0. ],
+           [ 0. , -1.2]])
+    """
+    front, left, right, back = equator = positions(["Fpz", "T7", "T8", "Oz"])
+    to_right = (right - left) / np.linalg.norm(right - left)
+    up = np.cross(to_right, front - back)
+    up /= np.linalg.norm(up)
+    axes = np.array([to_right, np.cross(up, to_right), up])
+    x, y, z = axes @ (positions(channels) - equator.mean(axis=0)).T
+    across = np.hypot(x, y)
+    angle = np.arctan2(across, z) / (np.pi / 2)
+    return np.column_stack([x, y]) * (angle / np.maximum(across, 1e-12))[:, None]
+
+
 def interpolation(source: Sequence[str], target: Sequence[str]) -> np.ndarray:
     """Return the matrix that takes a signal from one montage to another.
 

@@ -8,10 +8,11 @@ from typing import Literal, Self
 
 import numpy as np
 import pandas as pd
-from pydantic import PositiveFloat, model_validator
+from pydantic import Field, PositiveFloat, model_validator
 from scipy import signal as scipy_signal
 
-from insula.eeg.checks import check_signal
+from insula.eeg.artefacts import ICLABEL_BAND, Artefacts, Cleaning, learn_cleaning
+from insula.eeg.checks import check_signal, unusable_channels
 from insula.eeg.features import samples_in
 from insula.errors import DataError, SettingsError
 from insula.samples.recording import Recording
@@ -20,6 +21,8 @@ from insula.storage.settings import Settings
 #: Of a recording's rate. Above it an amplifier's anti-alias filter is at work, so the band ends there at the latest.
 HIGHEST_EDGE = 0.45
 
+_LEARN_AT = 250.0  # Hz: enough for the 100 Hz that ICLabel looks at
+_LEARN_FROM, _PIECES = 900.0, 30  # seconds, and pieces of a longer recording: memory is that of these, not of a night
 _AT_ONCE = 8  # channels filtered together: MNE filters in float64, and a whole recording in it is large
 
 
@@ -40,11 +43,13 @@ class Preprocessing(Settings):
         The epoch; the sample at `stop` belongs to what follows, so 0 to 0.5 s at 250 Hz are 125 samples.
     baseline : (start, stop), optional
         Each channel's mean over this span, `stop` excluded, is subtracted from the epoch.
+    artefacts : Artefacts, optional
+        What is taken out or marked; by default nothing.
 
     Raises
     ------
     SettingsError
-        If a span is empty or the band does not fit below half of `rate`.
+        If a span is empty, the band does not fit below half of `rate`, or ICA is wanted without the average reference.
 
     Examples
     --------
@@ -60,6 +65,8 @@ class Preprocessing(Settings):
     rate: PositiveFloat | None = 250.0
     epoch: tuple[float, float] = (0.0, 0.5)
     baseline: tuple[float, float] | None = (-0.2, 0.0)
+    # Left out of what is written where nothing is asked for: such settings are those, and the cache entries, of before.
+    artefacts: Artefacts | None = Field(None, exclude_if=lambda artefacts: artefacts is None)
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
@@ -72,14 +79,32 @@ class Preprocessing(Settings):
                 f"the band {self.band[0]:g}-{self.band[1]:g} Hz does not fit below {self.rate / 2:g} Hz, half of rate"
             )
             raise SettingsError(what, do="lower it or raise the rate")
+        if self.artefacts and self.artefacts.ica and self.reference != "average":
+            raise SettingsError("ICA needs the average reference", where="reference", do="ICLabel was trained on it")
         return self
 
+    @property
+    def learns(self) -> bool:
+        """Whether a step of cleaning learns from more than the epoch at hand."""
+        return self.artefacts is not None and self.artefacts.learns
 
-def preprocess(recording: Recording, settings: Preprocessing) -> tuple[np.ndarray, float]:
-    """Return a recording resampled, filtered and re-referenced, and its new rate.
+
+def preprocess(
+    recording: Recording, settings: Preprocessing, cleaning: Cleaning | None = None
+) -> tuple[np.ndarray, float]:
+    """Return a recording resampled, filtered, re-referenced and cleaned, and its new rate.
 
     The recording is checked first (`insula.eeg.checks.check_signal`). Resampling comes first because the filters are
     linear: the order changes the time they take, not what they return. Events keep their onsets in seconds.
+
+    Parameters
+    ----------
+    recording : Recording
+        Or a part of one.
+    settings : Preprocessing
+        Its `epoch` and `baseline`, and the steps of `artefacts` that are about epochs, are not used.
+    cleaning : Cleaning, optional
+        What `learn` learnt of the whole recording; by default it is learnt here, where the settings ask for it.
 
     Returns
     -------
@@ -99,21 +124,78 @@ def preprocess(recording: Recording, settings: Preprocessing) -> tuple[np.ndarra
         If the recording's rate cannot carry the band: it then ends at `HIGHEST_EDGE` of that rate.
     """
     where = f"{recording.corpus} {recording.subject} {recording.session}"
+    if cleaning is None:
+        cleaning = learn(recording, settings)
     raw = recording.read()
-    check_signal(raw, recording.channels, recording.rate, recording.units, where=where)
-    low, high = _band(recording, settings, where)
+    if cleaning and cleaning.bad:
+        good = np.array([name not in cleaning.bad for name in recording.channels])
+        check_signal(raw[good], np.array(recording.channels)[good], recording.rate, recording.units, where=where)
+        raw = np.where(good[:, None], raw, np.float32(0))  # its column of the matrix is 0, but 0 times NaN is NaN
+    else:
+        check_signal(raw, recording.channels, recording.rate, recording.units, where=where)
     rate = settings.rate or recording.rate
-    seconds, filter_seconds = raw.shape[1] / recording.rate, low_edge_seconds(low)
-    if seconds < filter_seconds:
-        what = f"{seconds:.1f} s are shorter than the {filter_seconds:.1f} s of a filter from {low:g} Hz"
-        raise DataError(what, where=where, do="raise the band's lower edge or leave the recording out")
-    ratio = resampling_ratio(recording.rate, rate)
-    pieces = [_clean(raw[first : first + _AT_ONCE], ratio, rate, (low, high), settings.notch)
-              for first in range(0, len(raw), _AT_ONCE)]  # fmt: skip
-    signal = np.concatenate(pieces)
+    signal = _filtered(raw, recording.rate, rate, _band(recording, settings, where), settings.notch, where)
+    if cleaning:
+        signal = cleaning.matrix @ signal
     if settings.reference == "average":
         signal -= signal.mean(axis=0)
     return signal, rate
+
+
+def learn(recording: Recording, settings: Preprocessing) -> Cleaning | None:
+    """Return what cleaning learns from a recording, or None where the settings ask for nothing that is learnt.
+
+    It learns from the whole recording or, where that is long, from `_PIECES` pieces spread over `_LEARN_FROM` seconds
+    of it, filtered anew at what ICLabel was trained on; band, rate and epochs of the settings play no part.
+
+    Warns
+    -----
+    UserWarning
+        If the recording's rate cannot carry the 100 Hz that ICLabel was trained on.
+    """
+    artefacts = settings.artefacts
+    if artefacts is None or not artefacts.spatial:
+        return None
+    where = f"{recording.corpus} {recording.subject} {recording.session}"
+    high = min(ICLABEL_BAND[1], HIGHEST_EDGE * recording.rate)
+    if artefacts.ica and high < ICLABEL_BAND[1]:
+        what = f"ICLabel was trained on 1-100 Hz, a recording at {recording.rate:g} Hz ends at {high:g}"
+        warnings.warn(f"{what}: it errs more ({where})", stacklevel=2)
+    rate = min(recording.rate, _LEARN_AT)
+    bad: set[str] = set(recording.bad) if artefacts.bad_channels else set()
+    pieces = []
+    for start, stop in _pieces(recording):
+        raw = recording.read(start, stop)
+        if artefacts.bad_channels:
+            unusable = unusable_channels(raw)
+            bad |= {name for name, dead in zip(recording.channels, unusable, strict=True) if dead}
+            raw = np.where(unusable[:, None], np.float32(0), raw)
+        else:
+            check_signal(raw, recording.channels, recording.rate, recording.units, where=where)
+        pieces.append(_filtered(raw, recording.rate, rate, (ICLABEL_BAND[0], high), settings.notch, where))
+    signal = np.concatenate(pieces, axis=1)
+    return learn_cleaning(signal, recording.channels, rate, artefacts, sorted(bad), where=where)
+
+
+def _pieces(recording: Recording) -> list[tuple[int, int]]:
+    """Return first and last sample of what cleaning learns from."""
+    length = int(_LEARN_FROM * recording.rate)
+    if recording.n_times <= length:
+        return [(0, recording.n_times)]
+    starts = np.linspace(0, recording.n_times - length // _PIECES, _PIECES).astype(int)
+    return [(int(start), int(start) + length // _PIECES) for start in starts]
+
+
+def _filtered(
+    raw: np.ndarray, old: float, rate: float, band: tuple[float, float], notch: float | None, where: str
+) -> np.ndarray:
+    seconds, filter_seconds = raw.shape[1] / old, low_edge_seconds(band[0])
+    if seconds < filter_seconds:
+        what = f"{seconds:.1f} s are shorter than the {filter_seconds:.1f} s of a filter from {band[0]:g} Hz"
+        raise DataError(what, where=where, do="raise the band's lower edge or leave the recording out")
+    ratio = resampling_ratio(old, rate)
+    pieces = [_clean(raw[first : first + _AT_ONCE], ratio, rate, band, notch) for first in range(0, len(raw), _AT_ONCE)]
+    return np.concatenate(pieces)
 
 
 def _band(recording: Recording, settings: Preprocessing, where: str) -> tuple[float, float]:
@@ -202,19 +284,42 @@ def epochs(signal: np.ndarray, rate: float, events: pd.DataFrame, settings: Prep
     """
     first, length = _span(settings.epoch, rate)
     base, base_length = _span(settings.baseline, rate) if settings.baseline else (first, 0)
-    start = np.floor(events["onset"].to_numpy(float) * rate + 0.5)
-    last = max(first + length, base + base_length)
-    inside = (start + min(first, base) >= 0) & (start + last <= signal.shape[1])  # NaN is not inside
-    if not inside.all():
-        row = int(np.argmin(inside))
-        what = f"the epoch of event {events.index[row]} at {events['onset'].iloc[row]:g} s reaches out of the recording"
-        raise DataError(what, where=f"0 to {signal.shape[1] / rate:g} s", do="drop the row or shorten the epoch")
+    check_epochs(events, signal.shape[1], rate, settings)
+    start = _samples_of(events, rate)
     cut = np.empty((len(events), len(signal), length), np.float32)
     for epoch, onset in zip(cut, start.astype(int), strict=True):
         epoch[:] = signal[:, onset + first : onset + first + length]
         if base_length:
             epoch -= signal[:, onset + base : onset + base + base_length].mean(axis=1, keepdims=True)
     return cut
+
+
+def epochs_within(events: pd.DataFrame, n_times: int, rate: float, settings: Preprocessing) -> np.ndarray:
+    """Return bool (events,): whose epoch and baseline lie within a recording of so many samples.
+
+    Examples
+    --------
+    >>> epochs_within(pd.DataFrame({"onset": [0.1, 1.0, 3.6]}), 1000, 250, Preprocessing()).tolist()
+    [False, True, False]
+    """
+    spans = [_span(span, rate) for span in (settings.epoch, settings.baseline) if span]
+    start = _samples_of(events, rate)
+    before, after = min(first for first, _ in spans), max(first + length for first, length in spans)
+    inside: np.ndarray = (start + before >= 0) & (start + after <= n_times)  # NaN is not inside
+    return inside
+
+
+def check_epochs(events: pd.DataFrame, n_times: int, rate: float, settings: Preprocessing) -> None:
+    """Refuse events of which `epochs_within` is not true, naming the first."""
+    inside = epochs_within(events, n_times, rate, settings)
+    if not inside.all():
+        row = int(np.argmin(inside))
+        what = f"the epoch of event {events.index[row]} at {events['onset'].iloc[row]:g} s reaches out of the recording"
+        raise DataError(what, where=f"0 to {n_times / rate:g} s", do="drop the row or shorten the epoch")
+
+
+def _samples_of(events: pd.DataFrame, rate: float) -> np.ndarray:
+    return np.asarray(np.floor(events["onset"].to_numpy(float) * rate + 0.5))
 
 
 def _span(span: tuple[float, float], rate: float) -> tuple[int, int]:

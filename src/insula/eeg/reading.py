@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -29,14 +30,22 @@ _VOLTAGES = ("uV", "µV", "μV", "mV", "V")
 _RENAMED = re.compile(r"not unique.*\{(.*)\}", re.DOTALL)  # MNE would call them X-0 and X-1
 
 
-def channel_table(path: Path) -> pd.DataFrame:
+def channel_table(path: Path, rename: Mapping[str, str | None] | None = None) -> pd.DataFrame:
     """Return what becomes of each channel of a file.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    rename : mapping of str to str, optional
+        As of `read_recording`.
 
     Returns
     -------
     DataFrame
-        One row a channel of the file: `channel` (as the file spells it), `unit`, `rate` (Hz), and `dropped`: why
-        `read_recording` leaves it out, or missing where it is kept.
+        One row a channel of the file: `channel` (as the file spells it), `unit`, `rate` (Hz), `dropped`: why
+        `read_recording` leaves it out, or missing where it is kept; `name`, as renamed, and `electrode`: its 10-05
+        name, or missing where `name` is none.
 
     Raises
     ------
@@ -48,8 +57,22 @@ def channel_table(path: Path) -> pd.DataFrame:
     twice = table["channel"][table["channel"].duplicated()]
     if len(twice):
         raise DataError(f"duplicate channel {twice.iloc[0]!r}", where=path, do="rename or remove one of them")
+    new = dict(rename or {})
     reasons = table["dropped"].astype("str")
-    return table.assign(dropped=reasons.mask(reasons.isna() & table["channel"].str.contains(_OTHER), "no electrode"))
+    other = table["channel"].str.contains(_OTHER) & ~table["channel"].isin(list(new))
+    reasons = reasons.mask(reasons.isna() & other, "no electrode")
+    unwanted = table["channel"].isin([channel for channel, name in new.items() if name is None])
+    reasons = reasons.mask(reasons.isna() & unwanted, "left out by rename")
+    names = [new.get(channel) or channel for channel in table["channel"]]
+    electrodes = pd.array([_electrode(name) for name in names], dtype="str")
+    return table.assign(dropped=reasons, name=names, electrode=electrodes)
+
+
+def _electrode(name: str) -> str | None:
+    try:
+        return canonical([name])[0]
+    except DataError:
+        return None
 
 
 def read_recording(
@@ -59,6 +82,8 @@ def read_recording(
     session: str,
     events: pd.DataFrame | None = None,
     expected_rate: float | None = None,
+    rename: Mapping[str, str | None] | None = None,
+    channels: Sequence[str] | None = None,
 ) -> Recording:
     """Return the EEG of a file; nothing but its header is read until `Recording.read` asks.
 
@@ -74,50 +99,76 @@ def read_recording(
         Columns as of `Recording.events`; by default the file's annotations, each a trial with its text as stimulus.
     expected_rate : float, optional
         Samples per second; refused where the header says otherwise.
+    rename : mapping of str to str, optional
+        From a channel's name in the file to the 10-05 electrode that it is, or to None, which leaves it out.
+    channels : sequence of str, optional
+        10-05 names to read, in this order, whatever else the file holds; by default all, in the file's order.
 
     Raises
     ------
     DataError
         For a file that is absent, of another kind, corrupt or truncated; for duplicate or unknown channel names, uneven
-        sampling rates, an EDF channel without a unit, a discontinuous recording, or another rate than expected.
+        sampling rates, an EDF channel without a unit, a discontinuous recording, another rate than expected, or a
+        channel that is asked for and not there.
     """
-    table = channel_table(path)
+    table = channel_table(path, rename)
     kept = table[table["dropped"].isna()]
     if kept.empty:
         dropped = ", ".join(table["channel"].head(3))
         raise DataError("no EEG channel", where=path, do=f"the file has {dropped} and the like")
+    if channels is not None:
+        kept = _chosen(kept, canonical(channels), path)
     rates = kept["rate"].to_numpy()
     if (rates != rates[0]).any():
         other = int(np.argmax(rates != rates[0]))
         names = kept["channel"].iloc
         what = f"uneven sampling rates: {names[0]!r} at {rates[0]:g} Hz, {names[other]!r} at {rates[other]:g} Hz"
         raise DataError(what, where=path, do="resample the channels to one rate and export again")
-    channels = canonical(kept["channel"].tolist(), where=path)
+    try:
+        electrodes = canonical(kept["name"].tolist(), where=path)
+    except DataError as error:
+        raise DataError(error.what, where=path, do=f"{error.do}; rename says what a channel is") from None
     if expected_rate is not None:
         check_rate(expected_rate, rates[0], where=path)
     raw = _open(path, tuple(kept["channel"]))
+    files = [path, *(Path(name) for name in raw.filenames if name)]
+    if path.suffix.lower() == ".vhdr":
+        _check_brainvision(path, files[-1])
     if events is None:
         marks = raw.annotations
         events = pd.DataFrame({"onset": marks.onset, "duration": marks.duration, "stimulus": marks.description})
         events["trial"] = [str(number) for number in range(len(events))]
-    files = dict.fromkeys([path, *(Path(name) for name in raw.filenames if name)])
     return Recording(
         corpus=corpus,
         subject=subject,
         session=session,
-        channels=channels,
+        channels=electrodes,
         rate=float(rates[0]),
         n_times=raw.n_times,
         reader=partial(_read, path, tuple(kept["channel"])),
         events=events,
-        fingerprint=digest([*(sha256_of(file) for file in files), channels]),
+        fingerprint=digest([*(sha256_of(file) for file in dict.fromkeys(files)), electrodes]),
     )
+
+
+def _chosen(kept: pd.DataFrame, channels: Sequence[str], path: Path) -> pd.DataFrame:
+    """Return the rows of these electrodes, in this order."""
+    found = kept[kept["electrode"].isin(list(channels))]
+    canonical(found["name"].tolist(), where=path)  # refuses two that are one electrode
+    lacking = [name for name in channels if name not in set(found["electrode"])]
+    if lacking:
+        more = f" and {len(lacking) - 1} more" if len(lacking) > 1 else ""
+        raise DataError(f"no channel {lacking[0]}{more}", where=path, do="ask for fewer channels, or rename its own")
+    return found.set_index("electrode").loc[list(channels)].reset_index()
 
 
 def _read(path: Path, names: tuple[str, ...], start: int, stop: int) -> np.ndarray:
     """Return float32 microvolts; the file is opened anew, so that a thousand recordings hold no thousand headers."""
     raw = _open(path, names)
-    values = raw.get_data(picks=list(names), start=start, stop=stop)
+    try:
+        values = raw.get_data(picks=list(names), start=start, stop=stop, verbose="error")
+    except Exception as error:
+        raise _unreadable(path, error) from None
     values *= 1e6  # MNE gives volts
     return values.astype(np.float32)
 
@@ -162,6 +213,31 @@ def _edf_channels(path: Path) -> pd.DataFrame:
     if len(blank):
         raise DataError(f"channel {blank['channel'].iloc[0]!r} has no unit", where=path, do="export it in uV")
     return table.assign(dropped=[None if unit in _VOLTAGES else f"unit {unit!r}" for unit in table["unit"]])
+
+
+def _check_brainvision(path: Path, data: Path) -> None:
+    """Compare the size of the data with header and markers: MNE drops half a sample and late markers in silence."""
+    text = path.read_bytes().decode("latin-1").partition("[Comment]")[0]  # only keys and numbers are looked for
+    header = dict(re.findall(r"^(\w+)[ \t]*=[ \t]*([^\r\n]*)", text, re.MULTILINE))
+    width = {"INT_16": 2, "UINT_16": 2, "INT_32": 4, "IEEE_FLOAT_32": 4}.get(header.get("BinaryFormat", "").upper())
+    if width is None or header.get("DataFormat", "BINARY").upper() != "BINARY":
+        return
+    size, sample = data.stat().st_size, width * int(header["NumberOfChannels"])
+    points = header.get("DataPoints", "")
+    wanted = int(points) if points.isdigit() else None
+    marks = path.with_name(header.get("MarkerFile", "").replace("$b", path.stem))
+    last = 0
+    if marks.is_file():
+        found = re.findall(r"^Mk\d+=[^,\r\n]*,[^,\r\n]*,(\d+)", marks.read_bytes().decode("latin-1"), re.MULTILINE)
+        last = max(map(int, found), default=0)
+    if size % sample or (wanted is not None and size != wanted * sample) or last > size // sample + 1:
+        says = (
+            f"{wanted * sample} bytes"
+            if wanted is not None
+            else f"{sample} bytes a sample and markers to sample {last}"
+        )
+        what = f"{data.name} has {size} bytes, its header says {says}"
+        raise DataError(what, where=path, do="it is truncated: copy or export it again")
 
 
 def _mne_channels(path: Path) -> pd.DataFrame:

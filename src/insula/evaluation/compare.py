@@ -29,7 +29,7 @@ def compare(folders: Sequence[Path], *, mixed: bool = False) -> pd.DataFrame:
     folders : sequence of Path
         Run folders, the first being the one that the others are compared with.
     mixed : bool
-        Let runs on a leaking split stand beside clean ones, marked in the column `split`.
+        Let runs as published, on a leaking split say, stand beside clean ones, marked in the column `split`.
 
     Returns
     -------
@@ -37,12 +37,13 @@ def compare(folders: Sequence[Path], *, mixed: bool = False) -> pd.DataFrame:
         One row a run: `run, arm, split, units, accuracy, low, high, verdict`; against the first run over
         the units both predicted `shared` (their number), `difference` (this run minus the first),
         `difference_low, difference_high, p` and `p_holm`, corrected for the number of tests; NaN where no unit is
-        shared. Clean and leaking runs are never tested against each other.
+        shared. Clean runs and runs as published are never tested against each other.
 
     Raises
     ------
     DataError
-        For fewer than two runs, runs of different tasks or protocols, or clean and leaking runs without `mixed`.
+        For fewer than two runs, runs of different tasks or protocols, or, without `mixed`, clean runs beside runs as
+        published.
     """
     if len(folders) < 2:
         raise DataError("one run has nothing to be compared with", do="give two or more run folders")
@@ -76,10 +77,10 @@ def _check(runs: dict[str, Results], mixed: bool) -> None:
                     do=f"compare runs whose passports name the same {part}",
                 )
     if not mixed and len({run.as_published for run in runs.values()}) > 1:
-        leaking = ", ".join(name for name, run in runs.items() if run.as_published)
+        marked = ", ".join(name for name, run in runs.items() if run.as_published)
         raise DataError(
-            "a leaking split, as published, does not stand beside a clean one",
-            where=leaking,
+            "a run as published does not stand beside a clean one",
+            where=marked,
             do="leave it out, or ask for a mixed table, which marks it",
         )
 
@@ -89,7 +90,7 @@ def _own(run: Results) -> dict[str, object]:
     found = accuracy_interval(scores)
     return {
         "arm": run.arm(run.headline).title,
-        "split": "leaking, as published" if run.as_published else "clean",
+        "split": run.mark or "clean",
         "units": len(scores),
         "accuracy": found.value,
         "low": found.low,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pandas as pd
 
@@ -9,6 +11,9 @@ from insula.evaluation.drawing import ACCENT, FAINT, INK, MARKERS, PALETTE, QUIE
 from insula.evaluation.metrics import calibration_error, confusion, reliability
 from insula.evaluation.results import Results
 from insula.evaluation.verdict import percent
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 def confusions(results: Results) -> Plot:
@@ -91,10 +96,20 @@ def feature_maps(results: Results) -> Plot | None:
     """Draw the two-dimensional maps of features, one panel a source, classes by colour and marker."""
     if results.embedding is None:
         return None
-    sources = list(dict.fromkeys(results.embedding["source"]))
+    sources = " and ".join(dict.fromkeys(results.embedding["source"]))
+    return Plot(
+        "features", "Where the classes lie", picture(feature_sheet(results, results.embedding), results),
+        f"Maps of {sources} features, one dot a unit, coloured by class.",
+        "t-SNE of held-out features. Neighbours are alike; sizes of clusters and distances between them mean nothing.",
+    )  # fmt: skip
+
+
+def feature_sheet(results: Results, embedding: pd.DataFrame) -> Figure:
+    """Return the figure that `feature_maps` shows."""
+    sources = list(dict.fromkeys(embedding["source"]))
     figure, panels = canvas(4.8 * len(sources), 5.3, ncols=len(sources), squeeze=False)
     for axes, source in zip(panels[0], sources, strict=True):
-        part = results.embedding[results.embedding["source"] == source]
+        part = embedding[embedding["source"] == source]
         for place, name in enumerate(results.classes):
             own = part[part["class"] == name]
             shade, marker = PALETTE[place % len(PALETTE)], MARKERS[place % len(MARKERS)]
@@ -107,8 +122,4 @@ def feature_maps(results: Results) -> Plot | None:
     handles, labels = panels[0][0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=min(len(labels), 7), markerscale=1.6,
                   handletextpad=0.2, columnspacing=1.2)  # fmt: skip
-    return Plot(
-        "features", "Where the classes lie", picture(figure, results),
-        f"Maps of {' and '.join(sources)} features, one dot a unit, coloured by class.",
-        "t-SNE of held-out features. Neighbours are alike; sizes of clusters and distances between them mean nothing.",
-    )  # fmt: skip
+    return figure

@@ -71,24 +71,46 @@ def style() -> Iterator[None]:
         yield
 
 
-def canvas(width: float, height: float, **subplots: Any) -> tuple[Figure, Any]:
-    """Return a figure, in inches, and its axes; no window and no global state."""
+def sheet(width: float, height: float) -> Figure:
+    """Return an empty figure, in inches; no window and no global state."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
+    return figure
+
+
+def canvas(width: float, height: float, **subplots: Any) -> tuple[Figure, Any]:
+    """Return a figure, in inches, and its axes."""
+    figure = sheet(width, height)
     return figure, figure.subplots(**subplots)
 
 
 def picture(figure: Figure, results: Results) -> str:
-    """Return a figure as a `data:` address, with the mark across it where the split leaks."""
-    if results.as_published:
-        figure.text(0.5, 0.5, "leaking split, as published", color=WARNING, alpha=0.2, fontsize=30, weight="bold",
+    """Return a figure as a `data:` address, with the mark across it where published practice flatters it."""
+    stamp(figure, results.mark)
+    return address(svg(figure))
+
+
+def stamp(figure: Figure, mark: str) -> None:
+    """Write across a figure what flatters it; nothing where the mark is empty."""
+    if mark:
+        size = min(30, 100 * figure.get_figwidth() / len(mark))  # a bold letter is some 0.65 of its size wide
+        figure.text(0.5, 0.5, mark, color=WARNING, alpha=0.2, fontsize=size, weight="bold",
                     ha="center", va="center", rotation=8)  # fmt: skip
+
+
+def svg(figure: Figure) -> bytes:
+    """Return a figure as SVG, the same for the same figure."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None})
-    return "data:image/svg+xml;base64," + base64.b64encode(buffer.getvalue()).decode()
+    return buffer.getvalue()
+
+
+def address(content: bytes) -> str:
+    """Return an SVG as a `data:` address."""
+    return "data:image/svg+xml;base64," + base64.b64encode(content).decode()
 
 
 def colour(results: Results, arm: Arm) -> str:
@@ -115,12 +137,13 @@ def in_percent(axes: Axes, which: str = "x") -> None:
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.3g} %"))
 
 
-def in_points(axes: Axes) -> None:
-    """Write the horizontal axis of differences as signed points."""
+def in_points(axes: Axes, which: str = "x") -> None:
+    """Write an axis of differences as signed points."""
     from matplotlib.ticker import FuncFormatter, MaxNLocator
 
     def signed(value: float, _: int) -> str:
         return f"{100 * value:+.3g}".replace("-", MINUS) if abs(value) > 1e-9 else "0"
 
-    axes.xaxis.set_major_locator(MaxNLocator(8, steps=[1, 2, 5, 10]))
-    axes.xaxis.set_major_formatter(FuncFormatter(signed))
+    axis = getattr(axes, f"{which}axis")
+    axis.set_major_locator(MaxNLocator(8 if which == "x" else 6, steps=[1, 2, 5, 10]))
+    axis.set_major_formatter(FuncFormatter(signed))

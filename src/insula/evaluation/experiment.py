@@ -1,37 +1,42 @@
-"""Run a recipe: corpus, protocol, audit, folds, seeds, controls; every finished fit is kept, so a run resumes."""
+"""Run recipes: audit, folds, seeds, placebos, controls; every finished fit is kept, so a run resumes."""
 
 from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from insula.corpora.catalogue import corpus as build_corpus
-from insula.corpora.contract import Corpus
-from insula.emotions import LABEL_SPACES, Binary, Categorical, Continuous, Votes, parse_task
 from insula.errors import DataError, SettingsError
+from insula.evaluation.decoding import decoding_over_time
+from insula.evaluation.engine import each
+from insula.evaluation.facts import epochs_by_subject
 from insula.evaluation.passport import build_passport
 from insula.evaluation.recipe import Recipe
 from insula.evaluation.results import Arm, Results
+from insula.evaluation.scalp_maps import read_scalp_maps, write_scalp_maps
+from insula.evaluation.study import ClassTask, Study, answers, complete_task, open_study
 from insula.protocols.audit import audit
 from insula.protocols.controls import permute_labels
-from insula.protocols.protocol import Protocol, protocol
-from insula.protocols.split import Split
+from insula.protocols.protocol import Protocol
 from insula.samples import Samples, System
 from insula.storage.cache import Cache
 from insula.storage.code import code_version
+from insula.storage.hashing import digest
 from insula.systems.catalogue import system as build_system
 from insula.training.threads import one_thread
 
 log = logging.getLogger(__name__)
 
-ClassTask = Categorical | Binary | Votes
+__all__ = ["ClassTask", "Fitting", "Plan", "Study", "answers", "candidate", "collect", "complete_task", "fit_all",
+           "open_study", "plan", "run"]  # fmt: skip
+
 Progress = Callable[[int, int, str], None]
 
 _CONTROLS = {
@@ -39,19 +44,6 @@ _CONTROLS = {
     "linear": "logistic regression on plain features",
     "permuted": "the system itself, labels permuted",
 }
-
-
-@dataclass(frozen=True)
-class Study:
-    """One repeat: the samples, the task with its classes, the splits, and how to open the truth."""
-
-    corpus: Corpus
-    samples: Samples
-    task: ClassTask
-    protocol: Protocol
-    splits: list[Split]
-    fingerprint: str
-    repeat: int
 
 
 @dataclass(frozen=True)
@@ -64,45 +56,130 @@ class Fitting:
     fold: int
 
 
-def open_study(recipe: Recipe, repeat: int, cache: Cache) -> Study:
-    """Build the corpus of a repeat, its task and its splits."""
-    seed = recipe.seed + repeat
-    settings = dict(recipe.corpus)
-    name = settings.pop("name", None)
-    if name is None:
-        raise SettingsError("the recipe names no corpus", do="set corpus.name")
-    corpus = build_corpus(name, **settings)
-    if "seed" in type(corpus.settings).model_fields:  # a simulated study is drawn anew for each repeat
-        corpus = build_corpus(name, **{**settings, "seed": settings.get("seed", 0) + seed})
-    lacks = corpus.check()
-    if lacks:
-        raise DataError(lacks[0], where=f"corpus {name}", do=f"see `insula corpora check {name}`")
-    samples = corpus.samples(cache)
-    task = complete_task(recipe.task, samples)
-    changes = {key: value for key, value in recipe.protocol.items() if key != "name"}
-    chosen = protocol(recipe.protocol.get("name", ""), **{"seed": seed, **changes})
-    return Study(corpus, samples, task, chosen, chosen.splits(samples, task), samples.fingerprint(), repeat)
+@dataclass(frozen=True)
+class Plan:
+    """A recipe with its studies opened and audited, and everything it wants fitted."""
+
+    recipe: Recipe
+    studies: list[Study]
+    fittings: list[Fitting]
+
+    def key(self, fitting: Fitting) -> dict[str, Any]:
+        """Return what decides the outcome of a fit: the same key is the same fit, whichever recipe asks for it."""
+        study = self.studies[fitting.repeat]
+        names = {"name", "repeats", "reported", "placebos", "controls", "practice"}
+        return {
+            "recipe": self.recipe.model_dump(mode="json", exclude=names),
+            "data": study.fingerprint,
+            "task": study.task.model_dump(mode="json"),
+            "fitting": [fitting.kind, fitting.name, fitting.repeat, fitting.fold],
+            "code": code_version(),
+        }
 
 
-def complete_task(values: Mapping[str, Any], samples: Samples) -> ClassTask:
-    """Read a task; classes left out are those that occur in the samples, in their usual order."""
-    values = {"kind": "categorical", "label": "emotion", **values}
-    if values["kind"] == "categorical" and "classes" not in values:
-        if values["label"] not in samples.table:
-            columns = ", ".join(map(str, samples.table.columns))
-            raise DataError(f"no label column {values['label']!r}", do=f"the table has {columns}")
-        found = set(samples.table[values["label"]].dropna())
-        usual = [name for space in LABEL_SPACES.values() for name in space]
-        order = {name: place for place, name in enumerate(dict.fromkeys(usual))}
-        values["classes"] = tuple(sorted(found, key=lambda name: (order.get(name, len(order)), name)))
-    task = parse_task(values)
-    if isinstance(task, Continuous):
-        raise SettingsError("a continuous task cannot be reported yet", do="use classes, or a binary cut of the rating")
-    return task
+def run(
+    recipe: Recipe, cache: Cache, jobs: int = 1, progress: Progress | None = None, engine: str | None = None
+) -> Results:
+    """Run a recipe and return its results; a fit that was finished before is read, not repeated.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        What to run.
+    cache : Cache
+        Where prepared data and finished fits lie.
+    jobs : int
+        Processes.
+    progress : callable, optional
+        Called with (done, total, what was just finished).
+    engine : str, optional
+        A cluster in place of this machine's processes: see `insula.evaluation.engine.each`.
+    """
+    prepare([recipe], cache, jobs, progress, engine)
+    planned = plan(recipe, cache)
+    fit_all([planned], cache, jobs, progress, engine)
+    results = collect(planned, cache)
+    return replace(results, tables={**results.tables, **_decoding(planned)})
 
 
-def fittings(recipe: Recipe, studies: list[Study]) -> Iterator[Fitting]:
-    """Yield everything that the recipe wants fitted."""
+def prepare(
+    recipes: Sequence[Recipe], cache: Cache, jobs: int = 1, progress: Progress | None = None, engine: str | None = None
+) -> None:
+    """Let all processes fill the cache with what opening the recipes' studies needs: simulations, filtered EEG."""
+    wanted = dict.fromkeys((_about(recipe), repeat) for recipe in recipes for repeat in range(recipe.repeats))
+    if len(wanted) == 1 or (jobs == 1 and engine is None):
+        return  # nothing to share out: opening does it
+    work = [(_prepare, (about, repeat, cache.root)) for about, repeat in wanted]
+    for done, _ in enumerate(each(work, jobs, engine, cache), start=1):
+        if progress:
+            progress(done, len(work), "preparing data")
+
+
+def _about(recipe: Recipe) -> str:
+    """Return what decides the studies of a recipe, whatever is run on them."""
+    chosen = recipe.model_dump(include={"corpus", "task", "protocol", "seed"})
+    return Recipe(name="", system={}, **chosen).model_dump_json()
+
+
+def _prepare(about: str, repeat: int, root: Path) -> None:
+    with one_thread():
+        open_study(Recipe.model_validate_json(about), repeat, Cache(root))
+
+
+def plan(recipe: Recipe, cache: Cache) -> Plan:
+    """Open the studies of a recipe, audit every split, and list what is to be fitted; nothing is trained."""
+    studies = [open_study(recipe, repeat, cache) for repeat in range(recipe.repeats)]
+    _check_access(recipe, studies[0].protocol)
+    for study in studies:
+        for split in study.splits:
+            audit(split, study.samples, study.protocol)
+    if "linear" in recipe.controls and not studies[0].samples.has(recipe.control_modality).any():
+        known = ", ".join(studies[0].samples.modalities)
+        what = f"no modality {recipe.control_modality!r}"
+        raise SettingsError(what, where="control_modality", do=f"there is {known}")
+    return Plan(recipe, studies, list(_fittings(recipe, studies)))
+
+
+def fit_all(
+    plans: Sequence[Plan], cache: Cache, jobs: int = 1, progress: Progress | None = None, engine: str | None = None
+) -> None:
+    """Do every fit of the plans that the cache does not hold yet; fits that plans share are done once."""
+    wanted: dict[str, tuple[Plan, Fitting]] = {}
+    for planned in plans:
+        for fitting in planned.fittings:
+            wanted.setdefault(digest(planned.key(fitting)), (planned, fitting))
+    todo = [pair for pair in wanted.values() if not cache.path("fits", pair[0].key(pair[1])).exists()]
+    before = len(wanted) - len(todo)
+    if progress and before:
+        progress(before, len(wanted), "finished before")
+    _announce(todo, jobs)
+    work = [
+        (_fit, (planned.recipe, fitting, planned.key(fitting), planned.studies[fitting.repeat].fingerprint, cache.root))
+        for planned, fitting in todo
+    ]
+    for done, what in enumerate(each(work, jobs, engine, cache) if work else (), start=before + 1):
+        if progress:
+            progress(done, len(wanted), what)
+
+
+def _fit(recipe: Recipe, fitting: Fitting, key: dict[str, Any], fingerprint: str, root: Path) -> str:
+    """Do one fit, wherever this runs, and say what it was."""
+    with one_thread():
+        study = _study(_about(recipe), fitting.repeat, fingerprint, root)
+        Cache(root).folder("fits", key, lambda folder: fit_and_predict(recipe, study, fitting, folder))
+    return f"{recipe.name}: {fitting.name}, repeat {fitting.repeat}, fold {fitting.fold}"
+
+
+@lru_cache(maxsize=4)
+def _study(about: str, repeat: int, fingerprint: str, root: Path) -> Study:
+    """Open a study once a process: it is prepared already, and a worker elsewhere reads it from the shared cache."""
+    study = open_study(Recipe.model_validate_json(about), repeat, Cache(root))
+    if study.fingerprint != fingerprint:
+        raise DataError("the data changed while they were used, or differ between machines", do="run it again")
+    return study
+
+
+def _fittings(recipe: Recipe, studies: list[Study]) -> Iterator[Fitting]:
     system = _system(recipe, 0)
     placebos = tuple(system.placebos) if recipe.placebos is None else recipe.placebos
     unknown = [name for name in recipe.controls if name not in _CONTROLS]
@@ -119,6 +196,13 @@ def fittings(recipe: Recipe, studies: list[Study]) -> Iterator[Fitting]:
                 yield Fitting("placebo", name, study.repeat, split.fold)
             for name in recipe.controls:
                 yield Fitting("control", name, study.repeat, split.fold)
+
+
+def _check_access(recipe: Recipe, protocol: Protocol) -> None:
+    wanted, permitted = _system(recipe, 0).target_access, protocol.target.kind
+    if wanted == "unlabelled" and permitted != wanted:
+        what = f"{recipe.system['name']} learns from the test inputs, and the protocol's target is {permitted}"
+        raise SettingsError(what, where="protocol.target", do="set protocol.target=unlabelled, or change the system")
 
 
 def _system(recipe: Recipe, seed: int) -> System:
@@ -159,10 +243,15 @@ def fit_and_predict(recipe: Recipe, study: Study, fitting: Fitting, folder: Path
         arm = mode if fitting.kind == "system" else fitting.name
         frames.append(predictions.table.rename_axis("unit").reset_index().assign(arm=arm))
     pd.concat(frames).to_parquet(folder / "predictions.parquet")
-    about = {"facts": system.summary(), "audit": audited.to_dict()}
+    facts = system.summary()
+    if fitting.kind == "system" and hasattr(system, "measure"):
+        facts = {**facts, "held_out": system.measure(hidden)}
+    about = {"facts": facts, "audit": audited.to_dict()}
     (folder / "about.json").write_text(json.dumps(about, default=float))
     if fitting.kind == "system" and hasattr(system, "features") and fitting.fold == 0 and fitting.repeat == 0:
         _first_of_unit(hidden, study.protocol, system, folder)
+    if fitting.kind != "control" and hasattr(system, "signals") and fitting.fold == 0 and fitting.repeat == 0:
+        write_scalp_maps(folder, system, hidden, study)
 
 
 def _first_of_unit(samples: Samples, protocol: Protocol, system: Any, folder: Path) -> None:
@@ -183,78 +272,38 @@ def predictable(samples: Samples, system: System) -> Samples:
     return samples.select(present)
 
 
-def run(recipe: Recipe, cache: Cache, jobs: int = 1, progress: Progress | None = None) -> Results:
-    """Run a recipe and return its results; a fit that was finished before is read, not repeated.
-
-    Parameters
-    ----------
-    recipe : Recipe
-        What to run.
-    cache : Cache
-        Where prepared data and finished fits lie.
-    jobs : int
-        Processes.
-    progress : callable, optional
-        Called with (done, total, what was just finished).
-    """
-    from joblib import Parallel, delayed
-
-    studies = [open_study(recipe, repeat, cache) for repeat in range(recipe.repeats)]
-    for study in studies:
-        for split in study.splits:
-            audit(split, study.samples, study.protocol)  # before anything is trained
-    todo = list(fittings(recipe, studies))
-    if "linear" in recipe.controls and not studies[0].samples.has(recipe.control_modality).any():
-        known = ", ".join(studies[0].samples.modalities)
-        what = f"no modality {recipe.control_modality!r}"
-        raise SettingsError(what, where="control_modality", do=f"there is {known}")
-    keys = [_key(recipe, studies[fitting.repeat], fitting) for fitting in todo]
-
-    _announce(recipe, studies[0], todo, jobs)
-
-    def work(fitting: Fitting, key: dict[str, Any]) -> tuple[Fitting, Path]:
-        study = studies[fitting.repeat]
-        with one_thread():
-            return fitting, cache.folder("fits", key, lambda folder: fit_and_predict(recipe, study, fitting, folder))
-
-    folders: dict[Fitting, Path] = {}
-    runner = Parallel(n_jobs=jobs, return_as="generator_unordered")
-    for fitting, folder in runner(delayed(work)(*pair) for pair in zip(todo, keys, strict=True)):
-        folders[fitting] = folder
-        if progress:
-            progress(len(folders), len(todo), f"{fitting.name}, repeat {fitting.repeat}, fold {fitting.fold}")
-    return _collect(recipe, studies, {fitting: folders[fitting] for fitting in todo})
-
-
-def _announce(recipe: Recipe, study: Study, todo: list[Fitting], jobs: int) -> None:
-    """Say before a long run how long it will be, where the system can tell."""
-    system = _system(recipe, recipe.seed)
-    if not hasattr(system, "estimate_seconds"):
-        return
-    whole = [fitting for fitting in todo if fitting.name not in ("majority", "linear")]
-    one = system.estimate_seconds(study.samples.by_id(study.splits[0].train))
-    hours = one * len(whole) / jobs / 3600
-    if hours > 0.25:
+def _announce(todo: list[tuple[Plan, Fitting]], jobs: int) -> None:
+    """Say before a long run how long it will be, where the systems can tell."""
+    seconds, fits = 0.0, 0
+    for planned, fitting in todo:
+        system = candidate(planned.recipe, fitting)
+        if hasattr(system, "estimate_seconds"):
+            study = planned.studies[fitting.repeat]
+            seconds += system.estimate_seconds(study.samples.by_id(study.splits[0].train))
+            fits += 1
+    if seconds > 900 * jobs:
         log.warning(
             "about %.1f hours: %d fits of %.0f minutes on %d processes (finished fits are kept)",
-            hours, len(whole), one / 60, jobs,
+            seconds / jobs / 3600, fits, seconds / fits / 60, jobs,
         )  # fmt: skip
 
 
-def _key(recipe: Recipe, study: Study, fitting: Fitting) -> dict[str, Any]:
-    about = recipe.model_dump(mode="json", exclude={"name", "repeats", "reported", "placebos", "controls"})
-    return {
-        "recipe": about,
-        "data": study.fingerprint,
-        "task": study.task.model_dump(mode="json"),
-        "fitting": [fitting.kind, fitting.name, fitting.repeat, fitting.fold],
-        "code": code_version(),
-    }
+def collect(planned: Plan, cache: Cache, *, maps: bool = True) -> Results:
+    """Open the truth, join it to the predictions of finished fits, and build the results.
 
-
-def _collect(recipe: Recipe, studies: list[Study], folders: dict[Fitting, Path]) -> Results:
-    """Open the truth, join it to the predictions, and build the results."""
+    Parameters
+    ----------
+    planned : Plan
+        Whose fits are done.
+    cache : Cache
+        Where they lie.
+    maps : bool
+        Lay out the maps of features, which takes seconds.
+    """
+    recipe, studies = planned.recipe, planned.studies
+    folders = {fitting: cache.path("fits", planned.key(fitting)) for fitting in planned.fittings}
     frames, facts, audits = [], {}, []
+    held = {study.repeat: answers(study) for study in studies}
     for fitting, folder in folders.items():
         study = studies[fitting.repeat]
         about = json.loads((folder / "about.json").read_text())
@@ -263,7 +312,7 @@ def _collect(recipe: Recipe, studies: list[Study], folders: dict[Fitting, Path])
             facts[f"{fitting.name}, repeat {fitting.repeat}, fold {fitting.fold}"] = about["facts"]
         frame = pd.read_parquet(folder / "predictions.parquet")
         frame = frame.assign(repeat=fitting.repeat, fold=fitting.fold, study=study.fingerprint[:12])
-        frames.append(frame.merge(answers(study), left_on="unit", right_index=True, how="left"))
+        frames.append(frame.merge(held[fitting.repeat], left_on="unit", right_index=True, how="left"))
     predictions = pd.concat(frames, ignore_index=True)
     task = studies[0].task
     names = np.asarray(task.classes, object)
@@ -291,11 +340,24 @@ def _collect(recipe: Recipe, studies: list[Study], folders: dict[Fitting, Path])
             data_fingerprints=[study.fingerprint for study in studies],
             seeds=[recipe.seed + study.repeat for study in studies],
         ),
-        facts=facts,
-        embedding=_embedding(first, predictions),
+        facts={**facts, **epochs_by_subject(studies[0].samples)},
+        embedding=_embedding(first, predictions) if maps else None,
+        tables=read_scalp_maps((fitting.kind, fitting.name, folder) for fitting, folder in folders.items()),
+        measured=_measured(system, facts, list(folders)),
         reported=recipe.reported,
         cluster="identity" if "identity" in predictions and predictions["identity"].notna().all() else None,
     )
+
+
+def _measured(system: System, facts: dict[str, Any], done: list[Fitting]) -> dict[str, pd.DataFrame]:
+    """Return the tables that the system makes of the facts of its own fits, none of a placebo's."""
+    if not hasattr(system, "tables"):
+        return {}
+    own = {f"{fitting.name}, repeat {fitting.repeat}, fold {fitting.fold}" for fitting in done if
+           fitting.kind == "system"}  # fmt: skip
+    return {
+        title: table.reset_index() for title, table in system.tables([facts[name] for name in own & set(facts)]).items()
+    }
 
 
 def _arms(system: System, done: list[Fitting]) -> list[Arm]:
@@ -306,26 +368,12 @@ def _arms(system: System, done: list[Fitting]) -> list[Arm]:
     return arms
 
 
-def answers(study: Study) -> pd.DataFrame:
-    """Return what each scored unit is held against: `label` as given, `truth` as sealed (or the label), and groups.
-
-    This is the only place that opens `Corpus.truth`.
-    """
-    units = study.protocol.scored_units(study.samples)
-    known = np.array([unit is not None for unit in units])
-    table = study.samples.table[known].assign(unit=units[known]).drop_duplicates("unit").set_index("unit")
-    codes = study.task.targets(table)
-    names = np.asarray(study.task.classes, object)
-    found = pd.DataFrame({"label": np.where(codes >= 0, names[codes], None)}, index=table.index)
-    truth = study.corpus.truth()
-    found["truth"] = found["label"]
-    if truth is not None and study.task.columns[0] in truth:
-        stimuli = pd.Series(study.samples.units("stimulus")[known], index=units[known]).groupby(level=0).first()
-        found["truth"] = truth[study.task.columns[0]].reindex(stimuli.reindex(found.index)).to_numpy()
-    groups = [name for name in ("identity", "face_gender", "face_eth") if name in table]
-    if study.protocol.disjoint and "subject" in study.protocol.disjoint:
-        groups.append("subject")
-    return found.join(table[groups])
+def _decoding(planned: Plan) -> dict[str, pd.DataFrame]:
+    """Return the table `decoding` of the first training part, where the system learns from EEG cut around events."""
+    study = planned.studies[0]
+    train = study.samples.by_id(study.splits[0].train)
+    table = decoding_over_time(train, study.task) if "eeg" in _system(planned.recipe, 0).trains_on else None
+    return {} if table is None else {"decoding": table}
 
 
 def _embedding(folder: Path, predictions: pd.DataFrame) -> pd.DataFrame | None:

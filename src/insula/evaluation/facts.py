@@ -8,6 +8,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
+import pandas as pd
+
+from insula.samples import Samples
 
 _FIT = re.compile(r", repeat \d+, fold \d+$")
 
@@ -41,6 +44,32 @@ def summarise(facts: Mapping[str, Any]) -> dict[str, list[tuple[str, str]]]:
     if rest:
         tables[""] = flat(rest)
     return tables
+
+
+def epochs_by_subject(samples: Samples) -> dict[str, dict[str, str]]:
+    """Return how many epochs of EEG each subject has, of how many pictures, and how many are marked; empty without EEG.
+
+    Marks are those of preprocessing, in the column `eeg_quality`; a marked epoch may have been left out.
+
+    Examples
+    --------
+    >>> from insula.samples import ArrayStore, Description, provenance
+    >>> table = provenance(corpus="c", subject="S1", stimulus=["a", "b", "a"])
+    >>> table = table.assign(eeg_quality=["", "160 uV at Cz", ""])
+    >>> store = ArrayStore(np.zeros((3, 1, 4)), Description(kind="signal", axes=("channel", "time")))
+    >>> epochs_by_subject(Samples(table, {}).with_modality("eeg", "S1", store, range(3)))
+    {'epochs of EEG': {'c/S1': '3 of 2 pictures, 1 marked'}}
+    """
+    subjects, present, pictures = samples.units("subject"), samples.has("eeg"), samples.units("stimulus")
+    counts = {}
+    for subject in sorted(set(subjects[present & pd.notna(subjects)])):
+        mine = present & (subjects == subject)
+        seen = len(set(pictures[mine & pd.notna(pictures)]))
+        counts[subject] = f"{mine.sum():,}" + (f" of {seen:,} pictures" if seen else "")
+        if "eeg_quality" in samples.table:
+            marks = samples.table.loc[subjects == subject, "eeg_quality"].fillna("")
+            counts[subject] += f", {(marks != '').sum():,} marked"
+    return {"epochs of EEG": counts} if counts else {}
 
 
 def flat(value: Mapping[str, Any]) -> list[tuple[str, str]]:

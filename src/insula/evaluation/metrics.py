@@ -94,6 +94,44 @@ def confusion(truth: np.ndarray, predicted: np.ndarray, classes: Sequence[str], 
     return confusion_matrix(truth, predicted, labels=list(classes), sample_weight=weights).astype(float)
 
 
+def set_metrics(
+    admitted: np.ndarray, labels: np.ndarray, classes: Sequence[str], weights: np.ndarray
+) -> dict[str, float]:
+    """Return how often prediction sets hold the label, and how large they are.
+
+    Parameters
+    ----------
+    admitted : bool array, shape (n, classes)
+        Which classes each set holds.
+    labels : array of str, shape (n,)
+        What the sets were promised to hold: the labels as given.
+    classes : sequence of str
+        In the order of `admitted`.
+    weights : array, shape (n,)
+        Weight of each row; a unit's rows weigh one together.
+
+    Returns
+    -------
+    dict
+        `coverage` with its 95 % interval `coverage_low`, `coverage_high` (Wilson, over units; it does not know how far
+        the coverage of one calibration lies from that of another), and `set_size`, the mean number of classes.
+
+    Examples
+    --------
+    >>> admitted = np.array([[True, False], [True, True]])
+    >>> said = set_metrics(admitted, np.array(["b", "b"]), ("a", "b"), np.ones(2))
+    >>> said["coverage"], said["set_size"]
+    (0.5, 1.5)
+    """
+    from statsmodels.stats.proportion import proportion_confint
+
+    holds = admitted[np.arange(len(labels)), pd.Index(classes).get_indexer(pd.Index(labels))]
+    coverage, units = float(np.average(holds, weights=weights)), weights.sum()
+    low, high = proportion_confint(coverage * units, units, method="wilson")
+    size = float(np.average(admitted.sum(axis=1), weights=weights))
+    return {"coverage": coverage, "coverage_low": float(low), "coverage_high": float(high), "set_size": size}
+
+
 def classification_metrics(
     truth: np.ndarray,
     predicted: np.ndarray,

@@ -92,8 +92,10 @@ def build_passport(
     settings = plain(recipe)
     found = [plain(audit) for audit in audits]
     said = {name: sorted({text for audit in found for text in audit.get(name, ())}) for name in _AUDITED}
+    practice = "leaking split" if protocol.as_published or said["leaks"] else str(settings.get("practice", ""))
     return {
-        "as_published": protocol.as_published or bool(said["leaks"]),
+        "as_published": bool(practice),
+        "practice": practice,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "task": plain(task),
         "protocol": {"description": protocol_in_words(protocol), **protocol.model_dump(mode="json")},

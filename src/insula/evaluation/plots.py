@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from insula.evaluation.draw_eeg import decoding, map_agreement, scalp_maps
 from insula.evaluation.draw_predictions import calibration, confusions, feature_maps
 from insula.evaluation.draw_scores import errors_by_group, overview, placebo_panel, recall_by_class, spread
 from insula.evaluation.drawing import Plot, style
@@ -28,6 +29,9 @@ def plots(results: Results, table: pd.DataFrame) -> list[Plot]:
             recall_by_class(results, table),
             confusions(results),
             feature_maps(results),
+            scalp_maps(results),
+            map_agreement(results),
+            decoding(results),
             calibration(results, table),
             spread(results),
             errors_by_group(results),

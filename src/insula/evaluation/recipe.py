@@ -15,9 +15,16 @@ from insula.storage.settings import Settings
 
 RECIPES = {
     "bmci": ("insula.systems.bmci", "recipe.yaml"),
+    "bmcl": ("insula.systems.bmcl", "recipe.yaml"),
     "watermelon": ("insula.systems.baselines", "watermelon.yaml"),
 }
 """Recipes that come with insula: a name, and the package and file that hold it."""
+
+SWEEPS = {
+    "bmci-regimes": ("insula.systems.bmci", "regimes.yaml"),
+    "bmci-tables": ("insula.systems.bmci", "tables.yaml"),
+}
+"""Sweeps, of many recipes each, that come with insula."""
 
 
 class Recipe(Settings):
@@ -47,6 +54,9 @@ class Recipe(Settings):
         Times the whole is repeated with the next seed; a simulated study is drawn anew each time.
     seed : int
         The first seed.
+    practice : str
+        What flatters the figures of a recipe that follows published practice, in words; every figure is marked as
+        published, and the passport says why.
     """
 
     name: str
@@ -60,6 +70,7 @@ class Recipe(Settings):
     reported: tuple[dict[str, str], ...] = ()
     repeats: int = Field(default=1, ge=1)
     seed: int = 0
+    practice: str = ""
 
     @classmethod
     def load(cls, source: str | Path, changes: Iterable[str] = ()) -> Self:
@@ -77,25 +88,53 @@ class Recipe(Settings):
         ...
         insula.errors.SettingsError: unknown key 'corpsu' (recipe bmci): known keys are control_modality, ...
         """
-        values = _read(source)
+        values = read_yaml(source)
+        if is_sweep(values):
+            raise SettingsError("this is a sweep of many recipes", where=source, do="use `insula run`")
         for change in changes:
-            key, equals, text = change.partition("=")
-            if not equals or not key.strip():
-                raise SettingsError(f"cannot read the change {change!r}", do="write it as key=value, as in seed=1")
-            try:
-                value = yaml.safe_load(text)
-            except yaml.YAMLError:
-                raise SettingsError(f"cannot read the value of {key!r}", where=text, do="write a YAML value") from None
-            _apply(values, key.strip().split("."), value, key)
-        recipe = cls.parse(values, where=f"recipe {source}")
+            apply(values, *parse_change(change))
+        return cls.complete(values, where=f"recipe {source}")
+
+    @classmethod
+    def complete(cls, values: dict[str, Any], *, where: str) -> Self:
+        """Build a recipe from plain values; corpus, system and protocol must be named."""
+        recipe = cls.parse(values, where=where)
         for part in ("corpus", "system", "protocol"):
             name = getattr(recipe, part).get("name")
             if not isinstance(name, str):
-                raise SettingsError(f"{part}.name is {name!r}", where=f"recipe {source}", do="give a name")
+                raise SettingsError(f"{part}.name is {name!r}", where=where, do="give a name")
         return recipe
 
 
-def _apply(values: dict[str, Any], path: list[str], value: Any, key: str) -> None:
+def is_sweep(values: dict[str, Any]) -> bool:
+    """Return whether plain values, as read from a file, describe a sweep of recipes and not one recipe."""
+    return {"base", "grids"} <= set(values)
+
+
+def parse_change(text: str) -> tuple[str, Any]:
+    """Return key and value of a change such as `corpus.pictures=200`."""
+    key, equals, value = text.partition("=")
+    if not equals or not key.strip():
+        raise SettingsError(f"cannot read the change {text!r}", do="write it as key=value, as in seed=1")
+    try:
+        return key.strip(), yaml.safe_load(value)
+    except yaml.YAMLError:
+        raise SettingsError(f"cannot read the value of {key!r}", where=value, do="write a YAML value") from None
+
+
+def apply(values: dict[str, Any], key: str, value: Any) -> None:
+    """Set a key such as `corpus.pictures` in plain values.
+
+    A change of `corpus.name` or `system.name` drops the settings of the one it replaces.
+
+    Examples
+    --------
+    >>> values = {"corpus": {"name": "simulated-study", "pictures": 60}}
+    >>> apply(values, "corpus.pictures", 80)
+    >>> values
+    {'corpus': {'name': 'simulated-study', 'pictures': 80}}
+    """
+    path = key.split(".")
     if path in (["corpus", "name"], ["system", "name"]):
         before = values.get(path[0])
         if isinstance(before, dict) and before.get("name") == value:
@@ -109,14 +148,16 @@ def _apply(values: dict[str, Any], path: list[str], value: Any, key: str) -> Non
     values[path[-1]] = value
 
 
-def _read(source: str | Path) -> dict[str, Any]:
-    if str(source) in RECIPES:
-        package, name = RECIPES[str(source)]
+def read_yaml(source: str | Path) -> dict[str, Any]:
+    """Return the plain values of a recipe or sweep that comes with insula, or lies in a YAML file."""
+    known = RECIPES | SWEEPS
+    if str(source) in known:
+        package, name = known[str(source)]
         text = resources.files(package).joinpath(name).read_text()
     else:
         path = Path(source)
         if not path.is_file():
-            raise SettingsError(f"no recipe {str(source)!r}", do=f"give a YAML file, or one of {', '.join(RECIPES)}")
+            raise SettingsError(f"no recipe {str(source)!r}", do=f"give a YAML file, or one of {', '.join(known)}")
         try:
             text = path.read_text(encoding="utf-8")
         except UnicodeDecodeError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -17,7 +17,10 @@ from insula.evaluation.plots import plots
 from insula.evaluation.results import Results
 from insula.evaluation.table import metrics_table
 from insula.evaluation.verdict import MINUS, Verdict, between, percent, points, verdict
-from insula.storage.atomic import write_file
+from insula.storage.atomic import write_into
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 NONE = "\u2013"
 
@@ -25,7 +28,7 @@ __all__ = ["metrics_table", "render_report", "write_report"]
 
 
 def write_report(results: Results, folder: Path) -> Verdict:
-    """Write the results, `report.html`, `metrics.csv` and `passport.json`, each whole or not at all.
+    """Write the results, `report.html`, `metrics.csv` and `passport.json`, together or not at all.
 
     Parameters
     ----------
@@ -40,15 +43,15 @@ def write_report(results: Results, folder: Path) -> Verdict:
         What the report says first.
     """
     table, answer = metrics_table(results), verdict(results)
-    results.save(folder)
     contents = {
         "report.html": render_report(results, table, answer),
         "metrics.csv": table.to_csv(index=False),
         "passport.json": json.dumps(plain(results.passport), indent=2) + "\n",
     }
-    for name, text in contents.items():
-        with write_file(folder / name) as temporary:
-            temporary.write_text(text, encoding="utf-8")
+    with write_into(folder) as temporary:
+        results.save(temporary)
+        for name, text in contents.items():
+            (temporary / name).write_text(text, encoding="utf-8")
     return answer
 
 
@@ -64,13 +67,9 @@ def render_report(results: Results, table: pd.DataFrame, answer: Verdict) -> str
     answer : Verdict
         Its `verdict`.
     """
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True, lstrip_blocks=True
-    )  # fmt: skip
     record = plain(results.passport)
-    return environment.get_template("report.html").render(
+    page = templates().get_template("report.html")
+    return page.render(
         results=results,
         answer=answer,
         title=record.get("recipe", {}).get("settings", {}).get("name") or "insula",
@@ -81,12 +80,38 @@ def render_report(results: Results, table: pd.DataFrame, answer: Verdict) -> str
         facts=summarise(plain(results.facts)),
         protocol=flat({key: value for key, value in record.get("protocol", {}).items() if key != "description"}),
         has_sd=bool(table["sd"].notna().any()),
+        has_sets="coverage" in table,
+        has_truth="coverage_truth" in table,
+        none_mark=NONE,
         task=flat(record.get("task", {})),
         record=record,
         record_text=json.dumps(record, indent=2),
+        number=number_in_words,
         percent=percent,
         points=points,
     )
+
+
+def number_in_words(value: object) -> str:
+    """Return a cell of a measured table: three digits after the point, a true minus, a dash for nothing.
+
+    Examples
+    --------
+    >>> number_in_words(0.4514), number_in_words("forest"), number_in_words(float("nan"))
+    ('0.451', 'forest', '–')
+    """
+    if not isinstance(value, float):
+        return str(value)
+    return NONE if math.isnan(value) else f"{value:.3f}".replace("-", MINUS)
+
+
+def templates() -> Environment:
+    """Return where the pages come from; everything put into them is escaped."""
+    import jinja2
+
+    return jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True, lstrip_blocks=True
+    )  # fmt: skip
 
 
 def _row(results: Results, row: dict[str, Any]) -> dict[str, str]:
@@ -117,6 +142,14 @@ def _row(results: Results, row: dict[str, Any]) -> dict[str, str]:
         "log_loss": number("log_loss"),
         "brier": number("brier"),
         "ece": share("ece"),
+        "ece_before": share("ece_before"),
         "auroc": number("auroc_error"),
         "agreement": share("agreement"),
+        "promised": share("coverage_promised"),
+        "coverage": share("coverage"),
+        "coverage_interval": f"{share('coverage_low')} to {share('coverage_high')}",
+        "coverage_truth": share("coverage_truth"),
+        "set_size": number("set_size"),
+        "fell_back": share("fell_back"),
+        "refused": share("refused"),
     }

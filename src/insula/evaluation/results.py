@@ -21,8 +21,13 @@ KEY = ("study", "repeat", "fold", "unit")
 
 COLUMNS = ("arm", *KEY, "truth", "label", "predicted")
 
-_SAID = ("uncertainty", "valence", "arousal", "out_of_distribution", "mode")  # what a system may say beside classes
+# what a system may say beside classes
+_SAID = (
+    "uncertainty", "valence", "arousal", "temperature", "set", "set_coverage", "epistemic", "out_of_distribution",
+    "mode", "reason",
+)  # fmt: skip
 _FOLDER = "results"
+_TABLE, _MEASURED = ".table.parquet", ".measured.parquet"
 _KINDS = ("system", "placebo", "control")
 
 
@@ -79,6 +84,10 @@ class Results:
         Published figures, always shown as reported by others: `title, value, source` and perhaps `note`.
     cluster : str, optional
         Group column whose members are no independent units (two pictures of one face); intervals resample it whole.
+    tables : dict of str to DataFrame
+        Small tables that a picture of the report is drawn from, by name.
+    measured : dict of str to DataFrame
+        Tables that the system made of its measured facts, by title; they are printed.
 
     Raises
     ------
@@ -97,6 +106,8 @@ class Results:
     embedding: pd.DataFrame | None = None
     reported: tuple[Mapping[str, str], ...] = ()
     cluster: str | None = None
+    tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    measured: Mapping[str, pd.DataFrame] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         _check_arms(self)
@@ -104,8 +115,13 @@ class Results:
 
     @property
     def as_published(self) -> bool:
-        """Whether the split leaks and was asked for by name."""
+        """Whether the split leaks and was asked for by name, or the recipe follows a practice that flatters."""
         return bool(self.passport.get("as_published", False))
+
+    @property
+    def mark(self) -> str:
+        """What every figure is marked with; empty for a clean run."""
+        return f"{self.passport.get('practice') or 'leaking split'}, as published" if self.as_published else ""
 
     @property
     def studies(self) -> int:
@@ -145,6 +161,9 @@ class Results:
             self.predictions.to_parquet(temporary / "predictions.parquet", index=False)
             if self.embedding is not None:
                 self.embedding.to_parquet(temporary / "embedding.parquet", index=False)
+            for tables, suffix in ((self.tables, _TABLE), (self.measured, _MEASURED)):
+                for name, table in tables.items():
+                    table.to_parquet(temporary / f"{name}{suffix}", index=False)
             about = {
                 "arms": [dataclasses.asdict(arm) for arm in self.arms],
                 "classes": list(self.classes),
@@ -179,6 +198,8 @@ class Results:
                 comparators=tuple(about.pop("comparators")),
                 embedding=pd.read_parquet(embedding) if embedding.is_file() else None,
                 reported=tuple(about.pop("reported")),
+                tables=_read(path.parent, _TABLE),
+                measured=_read(path.parent, _MEASURED),
                 **about,
             )
         except (OSError, ValueError, KeyError, TypeError) as error:
@@ -187,8 +208,19 @@ class Results:
             ) from None
 
 
-def check_output(folder: Path) -> None:
+def _read(folder: Path, suffix: str) -> dict[str, pd.DataFrame]:
+    return {path.name.removesuffix(suffix): pd.read_parquet(path) for path in sorted(folder.glob(f"*{suffix}"))}
+
+
+def check_output(folder: Path, mark: str = f"{_FOLDER}/about.json") -> None:
     """Refuse, before anything is run, a folder for results that holds something else.
+
+    Parameters
+    ----------
+    folder : Path
+        Where results are to be written.
+    mark : str
+        A file that shows that the folder is a former output of the same kind.
 
     Raises
     ------
@@ -197,7 +229,7 @@ def check_output(folder: Path) -> None:
     """
     if folder.exists() and not folder.is_dir():
         raise DataError("the output is a file", where=folder, do="give a folder")
-    if folder.is_dir() and any(folder.iterdir()) and not (folder / _FOLDER / "about.json").is_file():
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / mark).is_file():
         raise DataError("the output folder holds something else", where=folder, do="give a new folder")
 
 

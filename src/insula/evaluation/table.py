@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from insula.evaluation.metrics import classification_metrics
+from insula.evaluation.metrics import calibration_error, classification_metrics, reliability, set_metrics
 from insula.evaluation.results import Results
 from insula.evaluation.statistics import (
     accuracy_interval,
@@ -16,6 +16,7 @@ from insula.evaluation.statistics import (
     unit_differences,
     unit_scores,
 )
+from insula.samples.predictions import split_sets
 
 
 def metrics_table(results: Results) -> pd.DataFrame:
@@ -29,16 +30,21 @@ def metrics_table(results: Results) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row an arm: `arm, title, kind, split` ("clean", or "leaking, as published"), `units`,
+        One row an arm: `arm, title, kind, split` ("clean", or what flatters it, as published), `units`,
         `accuracy` with its 95 % interval `low, high`, `sd` (over studies, else over repeats; NaN for one of each),
         `balanced_accuracy, macro_f1, kappa, log_loss, brier, ece, auroc_error, recall_CLASS`, `agreement` (with the
-        given label, where that differs from the scored truth); then, for every arm but the headline,
+        given label, where that differs from the scored truth); of arms that give sets of classes, `ece_before` (of
+        the probabilities before the temperature), `coverage` (how often the set holds the given label) with
+        `coverage_low, coverage_high` and `coverage_promised`, `coverage_truth` (how often it holds the truth, where
+        that differs), `set_size`, `fell_back` (share predicted in another mode than asked for) and `refused` (share
+        for which the system would rather not answer; the other figures count them); then, for every arm but the
+        headline,
         `difference` (the headline minus this arm) with `difference_low, difference_high`, and for the comparators
         `p` of the paired test and `p_holm`, corrected for their number. Shares, not percentages.
     """
     rows = {arm.name: {"title": arm.title, "kind": arm.kind, **_figures(results, arm.name)} for arm in results.arms}
     table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("arm")
-    table.insert(2, "split", "leaking, as published" if results.as_published else "clean")
+    table.insert(2, "split", results.mark or "clean")
     tests = pd.DataFrame.from_dict(
         {arm.name: _against(results, arm.name) for arm in results.arms if arm.name != results.headline}, orient="index"
     )
@@ -72,7 +78,35 @@ def _figures(results: Results, name: str) -> dict[str, float]:
     if not (rows["label"] == rows["truth"]).all():
         agrees = (rows["predicted"] == rows["label"]).to_numpy(float)
         figures["agreement"] = float(np.average(agrees, weights=rows["weight"]))
+    if "set" in rows and rows["set"].notna().all():
+        figures |= _sets(results, name, rows)
     return figures
+
+
+def _sets(results: Results, name: str, rows: pd.DataFrame) -> dict[str, float]:
+    """Return what an arm that gives sets promised and kept, over the units that have a label."""
+    rows = rows[rows["label"].notna()]
+    weights, classes = rows["weight"].to_numpy(), results.classes
+    given, truth = rows["label"].to_numpy(object), rows["truth"].to_numpy(object)
+    admitted = split_sets(rows["set"], classes)
+    figures = {
+        **set_metrics(admitted, given, classes, weights),
+        "coverage_promised": float(rows["set_coverage"].mean()),
+        "ece_before": _ece_before(rows, classes),
+    }
+    if (given != truth).any():
+        figures["coverage_truth"] = set_metrics(admitted, truth, classes, weights)["coverage"]
+    asked = name if results.arm(name).kind == "system" else results.headline
+    figures["fell_back"] = float(np.average(rows["mode"] != asked, weights=weights))
+    figures["refused"] = float(np.average(rows["reason"] != "", weights=weights))
+    return figures
+
+
+def _ece_before(rows: pd.DataFrame, classes: tuple[str, ...]) -> float:
+    """Return the calibration error of the probabilities with the temperature undone."""
+    powers = rows[[f"p_{label}" for label in classes]].to_numpy(float) ** rows["temperature"].to_numpy(float)[:, None]
+    confidence = powers.max(axis=1) / powers.sum(axis=1)
+    return calibration_error(reliability(confidence, rows["correct"].to_numpy(), rows["weight"].to_numpy()))
 
 
 def _against(results: Results, name: str) -> dict[str, float]:

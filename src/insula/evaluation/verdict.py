@@ -104,7 +104,7 @@ def verdict(results: Results) -> Verdict:
         sentence = _sentence(results, kind, found, against)
         notes = [*_placebo_notes(results), *_agreement_notes(results, against, kind), *_missing_notes(results)]
     if results.as_published:
-        sentence = f"This split leaks and was run as published, so no figure proves anything. {sentence}"
+        sentence = f"Run with {results.mark}, so no figure proves anything. {sentence}"
     return Verdict(kind, sentence, found.value, found.low, found.high, against, tuple(notes))
 
 

@@ -1,4 +1,4 @@
-"""Picture backbones of timm, frozen: their features, and where their weights come from."""
+"""Picture backbones of timm: where their weights come from, and the map they make of a picture."""
 
 from __future__ import annotations
 
@@ -16,8 +16,29 @@ from insula.errors import WeightsError
 log = logging.getLogger(__name__)
 
 
+def create_backbone(name: str) -> nn.Module:
+    """Return an untrained timm network without its classifier, fixed by its seed.
+
+    Raises
+    ------
+    WeightsError
+        Where the architecture is unknown.
+    """
+    import timm
+
+    if name not in timm.list_models():
+        close = ", ".join(timm.list_models(f"{name[:6]}*")[:5])
+        raise WeightsError(f"unknown backbone {name!r}", do=f"use a timm name{f' such as {close}' if close else ''}")
+    # timm starts the last scale of each residual block at zero, which makes an untrained block do nothing.
+    options: dict[str, Any] = {"zero_init_last": False} if name.startswith("resnet") else {}
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        network: nn.Module = timm.create_model(name, pretrained=False, num_classes=0, **options)
+    return network
+
+
 def load_backbone(name: str, weights: str | Path | None = None) -> nn.Module:
-    """Return a frozen timm network without its classifier.
+    """Return a frozen timm network without its classifier; its attribute `pretrained` says whether it has learnt.
 
     Parameters
     ----------
@@ -32,18 +53,10 @@ def load_backbone(name: str, weights: str | Path | None = None) -> nn.Module:
     WeightsError
         Where the architecture is unknown, or a file does not fit it.
     """
-    import timm
-
-    if name not in timm.list_models():
-        close = ", ".join(timm.list_models(f"{name[:6]}*")[:5])
-        raise WeightsError(f"unknown backbone {name!r}", do=f"use a timm name{f' such as {close}' if close else ''}")
-    # timm starts the last scale of each residual block at zero, which makes an untrained block do nothing.
-    options: dict[str, Any] = {"zero_init_last": False} if name.startswith("resnet") else {}
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        network = timm.create_model(name, pretrained=False, num_classes=0, **options)
+    network = create_backbone(name)
+    network.pretrained = weights is not None  # type: ignore[assignment]
     if weights == "download":
-        _download(network, name)
+        network.pretrained = _download(network, name)  # type: ignore[assignment]
     elif weights is not None:
         load_weights(network, Path(weights))
     else:
@@ -70,7 +83,7 @@ def load_weights(network: nn.Module, path: Path) -> None:
         )
 
 
-def _download(network: nn.Module, name: str) -> None:
+def _download(network: nn.Module, name: str) -> bool:
     import timm
 
     about: dict[str, Any] = vars(network)["pretrained_cfg"]
@@ -80,8 +93,38 @@ def _download(network: nn.Module, name: str) -> None:
         pretrained = timm.create_model(name, pretrained=True, num_classes=0)
     except Exception as error:  # any of a hub's many errors; the untrained network stays
         log.warning("not reachable (%s): backbone %s stays untrained", str(error).split("\n")[0], name)
-        return
+        return False
     network.load_state_dict(pretrained.state_dict())
+    return True
+
+
+def feature_map(network: nn.Module, pictures: torch.Tensor, size: int | None = None) -> torch.Tensor:
+    """Return the last map of a backbone, (n, width, rows, columns).
+
+    Parameters
+    ----------
+    network : Module
+        From `load_backbone`.
+    pictures : tensor, shape (n, 3, height, width)
+        RGB from 0 to 255; here they become standardised as the network's weights want it (ImageNet's, usually).
+    size : int, optional
+        Side to which pictures are resized first.
+
+    Raises
+    ------
+    WeightsError
+        Where the architecture gives something else, as transformers do.
+    """
+    about: dict[str, Any] = vars(network)["pretrained_cfg"]
+    mean, std = (torch.tensor(about[name], device=pictures.device).view(1, 3, 1, 1) for name in ("mean", "std"))
+    pictures = pictures.float() / 255
+    if size is not None and pictures.shape[-2:] != (size, size):
+        pictures = functional.interpolate(pictures, (size, size), mode="bilinear", antialias=True)
+    maps: torch.Tensor = network.forward_features((pictures - mean) / std)  # type: ignore[operator]
+    if maps.ndim != 4 or maps.shape[1] != network.num_features:
+        what = f"the backbone {about.get('architecture', '')} gives no map of features"
+        raise WeightsError(what, do="use a convolutional one, such as resnet18")
+    return maps
 
 
 @torch.inference_mode()
@@ -109,15 +152,8 @@ def picture_features(
     >>> picture_features(network, np.zeros((2, 64, 64, 3), np.uint8)).shape
     (2, 512)
     """
-    about: dict[str, Any] = vars(network)["pretrained_cfg"]
-    mean = torch.tensor(about["mean"]).view(1, 3, 1, 1)
-    std = torch.tensor(about["std"]).view(1, 3, 1, 1)
     parts = []
     for start in range(0, len(pictures), batch):
-        block = torch.from_numpy(np.ascontiguousarray(pictures[start : start + batch]))
-        block = block.permute(0, 3, 1, 2).float().div_(255)
-        if size is not None and block.shape[-1] != size:
-            block = functional.interpolate(block, (size, size), mode="bilinear", antialias=True)
-        maps = network.forward_features((block - mean) / std)  # type: ignore[operator]
-        parts.append(functional.adaptive_avg_pool2d(maps, grid).flatten(1).numpy())
+        block = torch.from_numpy(np.ascontiguousarray(pictures[start : start + batch])).permute(0, 3, 1, 2)
+        parts.append(functional.adaptive_avg_pool2d(feature_map(network, block, size), grid).flatten(1).numpy())
     return np.concatenate(parts)

@@ -108,6 +108,7 @@ def audit(split: Split, samples: Samples, protocol: Protocol, fits: Iterable[Fit
     check.time()
     check.pictures()
     check.target()
+    check.cleaning()
     check.fits(fits)
     if check.leaks and not protocol.as_published:
         (what, where), more = check.leaks[0], len(check.leaks) - 1

@@ -26,6 +26,9 @@ from insula.samples import PROVENANCE, Fit, Samples
 
 _TRAIN, _VALIDATION, _TEST = range(3)
 _MAY_USE = {"labels": (_TRAIN,), "selection": (_TRAIN, _VALIDATION), "inputs": (_TRAIN, _VALIDATION)}
+CLEANED_ON = "_cleaned_on"
+"""How a column ends that says, of a modality, which rows cleaning learnt from: those of one value."""
+
 _SHOWS_FACES = {"stimulus", "identity", "person", "corpus"}
 
 
@@ -235,6 +238,26 @@ class Checks:
                 self._leak(
                     f"step {fit.step} was fitted ({fit.use}) on {_count(len(beyond), 'sample')} outside its part", rows
                 )
+
+    def cleaning(self) -> None:
+        """Look for test signals that were cleaned by a step that learnt, without labels, from more than themselves.
+
+        A column such as `eeg_cleaned_on` names what ICA and its like learnt from: all rows of one value. To clean a
+        test row so takes inputs of the test part that are not yet there when one sample comes at a time; and where
+        training rows have the same value, what was learnt from test inputs has cleaned them, too.
+        """
+        for column in (str(name) for name in self.samples.table if str(name).endswith(CLEANED_ON)):
+            self.checks.append("learnt cleaning")
+            cleaned = np.flatnonzero((self.part == _TEST) & self.samples.table[column].notna().to_numpy())
+            if not len(cleaned):
+                continue
+            modality, names = column.removesuffix(CLEANED_ON), self.samples.table[column].iloc[cleaned].unique()
+            more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+            what = f"the cleaning of {modality} {names[0]}{more} learnt from inputs of the test part, without labels"
+            if self.protocol.target.kind == "unlabelled":
+                self.warnings.append(f"{what}, as the protocol's target access allows")
+            else:
+                self._leak(f"{what}: say target unlabelled, or clean without learning", self._by_part(cleaned))
 
     def counts(self) -> dict[str, int]:
         """Return how many samples are in each part, in the labelled target and in no part, and what is scored."""

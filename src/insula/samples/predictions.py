@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,8 +17,11 @@ class Predictions:
     ----------
     table : DataFrame
         Index: sample ids (or scored units after `collapse`). Columns: `p_CLASS` for each class (adding up to one),
-        and, where the system gives them, `valence`, `arousal`, `uncertainty` (0 sure to 1 unsure),
-        `out_of_distribution` (larger is stranger) and `mode` (which modalities were used).
+        and, where the system gives them, `valence`, `arousal`, `uncertainty` (0 sure to 1 unsure), `temperature`
+        (by which the logarithms of the probabilities were divided), `set` (the classes that may be right, as
+        `join_sets` writes them) and `set_coverage` (how often it is promised to hold the label), `epistemic` (how far
+        parts of the system disagree), `out_of_distribution` (larger is stranger), `mode` (which modalities were used)
+        and `reason` (why the answer should not be used; empty where it may be).
     classes : tuple of str
         Names of the classes, in the order of `probabilities`; empty for a continuous task.
 
@@ -55,7 +59,9 @@ class Predictions:
         return pd.Series(names, index=self.table.index, name="label")
 
     def collapse(self, units: np.ndarray) -> Predictions:
-        """Average every numeric column over the samples of one scored unit.
+        """Average every numeric column over the samples of one scored unit, and take the first entry of the others.
+
+        Samples of one picture have one set; where the samples of a unit differ, its set is that of the first.
 
         Parameters
         ----------
@@ -64,6 +70,36 @@ class Predictions:
         """
         groups = self.table.groupby(np.asarray(units), sort=False)
         numeric = groups.mean(numeric_only=True)
-        if "mode" in self.table:
-            numeric["mode"] = groups["mode"].first()
-        return Predictions(numeric, self.classes)
+        others = self.table.columns.difference(numeric.columns, sort=False)
+        return Predictions(numeric.join(groups[list(others)].first()), self.classes)
+
+
+def join_sets(admitted: np.ndarray, classes: Sequence[str]) -> np.ndarray:
+    """Return sets of classes as text: names joined by a space, a space within a name as an underscore.
+
+    Parameters
+    ----------
+    admitted : bool array, shape (n, classes)
+        Which classes each set holds.
+    classes : sequence of str
+        Class names.
+
+    Examples
+    --------
+    >>> join_sets(np.array([[True, False, True]]), ("anger", "fear", "no emotion")).tolist()
+    ['anger no_emotion']
+    """
+    names = np.array([name.replace(" ", "_") for name in classes], object)
+    return np.array([" ".join(names[row]) for row in admitted], object)
+
+
+def split_sets(sets: Iterable[str], classes: Sequence[str]) -> np.ndarray:
+    """Return which classes each set holds, bool (n, classes), from what `join_sets` wrote.
+
+    Examples
+    --------
+    >>> split_sets(["anger no_emotion"], ("anger", "fear", "no emotion")).tolist()
+    [[True, False, True]]
+    """
+    names = [name.replace(" ", "_") for name in classes]
+    return np.array([[name in held.split() for name in names] for held in sets], bool).reshape(-1, len(names))

@@ -29,6 +29,8 @@ class Recording:
         Columns `onset` and `duration` (seconds on this recording's clock), `stimulus`, `trial`, and labels.
     fingerprint : str
         The sha256 of the content, or of what makes it.
+    bad : tuple of str
+        Channels that whoever recorded them calls bad.
     """
 
     corpus: str
@@ -41,6 +43,7 @@ class Recording:
     events: pd.DataFrame
     fingerprint: str
     units: str = "uV"
+    bad: tuple[str, ...] = ()
 
     def read(self, start: int = 0, stop: int | None = None) -> np.ndarray:
         """Return float32 (channels, times) in microvolts, from sample `start` up to `stop`."""

@@ -31,6 +31,9 @@ class Description(Settings):
         Names along the axis `channel`.
     units : str
         `uV`, `uint8 RGB`, or what the features are measured in.
+    start : float, optional
+        Seconds from the event to a row's first sample, negative where the row starts before it; None where rows follow
+        no event.
     """
 
     kind: Literal["signal", "features", "picture", "clip", "track"]
@@ -38,6 +41,7 @@ class Description(Settings):
     rate: float | None = None
     channels: tuple[str, ...] = ()
     units: str = ""
+    start: float | None = None
 
 
 @runtime_checkable

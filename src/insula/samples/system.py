@@ -54,6 +54,8 @@ class System(Protocol):
         What each step was fitted on, filled by `fit`.
     trains_on, predicts_from : tuple of str
         Modalities needed to train, and to predict.
+    target_access : str
+        What of the test side `fit` wants to see: `none`, or `unlabelled`, the test inputs.
     modes : mapping of str to str
         Ways to predict and what they are called, the first being the default.
     placebos : mapping of str to str
@@ -63,13 +65,16 @@ class System(Protocol):
     settings: Settings
     log: FitLog
     trains_on: ClassVar[tuple[str, ...]]
-    target_access: ClassVar[str]
     modes: ClassVar[Mapping[str, str]]
     placebos: ClassVar[Mapping[str, str]]
 
     @property
     def predicts_from(self) -> tuple[str, ...]:
         """Modalities a sample must have to be predicted."""
+
+    @property
+    def target_access(self) -> str:
+        """What of the test side `fit` wants to see."""
 
     def placebo(self, name: str) -> Self:
         """Return an unfitted twin that differs by the placebo alone."""

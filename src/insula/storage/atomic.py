@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from insula.errors import MachineError
+
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}  # no space, no quota, or a limit on the size of files
+_LEAST = 1 << 20  # bytes; less than this is a full disk, where a library does not say why it could not write
 
 
 @contextmanager
@@ -27,7 +33,8 @@ def write_file(path: Path) -> Iterator[Path]:
     os.close(handle)
     temporary = Path(name)
     try:
-        yield temporary
+        with _saying_full(path.parent):
+            yield temporary
         os.chmod(temporary, 0o666 & ~_umask())  # mkstemp is private; a result is as readable as any file
         os.replace(temporary, path)
     finally:
@@ -40,7 +47,8 @@ def write_folder(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
     try:
-        yield temporary
+        with _saying_full(path.parent):
+            yield temporary
         os.chmod(temporary, 0o777 & ~_umask())
         old = path.with_name(f".{path.name}.old-{os.getpid()}")
         if path.exists():
@@ -49,6 +57,69 @@ def write_folder(path: Path) -> Iterator[Path]:
         shutil.rmtree(old, ignore_errors=True)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+@contextmanager
+def write_into(folder: Path) -> Iterator[Path]:
+    """Yield an empty temporary folder; what it holds moves into the target when the block ends well.
+
+    Entries of the same name are replaced, others stay as they are.
+
+    Examples
+    --------
+    >>> target = Path(tempfile.mkdtemp())
+    >>> (target / "mine.txt").write_text("stays")
+    5
+    >>> with write_into(target) as temporary:
+    ...     _ = (temporary / "report.txt").write_text("new")
+    >>> sorted(path.name for path in target.iterdir())
+    ['mine.txt', 'report.txt']
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    try:
+        with _saying_full(folder.parent):
+            yield temporary
+        folder.mkdir(exist_ok=True)
+        for path in sorted(temporary.iterdir()):
+            target = folder / path.name
+            old = folder / f".{path.name}.old-{os.getpid()}"
+            if target.exists():
+                os.replace(target, old)
+            os.replace(path, target)
+            shutil.rmtree(old, ignore_errors=True) if old.is_dir() else old.unlink(missing_ok=True)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def disk_full(error: BaseException, folder: Path) -> bool:
+    """Return whether an error means that nothing more can be written to a folder's disk.
+
+    Libraries that write from C lose the reason: NumPy says only that a write was short, others that it failed. Then the
+    space that is left decides.
+    """
+    if isinstance(error, OSError):
+        if error.errno in _FULL or (error.errno is None and "requested and" in str(error)):
+            return True
+        if error.errno is not None:
+            return False
+    return not isinstance(error, MachineError) and shutil.disk_usage(folder).free < _LEAST
+
+
+@contextmanager
+def _saying_full(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        if disk_full(error, folder):
+            raise full_disk(folder) from error
+        raise
+
+
+def full_disk(folder: Path | None = None) -> MachineError:
+    """Return the error that says that a disk is full."""
+    do = "free some space and run the same command again; what was finished is kept"
+    return MachineError("the disk is full", where=folder, do=do)
 
 
 def _umask() -> int:

@@ -11,6 +11,7 @@ from insula.storage.settings import Settings
 
 SYSTEMS: dict[str, tuple[str, str]] = {
     "bmci": ("insula.systems.bmci.system:BMCI", "insula.systems.bmci.settings:BMCISettings"),
+    "bmcl": ("insula.systems.bmcl.system:BMCL", "insula.systems.bmcl.settings:BMCLSettings"),
     "majority": ("insula.systems.baselines.plain:Majority", "insula.systems.baselines.plain:PlainSettings"),
     "linear": ("insula.systems.baselines.plain:Linear", "insula.systems.baselines.plain:PlainSettings"),
     "svm": ("insula.systems.baselines.plain:SupportVectors", "insula.systems.baselines.plain:PlainSettings"),

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+import math
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,28 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, Sampler, TensorDataset
 
+from insula.errors import SettingsError
 from insula.training.settings import Training
 
-Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+Loss = Callable[[Any, torch.Tensor], torch.Tensor]
+Alter = Callable[[torch.Tensor], torch.Tensor]
+
+
+@dataclass(frozen=True)
+class Companions:
+    """Inputs without targets, of which every batch gets as many as it has inputs with targets.
+
+    Parameters
+    ----------
+    inputs : tensor, shape (m, ...)
+        Like the inputs that have targets.
+    loss : callable
+        `loss(outputs, n, progress)` is added to the loss: the outputs of a mixed batch, how many rows at its head have
+        targets, and the share of the training that is done, from 0 to 1.
+    """
+
+    inputs: torch.Tensor
+    loss: Callable[[Any, int, float], torch.Tensor]
 
 
 @dataclass(frozen=True)
@@ -43,23 +63,44 @@ class _Shuffled(Sampler[int]):
 
 
 class _Module(lightning.LightningModule):
-    def __init__(self, network: nn.Module, loss: Loss, settings: Training, watched: bool, seed: int) -> None:
+    def __init__(
+        self,
+        network: nn.Module,
+        loss: Loss,
+        settings: Training,
+        watched: bool,
+        seed: int,
+        companions: Companions | None,
+        alter: Alter | None,
+        rates: Mapping[str, float],
+    ) -> None:
         super().__init__()
         self.network, self.loss, self.options, self.watched, self.seed = network, loss, settings, watched, seed
+        self.companions, self.alter, self.rates = companions, alter, rates
         self.train_losses: list[float] = []
         self.validation_losses: list[float] = []
         self.best: tuple[float, int, dict[str, torch.Tensor]] = (float("inf"), -1, {})
         self._sums = {"train": (0.0, 0), "validation": (0.0, 0)}
 
-    def configure_optimizers(self) -> torch.optim.Optimizer:
-        trained = [weight for weight in self.network.parameters() if weight.requires_grad]
-        return torch.optim.AdamW(trained, lr=self.options.learning_rate, weight_decay=self.options.weight_decay)
+    def configure_optimizers(self) -> Any:
+        groups: dict[float, list[nn.Parameter]] = {}
+        for name, weight in self.network.named_parameters():
+            if weight.requires_grad:
+                rate = next((rate for start, rate in self.rates.items() if name.startswith(start)), 1.0)
+                groups.setdefault(rate, []).append(weight)
+        options = self.options
+        parameters = [{"params": weights, "lr": options.learning_rate * rate} for rate, weights in groups.items()]
+        optimiser: torch.optim.Optimizer
+        if options.optimiser == "sgd":
+            optimiser = torch.optim.SGD(parameters, momentum=0.9, nesterov=True, weight_decay=options.weight_decay)
+        else:
+            optimiser = torch.optim.AdamW(parameters, weight_decay=options.weight_decay)
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: (1 + options.decay * step) ** -0.75)
+        return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
-    def _step(self, batch: list[torch.Tensor], part: str) -> torch.Tensor:
-        loss = self.loss(self.network(batch[0]), batch[1])
+    def _note(self, loss: torch.Tensor, rows: int, part: str) -> None:
         total, count = self._sums[part]
-        self._sums[part] = (total + float(loss.detach()) * len(batch[0]), count + len(batch[0]))
-        return loss
+        self._sums[part] = (total + float(loss.detach()) * rows, count + rows)
 
     def on_train_start(self) -> None:
         # A training that had ended early before it was interrupted has nothing left to do.
@@ -71,11 +112,26 @@ class _Module(lightning.LightningModule):
         return 1_000_003 * self.seed + self.current_epoch
 
     def training_step(self, batch: list[torch.Tensor], index: int) -> torch.Tensor:
-        torch.manual_seed(self.epoch_seed + 7919 * index)  # of dropout: it repeats after a resume, too
-        return self._step(batch, "train")
+        torch.manual_seed(self.epoch_seed + 7919 * index)  # of alterations and dropout: they repeat after a resume, too
+        inputs, targets = batch
+        if self.companions:
+            inputs = torch.cat([inputs, self._some(self.companions.inputs, len(inputs), index).to(inputs.device)])
+        outputs = self.network(self.alter(inputs) if self.alter else inputs)
+        loss = self.loss(outputs, targets)
+        if self.companions:
+            progress = self.trainer.global_step / (self.options.epochs * self.trainer.num_training_batches)
+            loss = loss + self.companions.loss(outputs, len(targets), progress)
+        self._note(loss, len(targets), "train")
+        return loss
+
+    def _some(self, inputs: torch.Tensor, count: int, index: int) -> torch.Tensor:
+        """Return the companions of a batch: the epoch's order of all of them, gone through again and again."""
+        order = torch.randperm(len(inputs), generator=torch.Generator().manual_seed(~self.epoch_seed))
+        start = index * self.options.batch_size
+        return inputs[order[torch.arange(start, start + min(count, len(inputs))) % len(inputs)]]
 
     def validation_step(self, batch: list[torch.Tensor], _: int) -> None:
-        self._step(batch, "validation")
+        self._note(self.loss(self.network(batch[0]), batch[1]), len(batch[1]), "validation")
 
     def _close(self, part: str) -> float:
         total, count = self._sums[part]
@@ -85,6 +141,8 @@ class _Module(lightning.LightningModule):
     def on_train_epoch_end(self) -> None:
         # Lightning ends the validation pass before the training epoch: both losses are complete here.
         self.train_losses.append(self._close("train"))
+        if not math.isfinite(self.train_losses[-1]):
+            raise SettingsError("the training diverged", where=f"epoch {self.current_epoch}", do="lower learning_rate")
         if not self.watched:
             return
         loss = self._close("validation")
@@ -112,6 +170,10 @@ def train(
     settings: Training,
     seed: int,
     checkpoints: Path | None = None,
+    *,
+    companions: Companions | None = None,
+    alter: Alter | None = None,
+    rates: Mapping[str, float] | None = None,
 ) -> Trained:
     """Train a network in place and leave it with the weights of its best validation epoch, in evaluation mode.
 
@@ -120,31 +182,45 @@ def train(
     network : Module
         Maps `inputs` to what `loss` compares with `targets`.
     loss : callable
-        `loss(outputs, targets)` returns the mean loss of a batch.
+        `loss(outputs, targets)` returns the mean loss of a batch. With companions, outputs have further rows after
+        those that have targets.
     inputs, targets : tensor, shape (n, ...)
-        Training data.
+        Training data. They stay of the type they have (pictures: uint8) until the network or `alter` gets a batch.
     validation : pair of tensors or None
         Inputs and targets on which the epoch is chosen; without them every epoch is run and the last one kept.
     settings : Training
         Epochs, patience, optimiser, device.
     seed : int
-        Of the shuffling and dropout: the same seed on the same device gives the same weights.
+        Of the shuffling, alterations and dropout: the same seed on the same device gives the same weights.
     checkpoints : Path, optional
         Folder in which the state is kept after every epoch; training resumes from there.
+    companions : Companions, optional
+        A second stream, of inputs without targets.
+    alter : callable, optional
+        Returns altered inputs of a training batch; draws from torch's random state, which is set for each batch.
+    rates : mapping of str to float, optional
+        Factors on the learning rate of weights whose name starts so.
+
+    Raises
+    ------
+    SettingsError
+        Where the training diverges.
     """
     on_gpu = settings.device == "gpu" or (settings.device == "auto" and torch.cuda.is_available())
     watched = validation is not None and len(validation[0]) > 0
-    module = _Module(network, loss, settings, watched, seed)
+    module = _Module(network, loss, settings, watched, seed, companions, alter, rates or {})
     last = checkpoints / "last.ckpt" if checkpoints else None
     callbacks: list[lightning.Callback] = []
     if checkpoints:
         callbacks.append(
-            lightning.callbacks.ModelCheckpoint(checkpoints, save_last=True, save_top_k=0, enable_version_counter=False)
+            lightning.callbacks.ModelCheckpoint(checkpoints, filename="last", enable_version_counter=False)
         )
     with _quiet(), torch.random.fork_rng(devices=range(torch.cuda.device_count()) if on_gpu else []):
         order = _Shuffled(len(inputs), module)
-        batches = DataLoader(TensorDataset(inputs, targets), batch_size=settings.batch_size, sampler=order)
-        held = DataLoader(TensorDataset(*validation), batch_size=256) if watched and validation else None
+        size = settings.batch_size
+        alone = len(inputs) > size and len(inputs) % size == 1  # a batch of one has no spread to normalise by
+        batches = DataLoader(TensorDataset(inputs, targets), batch_size=size, sampler=order, drop_last=alone)
+        held = DataLoader(TensorDataset(*validation), batch_size=size) if watched and validation else None
         trainer = lightning.Trainer(
             accelerator="gpu" if on_gpu else "cpu",
             devices=1,

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, Self
 
 import numpy as np
 from scipy.linalg import orthogonal_procrustes
@@ -21,10 +19,13 @@ from insula.systems.bmci.settings import BMCISettings
 
 
 class Encoder(Protocol):
-    """What embeds epochs."""
+    """What embeds epochs, shape (n, channels, times), and can say their class from the EEG alone."""
 
     def embed(self, epochs: np.ndarray) -> np.ndarray:
-        """Return float32 (n, d) for epochs (n, channels, times)."""
+        """Return float32 (n, d)."""
+
+    def predict_proba(self, epochs: np.ndarray) -> np.ndarray:
+        """Return class probabilities, (n, classes)."""
 
 
 @dataclass(frozen=True)
@@ -43,12 +44,12 @@ class BrainCode:
     Parameters
     ----------
     targets : array, shape (n, d)
-        Out-of-fold embeddings of the training epochs: no network saw the epoch it embeds.
+        Embeddings of the training epochs: out-of-fold, where no network saw the epoch it embeds, or in-fold.
     encoder : Encoder
         Fitted on all training epochs.
     alignment : float
         Share of the variance of the whole encoder's embedding that the aligned fold encoders reproduce, on the epochs
-        both were trained on; low values mean that out-of-fold embeddings are not in one space.
+        both were trained on; low values mean that out-of-fold embeddings are not in one space. NaN in-fold.
     """
 
     targets: np.ndarray
@@ -113,7 +114,7 @@ class GRUEncoder:
             return inputs, torch.from_numpy(epochs.labels)
 
         held = tensors(validation, bin_epochs(validation.values, self.bins)) if validation else None
-        self.trained = fit(
+        fit(
             self.network,
             lambda logits, labels: cross_entropy(logits, labels, label_smoothing=0.05),
             *tensors(train, binned),
@@ -123,6 +124,29 @@ class GRUEncoder:
             checkpoints,
         )
 
+    def save(self, folder: Path) -> None:
+        """Write what embedding needs."""
+        from safetensors.torch import save_file
+
+        save_file(self.network.state_dict(), folder / "network.safetensors")
+        np.savez(folder / "scaler.npz", mean=self.scaler.mean, scale=self.scaler.scale)
+
+    @classmethod
+    def load(cls, folder: Path, settings: BMCISettings, channels: int, classes: int) -> Self:
+        """Read what `save` wrote."""
+        from safetensors.torch import load_file
+
+        from insula.networks.recurrent import StackedGRU
+
+        encoder = cls.__new__(cls)
+        encoder.bins = settings.time_bins
+        encoder.scaler = _Scaler.__new__(_Scaler)
+        with np.load(folder / "scaler.npz", allow_pickle=False) as kept:
+            encoder.scaler.mean, encoder.scaler.scale = kept["mean"], kept["scale"]
+        encoder.network = StackedGRU(channels, classes).eval()
+        encoder.network.load_state_dict(load_file(folder / "network.safetensors"))
+        return encoder
+
     def embed(self, epochs: np.ndarray) -> np.ndarray:
         """Return the last state, float32 (n, 128)."""
         import torch
@@ -130,6 +154,13 @@ class GRUEncoder:
         with torch.inference_mode():
             inputs = torch.from_numpy(self.scaler(bin_epochs(epochs, self.bins)).swapaxes(1, 2).copy())
             return self.network.embed(inputs).numpy()
+
+    def predict_proba(self, epochs: np.ndarray) -> np.ndarray:
+        """Return class probabilities, (n, classes)."""
+        import torch
+
+        with torch.inference_mode():
+            return self.network.head(torch.from_numpy(self.embed(epochs))).softmax(dim=1).double().numpy()
 
 
 class LinearEncoder:
@@ -156,6 +187,13 @@ class LinearEncoder:
         scores[:, self.analysis.classes_] = known
         return scores.astype(np.float32)
 
+    def predict_proba(self, epochs: np.ndarray) -> np.ndarray:
+        """Return class probabilities, (n, classes); a class never seen has probability 0."""
+        probabilities = np.zeros((len(epochs), self.classes))
+        known = self.analysis.predict_proba(self._flat(bin_epochs(epochs, self.bins)))
+        probabilities[:, self.analysis.classes_] = known
+        return probabilities
+
 
 def brain_code(
     train: Epochs,
@@ -169,7 +207,8 @@ def brain_code(
 
     Fold encoders start from one seed, share a frozen head, and are rotated (orthogonal Procrustes) onto the encoder of
     all training epochs, fitted on the epochs that both were trained on. An embedding in-fold would be close to the
-    label itself, and the virtual EEG would be label regression.
+    label itself, and the virtual EEG would be label regression: the setting `embeddings="in-fold"`, the source's way,
+    does just that.
 
     Raises
     ------
@@ -190,6 +229,8 @@ def brain_code(
 
     whole = encoder(train, "whole")
     reference = whole.embed(train.values)
+    if settings.embeddings == "in-fold":
+        return BrainCode(reference, whole, float("nan"))
     targets = np.empty_like(reference)
     explained = []
     splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=settings.seed)
@@ -208,13 +249,37 @@ def brain_code(
     return BrainCode(targets, whole, float(np.mean(explained)))
 
 
-@contextmanager
-def checkpoints(settings: BMCISettings, epochs: Epochs, name: str) -> Iterator[Path | None]:
-    """Yield a folder from which a long training resumes if it is interrupted; short ones are repeated instead."""
-    if settings.encoder == "linear" or settings.training.epochs <= 20:
-        yield None
-        return
-    about = [settings.digest(), name, digest_array(epochs.values), digest_array(epochs.labels), code_version()]
-    folder = Cache().root / "checkpoints" / digest(about)[:32]
-    yield folder
-    shutil.rmtree(folder, ignore_errors=True)
+def brain_code_once(
+    train: Epochs, validation: Epochs | None, classes: int, settings: BMCISettings, where: str
+) -> BrainCode:
+    """Return `brain_code`, or read what it made before of the same epochs, labels, groups and settings.
+
+    What differs in the picture alone (another backbone, another regressor) shares a subject's recurrent networks. A
+    long training that is interrupted resumes.
+    """
+    if settings.encoder == "linear":
+        return brain_code(train, validation, classes, settings, where)
+    parts = (train, validation) if validation else (train,)
+    about = {
+        "settings": settings.model_dump(
+            mode="json", include={"encoder", "time_bins", "training", "folds", "embeddings", "seed"}
+        ),
+        "epochs": [[digest_array(array) for array in (part.values, part.labels, part.groups)] for part in parts],
+        "classes": classes,
+        "code": code_version(),
+    }
+    cache = Cache()
+    checkpoints = cache.root / "checkpoints" / digest(about)[:32] if settings.training.epochs > 20 else None
+
+    def build(folder: Path) -> None:
+        code = brain_code(train, validation, classes, settings, where, checkpoints)
+        assert isinstance(code.encoder, GRUEncoder)
+        code.encoder.save(folder)
+        np.savez(folder / "code.npz", targets=code.targets, alignment=code.alignment)
+        if checkpoints:
+            shutil.rmtree(checkpoints, ignore_errors=True)
+
+    folder = cache.folder("brain-codes", about, build)
+    with np.load(folder / "code.npz", allow_pickle=False) as code:
+        encoder = GRUEncoder.load(folder, settings, train.values.shape[1], classes)
+        return BrainCode(code["targets"], encoder, float(code["alignment"]))

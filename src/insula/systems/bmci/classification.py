@@ -26,38 +26,6 @@ def visual_space(features: np.ndarray) -> Pipeline:
     return make_pipeline(StandardScaler(), PCA(rank, svd_solver="full")).fit(features)
 
 
-class Strangeness:
-    """How far a picture is from the training pictures: 1 is stranger than 95 % of them.
-
-    The mean of two squared distances, each relative to its mean over the training pictures: along the main directions
-    of variation, and outside of them, where a picture of another kind goes.
-
-    Parameters
-    ----------
-    space : Pipeline
-        From `visual_space`.
-    features : array, shape (n, d)
-        Of the training pictures.
-    """
-
-    def __init__(self, space: Pipeline, features: np.ndarray) -> None:
-        directions = min(20, (space[-1].n_components_ + 1) // 2)
-        self.scale = np.sqrt(space[-1].explained_variance_[:directions])
-        self.outside, self.typical = 1.0, 1.0
-        self.outside = float(self._parts(space, features)[1].mean())
-        self.typical = float(np.quantile(self(space, features), 0.95))
-
-    def _parts(self, space: Pipeline, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        standard = space[0].transform(features) - space[-1].mean_
-        main = standard @ space[-1].components_[: len(self.scale)].T
-        return ((main / self.scale) ** 2).mean(axis=1), (standard**2).sum(axis=1) - (main**2).sum(axis=1)
-
-    def __call__(self, space: Pipeline, features: np.ndarray) -> np.ndarray:
-        """Return the strangeness of pictures, (n,)."""
-        inside, outside = self._parts(space, features)
-        return np.sqrt((inside + outside / (self.outside + 1e-12)) / 2) / self.typical
-
-
 class BlockClassifier:
     """Multinomial logistic regression on blocks of features; C is chosen by grouped cross-validation.
 

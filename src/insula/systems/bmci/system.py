@@ -7,46 +7,41 @@ Chinese Journal of Intelligent Science and Technology 3(1), 65-75, 2021, doi 10.
 from __future__ import annotations
 
 import logging
-import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 import yaml
 
 from insula.emotions import Categorical, Task
 from insula.errors import BundleError, DataError, SettingsError
-from insula.protocols.controls import shuffle_modality
 from insula.samples import FitLog, Predictions, Roles, Samples
 from insula.storage.folder import load_estimator, save_estimator
-from insula.systems.bmci.classification import BlockClassifier, Strangeness, visual_space
-from insula.systems.bmci.estimate import estimate_seconds
-from insula.systems.bmci.pictures import PictureReader, unique_pictures
-from insula.systems.bmci.regression import VirtualEEG, explained_variance, out_of_fold
+from insula.systems.bmci.bank import Bank
+from insula.systems.bmci.caution import Caution
+from insula.systems.bmci.classification import BlockClassifier
+from insula.systems.bmci.estimate import estimate_seconds, stage
+from insula.systems.bmci.pictures import unique_pictures
+from insula.systems.bmci.regression import explained_variance
 from insula.systems.bmci.settings import BMCISettings
+from insula.systems.bmci.space import PictureSpace
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from insula.eeg.maps import Signals
+    from insula.systems.bmci.teaching import Lesson, TrainingPictures
 
 log = logging.getLogger(__name__)
-
-
-@dataclass
-class Member:
-    """What one subject taught: the way from picture to virtual EEG, and classifiers that use it."""
-
-    name: str
-    regressor: VirtualEEG | None  # None: the placebo of plain stacking, whose code is the picture-only logits
-    classifiers: dict[str, BlockClassifier]  # virtual, fusion, real
-    weight: float
-    encoder: Any = None  # only in the process that fitted it; a bundle works without EEG
 
 
 class BMCI:
     """Virtual EEG from pictures, fused with the pictures.
 
     Modes: `fusion` (picture and virtual EEG), `visual` (picture alone, tuned on the same grid), `virtual` (virtual EEG
-    alone) and `real` (picture and real EEG: an upper bound, only where the EEG of the sample is at hand).
+    alone) and, only where the EEG of the sample is at hand, `real` (picture and real EEG: an upper bound) and `eeg`
+    (real EEG alone: a baseline).
 
     Parameters
     ----------
@@ -56,13 +51,14 @@ class BMCI:
 
     trains_on: ClassVar = ("picture", "eeg")
     predicts_from: ClassVar = ("picture",)
-    target_access: ClassVar = "none"
     modes: ClassVar[Mapping[str, str]] = {
         "fusion": "picture and virtual EEG",
         "visual": "picture alone",
         "virtual": "virtual EEG alone",
         "real": "picture and real EEG at use",
+        "eeg": "real EEG alone",
     }
+    not_bundled: ClassVar = ("real", "eeg")
     placebos: ClassVar[Mapping[str, str]] = {
         "class-code": "c1: a random code per class in place of the EEG embedding",
         "shuffled-within": "c2: EEG shuffled within each class before the encoder is trained",
@@ -73,9 +69,16 @@ class BMCI:
     def __init__(self, settings: BMCISettings | None = None) -> None:
         self.settings = settings or BMCISettings()
         self.log = FitLog()
-        self.reader = PictureReader(self.settings)
-        self.members: list[Member] = []
+        self.space = PictureSpace(self.settings)
+        self.training: TrainingPictures | None = None  # this and the next only in the process that fitted
+        self.held: Samples | None = None
         self.facts: dict[str, Any] = {"seconds": {}, "subjects": {}}
+
+    @property
+    def target_access(self) -> str:
+        """`unlabelled` where the picture network adapts to the test pictures, else `none`."""
+        vision = self.settings.vision
+        return "unlabelled" if vision is not None and vision.target == "test" else "none"
 
     def placebo(self, name: str) -> Self:
         """Return an unfitted twin in which `name` stands in for the brain."""
@@ -108,163 +111,158 @@ class BMCI:
         ----------
         train, validation : Samples
             Rows are (subject, picture); pictures without EEG and subjects who saw part of the pictures are welcome.
-            Validation chooses the epoch of the EEG encoder and measures R2.
+            Validation chooses the epoch of the EEG encoder, measures R2, and calibrates probabilities and sets.
         task : Categorical
             The classes.
+        unlabelled : Samples, optional
+            Test inputs, for a picture network that adapts to them.
         """
+        from insula.systems.bmci.teaching import (
+            TrainingPictures,
+            picture_groups,
+            stacking,
+            teach_all,
+            warn_of_shrinkage,
+        )
+
         if not (isinstance(train, Samples) and isinstance(validation, Samples) and isinstance(task, Categorical)):
             raise DataError("BMCI learns one categorical task from one table of samples", do="see its card")
-        self.log = FitLog()
-        self.task = task
-        train = _labelled(train, task)
+        self.log, self.task = FitLog(), task
+        self.facts = {"seconds": {}, "subjects": {}}
+        pictured = _labelled(train.select(train.has("picture")), task)
         validation = _labelled(validation, task)
-        pictured = train.select(train.has("picture"))
-        pictures, place = unique_pictures(pictured)
-        labels = task.targets(pictures.table)
-        if len(np.unique(labels)) < 2:
+        if len(np.unique(task.targets(pictured.table))) < 2:
             raise DataError("the training pictures show one class only", do="give pictures of at least two classes")
-        groups = _groups(pictures)
-        with self._stage("picture features"):
-            features = self.reader.features(pictures)
-            self.space = visual_space(features)
+        if self.settings.vision is not None:
+            with stage(self.facts["seconds"], "picture network"):
+                self.facts["vision"] = self.space.train_network(train, validation, task, unlabelled, self.log)
+        with stage(self.facts["seconds"], "picture features"):
+            pictures, place = unique_pictures(pictured)
+            training = TrainingPictures.of(pictured, pictures, self.space.fit(pictures), task)
             self.log.record("visual space", pictured, "inputs")
-            visual = self.space.transform(features).astype(np.float32)
-            self.strangeness = Strangeness(self.space, features)
-        with self._stage("picture-only classifier"):
-            self.visual = BlockClassifier([visual], labels, groups, self.settings)
+            self.caution = Caution(self.settings, pictures, picture_groups(pictures))
+            self.log.record("strangeness", pictured, "inputs")
+        self.held, _ = unique_pictures(validation.select(validation.has("picture")))
+        self.training, self.shares = training, np.bincount(training.labels, minlength=len(task.classes))
+        with stage(self.facts["seconds"], "picture-only classifier"):
+            self.visual = BlockClassifier([training.visual], training.labels, training.groups, self.settings)
             self.log.record("picture-only classifier", pictured)
-        self.members = list(
-            self._stacking(visual, labels, groups, pictured)
-            if self.settings.brain == "visual-logits"
-            else self._teach(pictured, validation, place, visual, labels, groups)
-        )
-        total = sum(member.weight for member in self.members)
-        for member in self.members:
-            member.weight = member.weight / total if total > 0 else 1 / len(self.members)
-            self.facts["subjects"].setdefault(member.name, {})["weight"] = member.weight
+        if self.settings.brain == "visual-logits":
+            lessons = [stacking(training, self.visual, task, self.settings)]
+            self.log.record("stacking", pictured)
+        else:
+            lessons = teach_all(pictured, validation, place, training, task, self.settings)
+        for lesson in lessons:
+            self._note(lesson, pictured, validation)
+        self.facts["shrunk to the mean"] = warn_of_shrinkage(lessons, self.settings)
+        with stage(self.facts["seconds"], "fusion classifiers"):
+            members = [lesson.member for lesson in lessons]
+            self._open(Bank(members, self.settings, len(task.classes), training))
+        self._calibrate()
         return self
 
-    def _stacking(
-        self, visual: np.ndarray, labels: np.ndarray, groups: np.ndarray, pictured: Samples
-    ) -> Iterator[Member]:
-        from sklearn.model_selection import GroupKFold
+    def _note(self, lesson: Lesson, pictured: Samples, validation: Samples) -> None:
+        """Keep what a lesson measured and what its steps saw."""
+        from insula.systems.bmci.measure import compare
 
-        code = np.zeros((len(visual), len(self.task.classes)), np.float32)
-        folds = GroupKFold(min(self.settings.folds, len(np.unique(groups))), shuffle=True, random_state=0)
-        for inside, outside in folds.split(visual, groups=groups):
-            part = BlockClassifier([visual[inside]], labels[inside], groups[inside], self.settings)
-            code[outside] = self._logits(part, visual[outside])
-        self.log.record("stacking", pictured)
-        yield Member("stacking", None, self._classifiers(visual, code, labels, groups), 1.0)
+        name, facts, seconds = lesson.member.name, dict(lesson.facts), self.facts["seconds"]
+        for part, spent in lesson.seconds.items():
+            seconds[part] = seconds.get(part, 0.0) + spent
+        self.log.fits += lesson.log.fits
+        self.log.record(f"fusion with {name}", pictured)
+        measured = compare(lesson.member, validation, self.space.coordinates)
+        if measured is not None:
+            visual, real = measured
+            facts["r2_validation"] = explained_variance(real, lesson.member.regressor.predict(visual))
+            self.log.record(f"R2 of {name}", validation, "selection")
+        self.facts["subjects"][name] = facts
 
-    def _teach(
-        self,
-        pictured: Samples,
-        validation: Samples,
-        place: np.ndarray,
-        visual: np.ndarray,
-        labels: np.ndarray,
-        groups: np.ndarray,
-    ) -> Iterator[Member]:
-        """Yield a member for each subject: encoder, virtual EEG of every training picture, classifiers."""
-        seen = pictured.has("eeg")
-        subjects = pictured.units("subject")
-        names, counts = np.unique(subjects[seen].astype(str), return_counts=True)
-        if not len(names):
-            raise DataError("no training picture has EEG", do="give EEG, or train a picture-only system")
-        order = np.argsort(-counts, kind="stable")[: self.settings.subjects]
-        rng = np.random.default_rng(self.settings.seed)
-        for name in sorted(map(str, names[order])):
-            mine = np.flatnonzero(seen & (subjects == name))
-            watched, first = np.unique(place[mine], return_index=True)  # repeats are averaged as embeddings
-            held = validation.select(validation.has("eeg") & (validation.units("subject") == name))
-            with self._stage("EEG encoder"):
-                code, encoder, about = self._code(pictured.select(mine), held, groups[place[mine]], name, rng)
-            if len(watched) < len(mine):
-                sums = np.zeros((len(watched), code.shape[1]), np.float32)
-                np.add.at(sums, np.searchsorted(watched, place[mine]), code)
-                code = sums / np.bincount(np.searchsorted(watched, place[mine]))[:, None]
-            else:
-                code = code[first]
-            with self._stage("virtual EEG"):
-                virtual = np.empty((len(visual), code.shape[1]), np.float32)
-                held_back, kind, scores = out_of_fold(visual[watched], code, groups[watched], self.settings)
-                regressor = VirtualEEG(visual[watched], code, self.settings, kind)
-                virtual[:] = regressor.predict(visual)  # pictures this subject did not see
-                virtual[watched] = held_back
-                self.log.record(f"virtual EEG of {name}", pictured.select(mine))
-            about |= {"regressor": kind, "r2": scores[kind], "r2_by_regressor": scores}
-            about["variance_ratio"] = float(virtual[watched].var(axis=0).sum() / max(code.var(axis=0).sum(), 1e-12))
-            about["pictures"] = len(watched)
-            if encoder is not None and len(held):
-                self.log.record(f"R2 of {name}", held, "selection")
-                predicted = regressor.predict(self._visual(held))
-                about["r2_held_out"] = explained_variance(encoder.embed(held.read("eeg")), predicted)
-            self.facts["subjects"][name] = about
-            real = (visual[watched], code, labels[watched], groups[watched]) if encoder is not None else None
-            with self._stage("fusion classifiers"):
-                classifiers = self._classifiers(visual, virtual, labels, groups, real)
-                self.log.record(f"fusion with {name}", pictured)
-            yield Member(name, regressor, classifiers, max(about["r2"]["uniform"], 0.0), encoder)
+    def _open(self, bank: Bank) -> None:
+        """Answer from this bank of subjects."""
+        self.bank = bank
+        subjects = self.facts["subjects"]
+        self.facts["subjects"] = {name: {**subjects.get(name, {}), "weight": w} for name, w in bank.weights.items()}
 
-    def _code(
-        self, mine: Samples, held: Samples, groups: np.ndarray, name: str, rng: np.random.Generator
-    ) -> tuple[np.ndarray, Any, dict[str, Any]]:
-        """Return what stands for this subject's brain: one code a row, the encoder, and facts."""
-        from insula.systems.bmci.brain import Epochs, brain_code, checkpoints
+    def _calibrate(self) -> None:
+        """Fit a temperature and sets for each mode to the bank as it is now, on the validation pictures."""
+        if self.held is None:
+            self.caution.forget("fusion", "virtual")  # a bundle that lost a subject: nothing was promised for the rest
+            return
+        said = {mode: np.empty((0, len(self.task.classes))) for mode in ("fusion", "visual", "virtual")}
+        if len(self.held):
+            visual, strange = self.space.coordinates(self.held), self.caution.strange(self.held)
+            said = {mode: self._answer(mode, visual, strange)[0] for mode in said}
+        self.caution.calibrate(said, self.task.targets(self.held.table))
+        self.log.record("temperatures and sets", self.held, "selection")
+        self.facts["temperature"] = {mode: found.temperature for mode, found in self.caution.calibrations.items()}
 
-        labels = self.task.targets(mine.table)
-        if self.settings.brain == "class-code":
-            codes = rng.standard_normal((len(self.task.classes), 128)).astype(np.float32)
-            return codes[labels], None, {}
-        if self.settings.brain in ("shuffled", "shuffled-within"):
-            within = self.task.label if self.settings.brain == "shuffled-within" else None
-            mine = shuffle_modality(mine, "eeg", self.settings.seed, within)
-            held = shuffle_modality(held, "eeg", self.settings.seed, within) if len(held) else held
-        epochs = Epochs(mine.read("eeg"), labels, groups)
-        watched = None
-        if len(held):
-            watched = Epochs(held.read("eeg"), self.task.targets(held.table), _groups(held))
-            self.log.record(f"epoch of the EEG encoder of {name}", held, "selection")
-        with checkpoints(self.settings, epochs, name) as folder:
-            code = brain_code(epochs, watched, len(self.task.classes), self.settings, name, folder)
-        self.log.record(f"EEG encoder of {name}", mine)
-        if code.alignment < 0.5:
-            log.warning("%s: fold encoders disagree (alignment %.2f); its virtual EEG is weak", name, code.alignment)
-        return code.targets, code.encoder, {"alignment": code.alignment}
+    def add_subject(self, samples: Samples, validation: Samples | None = None) -> Self:
+        """Let one more subject teach; neither the reading of pictures nor any other subject is fitted again.
 
-    def _classifiers(
-        self,
-        visual: np.ndarray,
-        code: np.ndarray,
-        labels: np.ndarray,
-        groups: np.ndarray,
-        real: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray] | None = None,
-    ) -> dict[str, BlockClassifier]:
-        found = {
-            "virtual": BlockClassifier([code], labels, groups, self.settings),
-            "fusion": BlockClassifier([visual, code], labels, groups, self.settings),
-        }
-        if real is not None:
-            found["real"] = BlockClassifier(list(real[:2]), real[2], real[3], self.settings)
-        return found
+        Pictures that the subject watched and that were not in training are read by the fitted system; this subject's
+        classifiers learn from them, too. Weights are shared out anew, and the policy `concat` fits its one classifier
+        again.
 
-    @contextmanager
-    def _stage(self, name: str) -> Iterator[None]:
-        start = time.perf_counter()
-        yield
-        self.facts["seconds"][name] = self.facts["seconds"].get(name, 0.0) + time.perf_counter() - start
+        Parameters
+        ----------
+        samples, validation : Samples
+            Rows of one subject, with pictures, EEG and labels; pictures are told apart by `stimulus`. Validation
+            chooses the epoch of the EEG encoder.
+
+        Raises
+        ------
+        BundleError
+            Where the system was loaded: a bundle has no training pictures. It can only lose a subject.
+        DataError
+            Where the rows are not those of one new subject.
+        """
+        from insula.systems.bmci.teaching import one_subject, teach, warn_of_shrinkage
+
+        if self.training is None or self.settings.brain == "visual-logits":
+            raise BundleError("nobody can teach here", do="add the subject to a system fitted on EEG in this process")
+        mine, held = one_subject(samples, validation, self.task, self.bank.names)
+        training, place = self.training.extended(mine, self.task, self.space.training_coordinates)
+        lesson = teach(mine, held, place, len(self.bank.members), training, self.task, self.settings)
+        self._note(lesson, self.training.samples, held)
+        self.facts["shrunk to the mean"] += warn_of_shrinkage([lesson], self.settings)
+        self._open(self.bank.including(lesson.member))
+        self._calibrate()
+        return self
+
+    def remove_subject(self, name: str) -> Self:
+        """Forget what a subject taught; see `insula.systems.bmci.bank.Bank.without` for what stays the same.
+
+        Works on a loaded bundle, too; save it again to have one without the subject.
+
+        Parameters
+        ----------
+        name : str
+            As in `bank.names`.
+        """
+        self._open(self.bank.without(name))
+        self._calibrate()
+        return self
+
+    def measure(self, samples: Samples) -> dict[str, Any]:
+        """Return how well the virtual EEG of held-out pictures agrees with real EEG, by subject and regressor.
+
+        Parameters
+        ----------
+        samples : Samples
+            With pictures and EEG; see `insula.systems.bmci.measure.held_out_agreement`.
+        """
+        from insula.systems.bmci.measure import held_out_agreement
+
+        return held_out_agreement(self.bank, samples, self.space.coordinates, self.settings)
+
+    @staticmethod
+    def tables(facts: Sequence[Mapping[str, Any]]) -> dict[str, pd.DataFrame]:
+        """Return tables for the report from the facts of many fits: held-out R2 by regressor and subject."""
+        from insula.systems.bmci.measure import r2_table
+
+        return r2_table(facts)
 
     # predicting -------------------------------------------------------------------------------------------------------
-
-    def _visual(self, samples: Samples) -> np.ndarray:
-        return self.space.transform(self.reader.features(samples)).astype(np.float32)
-
-    def _logits(self, classifier: BlockClassifier, visual: np.ndarray) -> np.ndarray:
-        return np.log(np.clip(classifier.predict_proba([visual], len(self.task.classes)), 1e-6, 1)).astype(np.float32)
-
-    def _virtual(self, member: Member, visual: np.ndarray) -> np.ndarray:
-        return self._logits(self.visual, visual) if member.regressor is None else member.regressor.predict(visual)
 
     def virtual_eeg(self, samples: Samples) -> dict[str, np.ndarray]:
         """Return the virtual EEG of each subject, (n, 128): a statistical proxy computed from the picture.
@@ -274,13 +272,27 @@ class BMCI:
         samples : Samples
             With pictures.
         """
-        visual = self._visual(samples)
-        return {member.name: self._virtual(member, visual) for member in self.members}
+        return self.bank.virtual_eeg(self.space.coordinates(samples))
 
     def features(self, samples: Samples) -> dict[str, np.ndarray]:
         """Return what the report draws: coordinates of the pictures, and the virtual EEG of all subjects."""
-        virtual = self.virtual_eeg(samples)
-        return {"visual": self._visual(samples), "virtual": np.concatenate(list(virtual.values()), axis=1)}
+        visual = self.space.coordinates(samples)
+        return {"visual": visual, "virtual": np.concatenate(list(self.bank.virtual_eeg(visual).values()), axis=1)}
+
+    def signals(self, samples: Samples) -> Signals:
+        """Return the EEG of samples and, in its place, what the virtual EEG would look like at the electrodes.
+
+        The virtual signal is a statistical proxy computed from the picture: the readout of a regression, fitted on
+        training epochs, and no measurement. A bundle has none.
+
+        Parameters
+        ----------
+        samples : Samples
+            With pictures, and EEG cut around events.
+        """
+        from insula.systems.bmci.readout import sensor_signals
+
+        return sensor_signals(self.bank, self.space.coordinates(samples), samples)
 
     def predict(self, samples: Samples, mode: str | None = None) -> Predictions:
         """Return class probabilities for each sample.
@@ -288,73 +300,84 @@ class BMCI:
         Parameters
         ----------
         samples : Samples
-            With pictures; EEG too for the mode `real`, which uses `fusion` where a sample has none and says so.
+            With pictures; EEG too for the modes `real` and `eeg`. Where a sample has none, or that of a stranger, they
+            use `fusion` and the class shares of the training pictures (`prior`), and say so.
         mode : str, optional
             One of `modes`.
         """
         mode = mode or next(iter(self.modes))
         if mode not in self.modes:
             raise SettingsError(f"unknown mode {mode!r}", do=f"modes are {', '.join(self.modes)}")
-        if mode == "real" and not any(member.encoder for member in self.members):
+        if mode in self.not_bundled and not any(member.encoder for member in self.bank.members):
             raise BundleError(
-                "no EEG encoder here", do="a bundle predicts from pictures; `real` needs the fitted system"
+                "no EEG encoder here", do=f"a bundle predicts from pictures; `{mode}` needs the fitted system"
             )
         unique, place = unique_pictures(samples)
-        features = self.reader.features(unique)
-        visual = self.space.transform(features).astype(np.float32)
-        classes = len(self.task.classes)
-        used = np.full(len(samples), mode, object)
-        if mode == "visual":
-            probabilities = self.visual.predict_proba([visual], classes)[place]
-        else:
-            base = "fusion" if mode == "real" else mode
-            average = np.zeros((len(visual), classes))
-            for member in self.members:
-                code = self._virtual(member, visual)
-                blocks = [code] if base == "virtual" else [visual, code]
-                average += member.weight * member.classifiers[base].predict_proba(blocks, classes)
-            probabilities = average[place]
-            if mode == "real":
-                used[:] = base
-                self._real(samples, visual[place], probabilities, used)
-        entropy = -(probabilities * np.log(np.clip(probabilities, 1e-12, 1))).sum(axis=1) / np.log(classes)
-        strange = self.strangeness(self.space, features)[place]
+        visual, strange = self.space.coordinates(unique), self.caution.strange(unique)
+        base = {"real": "fusion", "eeg": "prior"}.get(mode, mode)
+        probabilities, used, epistemic = self._answer(base, visual, strange)
+        probabilities, about = self.caution.speak(mode, probabilities, strange, self.task.classes)
+        probabilities, used = probabilities[place], used[place]
+        if mode != base:
+            self._read_eeg(mode, samples, visual[place], probabilities, used)
+        entropy = -(probabilities * np.log(np.clip(probabilities, 1e-12, 1))).sum(axis=1)
         return Predictions.of(
-            self.task.classes, probabilities, samples.ids, uncertainty=entropy, out_of_distribution=strange, mode=used
+            self.task.classes,
+            probabilities,
+            samples.ids,
+            uncertainty=entropy / np.log(len(self.task.classes)),
+            **{name: values[place] for name, values in about.items()},
+            epistemic=np.where(used == base, epistemic[place], np.nan),
+            mode=used,
         )
 
-    def _real(self, samples: Samples, visual: np.ndarray, probabilities: np.ndarray, used: np.ndarray) -> None:
-        subjects, present = samples.units("subject"), samples.has("eeg")
-        for member in self.members:
+    def _answer(self, mode: str, visual: np.ndarray, strange: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return probabilities before calibration, the mode that each picture is answered in, and the trees' spread.
+
+        The virtual EEG of a strange picture is meaningless: it is answered in the mode `visual`.
+        """
+        unknown = np.full(len(visual), np.nan)
+        if mode == "prior":
+            shares = self.shares / self.shares.sum()
+            return np.tile(shares, (len(visual), 1)), np.full(len(visual), mode, object), unknown
+        alone = self.visual.predict_proba([visual], len(self.task.classes))
+        if mode == "visual":
+            return alone, np.full(len(visual), mode, object), unknown
+        trusted = strange <= self.settings.refuse_above
+        return (
+            np.where(trusted[:, None], self.bank.predict_proba(mode, visual), alone),
+            np.where(trusted, mode, "visual").astype(object),
+            np.where(trusted, self.bank.epistemic(visual), np.nan),
+        )
+
+    def _read_eeg(
+        self, mode: str, samples: Samples, visual: np.ndarray, probabilities: np.ndarray, used: np.ndarray
+    ) -> None:
+        """Replace the probabilities of those samples whose EEG is at hand and whose subject is known."""
+        subjects, present, classes = samples.units("subject"), samples.has("eeg"), len(self.task.classes)
+        for member in self.bank.members:
             mine = np.flatnonzero(present & (subjects == member.name))
             if len(mine) and member.encoder is not None:
-                blocks = [visual[mine], member.encoder.embed(samples.select(mine).read("eeg"))]
-                probabilities[mine] = member.classifiers["real"].predict_proba(blocks, len(self.task.classes))
-                used[mine] = "real"
+                epochs = samples.select(mine).read("eeg")
+                if mode == "eeg":
+                    probabilities[mine] = member.encoder.predict_proba(epochs)
+                else:
+                    code = member.encoder.embed(epochs)
+                    probabilities[mine] = member.predict_proba("real", visual[mine], classes, code)
+                used[mine] = mode
 
     # saving -----------------------------------------------------------------------------------------------------------
 
     def save(self, folder: Path) -> None:
-        """Write what predicting from pictures needs; EEG encoders stay behind."""
-        from safetensors.torch import save_file
-
+        """Write what predicting from pictures needs; EEG encoders and training pictures stay behind."""
         folder.mkdir(parents=True, exist_ok=True)
-        if self.reader.network is not None:
-            save_file(self.reader.network.state_dict(), folder / "backbone.safetensors")
-        save_estimator(folder / "space.skops", self.space)
-        save_estimator(folder / "strangeness.skops", vars(self.strangeness))
+        self.space.save(folder)
+        save_estimator(folder / "caution.skops", self.caution.parts())
         save_estimator(folder / "visual.skops", self.visual.parts())
-        for number, member in enumerate(self.members):
-            parts: dict[str, Any] = {
-                name: classifier.parts() for name, classifier in member.classifiers.items() if name != "real"
-            }
-            if member.regressor is not None:
-                parts["regressor"] = member.regressor.parts()
-            save_estimator(folder / f"member{number}.skops", parts)
         about = {
             "settings": self.settings.model_dump(mode="json"),
             "task": self.task.model_dump(mode="json"),
-            "members": [{"name": member.name, "weight": float(member.weight)} for member in self.members],
+            "members": self.bank.save(folder),
         }
         (folder / "system.yaml").write_text(yaml.safe_dump(about, sort_keys=False))
 
@@ -364,26 +387,13 @@ class BMCI:
         about = yaml.safe_load((folder / "system.yaml").read_text())
         system = cls(BMCISettings.parse(about["settings"], where="system.yaml"))
         system.task = Categorical(**about["task"])
-        system.reader = PictureReader(system.settings, folder / "backbone.safetensors")
-        system.space = load_estimator(folder / "space.skops")
+        system.space = PictureSpace.load(folder, system.settings)
+        system.caution = Caution.of(load_estimator(folder / "caution.skops"), system.settings)
         system.visual = BlockClassifier.of(load_estimator(folder / "visual.skops"))
-        system.strangeness = Strangeness.__new__(Strangeness)
-        system.strangeness.__dict__.update(load_estimator(folder / "strangeness.skops"))
-        for number, member in enumerate(about["members"]):
-            parts = load_estimator(folder / f"member{number}.skops")
-            regressor = VirtualEEG.of(parts.pop("regressor")) if "regressor" in parts else None
-            classifiers = {name: BlockClassifier.of(part) for name, part in parts.items()}
-            system.members.append(Member(member["name"], regressor, classifiers, member["weight"]))
+        classes = len(system.task.classes)
+        system._open(Bank.load(folder, about["members"], system.settings, system.visual, classes))
         return system
 
 
 def _labelled(samples: Samples, task: Categorical) -> Samples:
     return samples.select(task.targets(samples.table) >= 0)
-
-
-def _groups(samples: Samples) -> np.ndarray:
-    """Pictures of one person are one group; a picture of nobody known is a group of its own."""
-    persons, pictures = samples.units("identity"), samples.units("stimulus")
-    own = np.array([f"sample {number}" for number in samples.ids], object)
-    pictures = np.where([picture is None for picture in pictures], own, pictures)
-    return np.where([person is None for person in persons], pictures, persons).astype(str)

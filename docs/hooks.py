@@ -1,0 +1,157 @@
+"""What the site shows and no page holds: cards and the project's own pages, and tables of what insula comes with.
+
+mkdocs calls the functions `on_*`. A comment `<!-- table: NAME -->` becomes one of `TABLES` when the site is built.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path, PurePosixPath
+from posixpath import normpath, relpath
+from typing import Any
+
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
+
+ROOT = Path(__file__).parents[1]
+PROJECT = {"project/changelog.md": "CHANGELOG.md", "project/contributing.md": "CONTRIBUTING.md",
+           "project/security.md": "SECURITY.md"}  # fmt: skip
+
+_LINK = re.compile(r"(?<!!)\[(?P<text>[^\]]*)\]\((?P<target>[^)\s#:]+)(?P<anchor>#[^)\s]*)?(?P<title> \"[^\"]*\")?\)")
+_TABLE = re.compile(r"<!-- table: ([\w-]+) -->")
+
+
+def brought() -> dict[str, str]:
+    """Return pages that lie outside `docs/`: where the site shows them, and where they are."""
+    cards = {
+        f"systems/{path.parent.name}.md": path.relative_to(ROOT).as_posix()
+        for path in sorted((ROOT / "src/insula/systems").glob("*/README.md"))
+    }
+    return {**cards, **{page: source for page, source in PROJECT.items() if (ROOT / source).exists()}}
+
+
+def on_config(config: MkDocsConfig) -> MkDocsConfig:
+    """Complete the navigation with cards and with whatever is recorded."""
+    cards = [page for page in brought() if page.startswith("systems/")]
+    benchmarks = sorted((ROOT / "docs/benchmarks").glob("*.md"), reverse=True)
+    assert config.nav is not None
+    config.nav = [
+        *config.nav,
+        {"Systems": ["systems/index.md", *cards]},
+        {"Project": ["measured/README.md", {"Benchmarks": [f"benchmarks/{path.name}" for path in benchmarks]},
+                     *(page for page in brought() if page not in cards)]},
+    ]  # fmt: skip
+    return config
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """Add the pages that lie outside `docs/`."""
+    for page, source in brought().items():
+        files.append(File.generated(config, page, abs_src_path=str(ROOT / source)))
+    return files
+
+
+def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """Expand tables, and lead links of the repository to the site's pages."""
+    here = page.file.src_uri
+    source = brought().get(here, f"docs/{here}")
+    markdown = _LINK.sub(lambda link: _led(link, source, here, files), markdown)
+    return _TABLE.sub(lambda found: TABLES[found[1]](), markdown)
+
+
+def _led(link: re.Match[str], source: str, here: str, files: Files) -> str:
+    """Return a link as the site has it; to a file of the repository that the site does not show, its text alone."""
+    target = normpath(PurePosixPath(source).parent / link["target"])
+    shown = {place: page for page, place in brought().items()}
+    page = shown.get(target, target.removeprefix("docs/") if target.startswith("docs/") else None)
+    if page is not None and files.get_file_from_path(page) is not None:
+        to = relpath(page, PurePosixPath(here).parent)
+        return f"[{link['text']}]({to}{link['anchor'] or ''}{link['title'] or ''})"
+    return link["text"] if (ROOT / target).exists() else link[0]
+
+
+# tables ---------------------------------------------------------------------------------------------------------------
+
+
+def _markdown(head: list[str], rows: list[list[str]]) -> str:
+    lines = [head, ["---"] * len(head), *([cell.replace("|", "\\|") for cell in row] for row in rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
+
+
+def corpora() -> str:
+    """Return every corpus with what it holds and its licence."""
+    from insula.corpora.catalogue import cards
+
+    rows = [[f"`{card.name}`", card.title, ", ".join(card.modalities), card.licence] for card in cards()]
+    return _markdown(["corpus", "what", "holds", "licence"], rows)
+
+
+def systems() -> str:
+    """Return every system with its first words and what it predicts from."""
+    from insula.systems.catalogue import SYSTEMS, system_class
+
+    rows = []
+    for name in SYSTEMS:
+        cls: Any = system_class(name)
+        told = (cls.__doc__ or "").strip().split("\n")[0].replace("``", "`")
+        reads = ", ".join(cls.predicts_from) if isinstance(cls.predicts_from, tuple) else "what it is told to read"
+        rows.append([f"`{name}`", told, reads])
+    return _markdown(["system", "what", "predicts from"], rows)
+
+
+def recipes() -> str:
+    """Return every recipe with the words that its file opens with."""
+    from importlib import resources
+
+    from insula.evaluation.recipe import RECIPES
+
+    rows = []
+    for name, (package, file) in RECIPES.items():
+        text = resources.files(package).joinpath(file).read_text(encoding="utf-8")
+        head = [line.removeprefix("#").strip() for line in text.split("\nname:")[0].splitlines() if line[:1] == "#"]
+        rows.append([f"`insula run {name}`", " ".join(head)])
+    return _markdown(["recipe", "what"], rows)
+
+
+def protocols() -> str:
+    """Return every protocol with what it keeps apart."""
+    from insula.evaluation.wording import protocol_in_words
+    from insula.protocols import PROTOCOLS
+
+    return _markdown(
+        ["protocol", "in words"], [[f"`{name}`", protocol_in_words(one)] for name, one in PROTOCOLS.items()]
+    )
+
+
+def measured() -> str:
+    """Return every measured run with its command, its passport and its verdict."""
+    rows = []
+    for passport in sorted((ROOT / "docs/measured").glob("*/passport.json")):
+        run, record = passport.parent.name, json.loads(passport.read_text(encoding="utf-8"))
+        created = max(one["created"] for one in record.get("cells", [record]))  # a sweep has a passport a cell
+        about = json.loads(passport.with_name("about.json").read_text(encoding="utf-8"))
+        files = [f"[{path.name}]({run}/{path.name})" for path in sorted(passport.parent.iterdir())]
+        rows.append([f"**{run}**", f"`{about['command']}`", created[:10], ", ".join(files),
+                     about.get("verdict", "")])  # fmt: skip
+    return _markdown(["run", "command", "date", "files", "verdict"], rows)
+
+
+def command() -> str:
+    """Return the help of every command."""
+    import typer
+    from typer.cli import get_docs_for_click
+
+    from insula.cli import app
+
+    click_command = typer.main.get_command(app)
+    context = typer.Context(click_command, info_name="insula")
+    return get_docs_for_click(obj=click_command, ctx=context, name="insula")
+
+
+TABLES: dict[str, Callable[[], str]] = {
+    "corpora": corpora, "systems": systems, "recipes": recipes, "protocols": protocols, "measured": measured,
+    "command": command,
+}  # fmt: skip

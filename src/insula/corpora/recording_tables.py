@@ -1,0 +1,203 @@
+"""What happened in recordings: events from tables or annotations, and what holds for a recording as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import pandas as pd
+
+from insula.corpora.recording_files import (
+    TABLES,
+    RecordingFile,
+    check_sessions,
+    find_recordings,
+    is_bids,
+    read_table,
+    rows_of,
+    with_people,
+)
+from insula.errors import DataError
+
+_NO_EVENT = r"(?i)^(?:bad|edge|boundary|new segment|syncstatus)"  # what software writes among the annotations
+_KEYS = ("recording", "subject", "session")
+_TAKEN = ("corpus", "start", "stop", "file", "quality", "eeg_quality", "eeg_cleaned_on", "eeg_store", "eeg_row",
+          "picture_store", "picture_row")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class StudyFolder:
+    """A folder of recordings and the tables that go with it.
+
+    Parameters
+    ----------
+    files : tuple of RecordingFile
+        The recordings.
+    kind : {"tables", "annotations", "windows"}
+        Where events come from; `windows` where there are none.
+    facts : DataFrame
+        What holds for a whole recording: one row each, in the order of `files`.
+    above : Path, optional
+        The file of one table of the events of all recordings; without it each recording has its own.
+    rows : DataFrame, optional
+        What it holds, with `place`: which of the files a row speaks of.
+    """
+
+    files: tuple[RecordingFile, ...]
+    kind: Literal["tables", "annotations", "windows"]
+    facts: pd.DataFrame
+    above: Path | None = None
+    rows: pd.DataFrame | None = None
+
+    @classmethod
+    def open(cls, root: Path, who: str, events: str, labels: str | None) -> StudyFolder:
+        """Find recordings and tables; the parameters are those of `RecordingsSettings`.
+
+        Raises
+        ------
+        DataError
+            If there is no recording, a table does not fit, or a recording has no events where others have.
+        """
+        files = find_recordings(root, who)
+        above = next((root / f"events{suffix}" for suffix in TABLES if (root / f"events{suffix}").is_file()), None)
+        kind: Literal["tables", "annotations", "windows"] = "tables"
+        if events == "annotations":
+            kind, above = "annotations", None
+        elif events == "none":
+            kind, above = "windows", None
+        elif events != "auto":
+            above = root / events
+        elif any(one.events for one in files):
+            above = None
+            lacking = [one for one in files if one.events is None]
+            if lacking:
+                what = f"no table of events beside {lacking[0].path.name}, where other recordings have one"
+                raise DataError(what, where=lacking[0].path, do="add it, or set events")
+        elif above is None:
+            kind = "windows"
+        rows = read_table(above) if above else None
+        if labels:
+            files = with_people(files, read_table(root / labels), root / labels)
+        if above is not None and rows is not None:
+            files = with_people(files, rows, above)
+            rows = rows.assign(place=rows_of(files, rows, above))
+        check_sessions(files)
+        return cls(tuple(files), kind, _facts(root, files, labels), above, rows)
+
+    def table_of(self, one: RecordingFile) -> Path | None:
+        """Return the file that a recording's events are in."""
+        return self.above or one.events
+
+    def events_of(self, one: RecordingFile) -> pd.DataFrame:
+        """Return the rows of a table that are a recording's events, where `kind` is `tables`."""
+        if self.rows is not None:
+            return self.rows[self.rows["place"] == self.files.index(one)].drop(columns="place")
+        assert one.events is not None
+        return read_table(one.events)
+
+
+def _facts(root: Path, files: Sequence[RecordingFile], labels: str | None) -> pd.DataFrame:
+    facts = pd.DataFrame(index=range(len(files)))
+    people = root / "participants.tsv"
+    if is_bids(root) and people.is_file():
+        table = read_table(people)
+        if "participant_id" in table:
+            table = table.set_index(table.pop("participant_id").str.removeprefix("sub-"))
+            facts = table.reindex([one.subject for one in files]).set_axis(facts.index)
+    if labels:
+        path = root / labels
+        table = read_table(path)
+        places = rows_of(files, table, path)
+        lacking = [one.name for place, one in enumerate(files) if place not in set(places)]
+        if lacking:
+            raise DataError(f"no row for the recording {lacking[0]!r}", where=path, do="add it, or leave the file out")
+        twice = table[pd.Series(places).duplicated().to_numpy()]
+        if len(twice):
+            raise DataError(f"two rows for the recording {files[places[twice.index[0]]].name!r}", where=path,
+                            do="keep one row a recording")  # fmt: skip
+        table = table.drop(columns=[name for name in _KEYS if name in table]).set_axis(places)
+        facts = facts.drop(columns=facts.columns.intersection(table.columns)).join(table)
+    _check_names(facts, root / (labels or "participants.tsv"))
+    return facts
+
+
+def annotated(marks: pd.DataFrame) -> pd.DataFrame:
+    """Return a file's annotations without those that software writes; `text` is what they say.
+
+    Examples
+    --------
+    >>> annotated(pd.DataFrame({"onset": [0.0, 1.0], "duration": 0.0, "stimulus": ["New Segment/", "smile"]}))
+       onset  duration   text
+    1    1.0       0.0  smile
+    """
+    kept = marks[~marks["stimulus"].str.contains(_NO_EVENT, regex=True)]
+    return kept[["onset", "duration"]].assign(text=kept["stimulus"].astype("str"))
+
+
+def tidy_events(
+    raw: pd.DataFrame, *, stimulus: str, label: str | None, markers: Mapping[str, str] | None, where: Path
+) -> pd.DataFrame:
+    """Return events with the columns of `Recording.events`, and whatever else the table says.
+
+    Parameters
+    ----------
+    raw : DataFrame
+        `onset` and, optionally, `duration`, `trial`, and others.
+    stimulus, label, markers
+        As in `RecordingsSettings`.
+    where : Path
+        The table's file, for errors.
+
+    Raises
+    ------
+    DataError
+        If a column is missing, an onset is no number, or a name is taken.
+
+    Examples
+    --------
+    >>> raw = pd.DataFrame({"onset": [1.0, 2.0, 3.0], "code": [11, 12, 13]})
+    >>> tidy_events(raw, stimulus="stimulus", label="code", markers={"11": "fear", "13": "anger"}, where=Path("a.csv"))
+       onset   code  duration stimulus trial
+    0    1.0   fear       0.0      NaN     1
+    2    3.0  anger       0.0      NaN     3
+    """
+    columns = ", ".join(map(str, raw.columns))
+    if "onset" not in raw:
+        raise DataError("no column 'onset'", where=where, do=f"its columns are {columns}")
+    if stimulus not in raw and stimulus != "stimulus":
+        raise DataError(f"no column {stimulus!r}", where=where, do=f"set stimulus; its columns are {columns}")
+    table = raw.drop(columns=[name for name in _KEYS if name in raw])
+    if stimulus != "stimulus" and stimulus in table:
+        table = table.drop(columns="stimulus", errors="ignore").rename(columns={stimulus: "stimulus"})
+    _check_names(table, where)
+    for name in ("onset", "duration"):
+        values = pd.to_numeric(table[name], errors="coerce") if name in table else pd.Series(0.0, table.index)
+        if name == "onset" and values.isna().any():
+            row = values.index[values.isna()][0]
+            raise DataError(f"onset {raw['onset'][row]!r} is no number", where=f"{where}, row {row}", do="give seconds")
+        table[name] = values.fillna(0.0).astype(float)
+    table["stimulus"] = text_of(table["stimulus"]) if "stimulus" in table else pd.array([None] * len(table), "str")
+    numbers = pd.Series(range(1, len(table) + 1), table.index).astype("str")
+    table["trial"] = text_of(table["trial"]).fillna(numbers) if "trial" in table else numbers
+    if markers is not None:
+        if label is None or label not in table:
+            raise DataError(f"markers are values of the label, and there is no column {label!r}", where=where,
+                            do=f"set label; its columns are {columns}")  # fmt: skip
+        table[label] = text_of(table[label]).map(dict(markers)).astype("str")
+        table = table[table[label].notna()]
+    return table
+
+
+def text_of(values: pd.Series) -> pd.Series:
+    """Return values as text; a number is written without a point where it has no fraction."""
+    if values.dtype.kind == "f" and (values.dropna() % 1 == 0).all():
+        values = values.astype("Int64")
+    return values.astype("str").where(values.notna(), None).astype("str")
+
+
+def _check_names(table: pd.DataFrame, where: Path) -> None:
+    taken = [name for name in table.columns if name in _TAKEN]
+    if taken:
+        raise DataError(f"the column name {taken[0]!r} is taken", where=where, do="rename the column")

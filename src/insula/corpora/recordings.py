@@ -1,0 +1,348 @@
+"""EEG recordings of one's own: a folder or a BIDS tree of EDF, BDF, BrainVision and EEGLAB files."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import ClassVar, Literal
+
+import numpy as np
+import pandas as pd
+
+from insula.corpora.contract import Card
+from insula.corpora.folder import Folder, FolderSettings
+from insula.corpora.pairing import pair, stimulus_names
+from insula.corpora.recording_channels import Names, names_in, read_names, shared_channels
+from insula.corpora.recording_files import RecordingFile
+from insula.corpora.recording_tables import StudyFolder, annotated, tidy_events
+from insula.eeg.checks import check_events, check_recording
+from insula.eeg.epoch_store import Windows, cleaning_columns, epoch_store, learnt_from, window_store
+from insula.eeg.preprocessing import Preprocessing, epochs_within
+from insula.eeg.reading import channel_table, read_recording
+from insula.emotions import label_map, normalise_label
+from insula.errors import DataError, InsulaError
+from insula.samples import PROVENANCE, Recording, Samples, Store, provenance
+from insula.storage.cache import Cache
+from insula.storage.hashing import digest
+from insula.storage.settings import Settings
+
+
+class RecordingsSettings(Settings):
+    """Where recordings lie, what happened when, and how they are cut.
+
+    Parameters
+    ----------
+    root : Path
+        A folder, searched with its subfolders, or the root of a BIDS tree. Files are EDF, BDF, BrainVision (`.vhdr`)
+        or EEGLAB (`.set`).
+    who : str
+        How the path below `root`, without suffix, says who and when: `{subject}_{session}`, `{subject}/*_{session}`.
+        As it is by default, each file is a person. Not used in a BIDS tree, nor where a table with the column
+        `recording` says `subject` (and `session`). A session has one clock, so two recordings cannot share one.
+    events : str
+        A CSV or TSV file, absolute or in `root`: one row an event, with `onset` (seconds from the recording's start),
+        and `recording` (path or file name) or `subject` (and `session`); also `duration`, `stimulus`, `trial`, labels.
+        Or `annotations`: those of the files, whose text is the label or, with `pictures`, the stimulus. Or `none`:
+        windows. Or `auto`: tables named `RECORDING_events.tsv` or `.csv` beside the files (as in BIDS), else
+        `events.tsv` or `.csv` in `root`, else windows.
+    labels : str, optional
+        A CSV or TSV file of recordings: `recording` or `subject` (and `session`), and labels or other columns, which
+        hold for all of a recording. In a BIDS tree `participants.tsv` is joined besides.
+    label : str, optional
+        The column that is the label; None where there is none.
+    markers : mapping of str to str, optional
+        From values of the label column to labels (`{"S 11": anger}`); events with another value are no events.
+    classes : str or tuple of str, optional
+        A label space, or its classes, that labels are mapped into; by default words are kept under their usual names.
+    stimulus : str
+        The events' column that names what was shown (in BIDS `stim_file`).
+    rename : mapping of str to str, or str, optional
+        From channels as the files name them to 10-05 electrodes, or to null, which leaves one out; or a YAML file in
+        `root` that holds this.
+    channels : "common", or tuple of str, optional
+        Electrodes to read; `common` for those that all recordings have. By default recordings must have the same.
+    windows : Windows
+        How recordings without events are cut.
+    pictures : FolderSettings, optional
+        The pictures that were shown, as of the corpus `folder`: `stimulus` is then joined to them.
+    marked : {"keep", "drop"}
+        Whether an epoch that preprocessing marked keeps its EEG; the row stays either way.
+    preprocessing : Preprocessing
+        How the EEG is cleaned and cut.
+
+    Examples
+    --------
+    In a recipe, for people who watched pictures; `happy.png` was shown at 12.5 s to somebody in `S01.vhdr`::
+
+        corpus:
+          name: recordings
+          root: my-study/eeg                      # S01.vhdr, S02.vhdr, ...
+          events: ../events.csv                   # recording,onset,duration,stimulus
+          pictures: {root: my-study/pictures, manifest: pictures.csv}    # path,emotion,identity
+          rename: {EXG1: null, FP1-x: Fp1}
+          preprocessing:
+            artefacts: {ica: infomax, peak_to_peak: 150}
+
+    `insula corpora check recordings my-study/eeg --set events=../events.csv` says what is wrong before anything runs.
+    """
+
+    root: Path
+    who: str = "{subject}"
+    events: str = "auto"
+    labels: str | None = None
+    label: str | None = "emotion"
+    markers: dict[str, str] | None = None
+    classes: str | tuple[str, ...] | None = None
+    stimulus: str = "stimulus"
+    rename: dict[str, str | None] | str | None = None
+    channels: Literal["common"] | tuple[str, ...] | None = None
+    windows: Windows = Windows()
+    pictures: FolderSettings | None = None
+    marked: Literal["keep", "drop"] = "keep"
+    preprocessing: Preprocessing = Preprocessing()
+
+
+class Recordings:
+    """Epochs around events, or windows, of recordings on disk.
+
+    Samples have the modality `eeg` (microvolts, channels x times) and, with `pictures`, `picture`: then there is one
+    row a trial, and one without subject for each picture that nobody saw. `file` names the recording. Where something
+    is marked, `eeg_quality` says what ("" where nothing); where cleaning learns (`insula.eeg.artefacts`),
+    `eeg_cleaned_on` names the recording that it learnt from.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from insula.corpora.fakes import fake_recordings
+    >>> root = Path(tempfile.mkdtemp())
+    >>> fake_recordings(root)
+    >>> corpus = Recordings(RecordingsSettings(root=root / "recordings", label="trial_type"))
+    >>> samples = corpus.samples(Cache(root / "cache"))
+    >>> samples, sorted(set(samples.table["trial_type"]))
+    (Samples(24: eeg 24), ['anger', 'happiness', 'neutral'])
+    """
+
+    card: ClassVar[Card] = Card(
+        name="recordings",
+        title="EEG recordings of one's own (EDF, BDF, BrainVision, EEGLAB; folder or BIDS)",
+        licence="that of the recordings",
+        access="on this computer: a folder of recordings with a table of events or of labels, or a BIDS tree; "
+        "insula corpora check recordings FOLDER --set events=events.csv",
+        size="as large as the folder; memory does not grow with it",
+        citation="that of the recordings",
+        labels="one column, by default emotion: of a table of events, of a table of recordings, or annotations",
+        modalities=("picture", "eeg"),
+        notes="events.csv: recording,onset,duration,stimulus,emotion (seconds; a row an event). Without events: "
+        "windows, labelled by labels.csv: recording,subject,session,emotion. Each file is a person unless who "
+        "({subject}_{session}), a table or BIDS says otherwise. With pictures (as of the corpus folder) stimuli are "
+        "joined to them, and BMCI can learn from both. Channels that are no 10-05 electrode need rename. ICA, RANSAC "
+        "and autoreject learn from all of a recording, test trials included: the protocol must then say target: "
+        "unlabelled.",
+    )
+    Settings: ClassVar[type[RecordingsSettings]] = RecordingsSettings
+
+    def __init__(self, settings: RecordingsSettings) -> None:
+        self.settings = settings
+
+    @property
+    def pictures(self) -> str:
+        """How a bundle prepares a new picture."""
+        return Folder(self.settings.pictures).pictures if self.settings.pictures else "none"
+
+    def truth(self) -> pd.DataFrame | None:
+        """Return None: the labels are all there is."""
+        return None
+
+    def check(self) -> list[str]:
+        """Return what is missing or broken, one line each; headers are read, and a few seconds of each signal."""
+        lacks: list[str] = []
+        readable, events = [], []
+        try:
+            files, wanted = self.study.files, None
+            if self.settings.channels is not None:
+                wanted = self._channels([one for one in files if _readable(one)] or files)
+        except InsulaError as error:
+            return [str(error)]
+        for one in files:
+            try:
+                recording = self._recording(one, wanted)
+                check_recording(recording, where=one.path)
+                readable.append(one)
+                where = self.study.table_of(one) or one.path
+                check_events(recording.events, recording.n_times, recording.rate, where=where)
+                events.append(recording.events)
+            except InsulaError as error:
+                lacks.append(str(error))
+        for look in (self._check_channels, self._check_tables):
+            try:
+                look(readable, events)
+            except InsulaError as error:
+                lacks.append(str(error))
+        return list(dict.fromkeys(lacks + (self._folder.check() if self._folder else [])))
+
+    def _check_channels(self, files: Sequence[RecordingFile], _: object) -> None:
+        if files and self.settings.channels is None:
+            self._channels(files)
+
+    def _check_tables(self, files: Sequence[RecordingFile], events: Sequence[pd.DataFrame]) -> None:
+        if events:
+            table = self._labelled(pd.concat(events, ignore_index=True))
+            if self._folder:
+                stimulus_names(table["stimulus"], self._folder.stimuli(), self.settings.events)
+
+    def recordings(self) -> Iterator[Recording]:
+        """Yield the recordings, read lazily; channels are the same in each, in the same order.
+
+        Events have the columns of `Recording.events` and those of the tables; where there are none the whole recording
+        is one event.
+        """
+        wanted = self._channels(self.study.files)
+        for one in self.study.files:
+            yield self._recording(one, wanted)
+
+    def samples(self, cache: Cache) -> Samples:
+        """Return one sample an event or a window; what is cut lies in the cache, memory-mapped, a store a recording.
+
+        Raises
+        ------
+        DataError
+            Where a recording or a table cannot be used, naming it.
+
+        Warns
+        -----
+        UserWarning
+            Naming events so near an end of their recording that the epoch does not fit; they are left out.
+        """
+        parts: list[pd.DataFrame] = []
+        stores: dict[str, Store] = {}
+        short: list[str] = []
+        cut = self._windows if self.study.kind == "windows" else self._epochs
+        for one, recording in zip(self.study.files, self.recordings(), strict=True):
+            check_events(
+                recording.events, recording.n_times, recording.rate, where=self.study.table_of(one) or one.path
+            )
+            rows, store, left = cut(recording, cache)
+            if left:
+                short.append(f"{left} of {one.name}")
+            stores[f"eeg {len(stores)}"] = store
+            parts.append(rows.assign(file=one.name, eeg_store=f"eeg {len(parts)}", eeg_row=range(len(rows))))
+        if short:
+            named = ", ".join(short[:3]) + (" and more" if len(short) > 3 else "")
+            warnings.warn(f"events too near an end of their recording are left out: {named}", stacklevel=2)
+        table = self._labelled(pd.concat(parts, ignore_index=True))
+        if self.settings.marked == "drop" and "eeg_quality" in table:
+            marked = (table["eeg_quality"] != "").to_numpy()
+            table = table.assign(eeg_store=table["eeg_store"].mask(marked), eeg_row=table["eeg_row"].mask(marked, -1))
+        pointers = {"eeg_store": table.pop("eeg_store").astype("str"), "eeg_row": table.pop("eeg_row")}
+        seen = Samples(table.assign(file=table["file"].astype("str"), **pointers), stores)
+        return pair(seen, self._folder.everything(cache), where=self.settings.events) if self._folder else seen
+
+    def _epochs(self, recording: Recording, cache: Cache) -> tuple[pd.DataFrame, Store, int]:
+        """Return one row an event, the epochs, and how many events did not fit."""
+        settings = self.settings.preprocessing
+        inside = epochs_within(recording.events, recording.n_times, recording.rate, settings)
+        recording = replace(recording, events=recording.events[inside])
+        store = epoch_store(recording, settings, cache)
+        events = recording.events
+        start = events["onset"].to_numpy()
+        rows = self._rows(recording, events, start + settings.epoch[0], start + settings.epoch[1])
+        return rows.assign(**cleaning_columns(recording, settings, cache)), store, int((~inside).sum())
+
+    def _windows(self, recording: Recording, cache: Cache) -> tuple[pd.DataFrame, Store, int]:
+        """Return one row a window, the windows, and 0."""
+        settings = self.settings.preprocessing
+        store, clock = window_store([recording], settings, self.settings.windows, cache)
+        events = recording.events.iloc[np.zeros(len(clock), int)]
+        rows = self._rows(recording, events, clock["start"].to_numpy(), clock["stop"].to_numpy())
+        if settings.artefacts and settings.artefacts.marks:
+            rows["eeg_quality"] = clock["quality"]
+        return rows.assign(**learnt_from(recording, settings, len(rows))), store, 0
+
+    def _rows(self, recording: Recording, events: pd.DataFrame, start: np.ndarray, stop: np.ndarray) -> pd.DataFrame:
+        ids = {name: events[name].to_numpy(object) for name in ("trial", "stimulus", "identity") if name in events}
+        more = events.drop(columns=["onset", "duration", *ids]).reset_index(drop=True)
+        rows = provenance(len(events), corpus=self.card.name, subject=recording.subject, session=recording.session,
+                          start=start, stop=stop, **ids)  # fmt: skip
+        return rows.join(more)
+
+    @cached_property
+    def study(self) -> StudyFolder:
+        """The files and their tables."""
+        settings = self.settings
+        found = StudyFolder.open(settings.root, settings.who, settings.events, settings.labels)
+        if settings.pictures and found.kind == "windows":
+            raise DataError("no events say when a picture was shown", where=settings.root, do="set events")
+        return found
+
+    @cached_property
+    def _folder(self) -> Folder | None:
+        """The pictures, with labels in our classes."""
+        settings = self.settings.pictures
+        if settings is None:
+            return None
+        return Folder(settings.model_copy(update={"classes": settings.classes or self.settings.classes}))
+
+    @cached_property
+    def _rename(self) -> Names:
+        return read_names(self.settings.rename, self.settings.root)
+
+    def _channels(self, files: Sequence[RecordingFile]) -> tuple[str, ...]:
+        return shared_channels(files, self._rename, self.settings.channels)
+
+    def _recording(self, one: RecordingFile, channels: Sequence[str] | None) -> Recording:
+        """Return a recording with its events and what its tables say."""
+        study = self.study
+        rename, bad = names_in(one, self._rename)
+        recording = read_recording(one.path, self.card.name, one.subject, one.session, rename=rename, channels=channels)
+        bad = [name for name in recording.channels if name in bad]
+        events = self._events(one, recording)
+        facts = study.facts.iloc[[study.files.index(one)] * len(events)].set_axis(events.index)
+        events = events.join(facts.drop(columns=facts.columns.intersection(events.columns)))
+        key = digest([recording.fingerprint, bad]) if bad else recording.fingerprint
+        return replace(recording, events=events, bad=tuple(bad), fingerprint=key)
+
+    def _events(self, one: RecordingFile, recording: Recording) -> pd.DataFrame:
+        settings, kind = self.settings, self.study.kind
+        if kind == "windows":
+            whole = {"onset": [0.0], "duration": [recording.n_times / recording.rate], "trial": [one.session]}
+            return pd.DataFrame({**whole, "stimulus": pd.array([None], dtype="str")})
+        if kind == "tables":
+            raw, stimulus = self.study.events_of(one), settings.stimulus
+        else:  # what an annotation says is what was shown, if pictures are known, and the label if not
+            raw, stimulus = annotated(recording.events), "text" if settings.pictures else "stimulus"
+            if settings.label and (settings.markers is not None or not settings.pictures):
+                raw = raw.assign(**{settings.label: raw["text"]})
+            raw = raw if stimulus == "text" else raw.drop(columns="text")
+        where = self.study.table_of(one) or one.path
+        return tidy_events(raw, stimulus=stimulus, label=settings.label, markers=settings.markers, where=where)
+
+    def _labelled(self, table: pd.DataFrame) -> pd.DataFrame:
+        """Return a table whose label has its usual names, or those of `classes`."""
+        settings = self.settings
+        label = settings.label
+        if label is None:
+            return table
+        if label not in table:
+            given = self.study.kind == "tables" or settings.labels
+            if given and not settings.pictures:
+                known = ", ".join(name for name in table if name not in (*PROVENANCE, "onset", "duration"))
+                raise DataError(f"no label column {label!r}", where=settings.labels or settings.events,
+                                do=f"set label (null for none); there is {known}")  # fmt: skip
+            return table
+        values = table[label]
+        if settings.classes is None and pd.api.types.is_numeric_dtype(values):
+            return table  # a rating
+        found = values.dropna().unique().tolist()
+        names = label_map(found, settings.classes) if settings.classes else {x: normalise_label(x) for x in found}
+        return table.assign(**{label: values.map(names).astype("str")})
+
+
+def _readable(one: RecordingFile) -> bool:
+    try:
+        channel_table(one.path)
+    except DataError:
+        return False
+    return True

@@ -1,0 +1,163 @@
+"""Where fits run: processes of this machine, or a Dask or Ray cluster; joblib hands them out."""
+
+from __future__ import annotations
+
+import logging
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from insula.errors import DataError, MachineError, SettingsError
+from insula.storage.cache import Cache
+from insula.storage.code import code_version
+
+Job = tuple[Callable[..., Any], tuple[Any, ...]]
+
+_PATIENCE = 20.0  # s that a scheduler has to answer
+
+_Token = tuple[str, str, str]  # the cache's root, a file in it that only this run made, the version of the code
+
+
+def each(jobs: Sequence[Job], processes: int, engine: str | None, cache: Cache) -> Iterator[Any]:
+    """Yield what each job returns, in the order in which they end; with Ray, all when the last has ended.
+
+    Parameters
+    ----------
+    jobs : sequence of (function, arguments)
+        Functions of installed modules.
+    processes : int
+        Of this machine, where `engine` names no running cluster.
+    engine : str or None
+        None for processes; `dask` or `ray` for a cluster started here; `dask://HOST:PORT` or `ray://HOST:PORT` for one
+        that runs. Workers must see the folder of the cache under the same path, and have the same code.
+    cache : Cache
+        Where jobs leave what they make.
+
+    Raises
+    ------
+    SettingsError
+        Where the engine is unknown, not installed, or cannot be reached.
+    DataError
+        Where a worker of a cluster does not share the cache.
+    MachineError
+        Where a process died.
+    """
+    from joblib import Parallel, delayed
+    from joblib.externals.loky.process_executor import TerminatedWorkerError
+
+    with _backend(engine, processes) as options, _token(cache, engine) as token:
+        runner = Parallel(batch_size=1, **options)
+        try:
+            yield from runner(delayed(_job)(token, function, arguments) for function, arguments in jobs)
+        except TerminatedWorkerError:
+            raise MachineError(
+                "a process died, as happens where memory runs out",
+                do="run the same command with fewer --jobs; finished fits are kept",
+            ) from None
+
+
+def _job(token: _Token | None, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+    if token is not None:
+        _check(token)
+    return function(*arguments)
+
+
+# clusters -------------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _token(cache: Cache, engine: str | None) -> Iterator[_Token | None]:
+    """Yield what shows a worker that it shares the cache; nothing where workers are processes of this machine."""
+    if engine is None:
+        yield None
+        return
+    root = cache.root.resolve()
+    root.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(prefix=".shared-", dir=root) as file:
+        yield str(root), Path(file.name).name, code_version()
+
+
+def _check(token: _Token) -> None:
+    root, name, code = token
+    if not (Path(root) / name).exists():
+        what = "a worker of the cluster does not share the cache"
+        raise DataError(what, where=root, do="set INSULA_CACHE to a folder that every machine sees under one path")
+    if code_version() != code:
+        what = f"a worker of the cluster has other code ({code_version()})"
+        raise DataError(what, do=f"install {code} on every machine")
+    os.environ["INSULA_CACHE"] = root  # what systems cache by themselves goes there, too
+
+
+@contextmanager
+def _backend(engine: str | None, processes: int) -> Iterator[dict[str, Any]]:
+    """Yield what `joblib.Parallel` needs to run on the engine."""
+    if engine is None:
+        yield {"n_jobs": processes, "return_as": "generator_unordered"}
+        return
+    name, _, address = engine.partition("://")
+    if name not in _CLUSTERS or ("://" in engine and ":" not in address):
+        do = "use dask, ray, dask://HOST:PORT or ray://HOST:PORT"
+        raise SettingsError(f"unknown engine {engine!r}", do=do)
+    try:
+        with _CLUSTERS[name](address, processes) as options:
+            yield options
+    except ImportError as error:
+        if error.name is not None and error.name.split(".")[0] in ("dask", "distributed", "ray"):
+            do = 'run `pip install "insula[scale]"`'
+            raise SettingsError(f"the engine {name} is not installed", do=do) from None
+        raise
+
+
+@contextmanager
+def _dask(address: str, processes: int) -> Iterator[dict[str, Any]]:
+    from distributed import Client, LocalCluster
+    from joblib import parallel_config
+
+    if address:
+        try:
+            client = Client(f"tcp://{address}", timeout=_PATIENCE)
+        except OSError:
+            what = "no Dask scheduler answers"
+            raise SettingsError(what, where=address, do="start one with `dask scheduler`, or correct it") from None
+        cluster = None
+    else:
+        cluster = LocalCluster(n_workers=processes, threads_per_worker=1, dashboard_address=None)
+        client = Client(cluster)
+    try:
+        with parallel_config("dask", client=client):
+            yield {"n_jobs": -1, "return_as": "generator_unordered"}
+    finally:
+        client.close()
+        if cluster is not None:
+            cluster.close()
+
+
+@contextmanager
+def _ray(address: str, processes: int) -> Iterator[dict[str, Any]]:
+    import ray
+    from joblib import parallel_config
+    from ray.util.joblib import register_ray
+
+    started = not ray.is_initialized()
+    if started and address:
+        try:
+            ray.init(f"ray://{address}", logging_level=logging.ERROR, log_to_driver=False)
+        except (ConnectionError, OSError, RuntimeError):
+            what = "no Ray cluster answers"
+            raise SettingsError(what, where=address, do="start one with `ray start --head`, or correct it") from None
+    elif started:
+        ray.init(num_cpus=processes, include_dashboard=False, logging_level=logging.ERROR, log_to_driver=False)
+    register_ray()
+    try:
+        with parallel_config("ray"):
+            # Ray's backend cannot yield results as they come
+            yield {"n_jobs": int(ray.cluster_resources()["CPU"]), "return_as": "list"}
+    finally:
+        if started:
+            ray.shutdown()
+
+
+_CLUSTERS = {"dask": _dask, "ray": _ray}

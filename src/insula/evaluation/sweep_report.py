@@ -1,0 +1,193 @@
+"""The folder of a sweep: one page, its tables and figures as files, and a folder with a report for each cell."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import yaml
+
+from insula.errors import SettingsError
+from insula.evaluation.draw_predictions import feature_sheet
+from insula.evaluation.draw_sweep import gain_map, gains
+from insula.evaluation.drawing import Plot, address, stamp, style, svg
+from insula.evaluation.engine import each
+from insula.evaluation.passport import plain
+from insula.evaluation.report import NONE, templates, write_report
+from insula.evaluation.statistics import Estimate
+from insula.evaluation.sweep import FigureSettings, Sweep
+from insula.evaluation.sweep_run import Outcome, against, best_placebo, cells_table, gain_of
+from insula.evaluation.sweep_tables import show
+from insula.evaluation.verdict import between, points
+from insula.storage.atomic import write_into
+from insula.storage.cache import Cache
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+MARK = "sweep.yaml"
+"""The file that shows that a folder holds a sweep."""
+
+_ORDER = ("helps", "harms", "contributes nothing", "undecided", "refused")
+
+
+def write_sweep(sweep: Sweep, outcomes: Sequence[Outcome], folder: Path, jobs: int = 1) -> str:
+    """Write a sweep's folder, together or not at all, and return what its page says first.
+
+    `report.html`, `cells.csv`, `passport.json`, `sweep.yaml`, a CSV file a table, SVG and PNG files of figures, and
+    `cells/` with the whole report of each.
+
+    Parameters
+    ----------
+    sweep : Sweep
+        As it was run.
+    outcomes : sequence of Outcome
+        Of its cells, in their order.
+    folder : Path
+        Where to write.
+    jobs : int
+        Processes that draw the cells' reports.
+    """
+    places = [f"cells/{number:02d}-{_slug(outcome.cell.title)}" for number, outcome in enumerate(outcomes, start=1)]
+    with write_into(folder) as temporary:
+        work = [(write_report, (o.results, temporary / place)) for o, place in zip(outcomes, places, strict=True)]
+        for _ in each(work, jobs, None, Cache()):
+            pass
+        tables = [show(settings, outcomes) for settings in sweep.tables]
+        with style():
+            drawn = [found for settings in sweep.figures for found in _draw(settings, sweep, outcomes)]
+            for plot, figure in drawn:
+                figure.savefig(temporary / f"{plot.name}.png")
+                (temporary / f"{plot.name}.svg").write_bytes(svg(figure))
+        for table in tables:
+            table.data.to_csv(temporary / f"{table.settings.name}.csv", index=False)
+        cells_table(sweep, outcomes).to_csv(temporary / "cells.csv", index=False)
+        passport = {
+            "sweep": {"name": sweep.name, "grid": sweep.grid, "sha256": sweep.digest()},
+            "cells": [plain({"title": o.cell.title, **o.results.passport}) for o in outcomes],
+        }
+        (temporary / "passport.json").write_text(json.dumps(passport, indent=2) + "\n")
+        settings = plain(sweep.model_dump(mode="json"))
+        (temporary / MARK).write_text(yaml.safe_dump(settings, sort_keys=False, allow_unicode=True))
+        summary = summarise(outcomes)
+        page = (
+            templates()
+            .get_template("sweep.html")
+            .render(
+                sweep=sweep,
+                summary=summary,
+                created=datetime.now(UTC).date().isoformat(),
+                verdicts=verdicts(outcomes),
+                figures=[plot for plot, _ in drawn],
+                tables=tables,
+                cells=[
+                    {**_row(o), "report": f"{place}/report.html"} for o, place in zip(outcomes, places, strict=True)
+                ],
+                any_mark=any(outcome.results.mark for outcome in outcomes),
+            )
+        )
+        (temporary / "report.html").write_text(page, encoding="utf-8")
+    return summary
+
+
+def summarise(outcomes: Sequence[Outcome]) -> str:
+    """Return in one line in how many cells, clean ones alone, each verdict was reached."""
+    clean = [outcome for outcome in outcomes if not outcome.results.mark]
+    counts = {kind: sum(outcome.said.kind == kind for outcome in clean) for kind in _ORDER}
+    said = ", ".join(f"{kind} in {count}" for kind, count in counts.items() if count)
+    marked = len(outcomes) - len(clean)
+    others = f"; {marked} cells were run as published and prove nothing" if marked else ""
+    return f"{said[:1].upper()}{said[1:]} of {len(clean)} cells{others}" if said else others.removeprefix("; ")
+
+
+def verdicts(outcomes: Sequence[Outcome]) -> list[tuple[str, str]]:
+    """Return for each verdict that a clean cell reached which cells these are, with the gain of each."""
+    found = []
+    for kind in _ORDER:
+        cells = [o for o in outcomes if o.said.kind == kind and not o.results.mark]
+        if cells:
+            found.append((kind, "; ".join(_gain_in_words(outcome) for outcome in cells) + "."))
+    return found
+
+
+def _gain_in_words(outcome: Outcome) -> str:
+    said = outcome.said
+    return (
+        f"{outcome.cell.title}: {points(said.difference)} against the best comparator ({between(said.low, said.high)})"
+    )
+
+
+def headlines(outcomes: Sequence[Outcome]) -> pd.DataFrame:
+    """Return one row a cell, as people read it: the headline, its gain, its best placebo's gain, the verdict."""
+    rows = [_row(outcome) for outcome in outcomes]
+    shown = {
+        "title": "cell", "mark": "practice", "headline": "accuracy %", "gain": "gain", "interval": "95 % interval",
+        "placebo": "best placebo", "kind": "verdict",
+    }  # fmt: skip
+    table = pd.DataFrame(rows)[list(shown)].rename(columns=shown)
+    return table if table["practice"].any() else table.drop(columns="practice")
+
+
+def _row(outcome: Outcome) -> dict[str, Any]:
+    results, table, said = outcome.results, outcome.table, outcome.said
+    gain, sham = gain_of(results, results.headline), best_placebo(results)
+    lost = Estimate(float("nan"), float("nan"), float("nan"), 0)
+    placebo = lost if sham is None else gain_of(results, sham)
+    return {
+        "title": outcome.cell.title,
+        "mark": results.mark,
+        "units": f"{table.loc[results.headline, 'units']:,.0f}",
+        "headline": f"{100 * table.loc[results.headline, 'accuracy']:.1f}",
+        "without": f"{100 * table.loc[against(results), 'accuracy']:.1f}",
+        "gain": points(gain.value),
+        "interval": between(gain.low, gain.high),
+        "placebo": NONE if sham is None else points(placebo.value),
+        "placebo_interval": NONE if sham is None else between(placebo.low, placebo.high),
+        "kind": said.kind,
+        "difference": f"{points(said.difference)} ({between(said.low, said.high)})",
+        "sentence": said.sentence,
+    }
+
+
+def _draw(settings: FigureSettings, sweep: Sweep, outcomes: Sequence[Outcome]) -> list[tuple[Plot, Figure]]:
+    if settings.kind == "embedding":
+        outcome = next((o for o in outcomes if o.cell.at(settings.where) and o.results.embedding is not None), None)
+        if outcome is None or outcome.results.embedding is None:
+            what = f"no cell with the levels {settings.where} has a map of features"
+            raise SettingsError(what, where=f"figure {settings.name}", do="correct the sweep")
+        figure = feature_sheet(outcome.results, outcome.results.embedding)
+        stamp(figure, outcome.results.mark)
+        caption = f"t-SNE of held-out features, {outcome.cell.title}. Sizes of clusters and distances mean nothing."
+        return [_plot(settings, settings.name, figure, caption, caption)]
+    found = [_plot(settings, settings.name, gains(outcomes, sweep.axes, sweep.titles, settings.marks), _GAINS,
+                   "; ".join(_gain_in_words(outcome) for outcome in outcomes))]  # fmt: skip
+    over_all = gain_map(outcomes, sweep.axes, sweep.titles)
+    if over_all is not None:
+        found.append(_plot(settings, f"{settings.name}-map", over_all, _MAP, "The gain in every cell of the grid."))
+    return found
+
+
+_GAINS = (
+    "Points by which the headline arm (left of each pair) and the best of its placebos (diamonds) are right more often "
+    "than the model without the ingredient, with paired 95 % intervals. One factor changes in a panel, the others "
+    "stay at the reference, whose value is bold; under each value stands the accuracy of the model without the "
+    "ingredient. The grey band is two points either way, which is nothing. A gain that a placebo shares does not come "
+    "from what the placebo takes away: the look of a dot is the verdict against the best comparator, placebos included."
+)
+_MAP = (
+    "Gain of the headline over the model without the ingredient, by colour, in every cell of the grid. Signs are the "
+    f"verdict against the best comparator: + helps, {chr(0x2212)} harms, 0 contributes nothing, ? undecided, ! refused."
+)
+
+
+def _plot(settings: FigureSettings, name: str, figure: Figure, caption: str, said: str) -> tuple[Plot, Figure]:
+    return Plot(name, settings.title, address(svg(figure)), said, caption), figure
+
+
+def _slug(text: str) -> str:
+    return re.sub(r"[^a-z0-9.]+", "-", text.lower()).strip("-.")[:60]

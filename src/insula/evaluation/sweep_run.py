@@ -1,0 +1,112 @@
+"""Run the cells of a sweep as one piece of work, and put their figures into one table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from insula.evaluation.experiment import Progress, collect, fit_all, plan, prepare
+from insula.evaluation.results import Results
+from insula.evaluation.statistics import Estimate, difference_interval, unit_differences
+from insula.evaluation.sweep import Cell, Sweep
+from insula.evaluation.table import metrics_table
+from insula.evaluation.verdict import Verdict, verdict
+from insula.storage.cache import Cache
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What came of one cell.
+
+    Parameters
+    ----------
+    cell : Cell
+        The cell.
+    results : Results
+        Of its recipe.
+    table : DataFrame
+        Its `metrics_table`, indexed by arm.
+    said : Verdict
+        Its verdict.
+    """
+
+    cell: Cell
+    results: Results
+    table: pd.DataFrame
+    said: Verdict
+
+
+def run_sweep(
+    sweep: Sweep, cache: Cache, jobs: int = 1, progress: Progress | None = None, engine: str | None = None
+) -> list[Outcome]:
+    """Run every cell; fits of all cells wait in one queue, and what was finished before is read, not repeated.
+
+    Parameters
+    ----------
+    sweep : Sweep
+        What to run.
+    cache, jobs, progress, engine
+        As `insula.evaluation.experiment.run` has them.
+    """
+    cells = sweep.cells()
+    prepare([cell.recipe for cell in cells], cache, jobs, progress, engine)
+    plans = [plan(cell.recipe, cache) for cell in cells]
+    fit_all(plans, cache, jobs, progress, engine)
+    outcomes = []
+    for cell, planned in zip(cells, plans, strict=True):
+        results = collect(planned, cache, maps=_wants_maps(sweep, cell))
+        outcomes.append(Outcome(cell, results, metrics_table(results).set_index("arm"), verdict(results)))
+    return outcomes
+
+
+def _wants_maps(sweep: Sweep, cell: Cell) -> bool:
+    wanted = [figure.where for figure in sweep.figures if figure.kind == "embedding"]
+    return any(cell.at(where) for where in wanted)
+
+
+def cells_table(sweep: Sweep, outcomes: Sequence[Outcome]) -> pd.DataFrame:
+    """Return one row a cell and arm.
+
+    Returns
+    -------
+    DataFrame
+        `cell, title`, a column for each axis of the grid, `practice` ("clean", or what flatters it, as published),
+        `arm, arm_title, kind, units, accuracy, low, high`; `gain, gain_low, gain_high`, the arm minus the system's own
+        model without the ingredient (`against`), paired over units, with a 95 % interval; and `verdict` of the cell.
+        Shares, not percentages.
+    """
+    rows = []
+    for number, outcome in enumerate(outcomes, start=1):
+        cell, results = outcome.cell, outcome.results
+        place = {axis: cell.value(axis) for axis in sweep.axes}
+        for arm in results.arms:
+            row = outcome.table.loc[arm.name]
+            gain = gain_of(results, arm.name)
+            rows.append({
+                "cell": number, "title": cell.title, **place, "practice": results.mark or "clean",
+                "arm": arm.name, "arm_title": arm.title, "kind": arm.kind, "units": row["units"],
+                "accuracy": row["accuracy"], "low": row["low"], "high": row["high"],
+                "against": against(results), "gain": gain.value, "gain_low": gain.low, "gain_high": gain.high,
+                "verdict": outcome.said.kind,
+            })  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def against(results: Results) -> str:
+    """Return the arm that gains are counted from: the system without the ingredient, else the best comparator."""
+    return results.baseline or max(results.comparators, key=results.accuracy)
+
+
+def gain_of(results: Results, arm: str) -> Estimate:
+    """Return how much more often an arm is right than the one that gains are counted from, with its interval."""
+    if arm == against(results):
+        return Estimate(float("nan"), float("nan"), float("nan"), 0)
+    return difference_interval(unit_differences(results, arm, against(results)))
+
+
+def best_placebo(results: Results) -> str | None:
+    """Return the placebo that is right most often; None where none was run."""
+    names = [arm.name for arm in results.arms if arm.kind == "placebo"]
+    return max(names, key=results.accuracy) if names else None

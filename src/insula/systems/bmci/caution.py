@@ -1,0 +1,111 @@
+"""Knowing when not to answer: strange pictures, calibrated probabilities, sets that keep a promise (spec 2.9)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any, Self
+
+import numpy as np
+
+from insula.faces.shading import shading_features
+from insula.samples import Samples
+from insula.samples.predictions import join_sets
+from insula.systems.bmci.pictures import PictureReader
+from insula.systems.bmci.settings import BMCISettings
+from insula.training.calibration import Calibration, calibrate
+from insula.training.strangeness import Strangeness
+
+
+class Caution:
+    """What the system knows of its limits.
+
+    How strange a picture is does not depend on the backbone: it is measured on gradients and shading, which a network
+    trained on these pictures cannot have bent.
+
+    Parameters
+    ----------
+    settings : BMCISettings
+        Limits, and the promised coverage.
+    pictures : Samples
+        The training pictures, each once.
+    groups : array, shape (n,)
+        Whose faces they show.
+    """
+
+    def __init__(self, settings: BMCISettings, pictures: Samples, groups: np.ndarray) -> None:
+        self.settings = settings
+        self.strangeness = Strangeness(_appearance(pictures), groups)
+        self.calibrations: dict[str, Calibration] = {}
+
+    def strange(self, pictures: Samples) -> np.ndarray:
+        """Return how strange pictures are, float64 (n,): 1 is stranger than 95 % of held-out training pictures."""
+        return self.strangeness(_appearance(pictures))
+
+    def calibrate(self, said: Mapping[str, np.ndarray], labels: np.ndarray) -> None:
+        """Fit a temperature and a set's threshold for each mode.
+
+        Parameters
+        ----------
+        said : mapping of str to array, shape (n, classes)
+            Probabilities for validation pictures by mode; n may be 0.
+        labels : int array, shape (n,)
+            Class codes of these pictures.
+        """
+        coverage = self.settings.coverage
+        self.calibrations = {mode: calibrate(given, labels, coverage) for mode, given in said.items()}
+
+    def forget(self, *modes: str) -> None:
+        """Take back what was promised for modes whose classifier has changed since."""
+        self.calibrations = {mode: found for mode, found in self.calibrations.items() if mode not in modes}
+
+    def speak(
+        self, mode: str, probabilities: np.ndarray, strange: np.ndarray, classes: tuple[str, ...]
+    ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+        """Return calibrated probabilities and the columns of `Predictions` that go with them.
+
+        A mode that was not calibrated keeps its probabilities and promises no set.
+
+        Parameters
+        ----------
+        mode : str
+            As asked for.
+        probabilities : array, shape (n, classes)
+            As the classifiers give them.
+        strange : array, shape (n,)
+            From `strange`.
+        classes : tuple of str
+            Names of the classes.
+        """
+        columns = {"out_of_distribution": strange, "reason": self._reasons(strange)}
+        found = self.calibrations.get(mode)
+        if found is None:
+            return probabilities, columns
+        return found.temper(probabilities), columns | {
+            "temperature": np.full(len(strange), found.temperature),
+            "set": join_sets(found.sets(probabilities), classes),
+            "set_coverage": np.full(len(strange), self.settings.coverage),
+        }
+
+    def _reasons(self, strange: np.ndarray) -> np.ndarray:
+        limit = self.settings.silent_above
+        words = "this picture is unlike the training pictures: strangeness {:.1f}, limit {:.1f}"
+        return np.array([words.format(value, limit) if value > limit else "" for value in strange], object)
+
+    def parts(self) -> dict[str, Any]:
+        """Return what `of` rebuilds it from, beside the settings."""
+        calibrations = {mode: asdict(found) for mode, found in self.calibrations.items()}
+        return {"strangeness": self.strangeness.parts(), "calibrations": calibrations}
+
+    @classmethod
+    def of(cls, parts: Mapping[str, Any], settings: BMCISettings) -> Self:
+        """Rebuild a saved one."""
+        caution = cls.__new__(cls)
+        caution.settings = settings
+        caution.strangeness = Strangeness.of(parts["strangeness"])
+        caution.calibrations = {mode: Calibration(**values) for mode, values in parts["calibrations"].items()}
+        return caution
+
+
+def _appearance(pictures: Samples) -> list[np.ndarray]:
+    return [PictureReader(BMCISettings()).features(pictures), shading_features(pictures.read("picture"))]

@@ -1,0 +1,110 @@
+"""How well the virtual EEG of new pictures agrees with the EEG of people who saw them (BMCI, spec 2.5)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from insula.samples import Samples
+from insula.systems.bmci.bank import Bank, Member, PictureLogits
+from insula.systems.bmci.pictures import unique_pictures
+from insula.systems.bmci.regression import VirtualEEG, explained_variance
+from insula.systems.bmci.settings import BMCISettings
+from insula.systems.bmci.teaching import by_picture
+
+_TABLE = "R2 by regressor and subject"
+
+
+def held_out_agreement(
+    bank: Bank, samples: Samples, coordinates: Callable[[Samples], np.ndarray], settings: BMCISettings
+) -> dict[str, Any]:
+    """Return, for each subject, how well its virtual EEG of pictures agrees with its embedding of their real EEG.
+
+    The real EEG goes through the encoder that was fitted on the training part. Regressors that were not chosen are
+    fitted here, on what the chosen one was fitted on.
+
+    Parameters
+    ----------
+    bank : Bank
+        Members fitted in this process; others are left out.
+    samples : Samples
+        Held out, with pictures and EEG; labels are not read.
+    coordinates : callable
+        Of pictures, (n, d).
+    settings : BMCISettings
+        `regressors`.
+
+    Returns
+    -------
+    dict
+        By subject: `pictures`, how many; `r2`, by regressor, in both averages; `variance_ratio`, of the chosen one.
+        Subjects with fewer than two such pictures are left out.
+    """
+    found = {}
+    for member in bank.members:
+        measured = compare(member, samples, coordinates)
+        if measured is None or member.taught is None:
+            continue
+        visual, real = measured
+        r2, ratio = {}, float("nan")
+        for kind, regressor in _regressors(member, settings).items():
+            virtual = regressor.predict(visual)
+            r2[kind] = explained_variance(real, virtual)
+            if regressor is member.regressor:
+                ratio = float(virtual.var(axis=0).sum() / max(real.var(axis=0).sum(), 1e-12))
+        found[member.name] = {"pictures": len(visual), "r2": r2, "variance_ratio": ratio}
+    return found
+
+
+def compare(
+    member: Member, samples: Samples, coordinates: Callable[[Samples], np.ndarray]
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """Return coordinates of the pictures that a member watched, and its embedding of its EEG; None below two."""
+    mine = samples.select(samples.has("picture") & samples.has("eeg") & (samples.units("subject") == member.name))
+    pictures, which = unique_pictures(mine)
+    if member.encoder is None or len(pictures) < 2:
+        return None
+    return coordinates(pictures), by_picture(member.encoder.embed(mine.read("eeg")), which)
+
+
+def _regressors(member: Member, settings: BMCISettings) -> dict[str, VirtualEEG]:
+    """Return a member's regressor of every kind."""
+    chosen, taught = member.regressor, member.taught
+    assert not isinstance(chosen, PictureLogits) and taught is not None
+    found = {}
+    for kind in settings.regressors:
+        if kind == chosen.kind:
+            found[str(kind)] = chosen
+        else:
+            known = (taught.visual, taught.codes, taught.groups)
+            found[str(kind)] = VirtualEEG(*known, settings, kind, taught.views)
+    return found
+
+
+def r2_table(facts: Iterable[Mapping[str, Any]]) -> dict[str, pd.DataFrame]:
+    """Return the table of held-out R2 (uniform average), regressors by subjects, its mean over fits; none, no table.
+
+    Parameters
+    ----------
+    facts : iterable of dict
+        Of many fits; under `held_out` they have what `held_out_agreement` returned.
+
+    Examples
+    --------
+    >>> fits = [{"held_out": {"S1": {"r2": {"ridge": {"uniform": value}}}}} for value in (0.25, 0.75)]
+    >>> r2_table(fits)["R2 by regressor and subject"].to_dict()
+    {'S1': {'ridge': 0.5}}
+    """
+    rows = [
+        (kind, subject, score["uniform"])
+        for fact in facts
+        for subject, measured in fact.get("held_out", {}).items()
+        for kind, score in measured["r2"].items()
+    ]
+    if not rows:
+        return {}
+    table = pd.DataFrame(rows, columns=["regressor", "subject", "r2"])
+    return {_TABLE: table.pivot_table("r2", "regressor", "subject", sort=False)}

@@ -1,0 +1,243 @@
+"""The visual branch of BMCI, trained: a backbone with a bottleneck, adapted to target pictures or not (spec 2.4)."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from filelock import FileLock
+from safetensors.torch import save_file
+from torch import nn
+from torch.nn.functional import cross_entropy
+
+from insula.networks.alterations import alter_pictures
+from insula.networks.bottleneck import BottleneckNetwork, bottleneck_features, load_bottleneck
+from insula.objectives.adversary import domain_loss, warm_up
+from insula.objectives.discrepancy import multi_kernel_mmd
+from insula.storage.cache import Cache
+from insula.storage.code import code_version
+from insula.storage.hashing import digest, digest_array
+from insula.systems.bmci.settings import BMCISettings, Vision
+
+_SLOW = 0.1  # of the learning rate, for what a pretrained backbone already knows (spec 2.4)
+_COMPARED = 1000  # pictures a side in the discrepancy that is reported: its matrix has all pairs
+
+
+@dataclass(frozen=True)
+class VisionLesson:
+    """What a visual branch is trained on.
+
+    Parameters
+    ----------
+    pictures, held : uint8 arrays, shapes (n, height, width, 3) and (k, height, width, 3)
+        Of the training part, and of the validation part, which chooses the epoch; k may be 0.
+    labels, held_labels : int arrays, shapes (n,) and (k,)
+        Class codes.
+    classes : int
+        How many there are.
+    target : uint8 array, shape (m, height, width, 3), or None
+        Pictures without labels to adapt to.
+    backbone : Module
+        Before training, from `load_backbone`.
+    settings : BMCISettings
+        What the backbone is called, the size of pictures, the seed.
+    vision : Vision
+        How it is trained.
+    """
+
+    pictures: np.ndarray
+    labels: np.ndarray
+    held: np.ndarray
+    held_labels: np.ndarray
+    classes: int
+    target: np.ndarray | None
+    backbone: nn.Module
+    settings: BMCISettings
+    vision: Vision
+
+
+def train_vision(lesson: VisionLesson, checkpoints: Path | None = None) -> tuple[BottleneckNetwork, dict[str, Any]]:
+    """Train a backbone with a bottleneck, and measure what came of it.
+
+    Parameters
+    ----------
+    lesson : VisionLesson
+        What it learns from.
+    checkpoints : Path, optional
+        Folder from which an interrupted training resumes.
+
+    Returns
+    -------
+    network : BottleneckNetwork
+        With the weights of the best validation epoch.
+    facts : dict
+        Losses and epoch; accuracy of the network's own head; with a target, the discrepancy of training and target
+        pictures before and after; and the gap of `feature_gap`.
+    """
+    from insula.training.engine import train
+
+    network, rates = _untaught(lesson)
+    before = _discrepancy(network, lesson)
+    trained = train(
+        network,
+        lambda outputs, labels: cross_entropy(outputs[0][: len(labels)], labels),
+        *_tensors(lesson.pictures, lesson.labels),
+        _tensors(lesson.held, lesson.held_labels),
+        lesson.vision.training,
+        lesson.settings.seed,
+        checkpoints,
+        companions=_companions(network, lesson),
+        alter=alter_pictures,
+        rates=rates,
+    )
+    network.domain = None
+    network.requires_grad_(False)
+    seen = training_views(network, lesson.pictures, lesson.vision, lesson.settings.seed)
+    held = bottleneck_features(network, lesson.held)
+    facts: dict[str, Any] = {
+        "best_epoch": trained.best_epoch,
+        "train_losses": list(trained.train_losses),
+        "validation_losses": list(trained.validation_losses),
+        "accuracy": {
+            "train": _accuracy(network, bottleneck_features(network, lesson.pictures), lesson.labels),
+            "held_out": _accuracy(network, held, lesson.held_labels),
+        },
+        "gap": feature_gap(seen, held, network.head),
+    }
+    if before is not None:
+        facts["mmd"] = {"before": before, "after": _discrepancy(network, lesson)}
+    return network, facts
+
+
+def _untaught(lesson: VisionLesson) -> tuple[BottleneckNetwork, dict[str, float]]:
+    """Return the network before training, and the factors on its learning rates."""
+    rates = {"backbone.": _SLOW} if lesson.backbone.pretrained else {}  # an untrained backbone has nothing to keep
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(lesson.settings.seed)
+        vision = lesson.vision
+        adversary = vision.adapt == "adversarial"
+        size = lesson.settings.picture_size
+        network = BottleneckNetwork(lesson.backbone, vision.width, lesson.classes, size, adversary=adversary)
+    return network.eval(), rates
+
+
+def _tensors(pictures: np.ndarray, labels: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
+    return torch.from_numpy(pictures).permute(0, 3, 1, 2), torch.from_numpy(labels.astype(np.int64))
+
+
+def _companions(network: BottleneckNetwork, lesson: VisionLesson) -> Any:
+    from insula.training.engine import Companions
+
+    if lesson.target is None:
+        return None
+
+    def mmd(outputs: tuple[torch.Tensor, torch.Tensor], labelled: int, progress: float) -> torch.Tensor:
+        return warm_up(progress) * multi_kernel_mmd(outputs[1][:labelled], outputs[1][labelled:])
+
+    def adversarial(outputs: tuple[torch.Tensor, torch.Tensor], labelled: int, progress: float) -> torch.Tensor:
+        assert network.domain is not None
+        return domain_loss(network.domain, outputs[1][:labelled], outputs[1][labelled:], warm_up(progress))
+
+    losses: dict[str, Callable[..., torch.Tensor]] = {"mmd": mmd, "adversarial": adversarial}
+    return Companions(torch.from_numpy(lesson.target).permute(0, 3, 1, 2), losses[lesson.vision.adapt])
+
+
+def _discrepancy(network: BottleneckNetwork, lesson: VisionLesson) -> float | None:
+    if lesson.target is None:
+        return None
+    sides = [
+        torch.from_numpy(bottleneck_features(network, pictures[:: -(-len(pictures) // _COMPARED)]))
+        for pictures in (lesson.pictures, lesson.target)
+    ]
+    return float(multi_kernel_mmd(*sides))
+
+
+def _accuracy(network: BottleneckNetwork, features: np.ndarray, labels: np.ndarray) -> float | None:
+    if not len(labels):
+        return None
+    with torch.inference_mode():
+        said = network.head(torch.from_numpy(features)).argmax(dim=1).numpy()
+    return float(np.mean(said == labels))
+
+
+def training_views(network: BottleneckNetwork, pictures: np.ndarray, vision: Vision, seed: int) -> np.ndarray:
+    """Return what training pictures look like to those who learn from their features, float32 (n, views, width).
+
+    Of the source `augmented`, each picture is altered `views` times, the same way for the same seed; else it is read
+    once, as it is.
+    """
+    if vision.source != "augmented":
+        return bottleneck_features(network, pictures)[:, None]
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        views = [bottleneck_features(network, pictures, alter_pictures) for _ in range(vision.views)]
+    return np.stack(views, axis=1)
+
+
+def feature_gap(seen: np.ndarray, held: np.ndarray, head: nn.Module | None) -> dict[str, dict[str, float]]:
+    """Return how training pictures and pictures held out differ in their features.
+
+    Parameters
+    ----------
+    seen : array, shape (n, views, d)
+        Of training pictures, as those who learn from them see them.
+    held : array, shape (k, d)
+        Of pictures held out.
+    head : Module, optional
+        From features to class logits.
+
+    Returns
+    -------
+    dict
+        Mean length (`norm`) and, with a head, mean `entropy` of its probabilities (1: all classes alike) for `train`
+        and `held_out`; empty where nothing was held out.
+    """
+    if not len(held):
+        return {}
+    sides = {"train": seen.reshape(-1, seen.shape[-1]), "held_out": held}
+    gap = {"norm": {name: float(np.linalg.norm(rows, axis=1).mean()) for name, rows in sides.items()}}
+    if head is not None:
+        gap["entropy"] = {name: _entropy(head, rows) for name, rows in sides.items()}
+    return gap
+
+
+@torch.inference_mode()
+def _entropy(head: nn.Module, rows: np.ndarray) -> float:
+    logs = head(torch.from_numpy(rows)).log_softmax(dim=1)
+    return float(-(logs.exp() * logs).sum(dim=1).mean() / np.log(logs.shape[1]))
+
+
+def trained_once(lesson: VisionLesson) -> tuple[BottleneckNetwork, dict[str, Any]]:
+    """Train, or read what was trained before on the same pictures, labels and settings.
+
+    A system and its placebos differ in the brain alone: their visual branch is the same and is trained once. Where
+    several processes want it at the same time, one trains and the others wait; an interrupted training resumes.
+    """
+    cache, settings = Cache(), lesson.settings
+    key = digest({
+        "code": code_version(),
+        "settings": settings.model_dump(mode="json", include={"backbone", "picture_size", "vision", "seed"}),
+        "weights": {name: digest_array(value.numpy()) for name, value in lesson.backbone.state_dict().items()},
+        "classes": lesson.classes,
+        "data": [digest_array(part) for part in (lesson.pictures, lesson.labels, lesson.held, lesson.held_labels)],
+        "target": None if lesson.target is None else digest_array(lesson.target),
+    })  # fmt: skip
+    checkpoints = cache.root / "checkpoints" / key[:32]
+    checkpoints.parent.mkdir(parents=True, exist_ok=True)
+
+    def build(folder: Path) -> None:
+        network, facts = train_vision(lesson, checkpoints)
+        save_file(network.state_dict(), folder / "network.safetensors")
+        (folder / "facts.json").write_text(json.dumps(facts))
+
+    with FileLock(checkpoints.with_suffix(".lock")):
+        folder = cache.folder("vision", key, build)
+        shutil.rmtree(checkpoints, ignore_errors=True)
+    network = load_bottleneck(settings.backbone, folder / "network.safetensors", settings.picture_size)
+    return network, json.loads((folder / "facts.json").read_text())
