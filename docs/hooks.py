@@ -20,7 +20,9 @@ ROOT = Path(__file__).parents[1]
 PROJECT = {"project/changelog.md": "CHANGELOG.md", "project/contributing.md": "CONTRIBUTING.md",
            "project/security.md": "SECURITY.md"}  # fmt: skip
 
-_LINK = re.compile(r"(?<!!)\[(?P<text>[^\]]*)\]\((?P<target>[^)\s#:]+)(?P<anchor>#[^)\s]*)?(?P<title> \"[^\"]*\")?\)")
+_LINK = re.compile(
+    r"(?P<image>!?)\[(?P<text>[^\]]*)\]\((?P<target>[^)\s#:]+)(?P<anchor>#[^)\s]*)?(?P<title> \"[^\"]*\")?\)"
+)
 _TABLE = re.compile(r"<!-- table: ([\w-]+) -->")
 
 
@@ -63,13 +65,13 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
 
 
 def _led(link: re.Match[str], source: str, here: str, files: Files) -> str:
-    """Return a link as the site has it; to a file of the repository that the site does not show, its text alone."""
+    """Return a link or picture as the site has it; of a link to a file that the site does not show, the text alone."""
     target = normpath(PurePosixPath(source).parent / link["target"])
     shown = {place: page for page, place in brought().items()}
     page = shown.get(target, target.removeprefix("docs/") if target.startswith("docs/") else None)
     if page is not None and files.get_file_from_path(page) is not None:
         to = relpath(page, PurePosixPath(here).parent)
-        return f"[{link['text']}]({to}{link['anchor'] or ''}{link['title'] or ''})"
+        return f"{link['image']}[{link['text']}]({to}{link['anchor'] or ''}{link['title'] or ''})"
     return link["text"] if (ROOT / target).exists() else link[0]
 
 
@@ -103,13 +105,13 @@ def systems() -> str:
 
 
 def recipes() -> str:
-    """Return every recipe with the words that its file opens with."""
+    """Return every recipe and sweep with the words that its file opens with."""
     from importlib import resources
 
-    from insula.evaluation.recipe import RECIPES
+    from insula.evaluation.recipe import RECIPES, SWEEPS
 
     rows = []
-    for name, (package, file) in RECIPES.items():
+    for name, (package, file) in {**RECIPES, **SWEEPS}.items():
         text = resources.files(package).joinpath(file).read_text(encoding="utf-8")
         head = [line.removeprefix("#").strip() for line in text.split("\nname:")[0].splitlines() if line[:1] == "#"]
         rows.append([f"`insula run {name}`", " ".join(head)])
@@ -127,16 +129,16 @@ def protocols() -> str:
 
 
 def measured() -> str:
-    """Return every measured run with its command, its passport and its verdict."""
-    rows = []
+    """Return every measured run with its command, its files and its verdict."""
+    parts = []
     for passport in sorted((ROOT / "docs/measured").glob("*/passport.json")):
         run, record = passport.parent.name, json.loads(passport.read_text(encoding="utf-8"))
         created = max(one["created"] for one in record.get("cells", [record]))  # a sweep has a passport a cell
         about = json.loads(passport.with_name("about.json").read_text(encoding="utf-8"))
         files = [f"[{path.name}]({run}/{path.name})" for path in sorted(passport.parent.iterdir())]
-        rows.append([f"**{run}**", f"`{about['command']}`", created[:10], ", ".join(files),
-                     about.get("verdict", "")])  # fmt: skip
-    return _markdown(["run", "command", "date", "files", "verdict"], rows)
+        said = f"\n> {about['verdict']}\n" if "verdict" in about else ""
+        parts.append(f"### {run}\n\n`{about['command']}`, {created[:10]}: {', '.join(files)}\n{said}")
+    return "\n".join(parts)
 
 
 def command() -> str:
@@ -148,7 +150,7 @@ def command() -> str:
 
     click_command = typer.main.get_command(app)
     context = typer.Context(click_command, info_name="insula")
-    return get_docs_for_click(obj=click_command, ctx=context, name="insula")
+    return get_docs_for_click(obj=click_command, ctx=context, name="insula", indent=1)
 
 
 TABLES: dict[str, Callable[[], str]] = {

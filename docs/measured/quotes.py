@@ -40,7 +40,7 @@ NOT_MEASURED = re.compile(
     |\[[^\]]*\]\(https?://[^)]*\)       # a figure that links its published source
     |https?://\S+|doi\s+\S+|arXiv:\S+
     |(?:CC[ ]BY|ODC-BY|Apache|Python|version|cff-version:?)[ -]?\d[\d.]*
-    |\b95[ ]%[ ]interval                # the level of every interval
+    |\b95\s%\sinterval                  # the level of every interval
     """,
     re.DOTALL | re.VERBOSE,
 )

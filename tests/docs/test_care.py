@@ -46,7 +46,7 @@ def test_every_change_is_of_a_known_kind_and_can_be_listed() -> None:
         cwd=ROOT, capture_output=True, text=True, check=True,
     ).stdout  # fmt: skip
     for path in fragments:
-        assert path.read_text(encoding="utf-8").strip() in said
+        assert " ".join(path.read_text(encoding="utf-8").split()) in " ".join(said.split())
 
 
 def test_the_list_of_changes_has_this_version_and_a_place_for_the_next() -> None:

@@ -20,7 +20,8 @@ RUNS = sorted(path.parent for path in MEASURED.glob("*/passport.json"))
 
 @pytest.mark.parametrize("page", quotes.pages(), ids=lambda page: page.relative_to(quotes.ROOT).as_posix())
 def test_every_figure_of_a_page_comes_from_a_measured_run(page: Path) -> None:
-    assert quotes.problems(page) == []
+    found = quotes.problems(page)
+    assert not found, "\n".join(found)
 
 
 @pytest.mark.parametrize("page", quotes.pages(), ids=lambda page: page.relative_to(quotes.ROOT).as_posix())

@@ -101,14 +101,14 @@ def test_internal_links_lead_somewhere(site: Path) -> None:
 
 def test_every_recipe_corpus_system_and_protocol_is_shown(site: Path) -> None:
     from insula.corpora.catalogue import CORPORA
-    from insula.evaluation.recipe import RECIPES
+    from insula.evaluation.recipe import RECIPES, SWEEPS
     from insula.protocols import PROTOCOLS
     from insula.systems.catalogue import SYSTEMS
 
     def text(name: str) -> str:
         return (site / name).read_text(encoding="utf-8")
 
-    for name in RECIPES:
+    for name in (*RECIPES, *SWEEPS):
         assert f"insula run {name}" in text("systems/index.html")
     for names, shown in ((CORPORA, "corpora"), (SYSTEMS, "systems"), (PROTOCOLS, "protocols")):
         for name in names:

@@ -81,7 +81,7 @@ def alike(shown: str, printed: str) -> bool:
     (True, False)
     """
     wanted, found = " ".join(shown.split()), " ".join(printed.split())
-    pattern = "".join(_pattern(piece) for piece in re.split(r"(\.\.\.|[+\u2212-]?\d+\.\d+)", wanted))
+    pattern = "".join(_pattern(piece) for piece in re.split(r"( ?\.\.\. ?|[+\u2212-]?\d+\.\d+)", wanted))
     match = re.fullmatch(pattern, found, flags=re.DOTALL)
     if match is None:
         return False
@@ -90,7 +90,7 @@ def alike(shown: str, printed: str) -> bool:
 
 
 def _pattern(piece: str) -> str:
-    if piece == "...":
+    if piece.strip() == "...":
         return ".*?"
     return r"([+\u2212-]?\d+\.\d+)" if _DECIMAL.fullmatch(piece) else re.escape(piece)
 

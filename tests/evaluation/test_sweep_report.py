@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 import yaml
 from made_up_results import make_passport, make_results
+from matplotlib.axes import Axes
 from small_sweep import SMALL
 
 from insula.errors import SettingsError
@@ -160,7 +161,11 @@ def test_a_line_a_cell_for_the_terminal(outcomes: list[Outcome]) -> None:
 )
 def test_a_table_that_no_cell_can_fill_is_named(outcomes: list[Outcome], table: dict, message: str) -> None:
     with pytest.raises(SettingsError, match=message):
-        show(TableSettings(name="T", title="T", **table), outcomes)
+        show(TableSettings(name="T", title="T", **table), outcomes, {})
+
+
+def _values(panel: Axes) -> list[str]:
+    return [label.get_text().split("\n")[0] for label in panel.get_xticklabels()]
 
 
 def test_figures_of_gains_draw_slices_cells_beside_and_a_whole_grid() -> None:
@@ -173,11 +178,12 @@ def test_figures_of_gains_draw_slices_cells_beside_and_a_whole_grid() -> None:
     figure = gains(drawn, slices.axes, {"corpus.label_noise": "noise"}, {"corpus.label_noise": {0.1: "usual"}})
     panels = [axes for part in figure.subfigs for axes in part.axes]
     assert [panel.get_title() for panel in panels] == ["noise", "corpus.subjects", ""]
-    assert [label.get_text().split("\n")[0] for label in panels[0].get_xticklabels()] == ["base", "0", "0.3"]
+    assert _values(panels[0]) == ["base", "0.3", "0"], "the base does not say its number: names stay in their order"
     assert [label.get_text() for label in panels[2].get_yticklabels()] == ["far away"]
     assert gain_map(drawn, slices.axes, {}) is None
     numbers = gains(drawn[1:], slices.axes, {}, {"corpus.label_noise": {0.1: "usual"}})
-    assert "usual" in [text.get_text() for part in numbers.subfigs for axes in part.axes for text in axes.texts]
+    assert _values(numbers.subfigs[0].axes[0]) == ["0", "0.3"]
+    assert "usual" in [text.get_text() for text in numbers.subfigs[0].axes[0].texts]
 
     grid = small(grids={"sizes": [{"axes": {**axes, "corpus.pictures": [70, 140]}}]})
     drawn = [outcome(cell, results) for cell in grid.cells()]

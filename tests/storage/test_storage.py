@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -51,6 +54,22 @@ def test_cache_builds_once_and_only_what_succeeded(tmp_path: Path) -> None:
     first = cache.folder("kind", {"a": 1}, build)
     assert cache.folder("kind", {"a": 1}, build) == first and len(built) == 2
     assert cache.folder("kind", {"a": 2}, build) != first
+
+
+def test_one_builds_an_entry_and_the_others_wait_for_it(tmp_path: Path) -> None:
+    built, started = [], threading.Barrier(3)
+
+    def build(folder: Path) -> None:
+        time.sleep(0.2)
+        built.append((folder / "x").write_text("whole"))
+
+    def want() -> str:
+        started.wait()
+        return (Cache(tmp_path).folder("kind", {"a": 1}, build) / "x").read_text()
+
+    with ThreadPoolExecutor(3) as pool:
+        assert [one.result() for one in [pool.submit(want) for _ in range(3)]] == ["whole"] * 3
+    assert len(built) == 1 and len(list((tmp_path / "kind").iterdir())) == 1, "no lock is left behind"
 
 
 def test_array_hash_sees_type_shape_and_content() -> None:

@@ -125,7 +125,8 @@ def test_a_bank_that_changed_is_calibrated_again_or_promises_nothing(parts: list
     whole.save(tmp_path / "system")
     loaded = BMCI.load(tmp_path / "system").remove_subject("toy/S1")
     assert "set" not in loaded.predict(parts[2]).table and "set" in loaded.predict(parts[2], "visual").table
+    before = whole.facts["temperature"]
     whole.remove_subject("toy/S1")
     assert "set" in whole.predict(parts[2]).table
-    alone = BMCI(SETTINGS).fit(*(part.select(part.table["subject"] != "S1") for part in parts[:2]), TASK)
-    assert whole.facts["temperature"]["virtual"] == pytest.approx(alone.facts["temperature"]["virtual"], rel=0.5)
+    after = whole.facts["temperature"]
+    assert after["virtual"] != before["virtual"] and after["visual"] == before["visual"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -73,7 +74,8 @@ def _refused(row: object) -> bool:
 
 
 def _strange(row: object) -> bool:
-    return bool(getattr(row, "out_of_distribution", 0.0) > 1)
+    score: Any = getattr(row, "out_of_distribution", None)  # not every system has one
+    return bool(pd.notna(score) and score > 1)
 
 
 def _best(row: object) -> float:

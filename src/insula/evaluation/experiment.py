@@ -282,10 +282,8 @@ def _announce(todo: list[tuple[Plan, Fitting]], jobs: int) -> None:
             seconds += system.estimate_seconds(study.samples.by_id(study.splits[0].train))
             fits += 1
     if seconds > 900 * jobs:
-        log.warning(
-            "about %.1f hours: %d fits of %.0f minutes on %d processes (finished fits are kept)",
-            seconds / jobs / 3600, fits, seconds / fits / 60, jobs,
-        )  # fmt: skip
+        what = "about %.1f hours: %d fits of %.0f minutes on %d processes, less where they share work; finished ones stay"
+        log.warning(what, seconds / jobs / 3600, fits, seconds / fits / 60, jobs)
 
 
 def collect(planned: Plan, cache: Cache, *, maps: bool = True) -> Results:

@@ -58,7 +58,7 @@ def write_sweep(sweep: Sweep, outcomes: Sequence[Outcome], folder: Path, jobs: i
         work = [(write_report, (o.results, temporary / place)) for o, place in zip(outcomes, places, strict=True)]
         for _ in each(work, jobs, None, Cache()):
             pass
-        tables = [show(settings, outcomes) for settings in sweep.tables]
+        tables = [show(settings, outcomes, sweep.titles) for settings in sweep.tables]
         with style():
             drawn = [found for settings in sweep.figures for found in _draw(settings, sweep, outcomes)]
             for plot, figure in drawn:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
@@ -43,15 +43,16 @@ class Shown:
         return any(mark for mark, _ in self.rows)
 
 
-def show(settings: TableSettings, outcomes: Sequence[Outcome]) -> Shown:
-    """Return a table that a sweep declares.
+def show(settings: TableSettings, outcomes: Sequence[Outcome], titles: Mapping[str, str]) -> Shown:
+    """Return a table that a sweep declares; `titles` says what axes are called.
 
     Raises
     ------
     SettingsError
         Where no cell has the levels, the arm or the system's table that it names.
     """
-    return _KINDS[settings.kind](settings, outcomes)
+    shown = _KINDS[settings.kind](settings, outcomes)
+    return replace(shown, head=tuple(titles.get(name, name) for name in shown.head))
 
 
 def _accuracy(settings: TableSettings, outcomes: Sequence[Outcome]) -> Shown:

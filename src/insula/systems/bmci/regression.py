@@ -45,9 +45,10 @@ class VirtualEEG:
         Trees, target dimensions, components.
     kind : str
         `forest` (the source's choice), `extra-trees`, `kernel-ridge` (Gaussian; penalty and width by grouped
-        cross-validation), `ridge` (penalty by leave-one-out, or grouped cross-validation where a picture has several
-        rows), `partial-least-squares` (number of components likewise) or `perceptron` (one hidden layer of 256,
-        stopped early on a tenth of the rows, which are not kept apart by person).
+        cross-validation; it keeps the coordinates of its training pictures, in a bundle, too), `ridge` (penalty by
+        leave-one-out, or grouped cross-validation where a picture has several rows), `partial-least-squares` (number of
+        components likewise) or `perceptron` (one hidden layer of 256, stopped early on a tenth of the rows, which are
+        not kept apart by person).
     views : int
         Rows that each picture has.
     """
