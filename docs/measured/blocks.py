@@ -16,7 +16,9 @@ ROOT = Path(__file__).parents[2]
 MEASURED = ROOT / "docs" / "measured"
 MINUS = "\u2212"
 
-SHARES = re.compile(r"accuracy|low|high|sd|balanced_accuracy|agreement|change|(?:difference|gain|recall).*")
+SHARES = re.compile(
+    r"accuracy|low|high|sd|balanced_accuracy|agreement|change|ece|fell_back|refused|(?:difference|gain|recall|coverage).*"
+)
 """Columns that hold shares and are printed in per cent."""
 
 BOUNDS = {"accuracy": ("low", "high"), "gain": ("gain_low", "gain_high")}

@@ -66,13 +66,7 @@ def filled(text: str, page: Path) -> str:
 
 
 def strays(text: str) -> list[str]:
-    """Return figures of a text, percentages and decimal numbers, that stand in no block and no quote.
-
-    Examples
-    --------
-    >>> strays("right in 57.0 % (95 % interval `0.5`), CC BY 4.0, [83.9 %](https://doi.org/10.1/x)")
-    ['57.0 %']
-    """
+    """Return figures of a text, percentages and decimal numbers, that stand in no block and no quote."""
     return FIGURE.findall(NOT_MEASURED.sub(" ", QUOTE.sub(" ", BLOCK.sub(" ", text))))
 
 

@@ -40,7 +40,6 @@ RUNS = {
     ),
     "demo": Run("demo", "insula demo"),
     "bmci": Run("simulated", "insula run bmci"),
-    "bmci-forest": Run("forest alone", 'insula run bmci --set repeats=1 --set "system.regressors=[forest]"'),
     "semi-simulated": Run(
         "semi-simulated", "insula run bmci --set corpus.name=semi-simulated --set corpus.root=$INSULA_DATA"
     ),
@@ -56,9 +55,10 @@ def measure(name: str) -> Path:
     """Run the command of a name and return the folder it wrote."""
     folder = ROOT / "runs" / "measured" / name
     words = [os.path.expandvars(word) for word in shlex.split(RUNS[name].command)]
-    module = [sys.executable, "-m", "insula.cli"] if words[0] == "insula" else [sys.executable]
+    script = words[0] == "python"
+    module = [sys.executable] if script else [sys.executable, "-m", "insula.cli"]
     subprocess.run([*module, *words[1:], "--output", str(folder)], cwd=ROOT, check=True)
-    if not (folder / "passport.json").exists():
+    if script:
         (folder / "passport.json").write_text(json.dumps(passport(RUNS[name]), indent=2) + "\n")
     return folder
 

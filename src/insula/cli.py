@@ -284,7 +284,7 @@ def _answers(table: pd.DataFrame) -> pd.DataFrame:
         "set": table["set"],
         "strangeness": number("out_of_distribution", 1, 1),
         "mode": table["mode"],
-        "reason": table["reason"].fillna(table["quality"].replace("", None)),
+        "remark": table["reason"].fillna(table["quality"].replace("", None)),
     }
     return pd.DataFrame(shown).fillna("")
 
@@ -301,7 +301,7 @@ def predict(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Say which emotion each face in a picture shows, on this machine alone.
+    """Say which emotion each face in a picture shows, on this machine alone, or why that is not said.
 
     Prints a table and writes predictions.csv and annotated pictures (to runs/predictions if no folder is given).
     """
@@ -313,7 +313,7 @@ def predict(
     if as_json:
         typer.echo(table.to_json(orient="records"))
         return
-    if not table["label"].notna().any():
+    if not table["face"].notna().any():  # a face that is too strange to be judged is an answer; no face at all is none
         raise DataError("nothing could be read", where=table["reason"].iloc[0] if len(table) else "no picture")
     _table(_answers(table), "Predictions")
     typer.echo(f"table     {folder / 'predictions.csv'}\npictures  {folder}")

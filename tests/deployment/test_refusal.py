@@ -119,7 +119,7 @@ def test_a_refused_picture_is_marked_and_the_table_fits(
     code, out = command(monkeypatch, capsys, "predict", of_drawings, tmp_path / "in", "-o", tmp_path / "out")
     assert code == 0, "one of two could be read"
     assert max(len(line) for line in out.splitlines() if "─" in line or "│" in line) <= 140
-    for words in ("label", "set", "strangeness", "mode", "reason", "unlike the training pictures"):
+    for words in ("label", "set", "strangeness", "mode", "remark", "this picture is unlike", "limit 1.5"):
         assert words in out
     marked = np.asarray(Image.open(next((tmp_path / "out").glob("*hills.png"))))
     assert (marked[0, 0] == (90, 96, 102)).all() and (marked[120, 160] == (90, 96, 102)).all()

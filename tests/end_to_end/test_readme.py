@@ -51,6 +51,8 @@ def test_every_command_of_the_readme_runs(
         seen.add(words[0])
     assert seen == {"corpora", "run", "audit", "fit", "predict"}
     found = pd.read_csv("runs/predictions/predictions.csv")
-    counts = found[found["label"].notna()].groupby(found["path"].map(lambda name: Path(name).name)).size()
+    counts = found[found["face"].notna()].groupby(found["path"].map(lambda name: Path(name).name)).size()
     assert len(counts) == 4 and counts["group.jpeg"] >= 5
+    refused = found["label"].isna()
+    assert refused.any() and found.loc[refused, "reason"].notna().all()
     shutil.rmtree("runs")

@@ -57,7 +57,7 @@ def gains(outcomes: Sequence[Outcome], axes: Sequence[str], titles: Mapping[str,
         _factors(parts[0].subplots(rows, 2, sharey=True, squeeze=False).ravel(), lines, outcomes[0], titles, marks)
     if rest:
         _beside(parts[-1].subplots(), rest)
-    _legend(figure, outcomes)
+    _legend(figure, [outcome for outcome in outcomes if id(outcome) in shown] + rest)
     stamp(figure, _mark(outcomes))
     return figure
 
