@@ -198,11 +198,13 @@ def run(
 ) -> None:
     """Evaluate a recipe: folds, seeds, placebos and controls; writes a report, metrics.csv and passport.json.
 
-    A sweep is many recipes in one file: it writes one page, cells.csv and a folder for each cell. Interrupted, the same
-    command goes on where it stopped. With --engine, INSULA_CACHE must be a folder that every machine sees.
+    A sweep, many recipes in one file, writes one page, cells.csv and a folder for each cell.
+
+    Interrupted, the same command goes on where it stopped.
+
+    With --engine, INSULA_CACHE must be a folder that every machine sees.
 
     Examples: insula run bmci --set repeats=1   |   insula run bmci-regimes --set grid=coarse
-    |   insula run watermelon --set protocol.name=random --as-published
     """
     from insula.evaluation.experiment import run as run_experiment
     from insula.evaluation.recipe import Recipe, is_sweep, read_yaml
