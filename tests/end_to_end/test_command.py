@@ -34,7 +34,7 @@ def test_run_writes_report_metrics_and_passport_and_says_a_verdict(bmci_run: tup
     assert "600 units" not in said.out and "140 units" in said.out
     assert "c2: EEG shuffled within each" in said.out and "report " in said.out
     metrics = pd.read_csv(folder / "metrics.csv").set_index("arm")
-    assert {"fusion", "visual", "virtual", "real", "class-code", "shuffled-within", "shuffled", "visual-logits",
+    assert {"fusion", "visual", "virtual", "real", "eeg", "class-code", "shuffled-within", "shuffled", "visual-logits",
             "majority", "linear", "permuted"} == set(metrics.index)  # fmt: skip
     passport = json.loads((folder / "passport.json").read_text())
     assert passport["as_published"] is False and passport["seeds"] == [0] and passport["audit"]["leaks"] == []

@@ -38,8 +38,8 @@ SMALL = {
     },
     "tables": [
         {
-            "name": "T1", "title": "Accuracy", "rows": "split", "by": "way",
-            "columns": [
+            "name": "T1", "title": "Accuracy", "across": ["split", "way"],
+            "rows": [
                 {"title": "picture", "arm": "plain"},
                 {"title": "permuted", "arm": "permuted"},
             ],

@@ -28,7 +28,7 @@ def test_sweeps_that_come_with_insula_name_cells_that_their_tables_and_figures_s
         assert len(cells) <= 24 or grid != "coarse"
     cells = sweep.cells()
     for table in sweep.tables:
-        wheres = [column.where for column in table.columns] or [table.where]
+        wheres = [row.where for row in table.rows] or [table.where]
         assert all(any(cell.at(where) for cell in cells) for where in wheres), table.name
     assert all(any(cell.at(figure.where) for cell in cells) for figure in sweep.figures)
 

@@ -11,7 +11,7 @@ import numpy as np
 from insula.evaluation import drawing
 from insula.evaluation.drawing import ACCENT, FAINT, INK, QUIET, WARNING, in_points, rows_of, stamp
 from insula.evaluation.statistics import Estimate
-from insula.evaluation.sweep_run import Outcome, against, best_placebo, gain_of
+from insula.evaluation.sweep_run import Outcome, against
 from insula.evaluation.verdict import MARGIN, MINUS, between, points
 
 if TYPE_CHECKING:
@@ -79,10 +79,10 @@ def gain_map(outcomes: Sequence[Outcome], axes: Sequence[str], titles: Mapping[s
     rows = len(panels) // columns
     size = (1.6 + columns * (0.7 + 0.45 * len(across)), 1.2 + rows * (0.5 + 0.36 * len(down)))
     figure, grid = drawing.canvas(*size, nrows=rows, ncols=columns, squeeze=False, sharex=True, sharey=True)
-    reach = max(abs(_gain(outcome).value) for outcome in outcomes) or 1.0
+    reach = max(abs(outcome.gain.value) for outcome in outcomes) or 1.0
     for panel, fixed in zip(grid.flat, panels, strict=True):
         cells = [[found[(*fixed, y, x)] for x in across] for y in down]
-        values = [[_gain(outcome).value for outcome in row] for row in cells]
+        values = [[outcome.gain.value for outcome in row] for row in cells]
         image = panel.imshow(values, cmap="PuOr_r", vmin=-reach, vmax=reach, aspect="auto")
         for y, x in np.ndindex(len(down), len(across)):
             panel.text(x, y, _SIGNS[cells[y][x].said.kind], ha="center", va="center", color=INK)
@@ -119,15 +119,6 @@ def _are_numbers(values: Sequence[Any]) -> bool:
     return all(isinstance(value, int | float) for value in values)
 
 
-def _gain(outcome: Outcome) -> Estimate:
-    return gain_of(outcome.results, outcome.results.headline)
-
-
-def _placebo_gain(outcome: Outcome) -> Estimate | None:
-    name = best_placebo(outcome.results)
-    return None if name is None else gain_of(outcome.results, name)
-
-
 def _mark(outcomes: Sequence[Outcome]) -> str:
     return next((outcome.results.mark for outcome in outcomes if outcome.results.mark), "")
 
@@ -157,11 +148,11 @@ def _factor(axes: Axes, line: list[Outcome], axis: str, first: Outcome, marks: M
         axes.text(place - 0.04, 0.99, words, transform=axes.get_xaxis_transform(), rotation=90, ha="right", va="top",
                   color=QUIET, fontsize=8)  # fmt: skip
     for place, outcome in enumerate(line):
-        sham = _placebo_gain(outcome)
+        sham = outcome.placebo_gain
         if sham is not None:
             _dot(axes, place + 0.1, sham, QUIET, "D", "white", upright=True)
         marker, edge, fill = _LOOKS[outcome.said.kind]
-        _dot(axes, place - 0.1, _gain(outcome), edge, marker, fill, upright=True)
+        _dot(axes, place - 0.1, outcome.gain, edge, marker, fill, upright=True)
     without = [100 * outcome.results.accuracy(against(outcome.results)) for outcome in line]
     labels = [f"{_text(value)}\n{share:.0f} %" for value, share in zip(values, without, strict=True)]
     axes.set_xticks(range(len(line)), labels)
@@ -175,7 +166,7 @@ def _beside(axes: Axes, outcomes: list[Outcome]) -> None:
     axes.axvspan(-MARGIN, MARGIN, color=FAINT, lw=0)
     axes.axvline(0, color=INK, lw=1)
     for place, outcome in enumerate(outcomes):
-        sham, own = _placebo_gain(outcome), _gain(outcome)
+        sham, own = outcome.placebo_gain, outcome.gain
         if sham is not None:
             _dot(axes, place + 0.16, sham, QUIET, "D", "white")
         marker, edge, fill = _LOOKS[outcome.said.kind]
@@ -201,7 +192,7 @@ def _legend(figure: Figure, outcomes: Sequence[Outcome]) -> None:
     found = {outcome.said.kind for outcome in outcomes}
     headline = outcomes[0].results.arm(outcomes[0].results.headline).title
     looks = [(f"{headline}: {kind}", *look) for kind, look in _LOOKS.items() if kind in found]
-    if any(best_placebo(outcome.results) for outcome in outcomes):
+    if any(outcome.placebo_gain for outcome in outcomes):
         looks.append(("its best placebo", "D", QUIET, "white"))
     handles = [
         Line2D([], [], ls="", marker=marker, mec=edge, mfc=fill, mew=1.4, ms=6.5, label=label)
@@ -212,7 +203,7 @@ def _legend(figure: Figure, outcomes: Sequence[Outcome]) -> None:
 
 def _reach(outcomes: list[Outcome]) -> tuple[float, float]:
     """Return limits that hold every interval."""
-    found = [e for o in outcomes for e in (_gain(o), _placebo_gain(o)) if e is not None]
+    found = [e for o in outcomes for e in (o.gain, o.placebo_gain) if e is not None]
     ends = [end for e in found for end in (e.value, e.low, e.high) if not np.isnan(end)]
     margin = 0.08 * (max(ends) - min(ends)) + MARGIN / 2
     return min(*ends, -MARGIN) - margin, max(*ends, MARGIN) + margin

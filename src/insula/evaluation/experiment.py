@@ -17,11 +17,12 @@ from insula.errors import DataError, SettingsError
 from insula.evaluation.decoding import decoding_over_time
 from insula.evaluation.engine import each
 from insula.evaluation.facts import epochs_by_subject
+from insula.evaluation.feature_map import feature_map
 from insula.evaluation.passport import build_passport
 from insula.evaluation.recipe import Recipe
 from insula.evaluation.results import Arm, Results
 from insula.evaluation.scalp_maps import read_scalp_maps, write_scalp_maps
-from insula.evaluation.study import ClassTask, Study, answers, complete_task, open_study
+from insula.evaluation.study import ClassTask, Study, answers, complete_task, corpus_of, open_study, protocol_of
 from insula.protocols.audit import audit
 from insula.protocols.controls import permute_labels
 from insula.protocols.protocol import Protocol
@@ -105,7 +106,15 @@ def run(
 def prepare(
     recipes: Sequence[Recipe], cache: Cache, jobs: int = 1, progress: Progress | None = None, engine: str | None = None
 ) -> None:
-    """Let all processes fill the cache with what opening the recipes' studies needs: simulations, filtered EEG."""
+    """Let all processes fill the cache with what opening the recipes' studies needs: simulations, filtered EEG.
+
+    What is wrong in a recipe's corpus, protocol, system, placebos or controls is said first, before any of that work.
+    """
+    for recipe in {_about(recipe): recipe for recipe in recipes}.values():
+        corpus_of(recipe, 0)
+        protocol_of(recipe, 0)
+    for recipe in recipes:
+        _placebos(recipe)
     wanted = dict.fromkeys((_about(recipe), repeat) for recipe in recipes for repeat in range(recipe.repeats))
     if len(wanted) == 1 or (jobs == 1 and engine is None):
         return  # nothing to share out: opening does it
@@ -179,7 +188,8 @@ def _study(about: str, repeat: int, fingerprint: str, root: Path) -> Study:
     return study
 
 
-def _fittings(recipe: Recipe, studies: list[Study]) -> Iterator[Fitting]:
+def _placebos(recipe: Recipe) -> tuple[str, ...]:
+    """Return the placebos that a recipe wants; a name of system, placebo or control that is none fails here."""
     system = _system(recipe, 0)
     placebos = tuple(system.placebos) if recipe.placebos is None else recipe.placebos
     unknown = [name for name in recipe.controls if name not in _CONTROLS]
@@ -188,7 +198,12 @@ def _fittings(recipe: Recipe, studies: list[Study]) -> Iterator[Fitting]:
     if not placebos and not set(recipe.controls) & {"majority", "linear"}:
         raise SettingsError("nothing to compare with", where="controls", do="name majority or linear")
     for name in placebos:
-        system.placebo(name)  # an unknown name fails here, before hours of work
+        system.placebo(name)
+    return placebos
+
+
+def _fittings(recipe: Recipe, studies: list[Study]) -> Iterator[Fitting]:
+    placebos = _placebos(recipe)
     for study in studies:
         for split in study.splits:
             yield Fitting("system", recipe.system["name"], study.repeat, split.fold)
@@ -339,7 +354,7 @@ def collect(planned: Plan, cache: Cache, *, maps: bool = True) -> Results:
             seeds=[recipe.seed + study.repeat for study in studies],
         ),
         facts={**facts, **epochs_by_subject(studies[0].samples)},
-        embedding=_embedding(first, predictions) if maps else None,
+        embedding=feature_map(first, predictions) if maps else None,
         tables=read_scalp_maps((fitting.kind, fitting.name, folder) for fitting, folder in folders.items()),
         measured=_measured(system, facts, list(folders)),
         reported=recipe.reported,
@@ -372,24 +387,3 @@ def _decoding(planned: Plan) -> dict[str, pd.DataFrame]:
     train = study.samples.by_id(study.splits[0].train)
     table = decoding_over_time(train, study.task) if "eeg" in _system(planned.recipe, 0).trains_on else None
     return {} if table is None else {"decoding": table}
-
-
-def _embedding(folder: Path, predictions: pd.DataFrame) -> pd.DataFrame | None:
-    """Return t-SNE coordinates of the features that the system named, one fold's test units."""
-    path = folder / "features.npz"
-    if not path.exists():
-        return None
-    from openTSNE import TSNE
-
-    stored = np.load(path, allow_pickle=False)
-    classes = predictions.drop_duplicates("unit").set_index("unit")["truth"]
-    frames = []
-    for source in (name for name in stored.files if name != "units"):
-        n = len(stored["units"])
-        points = TSNE(perplexity=max(2, min(30, n // 4)), random_state=0, n_jobs=1).fit(stored[source])
-        frames.append(
-            pd.DataFrame(np.asarray(points), columns=["x", "y"]).assign(
-                source=source, **{"class": classes.reindex(stored["units"]).to_numpy()}
-            )
-        )
-    return pd.concat(frames, ignore_index=True)

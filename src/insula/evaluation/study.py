@@ -37,22 +37,32 @@ class Study:
 
 def open_study(recipe: Recipe, repeat: int, cache: Cache) -> Study:
     """Build the corpus of a repeat, its task and its splits."""
-    seed = recipe.seed + repeat
+    corpus = corpus_of(recipe, repeat)
+    samples = corpus.samples(cache)
+    task = complete_task(recipe.task, samples)
+    chosen = protocol_of(recipe, repeat)
+    return Study(corpus, samples, task, chosen, chosen.splits(samples, task), samples.fingerprint(), repeat)
+
+
+def corpus_of(recipe: Recipe, repeat: int) -> Corpus:
+    """Return the corpus of a repeat, whose folder lacks nothing; a simulated study is drawn anew for each."""
     settings = dict(recipe.corpus)
     name = settings.pop("name", None)
     if name is None:
         raise SettingsError("the recipe names no corpus", do="set corpus.name")
     corpus = build_corpus(name, **settings)
-    if "seed" in type(corpus.settings).model_fields:  # a simulated study is drawn anew for each repeat
-        corpus = build_corpus(name, **{**settings, "seed": settings.get("seed", 0) + seed})
+    if "seed" in type(corpus.settings).model_fields:
+        corpus = build_corpus(name, **{**settings, "seed": settings.get("seed", 0) + recipe.seed + repeat})
     lacks = corpus.check()
     if lacks:
         raise DataError(lacks[0], where=f"corpus {name}", do=f"see `insula corpora check {name}`")
-    samples = corpus.samples(cache)
-    task = complete_task(recipe.task, samples)
+    return corpus
+
+
+def protocol_of(recipe: Recipe, repeat: int) -> Protocol:
+    """Return the protocol of a repeat: the one that the recipe names, with its changes."""
     changes = {key: value for key, value in recipe.protocol.items() if key != "name"}
-    chosen = protocol(recipe.protocol.get("name", ""), **{"seed": seed, **changes})
-    return Study(corpus, samples, task, chosen, chosen.splits(samples, task), samples.fingerprint(), repeat)
+    return protocol(recipe.protocol.get("name", ""), **{"seed": recipe.seed + repeat, **changes})
 
 
 def complete_task(values: Mapping[str, Any], samples: Samples) -> ClassTask:

@@ -51,8 +51,8 @@ class Block(Settings):
     cells: tuple[SingleCell, ...] = ()
 
 
-class Column(Settings):
-    """A column of a table: its title, the arm, and the levels that choose the cell."""
+class Row(Settings):
+    """A row of a table of accuracies: its title, the arm, and the levels that choose the cell."""
 
     title: str
     arm: str
@@ -68,15 +68,15 @@ class TableSettings(Settings):
         Name of the file, heading, and how to read it.
     kind : str
         `accuracy`: arms of cells side by side; `recall`: the recall of each class and the change between two arms; or
-        `system`: a table that the system itself makes of its measured facts, side by side.
-    rows : str
-        For `accuracy`: the axis whose levels are the rows.
-    by : str
-        An axis whose levels stand side by side (clean and as published).
-    columns : tuple of Column
+        `system`: a table that the system itself makes of its measured facts.
+    across : tuple of str
+        For `accuracy`: axes, whose levels are the columns.
+    rows : tuple of Row
         For `accuracy`.
     where : dict
         For `recall` and `system`: levels that choose the cells.
+    by : str
+        For `recall` and `system`: the axis on which these cells differ.
     arms : tuple of str
         For `recall`: before, after.
     table : str
@@ -89,9 +89,9 @@ class TableSettings(Settings):
     title: str
     caption: str = ""
     kind: Literal["accuracy", "recall", "system"] = "accuracy"
-    rows: str = ""
+    across: tuple[str, ...] = ()
+    rows: tuple[Row, ...] = ()
     by: str = ""
-    columns: tuple[Column, ...] = ()
     where: dict[str, str] = Field(default={})
     arms: tuple[str, ...] = ()
     table: str = ""

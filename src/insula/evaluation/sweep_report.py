@@ -19,9 +19,8 @@ from insula.evaluation.drawing import Plot, address, stamp, style, svg
 from insula.evaluation.engine import each
 from insula.evaluation.passport import plain
 from insula.evaluation.report import NONE, templates, write_report
-from insula.evaluation.statistics import Estimate
 from insula.evaluation.sweep import FigureSettings, Sweep
-from insula.evaluation.sweep_run import Outcome, against, best_placebo, cells_table, gain_of
+from insula.evaluation.sweep_run import Outcome, against, cells_table
 from insula.evaluation.sweep_tables import show
 from insula.evaluation.verdict import between, points
 from insula.storage.atomic import write_into
@@ -130,14 +129,13 @@ def headlines(outcomes: Sequence[Outcome]) -> pd.DataFrame:
         "placebo": "best placebo", "kind": "verdict",
     }  # fmt: skip
     table = pd.DataFrame(rows)[list(shown)].rename(columns=shown)
-    return table if table["practice"].any() else table.drop(columns="practice")
+    table["practice"] = ["as published" if mark else "clean" for mark in table["practice"]]
+    return table if "as published" in set(table["practice"]) else table.drop(columns="practice")
 
 
 def _row(outcome: Outcome) -> dict[str, Any]:
     results, table, said = outcome.results, outcome.table, outcome.said
-    gain, sham = gain_of(results, results.headline), best_placebo(results)
-    lost = Estimate(float("nan"), float("nan"), float("nan"), 0)
-    placebo = lost if sham is None else gain_of(results, sham)
+    gain, placebo = outcome.gain, outcome.placebo_gain
     return {
         "title": outcome.cell.title,
         "mark": results.mark,
@@ -146,8 +144,8 @@ def _row(outcome: Outcome) -> dict[str, Any]:
         "without": f"{100 * table.loc[against(results), 'accuracy']:.1f}",
         "gain": points(gain.value),
         "interval": between(gain.low, gain.high),
-        "placebo": NONE if sham is None else points(placebo.value),
-        "placebo_interval": NONE if sham is None else between(placebo.low, placebo.high),
+        "placebo": NONE if placebo is None else points(placebo.value),
+        "placebo_interval": NONE if placebo is None else between(placebo.low, placebo.high),
         "kind": said.kind,
         "difference": f"{points(said.difference)} ({between(said.low, said.high)})",
         "sentence": said.sentence,

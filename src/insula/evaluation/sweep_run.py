@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import pandas as pd
 
@@ -36,6 +37,17 @@ class Outcome:
     results: Results
     table: pd.DataFrame
     said: Verdict
+
+    @cached_property
+    def gain(self) -> Estimate:
+        """Of the headline, as `gain_of` has it."""
+        return gain_of(self.results, self.results.headline)
+
+    @cached_property
+    def placebo_gain(self) -> Estimate | None:
+        """Of the placebo that is right most often; None where none was run."""
+        names = [arm.name for arm in self.results.arms if arm.kind == "placebo"]
+        return gain_of(self.results, max(names, key=self.results.accuracy)) if names else None
 
 
 def run_sweep(
@@ -104,9 +116,3 @@ def gain_of(results: Results, arm: str) -> Estimate:
     if arm == against(results):
         return Estimate(float("nan"), float("nan"), float("nan"), 0)
     return difference_interval(unit_differences(results, arm, against(results)))
-
-
-def best_placebo(results: Results) -> str | None:
-    """Return the placebo that is right most often; None where none was run."""
-    names = [arm.name for arm in results.arms if arm.kind == "placebo"]
-    return max(names, key=results.accuracy) if names else None

@@ -9,7 +9,7 @@ import pandas as pd
 
 from insula.errors import SettingsError
 from insula.evaluation.report import number_in_words
-from insula.evaluation.sweep import TableSettings
+from insula.evaluation.sweep import Row, TableSettings
 from insula.evaluation.sweep_run import Outcome, gain_of
 from insula.evaluation.verdict import percent, points
 
@@ -24,23 +24,23 @@ class Shown:
     ----------
     settings : TableSettings
         What it is.
-    head : tuple of str
-        Titles of the columns that people read.
+    head : tuple of (mark, title)
+        Of the columns that people read; `mark` says what flatters a column, empty for a clean one.
     rows : tuple of (mark, cells)
-        What people read; `mark` says what flatters a row, empty for a clean one.
+        What people read, likewise.
     data : DataFrame
         The numbers, one a row.
     """
 
     settings: TableSettings
-    head: tuple[str, ...]
+    head: tuple[tuple[str, str], ...]
     rows: tuple[tuple[str, tuple[str, ...]], ...]
     data: pd.DataFrame
 
     @property
-    def marked(self) -> bool:
-        """Whether any row is flattered."""
-        return any(mark for mark, _ in self.rows)
+    def marks(self) -> str:
+        """Whatever flatters a part of the table."""
+        return "; ".join(dict.fromkeys(mark for mark, _ in (*self.head, *self.rows) if mark))
 
 
 def show(settings: TableSettings, outcomes: Sequence[Outcome], titles: Mapping[str, str]) -> Shown:
@@ -52,36 +52,49 @@ def show(settings: TableSettings, outcomes: Sequence[Outcome], titles: Mapping[s
         Where no cell has the levels, the arm or the system's table that it names.
     """
     shown = _KINDS[settings.kind](settings, outcomes)
-    return replace(shown, head=tuple(titles.get(name, name) for name in shown.head))
+    return replace(shown, head=tuple((mark, titles.get(name, name)) for mark, name in shown.head))
 
 
 def _accuracy(settings: TableSettings, outcomes: Sequence[Outcome]) -> Shown:
-    """One row a level of `rows` and of `by`; a column an arm of the cell at these levels and at the column's own."""
-    axes = [axis for axis in (settings.rows, settings.by) if axis]
-    places = list(dict.fromkeys(tuple(o.cell.levels[axis] for axis in axes) for o in outcomes if
-                                set(axes) <= set(o.cell.levels)))  # fmt: skip
-    if not axes or not places:
-        raise _unknown(settings, f"no cell has the axes {', '.join(axes) or 'rows and by'}")
-    places.sort(key=lambda place: [_rank(outcomes, axis, level) for axis, level in zip(axes, place, strict=True)])
+    """One row an arm, a column for each combination of levels that a cell of any row has."""
+    places: dict[tuple[str, ...], str] = {}
+    for outcome in outcomes:
+        if any(_holds(row, outcome) for row in settings.rows) and set(settings.across) <= set(outcome.cell.levels):
+            places.setdefault(tuple(outcome.cell.levels[axis] for axis in settings.across), outcome.results.mark)
+    if not places:
+        raise _unknown(settings, f"no cell has its rows and the axes {', '.join(settings.across)}")
+    order = [list(dict.fromkeys(o.cell.levels.get(axis) for o in outcomes)) for axis in settings.across]
+    columns = sorted(
+        places, key=lambda place: [levels.index(level) for levels, level in zip(order, place, strict=True)]
+    )
     rows, data = [], []
-    for place in places:
-        levels = dict(zip(axes, place, strict=True))
-        mark, cells = "", [*place]
-        for column in settings.columns:
-            found = [o for o in outcomes if o.cell.at({**levels, **column.where}) and column.arm in o.table.index]
-            if not found:
-                cells.append(NOT_RUN)
-                continue
-            outcome, mark = found[0], found[0].results.mark
-            row, gain = outcome.table.loc[column.arm], gain_of(outcome.results, column.arm)
-            cells.append(f"{100 * row['accuracy']:.1f} ({100 * row['low']:.1f} to {100 * row['high']:.1f})")
-            data.append({
-                **levels, "practice": mark or "clean", "column": column.title, "arm": column.arm,
-                "units": row["units"], "accuracy": row["accuracy"], "low": row["low"], "high": row["high"],
-                "gain": gain.value, "gain_low": gain.low, "gain_high": gain.high, "cell": outcome.cell.title,
-            })  # fmt: skip
-        rows.append((mark, tuple(cells)))
-    return Shown(settings, (*axes, *(column.title for column in settings.columns)), tuple(rows), pd.DataFrame(data))
+    for row in settings.rows:
+        cells = [row.title]
+        for place in columns:
+            levels = dict(zip(settings.across, place, strict=True))
+            found = [o for o in outcomes if _holds(row, o) and o.cell.at(levels)]
+            cells.append(_figure(found[0].table.loc[row.arm]) if found else NOT_RUN)
+            data += [{**levels, "row": row.title, **_numbers(outcome, row.arm)} for outcome in found[:1]]
+        rows.append(("", tuple(cells)))
+    head = (("", ""), *((places[place], "\n".join(place)) for place in columns))
+    return Shown(settings, head, tuple(rows), pd.DataFrame(data))
+
+
+def _holds(row: Row, outcome: Outcome) -> bool:
+    return outcome.cell.at(row.where) and row.arm in outcome.table.index
+
+
+def _figure(row: pd.Series) -> str:
+    return f"{100 * row['accuracy']:.1f}\n{100 * row['low']:.1f} to {100 * row['high']:.1f}"
+
+
+def _numbers(outcome: Outcome, arm: str) -> dict[str, object]:
+    gain, row = gain_of(outcome.results, arm), outcome.table.loc[arm]
+    return {
+        "practice": outcome.results.mark or "clean", "arm": arm, "units": row["units"], "accuracy": row["accuracy"],
+        "low": row["low"], "high": row["high"], "gain": gain.value, "gain_low": gain.low, "gain_high": gain.high,
+        "cell": outcome.cell.title,
+    }  # fmt: skip
 
 
 def _recall(settings: TableSettings, outcomes: Sequence[Outcome]) -> Shown:
@@ -101,7 +114,7 @@ def _recall(settings: TableSettings, outcomes: Sequence[Outcome]) -> Shown:
             data.append({settings.by or "cell": level or outcome.cell.title, "class": name, "units": number,
                          f"recall_{before}": old, f"recall_{after}": new, "change": new - old})  # fmt: skip
     titles = [chosen[0].results.arm(arm).title for arm in (before, after)]
-    head = (settings.by, "class", "units", *titles, "change, points")
+    head = tuple(("", title) for title in (settings.by, "class", "units", *titles, "change, points"))
     return Shown(settings, head, tuple(rows), pd.DataFrame(data))
 
 
@@ -117,7 +130,7 @@ def _system(settings: TableSettings, outcomes: Sequence[Outcome]) -> Shown:
         frames.append(table.assign(**{settings.by or "cell": level or outcome.cell.title}))
         for values in table.itertuples(index=False):
             rows.append((outcome.results.mark, (level, *(number_in_words(value) for value in values))))
-    head = (settings.by, *map(str, frames[0].columns[:-1]))
+    head = tuple(("", title) for title in (settings.by, *map(str, frames[0].columns[:-1])))
     return Shown(settings, head, tuple(rows), pd.concat(frames, ignore_index=True))
 
 
@@ -126,11 +139,6 @@ def _chosen(settings: TableSettings, outcomes: Sequence[Outcome]) -> list[Outcom
     if not chosen:
         raise _unknown(settings, f"no cell has the levels {settings.where}")
     return chosen
-
-
-def _rank(outcomes: Sequence[Outcome], axis: str, level: str) -> int:
-    """Return the place of a level on its axis: the order in which the sweep's cells name it."""
-    return list(dict.fromkeys(outcome.cell.levels.get(axis) for outcome in outcomes)).index(level)
 
 
 def _unknown(settings: TableSettings, what: str) -> SettingsError:

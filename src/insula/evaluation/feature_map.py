@@ -1,0 +1,29 @@
+"""Two-dimensional maps of features, laid out by t-SNE."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+
+def feature_map(folder: Path, predictions: pd.DataFrame) -> pd.DataFrame | None:
+    """Return t-SNE coordinates of the features that the system named, one fold's test units."""
+    path = folder / "features.npz"
+    if not path.exists():
+        return None
+    from openTSNE import TSNE
+
+    stored = np.load(path, allow_pickle=False)
+    classes = predictions.drop_duplicates("unit").set_index("unit")["truth"]
+    frames = []
+    for source in (name for name in stored.files if name != "units"):
+        n = len(stored["units"])
+        points = TSNE(perplexity=max(2, min(30, n // 4)), random_state=0, n_jobs=1).fit(stored[source])
+        frames.append(
+            pd.DataFrame(np.asarray(points), columns=["x", "y"]).assign(
+                source=source, **{"class": classes.reindex(stored["units"]).to_numpy()}
+            )
+        )
+    return pd.concat(frames, ignore_index=True)
