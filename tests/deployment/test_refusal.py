@@ -125,7 +125,8 @@ def test_a_refused_picture_is_marked_and_the_table_fits(
     assert (marked[0, 0] == (90, 96, 102)).all() and (marked[120, 160] == (90, 96, 102)).all()
     written = pd.read_csv(tmp_path / "out" / "predictions.csv")
     assert written["label"].notna().tolist() == [True, False]
-    assert command(monkeypatch, capsys, "predict", of_drawings, tmp_path / "in" / "hills.png")[0] == 2
+    code, out, _ = (*command(monkeypatch, capsys, "predict", of_drawings, tmp_path / "in" / "hills.png"), "")
+    assert code == 0 and "this picture is unlike" in out, "a refusal is an answer"
 
 
 def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *words: object) -> tuple[int, str]:
