@@ -11,14 +11,18 @@ import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import audit, differential_entropy
+from benchmarks import audit, differential_entropy, paper_preset
 from insula.storage.atomic import write_file
 
 PAGES = Path(__file__).parents[1] / "docs" / "benchmarks"
 
 
 def main() -> None:
-    found = {"Differential entropy": differential_entropy.main(), "Audit of one million rows": audit.main()}
+    found = {
+        "Differential entropy": differential_entropy.main(),
+        "Audit of one million rows": audit.main(),
+        "BMCI, preset paper on one split (all cores)": paper_preset.main(),
+    }
     commit = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False, cwd=PAGES
     ).stdout.strip()

@@ -59,6 +59,21 @@ def each(jobs: Sequence[Job], processes: int, engine: str | None, cache: Cache) 
             ) from None
 
 
+def parse_engine(engine: str) -> tuple[str, str]:
+    """Return the name of a cluster's library and the address of one that runs ("" for one started here).
+
+    Raises
+    ------
+    SettingsError
+        Where it is not dask, ray, dask://HOST:PORT or ray://HOST:PORT.
+    """
+    name, _, address = engine.partition("://")
+    if name not in _CLUSTERS or ("://" in engine and ":" not in address):
+        do = "use dask, ray, dask://HOST:PORT or ray://HOST:PORT"
+        raise SettingsError(f"unknown engine {engine!r}", do=do)
+    return name, address
+
+
 def _job(token: _Token | None, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
     if token is not None:
         _check(token)
@@ -97,10 +112,7 @@ def _backend(engine: str | None, processes: int) -> Iterator[dict[str, Any]]:
     if engine is None:
         yield {"n_jobs": processes, "return_as": "generator_unordered"}
         return
-    name, _, address = engine.partition("://")
-    if name not in _CLUSTERS or ("://" in engine and ":" not in address):
-        do = "use dask, ray, dask://HOST:PORT or ray://HOST:PORT"
-        raise SettingsError(f"unknown engine {engine!r}", do=do)
+    name, address = parse_engine(engine)
     try:
         with _CLUSTERS[name](address, processes) as options:
             yield options

@@ -15,7 +15,7 @@ import pandas as pd
 
 from insula.errors import DataError, SettingsError
 from insula.evaluation.decoding import decoding_over_time
-from insula.evaluation.engine import each
+from insula.evaluation.engine import each, parse_engine
 from insula.evaluation.facts import epochs_by_subject
 from insula.evaluation.feature_map import feature_map
 from insula.evaluation.passport import build_passport
@@ -108,8 +108,11 @@ def prepare(
 ) -> None:
     """Let all processes fill the cache with what opening the recipes' studies needs: simulations, filtered EEG.
 
-    What is wrong in a recipe's corpus, protocol, system, placebos or controls is said first, before any of that work.
+    What is wrong in the engine's name or in a recipe's corpus, protocol, system, placebos or controls is said first,
+    before any of that work.
     """
+    if engine is not None:
+        parse_engine(engine)
     for recipe in {_about(recipe): recipe for recipe in recipes}.values():
         corpus_of(recipe, 0)
         protocol_of(recipe, 0)

@@ -74,6 +74,18 @@ class Predictions:
         return Predictions(numeric.join(groups[list(others)].first()), self.classes)
 
 
+def normalised_entropy(probabilities: np.ndarray) -> np.ndarray:
+    """Return the entropy of each row of probabilities as a share of the largest possible, float (n,).
+
+    Examples
+    --------
+    >>> normalised_entropy(np.array([[0.5, 0.5], [1.0, 0.0]])).round(3).tolist()
+    [1.0, 0.0]
+    """
+    held = np.clip(probabilities, 1e-12, 1)
+    return -(probabilities * np.log(held)).sum(axis=1) / np.log(probabilities.shape[1])
+
+
 def join_sets(admitted: np.ndarray, classes: Sequence[str]) -> np.ndarray:
     """Return sets of classes as text: names joined by a space, a space within a name as an underscore.
 

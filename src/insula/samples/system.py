@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Literal, Protocol, Self, runtime_checkable
 import numpy as np
 
 from insula.emotions import Task
+from insula.errors import SettingsError
 from insula.samples.predictions import Predictions
 from insula.samples.table import Samples
 from insula.storage.settings import Settings
@@ -102,3 +103,16 @@ class System(Protocol):
 
     def summary(self) -> dict[str, Any]:
         """Return measured facts of the fit for the report (JSON-like)."""
+
+
+def mode_of(modes: Mapping[str, str], mode: str | None) -> str:
+    """Return the mode to predict in: the first one where none is asked for; raises SettingsError for an unknown one."""
+    if mode is not None and mode not in modes:
+        raise SettingsError(f"unknown mode {mode!r}", do=f"modes are {', '.join(modes)}")
+    return mode or next(iter(modes))
+
+
+def check_placebo(placebos: Mapping[str, str], name: str) -> None:
+    """Raise SettingsError for an unknown placebo."""
+    if name not in placebos:
+        raise SettingsError(f"unknown placebo {name!r}", do=f"placebos are {', '.join(placebos) or 'none here'}")

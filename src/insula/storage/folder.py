@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
+
+import yaml
 
 from insula.errors import BundleError
 from insula.storage.hashing import digest, sha256_of
+from insula.storage.settings import Settings
 
 MANIFEST = "manifest.json"
+_SYSTEM = "system.yaml"
 
 # Types of scikit-learn and scipy objects that insula itself writes and skops does not trust by itself.
 _TRUSTED = {"numpy.dtype", "numpy.random.mtrand.RandomState", "sklearn.tree._tree.Tree", "sklearn._loss.link.Interval"}
@@ -56,6 +60,32 @@ def verify(folder: Path) -> dict[str, Any]:
     for name in sorted(present - set(files)):
         raise BundleError("the bundle holds a file that is not its own", where=folder / name, do="remove it")
     return manifest
+
+
+class Rebuilt:
+    """An object that is saved as the attributes it consists of, plain values and estimators."""
+
+    def parts(self) -> dict[str, Any]:
+        """Return what `of` rebuilds it from."""
+        return dict(vars(self))
+
+    @classmethod
+    def of(cls, parts: dict[str, Any]) -> Self:
+        """Rebuild a saved one."""
+        rebuilt = cls.__new__(cls)
+        rebuilt.__dict__.update(parts)
+        return rebuilt
+
+
+def save_system(folder: Path, settings: Settings, task: Settings, **about: Any) -> None:
+    """Write a system's settings, its task and further plain values to `system.yaml`."""
+    values = {"settings": settings.model_dump(mode="json"), "task": task.model_dump(mode="json"), **about}
+    (folder / _SYSTEM).write_text(yaml.safe_dump(values, sort_keys=False))
+
+
+def load_system(folder: Path) -> dict[str, Any]:
+    """Read what `save_system` wrote, as plain values."""
+    return yaml.safe_load((folder / _SYSTEM).read_text())
 
 
 def save_estimator(path: Path, estimator: Any) -> None:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Self
 
 import numpy as np
+
+from insula.storage.folder import Rebuilt
 
 _DIRECTIONS, _FOLDS = 20, 5
 
 
-class Strangeness:
+class Strangeness(Rebuilt):
     """Distance from the space that the training samples span: 0 is usual, 1 stranger than 95 % of them.
 
     What is left of a sample beside the main directions in which training samples vary (the distance from face space of
@@ -68,14 +69,3 @@ class Strangeness:
     def __call__(self, blocks: Sequence[np.ndarray]) -> np.ndarray:
         """Return the strangeness of samples, float64 (n,), from the same blocks of features."""
         return (self._distance(blocks) - self.usual) / self.spread
-
-    def parts(self) -> dict[str, Any]:
-        """Return what `of` rebuilds it from."""
-        return dict(vars(self))
-
-    @classmethod
-    def of(cls, parts: dict[str, Any]) -> Self:
-        """Rebuild a saved one."""
-        strangeness = cls.__new__(cls)
-        strangeness.__dict__.update(parts)
-        return strangeness

@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
-import yaml
 
 from insula.emotions import Binary, Categorical, Task
 from insula.errors import DataError, SettingsError
-from insula.samples import FitLog, Predictions, Roles, Samples
-from insula.storage.folder import load_estimator, save_estimator
+from insula.samples import FitLog, Predictions, Roles, Samples, check_placebo, mode_of
+from insula.storage.folder import load_estimator, load_system, save_estimator, save_system
 from insula.storage.settings import Settings
 
 _THUMB = 24
@@ -68,7 +67,8 @@ class PlainClassifier:
 
     def placebo(self, name: str) -> Self:
         """Plain classifiers have no placebo."""
-        raise SettingsError(f"unknown placebo {name!r}", do="a plain classifier has none")
+        check_placebo(self.placebos, name)
+        return self
 
     def summary(self) -> dict[str, Any]:
         """Return nothing: there is no more to say than its scores."""
@@ -102,6 +102,7 @@ class PlainClassifier:
 
     def predict(self, samples: Samples, mode: str | None = None) -> Predictions:
         """Return class probabilities."""
+        mode_of(self.modes, mode)
         probabilities = np.zeros((len(samples), len(self.task.classes)))
         probabilities[:, self.estimator.classes_] = self.estimator.predict_proba(self._features(samples))
         return Predictions.of(self.task.classes, probabilities, samples.ids, uncertainty=1 - probabilities.max(axis=1))
@@ -110,15 +111,14 @@ class PlainClassifier:
         """Write the estimator and the settings."""
         folder.mkdir(parents=True, exist_ok=True)
         save_estimator(folder / "estimator.skops", self.estimator)
-        about = {"settings": self.settings.model_dump(mode="json"), "task": self.task.model_dump(mode="json")}
-        (folder / "system.yaml").write_text(yaml.safe_dump(about, sort_keys=False))
+        save_system(folder, self.settings, self.task)
 
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read a saved folder."""
         from insula.emotions import parse_task
 
-        about = yaml.safe_load((folder / "system.yaml").read_text())
+        about = load_system(folder)
         classifier = cls(PlainSettings.parse(about["settings"], where="system.yaml"))
         task = parse_task(about["task"])
         if isinstance(task, Categorical | Binary):

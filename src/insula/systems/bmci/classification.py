@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any, Self
 
 import numpy as np
 from sklearn.decomposition import PCA
@@ -13,6 +12,7 @@ from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from insula.storage.folder import Rebuilt
 from insula.systems.bmci.settings import BMCISettings
 
 
@@ -26,7 +26,7 @@ def visual_space(features: np.ndarray) -> Pipeline:
     return make_pipeline(StandardScaler(), PCA(rank, svd_solver="full")).fit(features)
 
 
-class BlockClassifier:
+class BlockClassifier(Rebuilt):
     """Multinomial logistic regression on blocks of features; C is chosen by grouped cross-validation.
 
     Each block is standardised (its total variance, for blocks that are already rotated) and divided by the root of its
@@ -66,17 +66,6 @@ class BlockClassifier:
                 use_legacy_attributes=False,
                 l1_ratios=(0.0,),
             ).fit(self._join(blocks), labels)
-
-    def parts(self) -> dict[str, Any]:
-        """Return what `of` rebuilds the classifier from."""
-        return {"centres": self.centres, "scales": self.scales, "model": self.model}
-
-    @classmethod
-    def of(cls, parts: dict[str, Any]) -> Self:
-        """Rebuild a saved classifier."""
-        classifier = cls.__new__(cls)
-        classifier.__dict__.update(parts)
-        return classifier
 
     def _join(self, blocks: list[np.ndarray]) -> np.ndarray:
         # Root mean squared length 10 for each block: C is then on a familiar scale whatever the features.

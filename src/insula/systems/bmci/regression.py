@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING
 
 import numpy as np
 from sklearn.decomposition import PCA
@@ -13,6 +13,7 @@ from sklearn.model_selection import GridSearchCV, GroupKFold
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from insula.storage.folder import Rebuilt
 from insula.systems.bmci.settings import BMCISettings, Regressor
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ _KEPT = 0.99  # of the variance of the standardised embedding, where trees are t
 Splits = list[tuple[np.ndarray, np.ndarray]]
 
 
-class VirtualEEG:
+class VirtualEEG(Rebuilt):
     """A regressor to the (reduced) embedding, and back.
 
     Both sides are standardised: the features before they were rotated to coordinates, the embedding here. Trees that
@@ -77,17 +78,6 @@ class VirtualEEG:
             self.model = _model(kind, settings, given.shape, groups, views).fit(given, scaled)
         if isinstance(self.model, GridSearchCV):
             self.model = self.model.best_estimator_
-
-    def parts(self) -> dict[str, Any]:
-        """Return what `of` rebuilds the regressor from."""
-        return dict(vars(self))
-
-    @classmethod
-    def of(cls, parts: dict[str, Any]) -> Self:
-        """Rebuild a saved regressor."""
-        regressor = cls.__new__(cls)
-        regressor.__dict__.update(parts)
-        return regressor
 
     def _given(self, features: np.ndarray) -> np.ndarray:
         given = features[:, : self.components]

@@ -12,12 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
-import yaml
 
 from insula.emotions import Categorical, Task
-from insula.errors import BundleError, DataError, SettingsError
-from insula.samples import FitLog, Predictions, Roles, Samples
-from insula.storage.folder import load_estimator, save_estimator
+from insula.errors import BundleError, DataError
+from insula.samples import FitLog, Predictions, Roles, Samples, check_placebo, mode_of, normalised_entropy
+from insula.storage.folder import load_estimator, load_system, save_estimator, save_system
 from insula.systems.bmci.bank import Bank
 from insula.systems.bmci.caution import Caution
 from insula.systems.bmci.classification import BlockClassifier
@@ -82,8 +81,7 @@ class BMCI:
 
     def placebo(self, name: str) -> Self:
         """Return an unfitted twin in which `name` stands in for the brain."""
-        if name not in self.placebos:
-            raise SettingsError(f"unknown placebo {name!r}", do=f"placebos are {', '.join(self.placebos)}")
+        check_placebo(self.placebos, name)
         return type(self)(self.settings.model_copy(update={"brain": name}))
 
     def summary(self) -> dict[str, Any]:
@@ -305,9 +303,7 @@ class BMCI:
         mode : str, optional
             One of `modes`.
         """
-        mode = mode or next(iter(self.modes))
-        if mode not in self.modes:
-            raise SettingsError(f"unknown mode {mode!r}", do=f"modes are {', '.join(self.modes)}")
+        mode = mode_of(self.modes, mode)
         if mode in self.not_bundled and not any(member.encoder for member in self.bank.members):
             raise BundleError(
                 "no EEG encoder here", do=f"a bundle predicts from pictures; `{mode}` needs the fitted system"
@@ -320,12 +316,11 @@ class BMCI:
         probabilities, used = probabilities[place], used[place]
         if mode != base:
             self._read_eeg(mode, samples, visual[place], probabilities, used)
-        entropy = -(probabilities * np.log(np.clip(probabilities, 1e-12, 1))).sum(axis=1)
         return Predictions.of(
             self.task.classes,
             probabilities,
             samples.ids,
-            uncertainty=entropy / np.log(len(self.task.classes)),
+            uncertainty=normalised_entropy(probabilities),
             **{name: values[place] for name, values in about.items()},
             epistemic=np.where(used == base, epistemic[place], np.nan),
             mode=used,
@@ -374,17 +369,12 @@ class BMCI:
         self.space.save(folder)
         save_estimator(folder / "caution.skops", self.caution.parts())
         save_estimator(folder / "visual.skops", self.visual.parts())
-        about = {
-            "settings": self.settings.model_dump(mode="json"),
-            "task": self.task.model_dump(mode="json"),
-            "members": self.bank.save(folder),
-        }
-        (folder / "system.yaml").write_text(yaml.safe_dump(about, sort_keys=False))
+        save_system(folder, self.settings, self.task, members=self.bank.save(folder))
 
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read a saved folder; it predicts in the modes `fusion`, `visual` and `virtual`."""
-        about = yaml.safe_load((folder / "system.yaml").read_text())
+        about = load_system(folder)
         system = cls(BMCISettings.parse(about["settings"], where="system.yaml"))
         system.task = Categorical(**about["task"])
         system.space = PictureSpace.load(folder, system.settings)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Self
 
 import numpy as np
@@ -24,6 +25,7 @@ from insula.systems.bmci.settings import BMCISettings
 from insula.training.threads import one_thread, spare_processes
 
 log = logging.getLogger(__name__)
+_warn_once = cache(log.warning)  # a sweep fits hundreds of systems; the ratios of each are in its facts
 
 _LONG = 60  # s: below it, starting processes costs more than they save
 _SHRUNK = 0.3  # of the variance of the EEG embedding: the specification's mark
@@ -305,11 +307,11 @@ def one_subject(
 
 def warn_of_shrinkage(lessons: Sequence[Lesson], settings: BMCISettings) -> int:
     """Return how many subjects' virtual EEG hardly leaves the mean, and say so; of a placebo that is expected."""
-    ratios = {lesson.member.name: lesson.facts.get("variance_ratio", 1.0) for lesson in lessons}
-    shrunk = [f"{name} {ratio:.2f}" for name, ratio in ratios.items() if ratio < _SHRUNK]
+    ratios = [lesson.facts.get("variance_ratio", 1.0) for lesson in lessons]
+    shrunk = sum(ratio < _SHRUNK for ratio in ratios)
     if shrunk and settings.brain == "eeg":
-        log.warning("virtual EEG shrinks to the mean: variance relative to that of the EEG %s", ", ".join(shrunk))
-    return len(shrunk)
+        _warn_once("virtual EEG shrinks to the mean: its variance is below %g of that of the EEG", _SHRUNK)
+    return shrunk
 
 
 def picture_groups(samples: Samples) -> np.ndarray:

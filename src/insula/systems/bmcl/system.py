@@ -11,13 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
-import yaml
 
 from insula.emotions import Categorical, Task
-from insula.errors import DataError, SettingsError
+from insula.errors import DataError
 from insula.protocols.controls import shuffle_modality
-from insula.samples import FitLog, Predictions, Roles, Samples
-from insula.storage.folder import load_estimator, save_estimator
+from insula.samples import FitLog, Predictions, Roles, Samples, check_placebo, mode_of, normalised_entropy
+from insula.storage.folder import load_estimator, load_system, save_estimator, save_system
 from insula.systems.bmci.estimate import stage
 from insula.systems.bmci.pictures import PictureReader, unique_pictures
 from insula.systems.bmci.settings import BMCISettings
@@ -66,8 +65,7 @@ class BMCL:
 
     def placebo(self, name: str) -> Self:
         """Return an unfitted twin in which `name` stands in for the brain."""
-        if name not in self.placebos:
-            raise SettingsError(f"unknown placebo {name!r}", do=f"placebos are {', '.join(self.placebos)}")
+        check_placebo(self.placebos, name)
         return type(self)(self.settings.model_copy(update={"brain": name}))
 
     def summary(self) -> dict[str, Any]:
@@ -191,20 +189,17 @@ class BMCL:
         """
         import torch
 
-        mode = mode or next(iter(self.modes))
-        if mode not in self.modes:
-            raise SettingsError(f"unknown mode {mode!r}", do=f"modes are {', '.join(self.modes)}")
+        mode = mode_of(self.modes, mode)
         pictures, place = unique_pictures(samples)
         features = self.reader.features(pictures)
         with torch.inference_mode():
             logits = self.networks[mode](_tensor(self._visual(features))).logits
             probabilities = logits.double().softmax(dim=1).numpy()[place]
-        entropy = -(probabilities * np.log(np.clip(probabilities, 1e-12, 1))).sum(axis=1)
         return Predictions.of(
             self.task.classes,
             probabilities,
             samples.ids,
-            uncertainty=entropy / np.log(len(self.task.classes)),
+            uncertainty=normalised_entropy(probabilities),
             out_of_distribution=self.strangeness([features])[place],
             mode=mode,
         )
@@ -222,8 +217,7 @@ class BMCL:
         save_estimator(folder / "strangeness.skops", self.strangeness.parts())
         for mode, network in self.networks.items():
             save_file(network.state_dict(), folder / f"{mode}.safetensors")
-        about = {"settings": self.settings.model_dump(mode="json"), "task": self.task.model_dump(mode="json")}
-        (folder / "system.yaml").write_text(yaml.safe_dump(about, sort_keys=False))
+        save_system(folder, self.settings, self.task)
 
     @classmethod
     def load(cls, folder: Path) -> Self:
@@ -232,7 +226,7 @@ class BMCL:
 
         from insula.systems.bmcl.network import Domain, common_channel
 
-        about = yaml.safe_load((folder / "system.yaml").read_text())
+        about = load_system(folder)
         system = cls(BMCLSettings.parse(about["settings"], where="system.yaml"))
         system.task = Categorical(**about["task"])
         system.reader.weights = folder / "backbone.safetensors"
