@@ -65,7 +65,7 @@ def block(what: str, page: Path) -> str:
         return f"![{about(run)['title']}]({_figure(run, name, page)})\n\n{_sources([run], page)}"
     if name:
         found = table(run, name)
-        return f"{_pivot(found, words) if words else _plain(found)}\n{_sources([run], page)}"
+        return f"{_part(found, dict(word.split('=', 1) for word in words))}\n{_sources([run], page)}"
     runs = [part.strip() for part in what.split(",")]
     return f"{_arms(runs[0]) if len(runs) == 1 else _beside(runs)}\n{_sources(runs, page)}"
 
@@ -117,15 +117,18 @@ def _between(row: dict[str, Any], prefix: str = "", sign: str = "") -> str:
     return "" if pd.isna(low) else f"{percent(low, sign)} to {percent(high, sign)}"
 
 
-def _pivot(found: pd.DataFrame, words: list[str]) -> str:
-    """Return one row for each value of `rows`, one column for each of `columns`; `COLUMN=A|B` keeps some rows."""
-    asked = dict(word.split("=", 1) for word in words)
-    rows, columns = asked.pop("rows").split(","), asked.pop("columns")
-    value = asked.pop("value", "accuracy")
+def _part(found: pd.DataFrame, asked: dict[str, str]) -> str:
+    """Return a table, turned where `rows` and `columns` are asked for; `COLUMN=A|B` keeps some rows."""
+    turned = {name: asked.pop(name) for name in ("rows", "columns", "value") if name in asked}
     for column, kept in asked.items():
         found = found[found[column].astype(str).isin(kept.split("|"))]
     if found.empty:
-        raise MissingError(f"no row has {' '.join(words)}")
+        raise MissingError(f"no row has {asked}")
+    return _pivot(found, **turned) if turned else _plain(found.drop(columns=list(asked)))
+
+
+def _pivot(found: pd.DataFrame, rows: str, columns: str, value: str = "accuracy") -> str:
+    """Return one row for each value of `rows`, one column for each of `columns`."""
     low, high = BOUNDS[value]
     sign = "+" if value == "gain" else ""
     texts = [
@@ -135,10 +138,10 @@ def _pivot(found: pd.DataFrame, words: list[str]) -> str:
         for row in found.to_dict("records")
     ]
     wide = found.assign(_text=texts).pivot_table(
-        index=rows, columns=columns, values="_text", aggfunc="first", sort=False
+        index=rows.split(","), columns=columns, values="_text", aggfunc="first", sort=False
     )
     cells = [[*map(str, key if isinstance(key, tuple) else (key,)), *line.fillna("")] for key, line in wide.iterrows()]
-    return _markdown([*rows, *map(str, wide.columns)], cells, text_columns=len(rows))
+    return _markdown([*rows.split(","), *map(str, wide.columns)], cells, text_columns=rows.count(",") + 1)
 
 
 def _plain(found: pd.DataFrame) -> str:
