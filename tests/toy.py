@@ -59,3 +59,44 @@ def toy_study(
     for name in subjects:
         samples = samples.with_modality("eeg", f"eeg {name}", stores[f"eeg {name}"], np.where(subject == name, row, -1))
     return samples
+
+
+def toy_windows(subjects: int = 4, sessions: int = 2, trials: int = 6, windows: int = 2, seed: int = 0) -> Samples:
+    """Return windows of EEG and the power of their channels; a class is a wave of 10 Hz in two of six channels.
+
+    Every subject watches the same clips, two of each class, in each session.
+    """
+    rng = np.random.default_rng(seed)
+    subject, session, trial, window = np.indices((subjects, sessions, trials, windows)).reshape(4, -1)
+    labels = trial % len(CLASSES)
+    rate, channels = 128, ("F3", "F4", "C3", "C4", "P3", "P4")
+    values = 10 * rng.standard_normal((len(labels), len(channels), 2 * rate))
+    there = np.arange(len(channels)) // 2 == labels[:, None]
+    values += 20 * there[..., None] * np.sin(2 * np.pi * 10 * np.arange(2 * rate) / rate)
+    start = 2.0 * (window + windows * trial)
+    table = provenance(
+        corpus="toy",
+        subject=[f"S{number + 1}" for number in subject],
+        session=(session + 1).astype(str),
+        trial=(trial + 1).astype(str),
+        stimulus=[f"clip{number}" for number in trial],
+        start=start,
+        stop=start + 2,
+    ).assign(emotion=np.array(CLASSES, object)[labels])
+    signal = Description(kind="signal", axes=("channel", "time"), rate=rate, channels=channels, units="uV")
+    bands = Description(kind="features", axes=("channel", "band"), channels=channels, units="nats")
+    powers = np.log(values.var(axis=2))[..., None].astype(np.float32)
+    samples = Samples(table, {})
+    for modality, store in (
+        ("eeg", ArrayStore(values.astype(np.float32), signal)),
+        ("features", ArrayStore(powers, bands)),
+    ):
+        samples = samples.with_modality(modality, modality, store, range(len(labels)))
+    return samples
+
+
+def toy_parts(samples: Samples, test: int = 5, validation: int = 8) -> tuple[Samples, Samples, Samples]:
+    """Return the training, validation and test part: test are the persons below `test`, validation up to the other."""
+    person = samples.table["identity"].str[-2:].astype(int).to_numpy()
+    parts = [person >= validation, (person >= test) & (person < validation), person < test]
+    return tuple(samples.select(np.flatnonzero(part)) for part in parts)  # type: ignore[return-value]

@@ -424,5 +424,33 @@ def corpora_check(
         raise typer.Exit(2)
 
 
+@corpora.command("fetch")
+def corpora_fetch(
+    name: Annotated[str, typer.Argument(help="Name of an open corpus.")],
+    to: Annotated[Path, typer.Option("--to", help="Folder to fetch into.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Fetch an open corpus, each file checked by its published sha256; the same command goes on where it stopped.
+
+    Licence, size and where the hashes are from are shown first. A set of thousands of files is left to its archive's
+    own tool, whose command is shown.
+    """
+    from insula.corpora.catalogue import card
+    from insula.corpora.sources import source
+    from insula.storage.fetch import fetch_listed
+
+    place = source(name)
+    typer.echo(f"corpus    {card(name).title}\nlicence   {card(name).licence}\nsize      {place.size}")
+    if place.tool:
+        typer.echo(f"fetch it  {place.tool.replace('FOLDER', str(to))}")
+        return
+    typer.echo(f"from      {place.base}\nhashes    sha256 of each file, as {place.base}{place.checksums} lists them")
+    if not yes:
+        typer.confirm(f"Fetch into {to}?", abort=True)
+    with _progress(True) as step:
+        files = fetch_listed(place.base, place.checksums, to, step)
+    typer.echo(f"{len(files)} files are in {to}; insula corpora check {name} {to}")
+
+
 if __name__ == "__main__":
     main()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import tracemalloc
 from pathlib import Path
@@ -203,7 +204,8 @@ def test_pictures_are_joined_to_the_events_that_show_them(bids: Path, tmp_path: 
 
     assert "no events say when a picture was shown" in check(tmp_path / "tree", **one, events="none")[0]
     events.assign(stim_file=[None, *events["stim_file"][1:]]).to_csv(path, sep="\t", index=False, na_rep="n/a")
-    assert any("event 12 names no picture" in line for line in check(tmp_path / "tree", **one))
+    (lack,) = check(tmp_path / "tree", **one)
+    assert "event 0 names no picture" in lack and path.name in lack
     events["stim_file"] = "portrait"
     events.to_csv(path, sep="\t", index=False)
     assert any("the stimulus 'portrait' is no picture" in line for line in check(tmp_path / "tree", **one))
@@ -308,6 +310,14 @@ def test_check_looks_at_signals_headers_events_and_labels(root: Path, tmp_path: 
         ("recording,onset\nanna_1,1\n", {"stimulus": "stim_file"}, "no column 'stim_file'"),
         ("recording,onset\nanna_1,1\n", {"markers": {"1": "fear"}}, "markers are values of the label"),
         ("recording,onset,start\nanna_1,1,2\n", {}, "the column name 'start' is taken"),
+        ("recording,onset\nanna_1,\n", {}, r"no onset \(.*events.csv, row 0\)"),
+        ("recording,onset,duration\nanna_1,1,long\n", {}, "duration 'long' is no number"),
+        ("recording,onset,emotion, emotion\nanna_1,1,a,b\n", {}, "two columns are called 'emotion'"),
+        ("recording,onset\n,1\n", {}, "row 0 names no recording"),
+        ("recording,subject,onset\nanna_1,,1\n", {}, "row 0 has no subject"),
+        ("recording,onset,mood\nanna_1,1,a\n", {}, r"no label column 'emotion' .*there is mood"),
+        ("recording,onset,emotion\nanna_1,1,a\n", {}, "no event of the recording 'anna_2'"),
+        ("recording,onset,emotion\nanna_1,11.9,a\n", {}, "no event of the recording 'anna_1' that an epoch fits"),
         ("", {}, "not a CSV file"),
     ],
 )
@@ -316,7 +326,33 @@ def test_a_table_that_does_not_fit_is_one_line(root: Path, content: str, setting
     with pytest.raises(DataError, match=message) as caught:
         samples(root, **settings)
     assert "\n" not in str(caught.value) and "events.csv" in str(caught.value)
-    assert check(root, **settings) != []
+    lacks = check(root, **settings)
+    assert any(re.search(message, line) for line in lacks)
+
+
+def test_check_finds_what_would_stop_the_cutting(root: Path) -> None:
+    assert "no event of the recording 'anna_1'" in check(root, events="annotations")[0]
+    assert "no electrode is named" in check(root, channels=())[0]
+    write(root / "carl_1.edf", rate=200)
+    (lack,) = check(root)
+    assert "recordings differ in sampling rate (100 Hz in anna_1, 200 Hz in carl_1): set preprocessing.rate" in lack
+    write(root / "carl_1.edf", seconds=3)
+    (lack,) = check(root, windows={"seconds": 4})
+    assert "3.0 s are shorter than a window of 4 s" in lack and "carl_1.edf" in lack
+    write(root / "carl_1.edf", seconds=1)
+    (lack,) = check(root, windows={"seconds": 1})
+    assert "1.0 s are shorter than the 1.6 s of a filter from 4 Hz" in lack
+
+
+def test_each_table_of_events_has_the_label(root: Path) -> None:
+    for name in ("anna_1", "anna_2", "bert_1"):
+        table(root / f"{name}_events.csv", onset=[1.0, 2.0], emotion=["fear", "joy"])
+    assert check(root) == []
+    table(root / "anna_2_events.csv", onset=[1.0, 2.0])
+    (lack,) = check(root)
+    assert "no label column 'emotion'" in lack and "anna_2_events.csv" in lack
+    with pytest.raises(DataError, match=r"anna_2_events\.csv"):
+        samples(root)
 
 
 def test_marked_epochs_keep_their_row_and_lose_their_eeg_if_wanted(root: Path) -> None:

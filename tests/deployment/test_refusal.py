@@ -46,7 +46,8 @@ def of_photographs(tmp_path_factory: pytest.TempPathFactory, cache: Cache, data:
     """Return a bundle that learnt from half of London's people, and the photographs of the others."""
     recipe = Recipe.load("bmci", ["corpus.name=semi-simulated", f"corpus.root={data}", *FAST])
     study = open_study(recipe, 0, cache)
-    train, validation, test = (study.samples.by_id(part) for part in _parts(study.splits[0]))
+    split = study.splits[0]
+    train, validation, test = (study.samples.by_id(part) for part in (split.train, split.validation, split.test))
     folder = tmp_path_factory.mktemp("photographs") / "bundle"
     fitted = candidate(recipe, Fitting("system", "bmci", 0, 0)).fit(train, validation, study.task)
     write_bundle(fitted, "bmci", recipe, folder, {"pictures": "detect", "size": 96})
@@ -54,10 +55,6 @@ def of_photographs(tmp_path_factory: pytest.TempPathFactory, cache: Cache, data:
     manifest = pd.read_csv(london / "manifest.csv", dtype=str)
     unseen = set(test.table["identity"].str.split("/").str[-1])
     return folder, [london / row.path for row in manifest.itertuples() if row.identity in unseen]
-
-
-def _parts(split) -> tuple[np.ndarray, np.ndarray, np.ndarray]:  # type: ignore[no-untyped-def]
-    return split.train, split.validation, split.test
 
 
 def landscape(seed: int = 0) -> np.ndarray:
@@ -125,7 +122,7 @@ def test_a_refused_picture_is_marked_and_the_table_fits(
     assert (marked[0, 0] == (90, 96, 102)).all() and (marked[120, 160] == (90, 96, 102)).all()
     written = pd.read_csv(tmp_path / "out" / "predictions.csv")
     assert written["label"].notna().tolist() == [True, False]
-    code, out, _ = (*command(monkeypatch, capsys, "predict", of_drawings, tmp_path / "in" / "hills.png"), "")
+    code, out = command(monkeypatch, capsys, "predict", of_drawings, tmp_path / "in" / "hills.png")
     assert code == 0 and "this picture is unlike" in out, "a refusal is an answer"
 
 

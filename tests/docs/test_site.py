@@ -117,12 +117,17 @@ def test_every_recipe_corpus_system_and_protocol_is_shown(site: Path) -> None:
 
 def test_public_names_are_in_the_reference(site: Path) -> None:
     from insula import faces, protocols, samples
+    from insula.corpora.catalogue import CORPORA
+    from insula.systems.catalogue import SYSTEMS
 
     for room in (faces, protocols, samples):
         shown = page(site / "reference" / f"{room.__name__.rpartition('.')[2]}.html").ids
         names = [name for name in room.__all__ if callable(getattr(room, name))]
         missing = [name for name in names if f"{room.__name__}.{name}" not in shown]
         assert not missing
+    for catalogue, name in ((CORPORA.values(), "corpora"), ([paths[0] for paths in SYSTEMS.values()], "systems")):
+        shown = page(site / "reference" / f"{name}.html").ids
+        assert {path.replace(":", ".") for path in catalogue} <= shown
 
 
 def test_cards_and_benchmarks_are_shown(site: Path) -> None:

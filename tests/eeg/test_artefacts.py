@@ -76,7 +76,7 @@ def test_ica_takes_blinks_out_and_leaves_the_back_of_the_head(cache: Cache) -> N
         learnt = cleaning_of(one, wanted, cache)
     assert learnt is not None
     assert ("eye", True) in [(kind, probability > 0.8) for kind, probability in learnt.dropped]
-    assert "eye" in learnt.words and f"of {learnt.components} components" in learnt.words
+    assert learnt.components == len(CHANNELS) - 1  # the average reference leaves one dimension empty
     cleaned, _ = preprocess(one, wanted, learnt)
     during = (BLINKS * RATE + RATE / 6).astype(int)
     left = np.abs(cleaned - without)[FRONTAL, during].mean() / np.abs(with_blinks - without)[FRONTAL, during].mean()

@@ -9,8 +9,8 @@ import pytest
 
 from insula.emotions import Categorical
 from insula.errors import DataError, SettingsError
-from insula.evaluation.experiment import complete_task
 from insula.evaluation.recipe import RECIPES, Recipe
+from insula.evaluation.study import complete_task
 from insula.samples import Samples, provenance
 
 

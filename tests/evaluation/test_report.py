@@ -14,8 +14,9 @@ from made_up_results import CLASSES, make_passport, make_results
 
 from insula.evaluation.metrics import classification_metrics
 from insula.evaluation.plots import plots
-from insula.evaluation.report import metrics_table, write_report
+from insula.evaluation.report import write_report
 from insula.evaluation.results import Results
+from insula.evaluation.table import metrics_table
 
 pytestmark = pytest.mark.slow
 

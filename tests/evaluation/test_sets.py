@@ -12,8 +12,9 @@ from made_up_results import CLASSES, make_results
 from statsmodels.stats.proportion import proportion_confint
 
 from insula.evaluation.metrics import calibration_error, reliability, set_metrics
-from insula.evaluation.report import metrics_table, write_report
+from insula.evaluation.report import write_report
 from insula.evaluation.results import Results
+from insula.evaluation.table import metrics_table
 from insula.samples.predictions import join_sets, split_sets
 from insula.training.calibration import Calibration
 

@@ -16,19 +16,14 @@ from small_sweep import SMALL
 
 from insula.errors import SettingsError
 from insula.evaluation.draw_sweep import _SIGNS, gain_map, gains
+from insula.evaluation.report import NONE
 from insula.evaluation.results import Results
-from insula.evaluation.sweep import Cell, Sweep, TableSettings
+from insula.evaluation.sweep import Sweep, TableSettings
 from insula.evaluation.sweep_report import headlines, write_sweep
 from insula.evaluation.sweep_run import Outcome, gain_of
 from insula.evaluation.sweep_tables import NOT_RUN, show
-from insula.evaluation.table import metrics_table
-from insula.evaluation.verdict import verdict
 
 pytestmark = pytest.mark.slow
-
-
-def outcome(cell: Cell, results: Results) -> Outcome:
-    return Outcome(cell, results, metrics_table(results).set_index("arm"), verdict(results))
 
 
 def small(**changes: object) -> Sweep:
@@ -60,7 +55,7 @@ def outcomes(sweep: Sweep) -> list[Outcome]:
             passport |= {"as_published": True, "practice": cell.recipe.practice}
         r2 = pd.DataFrame({"regressor": ["forest", "ridge"], "S1": [0.1 * number, 0.2]})
         results = make_results(studies=1, units=60, folds=1, seed=number, passport=passport, measured={"R2": r2})
-        found.append(outcome(cell, results))
+        found.append(Outcome(cell, results))
     return found
 
 
@@ -160,6 +155,8 @@ def test_a_line_a_cell_for_the_terminal(outcomes: list[Outcome]) -> None:
     [
         ({"across": ["size"], "rows": [{"title": "x", "arm": "fusion"}]}, "no cell has its rows and the axes size"),
         ({"kind": "recall", "arms": ["visual", "fusion"], "where": {"way": "odd"}}, "no cell has the levels"),
+        ({"kind": "recall", "arms": ["visual", "new"]}, "arms are two that were run, not visual, new"),
+        ({"kind": "recall"}, "arms are two that were run, not none"),
         ({"kind": "system", "table": "R3"}, "the system made no table 'R3'; it made R2"),
     ],
 )
@@ -172,14 +169,29 @@ def _values(panel: Axes) -> list[str]:
     return [label.get_text().split("\n")[0] for label in panel.get_xticklabels()]
 
 
+def test_many_cells_that_no_factor_orders_are_drawn_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("insula.evaluation.draw_sweep._MOST_ROWS", 2)
+    cells = [{"title": f"cell {seed}", "set": {"seed": seed}} for seed in range(3)]
+    sweep, results = small(grids={"sizes": [{"cells": cells}]}), make_results(studies=1, units=40, folds=1)
+    figure = gains([Outcome(cell, results) for cell in sweep.cells()], sweep.axes, {}, {})
+    assert len(figure.subfigs[0].axes[0].get_yticklabels()) == 3
+
+
+def test_a_placebo_that_gains_are_counted_from_gains_nothing(outcomes: list[Outcome]) -> None:
+    first = outcomes[0]
+    assert first.placebo_gain is not None
+    placebos = tuple(arm.name for arm in first.results.arms if arm.kind == "placebo")
+    alone = Outcome(first.cell, replace(first.results, comparators=placebos))
+    assert alone.placebo_gain is None and headlines([alone])["best placebo"].item() == NONE
+
+
 def test_figures_of_gains_draw_slices_cells_beside_and_a_whole_grid() -> None:
     axes: dict = {"corpus.label_noise": [0.3, 0.0], "corpus.subjects": [1, 3]}
     base = [{"cells": [{"title": "the base"}]}, {"design": "one-at-a-time", "axes": axes},
             {"cells": [{"title": "far away", "set": {"corpus.pictures": 900}}]}]  # fmt: skip
     results = make_results(studies=1, units=40, folds=1)
     slices = small(grids={"sizes": base})
-    first = outcome(slices.cells()[0], results)
-    drawn = [replace(first, cell=cell) for cell in slices.cells()]
+    drawn = [Outcome(cell, results) for cell in slices.cells()]
     figure = gains(drawn, slices.axes, {"corpus.label_noise": "noise"}, {"corpus.label_noise": {0.1: "usual"}})
     panels = [axes for part in figure.subfigs for axes in part.axes]
     assert [panel.get_title() for panel in panels] == ["noise", "corpus.subjects", ""]
@@ -191,7 +203,7 @@ def test_figures_of_gains_draw_slices_cells_beside_and_a_whole_grid() -> None:
     assert "usual" in [text.get_text() for text in numbers.subfigs[0].axes[0].texts]
 
     grid = small(grids={"sizes": [{"axes": {**axes, "corpus.pictures": [70, 140]}}]})
-    drawn = [replace(first, cell=cell) for cell in grid.cells()]
+    drawn = [Outcome(cell, results) for cell in grid.cells()]
     figure = gain_map(drawn, grid.axes, {})
     assert figure is not None
     assert [panel.get_title() for panel in figure.axes[:2]] == ["corpus.label_noise 0", "corpus.label_noise 0.3"]

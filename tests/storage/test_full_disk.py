@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -20,8 +20,8 @@ Writer = Callable[[Path], AbstractContextManager[Path]]
 
 
 @pytest.fixture(params=[write_file, write_folder, write_into])
-def writer(request: pytest.FixtureRequest) -> Iterator[Writer]:
-    yield request.param
+def writer(request: pytest.FixtureRequest) -> Writer:
+    return request.param
 
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])

@@ -72,6 +72,20 @@ def test_one_builds_an_entry_and_the_others_wait_for_it(tmp_path: Path) -> None:
     assert len(built) == 1 and len(list((tmp_path / "kind").iterdir())) == 1, "no lock is left behind"
 
 
+def test_long_work_goes_on_from_its_checkpoints_which_leave_with_the_work(tmp_path: Path) -> None:
+    def build(folder: Path, checkpoints: Path) -> None:
+        if not checkpoints.exists():
+            checkpoints.mkdir(parents=True)
+            (checkpoints / "half").write_text("first half, ")
+            raise RuntimeError("power cut")
+        (folder / "x").write_text((checkpoints / "half").read_text() + "second half")
+
+    with pytest.raises(RuntimeError, match="power cut"):
+        Cache(tmp_path).resumable("kind", {"a": 1}, build)
+    assert (Cache(tmp_path).resumable("kind", {"a": 1}, build) / "x").read_text() == "first half, second half"
+    assert not list((tmp_path / "checkpoints").iterdir())
+
+
 def test_array_hash_sees_type_shape_and_content() -> None:
     array = np.arange(6, dtype=np.int32)
     others = [array.reshape(2, 3), array.astype(np.int64), array[::-1], array + 1]

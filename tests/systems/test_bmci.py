@@ -8,28 +8,22 @@ from sklearn.metrics import r2_score
 
 from insula.emotions import Categorical
 from insula.errors import BundleError, DataError
-from insula.samples import ArrayStore, Description, Samples
+from insula.samples import ArrayStore, Description
 from insula.systems.bmci.brain import BrainCode, Epochs, bin_epochs, brain_code
-from insula.systems.bmci.classification import BlockClassifier, visual_space
-from insula.systems.bmci.pictures import unique_pictures
+from insula.systems.bmci.classification import BlockClassifier
 from insula.systems.bmci.regression import out_of_fold
 from insula.systems.bmci.settings import PRESETS, BMCISettings
+from insula.systems.bmci.space import visual_space
 from insula.systems.bmci.system import BMCI
+from insula.systems.pictures import unique_pictures
 from insula.training.settings import Training
-from toy import CLASSES, toy_study
+from toy import CLASSES, toy_parts, toy_study
 
 TASK = Categorical(label="emotion", classes=CLASSES)
 LINEAR = BMCISettings(encoder="linear", trees=20, folds=3, time_bins=10, penalties=(0.01, 1.0))
 GRU = LINEAR.model_copy(update={"encoder": "gru", "training": Training(epochs=12, patience=4, batch_size=16)})
 
 pytestmark = pytest.mark.slow
-
-
-def _parts(samples: Samples) -> tuple[Samples, Samples, Samples]:
-    number = samples.table["identity"].str[-2:].astype(int).to_numpy()
-    parts = [number >= 8, (number >= 5) & (number < 8), number < 5]
-    train, validation, test = (samples.select(np.flatnonzero(part)) for part in parts)
-    return train, validation, test
 
 
 def _epochs(strength: float, n: int = 90, seed: int = 0) -> Epochs:
@@ -114,7 +108,7 @@ def test_classifier_gives_absent_classes_no_probability() -> None:
 
 
 def test_pictures_without_eeg_and_subjects_who_saw_a_part_are_used() -> None:
-    train, validation, test = _parts(toy_study(watched=0.5))
+    train, validation, test = toy_parts(toy_study(watched=0.5))
     fitted = BMCI(LINEAR).fit(train, validation, TASK)
     assert fitted.bank.names == ("toy/S1", "toy/S2")
     assert sum(fitted.bank.weights.values()) == pytest.approx(1)
@@ -124,7 +118,7 @@ def test_pictures_without_eeg_and_subjects_who_saw_a_part_are_used() -> None:
 
 
 def test_one_picture_seen_by_several_people_gets_one_answer() -> None:
-    train, validation, test = _parts(toy_study())
+    train, validation, test = toy_parts(toy_study())
     said = BMCI(LINEAR).fit(train, validation, TASK).predict(test.without(["emotion"]))
     spread = said.table["p_anger"].groupby(test.table["stimulus"]).nunique()
     assert (spread == 1).all()
@@ -134,7 +128,7 @@ def test_one_picture_seen_by_several_people_gets_one_answer() -> None:
 
 
 def test_shuffling_the_eeg_removes_what_the_brain_taught() -> None:
-    train, validation, _ = _parts(toy_study(pictures=90, strength=3.0))
+    train, validation, _ = toy_parts(toy_study(pictures=90, strength=3.0))
     whole = BMCI(LINEAR).fit(train, validation, TASK)
     shuffled = BMCI(LINEAR).placebo("shuffled").fit(train, validation, TASK)
     for name, fact in whole.facts["subjects"].items():
@@ -142,13 +136,13 @@ def test_shuffling_the_eeg_removes_what_the_brain_taught() -> None:
 
 
 def test_virtual_eeg_is_named_and_shaped_for_what_it_is() -> None:
-    train, validation, test = _parts(toy_study())
+    train, validation, test = toy_parts(toy_study())
     virtual = BMCI(LINEAR).fit(train, validation, TASK).virtual_eeg(test)
     assert set(virtual) == {"toy/S1", "toy/S2"} and all(len(values) == len(test) for values in virtual.values())
 
 
 def test_a_strange_picture_is_further_out_than_the_test_pictures() -> None:
-    train, validation, test = _parts(toy_study())
+    train, validation, test = toy_parts(toy_study())
     fitted = BMCI(LINEAR).fit(train, validation, TASK)
     usual = fitted.predict(test).table["out_of_distribution"].median()
     edges = np.zeros((1, 48, 48, 3), np.uint8)
@@ -159,14 +153,14 @@ def test_a_strange_picture_is_further_out_than_the_test_pictures() -> None:
 
 
 def test_a_subject_with_one_class_is_named() -> None:
-    train, validation, _ = _parts(toy_study())
+    train, validation, _ = toy_parts(toy_study())
     keep = (train.table["subject"] == "S1") | (train.table["emotion"] == "anger")
     with pytest.raises(DataError, match=r"the subject has one class only \(toy/S2\)"):
         BMCI(LINEAR).fit(train.select(np.flatnonzero(keep)), validation, TASK)
 
 
 def test_training_without_eeg_and_with_one_class_is_refused() -> None:
-    train, validation, _ = _parts(toy_study())
+    train, validation, _ = toy_parts(toy_study())
     with pytest.raises(DataError, match="no training picture has EEG"):
         BMCI(LINEAR).fit(train.without(["eeg_store", "eeg_row"]), validation, TASK)
     angry = train.select(np.flatnonzero(train.table["emotion"] == "anger"))
@@ -175,7 +169,7 @@ def test_training_without_eeg_and_with_one_class_is_refused() -> None:
 
 
 def test_a_bundle_does_not_pretend_to_read_eeg(tmp_path) -> None:  # type: ignore[no-untyped-def]
-    train, validation, test = _parts(toy_study())
+    train, validation, test = toy_parts(toy_study())
     BMCI(LINEAR).fit(train, validation, TASK).save(tmp_path / "system")
     with pytest.raises(BundleError, match="no EEG encoder here"):
         BMCI.load(tmp_path / "system").predict(test, "real")

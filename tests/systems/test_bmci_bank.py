@@ -15,7 +15,7 @@ from insula.systems.bmci.bank import Bank, Member
 from insula.systems.bmci.regression import VirtualEEG
 from insula.systems.bmci.settings import BMCISettings
 from insula.systems.bmci.system import BMCI
-from toy import CLASSES, toy_study
+from toy import CLASSES, toy_parts, toy_study
 
 TASK = Categorical(label="emotion", classes=CLASSES)
 SETTINGS = BMCISettings(encoder="linear", trees=10, folds=2, time_bins=10, penalties=(0.1,))
@@ -25,9 +25,7 @@ pytestmark = pytest.mark.slow
 
 
 def _parts(samples: Samples) -> tuple[Samples, Samples, Samples]:
-    number = samples.table["identity"].str[-2:].astype(int).to_numpy()
-    parts = [number >= 8, (number >= 5) & (number < 8), number < 5]
-    train, validation, test = (samples.select(np.flatnonzero(part)) for part in parts)
+    train, validation, test = toy_parts(samples)
     return train, validation, test.without(["emotion"])
 
 

@@ -70,10 +70,7 @@ def test_kernel_ridge_is_that_of_standardised_features() -> None:
     rotation = np.linalg.qr(rng.standard_normal((8, 8)))[0]
     targets = np.sin(standard[:, :1]) * np.ones(5) + 0.1 * rng.standard_normal((60, 5))
     fitted = VirtualEEG(standard @ rotation, targets, np.arange(60), SETTINGS, "kernel-ridge")
-    alpha, gamma = (
-        fitted.model.alpha,
-        fitted.model.gamma / 8,
-    )  # the specification's gamma is over the number of features
+    alpha, gamma = fitted.model.alpha, fitted.model.gamma / 8  # the specification's is over the number of features
     assert alpha in (0.01, 0.1, 1, 10) and fitted.model.gamma in (0.25, 1, 4)
     scaler = StandardScaler().fit(targets)
     reference = KernelRidge(alpha=alpha, gamma=gamma, kernel="rbf").fit(standard, scaler.transform(targets))

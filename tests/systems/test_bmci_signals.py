@@ -13,7 +13,7 @@ from insula.samples import Samples
 from insula.systems.bmci.readout import SensorReadout
 from insula.systems.bmci.settings import BMCISettings
 from insula.systems.bmci.system import BMCI
-from toy import CLASSES, toy_study
+from toy import CLASSES, toy_parts, toy_study
 
 TASK = Categorical(label="emotion", classes=CLASSES)
 SETTINGS = BMCISettings(encoder="linear", trees=20, folds=3, time_bins=10, penalties=(0.01, 1.0))
@@ -21,16 +21,9 @@ SETTINGS = BMCISettings(encoder="linear", trees=20, folds=3, time_bins=10, penal
 pytestmark = pytest.mark.slow
 
 
-def _parts(samples: Samples) -> tuple[Samples, Samples, Samples]:
-    number = samples.table["identity"].str[-2:].astype(int).to_numpy()
-    parts = [number >= 14, (number >= 10) & (number < 14), number < 10]
-    train, validation, test = (samples.select(np.flatnonzero(part)) for part in parts)
-    return train, validation, test
-
-
 @cache
 def _fitted(strength: float, brain: str | None = None) -> tuple[BMCI, Samples]:
-    train, validation, test = _parts(toy_study(pictures=90, strength=strength))
+    train, validation, test = toy_parts(toy_study(pictures=90, strength=strength), test=10, validation=14)
     system = BMCI(SETTINGS) if brain is None else BMCI(SETTINGS).placebo(brain)
     return system.fit(train, validation, TASK), test
 

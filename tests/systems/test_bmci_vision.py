@@ -14,7 +14,7 @@ from insula.evaluation.experiment import plan
 from insula.evaluation.recipe import Recipe
 from insula.samples import ArrayStore, Samples, concat
 from insula.storage.cache import Cache
-from insula.systems.bmci.pictures import PictureReader
+from insula.systems.bmci.pictures import TrainedReader
 from insula.systems.bmci.settings import PRESETS, BMCISettings, Vision, VisionTraining
 from insula.systems.bmci.system import BMCI
 from insula.systems.bmci.vision import feature_gap
@@ -44,20 +44,20 @@ def pictures() -> Samples:
     return samples.with_modality("picture", "pictures", ArrayStore(dim, store.description), range(90))
 
 
-def _fit(settings: BMCISettings, samples: Samples, unlabelled: Samples | None = None) -> tuple[PictureReader, dict]:
+def _fit(settings: BMCISettings, samples: Samples, unlabelled: Samples | None = None) -> tuple[TrainedReader, dict]:
     seen, held = samples.select(slice(0, 44)), samples.select(slice(44, 60))
     labels = TASK.targets(samples.table)
-    reader = PictureReader(settings)
+    reader = TrainedReader(settings)
     return reader, reader.fit(seen, labels[:44], held, labels[44:60], len(CLASSES), unlabelled)
 
 
 @pytest.fixture(scope="module")
-def fitted(pictures: Samples) -> tuple[PictureReader, dict]:
+def fitted(pictures: Samples) -> tuple[TrainedReader, dict]:
     return _fit(_settings(), pictures)
 
 
 @slow
-def test_it_learns_what_generalises_and_reports_how(fitted: tuple[PictureReader, dict]) -> None:
+def test_it_learns_what_generalises_and_reports_how(fitted: tuple[TrainedReader, dict]) -> None:
     facts = fitted[1]
     assert facts["accuracy"]["held_out"] > 0.7, "three classes of bars, a third would be chance"
     assert facts["validation_losses"][facts["best_epoch"]] == min(facts["validation_losses"])
@@ -65,7 +65,7 @@ def test_it_learns_what_generalises_and_reports_how(fitted: tuple[PictureReader,
 
 
 @slow
-def test_features_are_what_each_source_promises(fitted: tuple[PictureReader, dict], pictures: Samples) -> None:
+def test_features_are_what_each_source_promises(fitted: tuple[TrainedReader, dict], pictures: Samples) -> None:
     reader, seen = fitted[0], pictures.select(slice(0, 44))
     views, plain = reader.training_features(seen), reader.features(seen)
     assert views.shape == (44, 3, 32) and views.dtype == plain.dtype == np.float32
@@ -78,7 +78,7 @@ def test_features_are_what_each_source_promises(fitted: tuple[PictureReader, dic
 
 def test_frozen_features_are_those_of_the_backbone_as_it_came(pictures: Samples) -> None:
     reader, facts = _fit(_settings(source="frozen"), pictures)
-    bare = PictureReader(BMCISettings(backbone="resnet10t", picture_size=32))
+    bare = TrainedReader(BMCISettings(backbone="resnet10t", picture_size=32))
     assert np.array_equal(reader.features(pictures), bare.features(pictures))
     assert np.array_equal(reader.training_features(pictures)[:, 0], bare.features(pictures))
     assert set(facts) == {"gap"} and set(facts["gap"]) == {"norm"}
@@ -95,20 +95,20 @@ def test_same_seed_same_features_other_seed_others(pictures: Samples) -> None:
 
 
 @slow
-def test_a_saved_network_reads_the_same(fitted: tuple[PictureReader, dict], pictures: Samples, tmp_path: Path) -> None:
+def test_a_saved_network_reads_the_same(fitted: tuple[TrainedReader, dict], pictures: Samples, tmp_path: Path) -> None:
     fitted[0].save(tmp_path)
-    loaded = PictureReader(_settings(), tmp_path / "backbone.safetensors")
+    loaded = TrainedReader(_settings(), tmp_path / "backbone.safetensors")
     assert np.array_equal(loaded.features(pictures), fitted[0].features(pictures))
     with pytest.raises(DataError, match="not been trained yet: fit first"):
-        PictureReader(_settings()).features(pictures)
+        TrainedReader(_settings()).features(pictures)
 
 
 @slow
-def test_mmd_brings_the_target_closer(fitted: tuple[PictureReader, dict], pictures: Samples) -> None:
+def test_mmd_brings_the_target_closer(fitted: tuple[TrainedReader, dict], pictures: Samples) -> None:
     dim = pictures.select(slice(60, 90)).without(["emotion"])
     reader, facts = _fit(_settings(adapt="mmd", target="pool"), pictures, dim)
 
-    def apart(reader: PictureReader) -> float:
+    def apart(reader: TrainedReader) -> float:
         seen, target = reader.features(pictures.select(slice(0, 44))), reader.features(dim)
         return float(np.linalg.norm(seen.mean(axis=0) - target.mean(axis=0)) / np.sqrt(seen.var(axis=0).sum()))
 
@@ -128,7 +128,7 @@ def test_the_target_is_used_without_labels_each_picture_once(adapt: str, picture
     repeated, _ = _fit(settings, pictures, concat([dim, dim.select([0, 1])]))
     assert np.array_equal(repeated.features(dim), reader.features(dim)), "a picture in two rows counts once"
     reader.save(tmp_path)
-    loaded = PictureReader(settings, tmp_path / "backbone.safetensors")
+    loaded = TrainedReader(settings, tmp_path / "backbone.safetensors")
     assert np.array_equal(loaded.features(dim), reader.features(dim)), "without the domain classifier"
 
 
@@ -157,7 +157,7 @@ def test_settings_that_contradict_each_other_are_refused(vision: dict, what: str
 @pytest.mark.parametrize("source", ["bottleneck", "frozen"])
 def test_without_validation_the_last_epoch_is_kept_and_there_is_no_gap(source: str, pictures: Samples) -> None:
     nobody = pictures.select([])
-    reader = PictureReader(_settings(source=source, **ONE_EPOCH))
+    reader = TrainedReader(_settings(source=source, **ONE_EPOCH))
     facts = reader.fit(pictures, TASK.targets(pictures.table), nobody, np.empty(0, np.int64), len(CLASSES), None)
     assert facts["gap"] == {} and facts.get("best_epoch", 0) == 0
     assert facts.get("accuracy", {"held_out": None})["held_out"] is None
@@ -198,15 +198,20 @@ def test_the_gap_is_the_mean_length_and_the_normalised_entropy() -> None:
     assert feature_gap(seen, held[:0], head) == {}
 
 
+@pytest.fixture
+def stored(pictures: Samples, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Samples:
+    """The pictures on disk, and a cache of their own."""
+    monkeypatch.setenv("INSULA_CACHE", str(tmp_path / "cache"))
+    pictures.save(tmp_path / "study")
+    return Samples.open(tmp_path / "study")
+
+
 @slow
 def test_a_network_trained_on_stored_pictures_is_trained_once(
-    pictures: Samples, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    pictures: Samples, stored: Samples, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import insula.systems.bmci.vision as module
 
-    monkeypatch.setenv("INSULA_CACHE", str(tmp_path / "cache"))
-    pictures.save(tmp_path / "study")
-    stored = Samples.open(tmp_path / "study")
     settings = _settings(training=TRAINING.model_copy(update={"epochs": 2}))
     straight, facts = _fit(settings, pictures)
     assert not (tmp_path / "cache").exists(), "pictures in memory leave no trace"
@@ -226,13 +231,10 @@ def test_a_network_trained_on_stored_pictures_is_trained_once(
 
 @slow
 def test_an_interrupted_training_goes_on_where_it_was(
-    pictures: Samples, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    pictures: Samples, stored: Samples, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import insula.systems.bmci.vision as module
 
-    monkeypatch.setenv("INSULA_CACHE", str(tmp_path / "cache"))
-    pictures.save(tmp_path / "study")
-    stored = Samples.open(tmp_path / "study")
     settings = _settings(training=TRAINING.model_copy(update={"epochs": 3}))
     batches, power = [0], [7]
     alter = module.alter_pictures

@@ -14,34 +14,26 @@ from sklearn.preprocessing import normalize
 from insula.emotions import Categorical
 from insula.errors import DataError
 from insula.objectives.orthogonality import orthogonality
-from insula.samples import Samples
 from insula.systems.bmcl.features import BrainFeatures, class_codes
 from insula.systems.bmcl.loss import coupling_loss
 from insula.systems.bmcl.network import Coupled
 from insula.systems.bmcl.settings import BMCLSettings
 from insula.systems.bmcl.system import BMCL
 from insula.training.settings import Training
-from toy import CLASSES, toy_study
+from toy import CLASSES, toy_parts, toy_study
 
 TASK = Categorical(label="emotion", classes=CLASSES)
 SMALL = BMCLSettings(hidden=64, width=32, training=Training(epochs=20, patience=10, batch_size=16))
 
 
-def _parts(samples: Samples) -> tuple[Samples, Samples, Samples]:
-    number = samples.table["identity"].str[-2:].astype(int).to_numpy()
-    parts = [number >= 8, (number >= 5) & (number < 8), number < 5]
-    train, validation, test = (samples.select(np.flatnonzero(part)) for part in parts)
-    return train, validation, test
-
-
 @cache
 def _fitted(brain: str = "eeg", apart: str = "orthogonality", watched: float = 1.0) -> BMCL:
-    train, validation, _ = _parts(toy_study(watched=watched, strength=3.0))
+    train, validation, _ = toy_parts(toy_study(watched=watched, strength=3.0))
     return BMCL(SMALL.model_copy(update={"brain": brain, "apart": apart})).fit(train, validation, TASK)
 
 
 def _says(system: BMCL, mode: str = "fusion") -> np.ndarray:
-    return system.predict(_parts(toy_study())[2].without(["emotion", "eeg_store", "eeg_row"]), mode).probabilities
+    return system.predict(toy_parts(toy_study())[2].without(["emotion", "eeg_store", "eeg_row"]), mode).probabilities
 
 
 def test_orthogonality_is_the_frobenius_norm_of_cross_moments() -> None:
@@ -124,7 +116,7 @@ def test_an_adversary_learns_to_tell_what_the_private_channel_learns_to_hide() -
 
 
 def test_each_subject_has_a_block_of_its_own() -> None:
-    train, _, test = _parts(toy_study(watched=0.7))
+    train, _, test = toy_parts(toy_study(watched=0.7))
     space = BrainFeatures(train, 10, 4)
     blocks = space(train).reshape(len(train), 2, 4)
     subject = train.table["subject"].to_numpy()
@@ -137,7 +129,7 @@ def test_each_subject_has_a_block_of_its_own() -> None:
 
 
 def test_a_class_code_says_the_class_and_only_where_there_was_eeg() -> None:
-    train = _parts(toy_study(watched=0.7))[0]
+    train = toy_parts(toy_study(watched=0.7))[0]
     labels = TASK.targets(train.table)
     blocks = BrainFeatures(train, 10, 4)(train)
     codes = class_codes(blocks, labels, 4, seed=0)
@@ -150,7 +142,7 @@ def test_a_class_code_says_the_class_and_only_where_there_was_eeg() -> None:
 @pytest.mark.parametrize("apart", ["orthogonality", "adversary"])
 def test_learns_from_partly_watched_pictures_either_way(apart: str) -> None:
     system = _fitted(apart=apart, watched=0.5)
-    truth = TASK.targets(_parts(toy_study())[2].table)
+    truth = TASK.targets(toy_parts(toy_study())[2].table)
     assert (_says(system).argmax(axis=1) == truth).mean() > 0.6
     assert system.facts["EEG network right on validation epochs"] > 0.5
 
@@ -165,7 +157,7 @@ def test_eeg_changes_the_coupled_network_and_nothing_else() -> None:
 
 @pytest.mark.slow
 def test_one_picture_seen_by_several_people_gets_one_answer() -> None:
-    test = _parts(toy_study())[2]
+    test = toy_parts(toy_study())[2]
     said = _fitted().predict(test.without(["emotion"]))
     assert (said.table["p_anger"].groupby(test.table["stimulus"]).nunique() == 1).all()
     assert test.table["stimulus"].duplicated().any()
@@ -173,7 +165,7 @@ def test_one_picture_seen_by_several_people_gets_one_answer() -> None:
 
 @pytest.mark.slow
 def test_a_bundle_carries_its_backbone_and_no_eeg_network(tmp_path: Path) -> None:
-    train, validation, test = _parts(toy_study())
+    train, validation, test = toy_parts(toy_study())
     settings = SMALL.model_copy(update={"backbone": "resnet10t", "training": Training(epochs=1)})
     system = BMCL(settings).fit(train, validation, TASK)
     system.save(tmp_path / "system")
@@ -187,13 +179,13 @@ def test_a_bundle_carries_its_backbone_and_no_eeg_network(tmp_path: Path) -> Non
 
 @pytest.mark.slow
 def test_without_validation_every_epoch_is_run() -> None:
-    train = _parts(toy_study())[0]
+    train = toy_parts(toy_study())[0]
     system = BMCL(SMALL).fit(train, train.select([]), TASK)
     assert set(system.facts["epochs"].values()) == {20}
 
 
 def test_training_without_eeg_and_with_one_class_is_refused() -> None:
-    train, validation, _ = _parts(toy_study())
+    train, validation, _ = toy_parts(toy_study())
     with pytest.raises(DataError, match="no training picture has EEG"):
         BMCL(SMALL).fit(train.without(["eeg_store", "eeg_row"]), validation, TASK)
     angry = train.select(np.flatnonzero(train.table["emotion"] == "anger"))

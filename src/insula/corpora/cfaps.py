@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sized
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -14,6 +15,7 @@ from insula.corpora.contract import Card
 from insula.corpora.folder import Folder, FolderSettings, corpus_folder
 from insula.corpora.pairing import pair, stimulus_names
 from insula.corpora.recording_files import read_table
+from insula.corpora.recording_tables import seconds
 from insula.corpora.recordings import Recordings, RecordingsSettings
 from insula.eeg import reading, ready_epochs
 from insula.eeg.artefacts import Artefacts
@@ -117,7 +119,7 @@ class Cfaps:
     def check(self) -> list[str]:
         """Return what is missing or broken, one line each: a file, a column, an image."""
         try:
-            folder = self._folder
+            folder, ready = self._folder, self._ready
         except InsulaError as error:
             return [str(error)]
         lacks = folder.check()
@@ -125,10 +127,10 @@ class Cfaps:
             known = folder.stimuli()
         except InsulaError:
             return lacks  # which say why
-        for path in self._ready:
+        for path in ready:
             try:
-                index, form = self._index(path), self._form
-                self._check_length(path, open_epochs(path, form), index)
+                index = self._index(path)
+                self._check_length(path, open_epochs(path, self._form, self.settings.preprocessing), index)
                 stimulus_names(index["image_id"], known, path.with_suffix(".csv"))
             except InsulaError as error:
                 lacks.append(str(error))
@@ -186,7 +188,11 @@ class Cfaps:
     @cached_property
     def _ready(self) -> list[Path]:
         """Files of ready epochs, one a person."""
-        return sorted(path for path in self._eeg.glob("*") if path.suffix.lower() in ready_epochs.SUFFIXES)
+        found = sorted(path for path in self._eeg.glob("*") if path.suffix.lower() in ready_epochs.SUFFIXES)
+        for one, other in pairwise(found):
+            if one.stem == other.stem:
+                raise DataError(f"{other.name} is of the same person", where=one, do="keep one of the two")
+        return found
 
     @cached_property
     def _recordings(self) -> Recordings | None:
@@ -204,21 +210,27 @@ class Cfaps:
             path = found.study.files[0].path
             where = path.with_name(f"{path.stem}_events.csv")
             raise DataError("no such file", where=where, do="give a row a picture shown: onset (seconds) and image_id")
+        people = {one.subject for one in found.study.files}
+        for path in self._ready:
+            if path.stem in people:
+                raise DataError(f"there is a recording of {path.stem}, too", where=path, do="keep one of the two")
         return found
 
     def _index(self, path: Path) -> pd.DataFrame:
-        """Return which image each ready epoch answers, and `session` and `trial`."""
+        """Return which image each ready epoch answers, and `session`, `trial` and `onset` (missing where unknown)."""
         index = path.with_suffix(".csv")
         table = read_table(index)
         if "image_id" not in table:
             columns = ", ".join(map(str, table.columns))
             raise DataError("no column 'image_id'", where=index, do=f"its columns are {columns}")
-        if table["image_id"].isna().any():
-            row = int(table["image_id"].isna().to_numpy().argmax())
-            raise DataError(f"row {row} names no image", where=index, do="give each epoch its image_id")
+        for name in ("image_id", "session", "trial"):
+            if name in table and table[name].isna().any():
+                what = f"row {table[name].isna().idxmax()} names no {name.removesuffix('_id')}"
+                raise DataError(what, where=index, do=f"give each epoch its {name}")
         numbers = pd.Series(range(1, len(table) + 1)).astype("str")
-        given = {"session": "1", "trial": numbers}
-        return table.assign(**{name: table.get(name, value) for name, value in given.items()})
+        given = {"session": "1", "trial": numbers, "onset": float("nan")}
+        table = table.assign(**{name: table.get(name, value) for name, value in given.items()})
+        return table.assign(onset=seconds(table["onset"], index))
 
     def _check_length(self, path: Path, epochs: Sized, index: pd.DataFrame) -> None:
         count = len(epochs)
@@ -231,14 +243,14 @@ class Cfaps:
         index, settings = self._index(path), self.settings.preprocessing
         store, quality = ready_store(path, self._form, settings, cache)
         self._check_length(path, store, index)
-        onset = pd.to_numeric(index["onset"] if "onset" in index else pd.Series(float("nan"), index.index)).to_numpy()
+        onset = index["onset"].to_numpy()
         table = provenance(
             corpus=_CARD.name, subject=path.stem, session=index["session"].to_numpy(object),
             trial=index["trial"].to_numpy(object), stimulus=index["image_id"].to_numpy(object), n=len(index),
             start=onset + settings.epoch[0], stop=onset + settings.epoch[1],
         )  # fmt: skip
         rows = pd.Series(range(len(index)))
-        if settings.artefacts and settings.artefacts.marks:
+        if settings.marks:
             table["eeg_quality"] = pd.array(quality, dtype="str")
             if self.settings.marked == "drop":
                 rows = rows.mask(quality != "", -1)

@@ -11,7 +11,7 @@ import yaml
 from insula.corpora.recording_files import RecordingFile, read_table
 from insula.eeg.montage import canonical
 from insula.eeg.reading import channel_table
-from insula.errors import DataError
+from insula.errors import DataError, SettingsError
 
 Names = Mapping[str, str | None]
 """From channels as files name them to 10-05 electrodes, or to None, which leaves one out."""
@@ -75,7 +75,11 @@ def shared_channels(
     ------
     DataError
         If a header cannot be read, channels differ where none are asked for, or none is common.
+    SettingsError
+        If no electrode at all is asked for.
     """
+    if asked == ():
+        raise SettingsError("no electrode is named", where="channels", do="name some, or leave the setting out")
     if isinstance(asked, tuple):
         return canonical(asked, where="channels")
     each = [_electrodes(one, rename, strict=asked is None) for one in files]

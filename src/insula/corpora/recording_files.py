@@ -134,12 +134,15 @@ def read_table(path: Path) -> pd.DataFrame:
     Raises
     ------
     DataError
-        If it cannot be read.
+        If it cannot be read, or two columns have one name.
     """
     separator = "\t" if path.suffix.lower() == ".tsv" else ","
     options = {"sep": separator, "dtype": str, "keep_default_na": False, "na_values": ["", "n/a"]}
     table = read_csv(path, encoding="utf-8-sig", **options)  # spreadsheets begin a file with a mark
     table.columns = table.columns.str.strip()
+    if not table.columns.is_unique:
+        twice = table.columns[table.columns.duplicated()][0]
+        raise DataError(f"two columns are called {twice!r}", where=path, do="rename or remove one of them")
     for column in table.columns:
         if column not in _IDS:
             numbers = pd.to_numeric(table[column], errors="coerce")
@@ -178,6 +181,8 @@ def rows_of(files: Sequence[RecordingFile], table: pd.DataFrame, where: Path) ->
     else:
         columns = ", ".join(map(str, table.columns))
         raise DataError("the table has no column recording", where=where, do=f"its columns are {columns}")
+    if keys.isna().any():
+        raise DataError(f"row {keys.isna().idxmax()} names no recording", where=where, do="fill it in, or drop the row")
     places: dict[str, set[int]] = {}
     for place, several in enumerate(names):
         for name in several:
@@ -202,17 +207,19 @@ def with_people(files: Sequence[RecordingFile], table: pd.DataFrame, where: Path
     Raises
     ------
     DataError
-        If it gives one recording two.
+        If it gives one recording two, or a row none.
     """
     if not {"recording", "subject"} <= set(table.columns):
         return list(files)
     columns = [name for name in ("subject", "session") if name in table]
-    said = table[columns].assign(place=rows_of(files, table, where)).dropna().drop_duplicates()
+    said = table[columns].assign(place=rows_of(files, table, where))
+    blank = said.isna().any(axis=1)
+    if blank.any():
+        raise DataError(f"row {blank.idxmax()} has no {' or '.join(columns)}", where=where, do="fill it in")
+    said = said.drop_duplicates()
     if said["place"].duplicated().any():
-        place = said["place"][said["place"].duplicated()].iloc[0]
-        raise DataError(
-            f"recording {files[place].name} has two subjects or sessions", where=where, do="correct the table"
-        )
+        name = files[said["place"][said["place"].duplicated()].iloc[0]].name
+        raise DataError(f"recording {name} has two subjects or sessions", where=where, do="correct the table")
     result = list(files)
     for row in said.to_dict("records"):
         place = row.pop("place")

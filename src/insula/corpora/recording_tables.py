@@ -86,9 +86,9 @@ class StudyFolder:
         check_sessions(files)
         return cls(tuple(files), kind, _facts(root, files, labels), above, rows)
 
-    def table_of(self, one: RecordingFile) -> Path | None:
+    def table_of(self, one: RecordingFile) -> Path:
         """Return the file that a recording's events are in."""
-        return self.above or one.events
+        return (self.above or one.events or one.path) if self.kind == "tables" else one.path
 
     def events_of(self, one: RecordingFile) -> pd.DataFrame:
         """Return the rows of a table that are a recording's events, where `kind` is `tables`."""
@@ -172,12 +172,10 @@ def tidy_events(
     if stimulus != "stimulus" and stimulus in table:
         table = table.drop(columns="stimulus", errors="ignore").rename(columns={stimulus: "stimulus"})
     _check_names(table, where)
-    for name in ("onset", "duration"):
-        values = pd.to_numeric(table[name], errors="coerce") if name in table else pd.Series(0.0, table.index)
-        if name == "onset" and values.isna().any():
-            row = values.index[values.isna()][0]
-            raise DataError(f"onset {raw['onset'][row]!r} is no number", where=f"{where}, row {row}", do="give seconds")
-        table[name] = values.fillna(0.0).astype(float)
+    table["onset"] = seconds(table["onset"], where)
+    if table["onset"].isna().any():
+        raise DataError("no onset", where=f"{where}, row {table['onset'].isna().idxmax()}", do="give seconds")
+    table["duration"] = seconds(table["duration"], where).fillna(0.0) if "duration" in table else 0.0
     table["stimulus"] = text_of(table["stimulus"]) if "stimulus" in table else pd.array([None] * len(table), "str")
     numbers = pd.Series(range(1, len(table) + 1), table.index).astype("str")
     table["trial"] = text_of(table["trial"]).fillna(numbers) if "trial" in table else numbers
@@ -188,6 +186,23 @@ def tidy_events(
         table[label] = text_of(table[label]).map(dict(markers)).astype("str")
         table = table[table[label].notna()]
     return table
+
+
+def seconds(values: pd.Series, where: Path) -> pd.Series:
+    """Return a column as floats, missing where a cell is empty.
+
+    Raises
+    ------
+    DataError
+        If one is no number.
+    """
+    numbers = pd.to_numeric(values, errors="coerce").astype(float)
+    wrong = numbers.isna() & values.notna()
+    if wrong.any():
+        row = wrong.idxmax()
+        what = f"{values.name} {values[row]!r} is no number"
+        raise DataError(what, where=f"{where}, row {row}", do="give seconds")
+    return numbers
 
 
 def text_of(values: pd.Series) -> pd.Series:

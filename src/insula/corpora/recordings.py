@@ -19,8 +19,8 @@ from insula.corpora.recording_channels import Names, names_in, read_names, share
 from insula.corpora.recording_files import RecordingFile
 from insula.corpora.recording_tables import StudyFolder, annotated, tidy_events
 from insula.eeg.checks import check_events, check_recording
-from insula.eeg.epoch_store import Windows, cleaning_columns, epoch_store, learnt_from, window_store
-from insula.eeg.preprocessing import Preprocessing, epochs_within
+from insula.eeg.epoch_store import Windows, cleaning_columns, count_windows, epoch_store, learnt_from, window_store
+from insula.eeg.preprocessing import Preprocessing, check_length, epochs_within
 from insula.eeg.reading import channel_table, read_recording
 from insula.emotions import label_map, normalise_label
 from insula.errors import DataError, InsulaError
@@ -158,40 +158,51 @@ class Recordings:
 
     def check(self) -> list[str]:
         """Return what is missing or broken, one line each; headers are read, and a few seconds of each signal."""
-        lacks: list[str] = []
-        readable, events = [], []
         try:
             files, wanted = self.study.files, None
             if self.settings.channels is not None:
                 wanted = self._channels([one for one in files if _readable(one)] or files)
         except InsulaError as error:
             return [str(error)]
+        lacks: list[str] = []
+        readable: list[RecordingFile] = []
+        events: list[pd.DataFrame] = []
+        rates: dict[float, str] = {}
+        shown = self._shown()
         for one in files:
             try:
                 recording = self._recording(one, wanted)
                 check_recording(recording, where=one.path)
+                check_length(recording.n_times / recording.rate, self.settings.preprocessing.band[0], where=one.path)
                 readable.append(one)
-                where = self.study.table_of(one) or one.path
-                check_events(recording.events, recording.n_times, recording.rate, where=where)
+                rates.setdefault(recording.rate, one.name)
+                self._check_events(one, recording)
+                if shown is not None:
+                    stimulus_names(recording.events["stimulus"], shown, self.study.table_of(one))
                 events.append(recording.events)
             except InsulaError as error:
                 lacks.append(str(error))
-        for look in (self._check_channels, self._check_tables):
-            try:
-                look(readable, events)
-            except InsulaError as error:
-                lacks.append(str(error))
+        try:
+            if readable and wanted is None:
+                self._channels(readable)
+        except InsulaError as error:
+            lacks.append(str(error))
+        try:
+            if events:
+                self._labelled(pd.concat(events, ignore_index=True))
+        except InsulaError as error:
+            lacks.append(str(error))
+        if len(rates) > 1 and self.settings.preprocessing.rate is None:
+            found = ", ".join(f"{rate:g} Hz in {name}" for rate, name in sorted(rates.items()))
+            lacks.append(f"recordings differ in sampling rate ({found}): set preprocessing.rate")
         return list(dict.fromkeys(lacks + (self._folder.check() if self._folder else [])))
 
-    def _check_channels(self, files: Sequence[RecordingFile], _: object) -> None:
-        if files and self.settings.channels is None:
-            self._channels(files)
-
-    def _check_tables(self, files: Sequence[RecordingFile], events: Sequence[pd.DataFrame]) -> None:
-        if events:
-            table = self._labelled(pd.concat(events, ignore_index=True))
-            if self._folder:
-                stimulus_names(table["stimulus"], self._folder.stimuli(), self.settings.events)
+    def _shown(self) -> list[str] | None:
+        """Return what stimuli may be called; None where there are no pictures, or where their own check says why."""
+        try:
+            return self._folder.stimuli() if self._folder else None
+        except InsulaError:
+            return None
 
     def recordings(self) -> Iterator[Recording]:
         """Yield the recordings, read lazily; channels are the same in each, in the same order.
@@ -221,9 +232,7 @@ class Recordings:
         short: list[str] = []
         cut = self._windows if self.study.kind == "windows" else self._epochs
         for one, recording in zip(self.study.files, self.recordings(), strict=True):
-            check_events(
-                recording.events, recording.n_times, recording.rate, where=self.study.table_of(one) or one.path
-            )
+            self._check_events(one, recording)
             rows, store, left = cut(recording, cache)
             if left:
                 short.append(f"{left} of {one.name}")
@@ -238,7 +247,8 @@ class Recordings:
             table = table.assign(eeg_store=table["eeg_store"].mask(marked), eeg_row=table["eeg_row"].mask(marked, -1))
         pointers = {"eeg_store": table.pop("eeg_store").astype("str"), "eeg_row": table.pop("eeg_row")}
         seen = Samples(table.assign(file=table["file"].astype("str"), **pointers), stores)
-        return pair(seen, self._folder.everything(cache), where=self.settings.events) if self._folder else seen
+        where = self.study.above or self.settings.root
+        return pair(seen, self._folder.everything(cache), where=where) if self._folder else seen
 
     def _epochs(self, recording: Recording, cache: Cache) -> tuple[pd.DataFrame, Store, int]:
         """Return one row an event, the epochs, and how many events did not fit."""
@@ -257,7 +267,7 @@ class Recordings:
         store, clock = window_store([recording], settings, self.settings.windows, cache)
         events = recording.events.iloc[np.zeros(len(clock), int)]
         rows = self._rows(recording, events, clock["start"].to_numpy(), clock["stop"].to_numpy())
-        if settings.artefacts and settings.artefacts.marks:
+        if settings.marks:
             rows["eeg_quality"] = clock["quality"]
         return rows.assign(**learnt_from(recording, settings, len(rows))), store, 0
 
@@ -316,21 +326,31 @@ class Recordings:
             if settings.label and (settings.markers is not None or not settings.pictures):
                 raw = raw.assign(**{settings.label: raw["text"]})
             raw = raw if stimulus == "text" else raw.drop(columns="text")
-        where = self.study.table_of(one) or one.path
+        where = self.study.table_of(one)
         return tidy_events(raw, stimulus=stimulus, label=settings.label, markers=settings.markers, where=where)
+
+    def _check_events(self, one: RecordingFile, recording: Recording) -> None:
+        """Refuse a recording in which nothing can be cut, an event outside it, and a label that its tables lack."""
+        events, settings, where = recording.events, self.settings, self.study.table_of(one)
+        check_events(events, recording.n_times, recording.rate, where=where)
+        if self.study.kind == "windows":
+            count_windows(recording, settings.preprocessing, settings.windows, where=one.path)
+        elif not epochs_within(events, recording.n_times, recording.rate, settings.preprocessing).any():
+            what = f"no event of the recording {one.name!r} that an epoch fits around"
+            do = "add one (BrainVision's lie in a .vmrk file beside it), or leave the recording out"
+            raise DataError(what, where=where, do=do)
+        label = settings.label
+        if label and label not in events and not settings.pictures and (self.study.kind == "tables" or settings.labels):
+            known = ", ".join(name for name in events if name not in (*PROVENANCE, "onset", "duration"))
+            do = f"set label (null for none); there is {known or 'no other column'}"
+            where = settings.root / settings.labels if settings.labels else where
+            raise DataError(f"no label column {label!r}", where=where, do=do)
 
     def _labelled(self, table: pd.DataFrame) -> pd.DataFrame:
         """Return a table whose label has its usual names, or those of `classes`."""
         settings = self.settings
         label = settings.label
-        if label is None:
-            return table
-        if label not in table:
-            given = self.study.kind == "tables" or settings.labels
-            if given and not settings.pictures:
-                known = ", ".join(name for name in table if name not in (*PROVENANCE, "onset", "duration"))
-                raise DataError(f"no label column {label!r}", where=settings.labels or settings.events,
-                                do=f"set label (null for none); there is {known}")  # fmt: skip
+        if label is None or label not in table:
             return table
         values = table[label]
         if settings.classes is None and pd.api.types.is_numeric_dtype(values):

@@ -10,8 +10,8 @@ import numpy as np
 from insula.deployment.bundle import open_bundle
 from insula.deployment.fitting import fit_bundle
 from insula.deployment.sheet import sheet
-from insula.evaluation.experiment import answers, open_study
 from insula.evaluation.recipe import Recipe
+from insula.evaluation.study import answers, open_study
 from insula.storage.cache import Cache
 
 

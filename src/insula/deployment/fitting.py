@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from insula.deployment.bundle import check_output, write_bundle
-from insula.evaluation.experiment import ClassTask, Fitting, candidate, open_study
+from insula.evaluation.experiment import Fitting, candidate
 from insula.evaluation.recipe import Recipe
+from insula.evaluation.study import ClassTask, open_study
 from insula.protocols.access import TargetAccess
 from insula.protocols.audit import audit
 from insula.protocols.protocol import Protocol

@@ -124,23 +124,6 @@ class Cleaning:
     dropped: tuple[tuple[str, float], ...] = ()
     components: int = 0
 
-    @property
-    def words(self) -> str:
-        """What was done, for a reader.
-
-        Examples
-        --------
-        >>> Cleaning(np.eye(2), ("Fp2",), (("eye", 0.97),), 31).words
-        'interpolated Fp2; took out 1 of 31 components: eye 0.97'
-        """
-        said = [f"interpolated {', '.join(self.bad)}"] if self.bad else []
-        if self.components:
-            named = ", ".join(f"{kind} {probability:.2f}" for kind, probability in self.dropped)
-            said.append(
-                f"took out {len(self.dropped)} of {self.components} components" + (f": {named}" if named else "")
-            )
-        return "; ".join(said)
-
 
 def learn_cleaning(
     signal: np.ndarray, channels: Sequence[str], rate: float, settings: Artefacts, bad: Sequence[str], *, where: object

@@ -86,7 +86,7 @@ def cleaning_columns(recording: Recording, preprocessing: Preprocessing, cache: 
     takes for access to the inputs of the test part (`insula.eeg.artefacts`).
     """
     columns = {}
-    if preprocessing.artefacts and preprocessing.artefacts.marks:
+    if preprocessing.marks:
         columns["eeg_quality"] = epoch_quality(recording, preprocessing, cache)
     return columns | learnt_from(recording, preprocessing, len(recording.events))
 
@@ -327,12 +327,7 @@ def _blocks(
         raise DataError(f"{rate:g} Hz, others have {first.rate:g} Hz", where=where, do="set preprocessing.rate")
     ratio = resampling_ratio(recording.rate, rate)
     length, step = samples_in(windows.seconds, rate), samples_in(windows.hop or windows.seconds, rate)
-    if length < 1 or step < 1:
-        raise DataError(f"a window or hop of less than a sample at {rate:g} Hz", do="give longer ones, in seconds")
-    count = 1 + (ceil(recording.n_times * ratio) - length) // step
-    if count < 1:
-        what = f"{recording.n_times / recording.rate:.1f} s are shorter than a window of {windows.seconds:g} s"
-        raise DataError(what, where=where, do="leave the recording out or shorten the window")
+    count = count_windows(recording, preprocessing, windows, where=where)
     order = [recording.channels.index(name) for name in first.channels]
     margin = ceil((low_edge_seconds(preprocessing.band[0]) + _NOTCH_REACH) * rate)
     at_once = max(1, int(_BLOCK * rate) // step)
@@ -345,6 +340,25 @@ def _blocks(
         signal, _ = preprocess(part, preprocessing, cleaning)
         offset = start[0] - units * ratio.numerator
         yield signal[order, offset : offset + start[-1] - start[0] + length], start / rate, (start + length) / rate
+
+
+def count_windows(recording: Recording, preprocessing: Preprocessing, windows: Windows, *, where: object) -> int:
+    """Return how many windows a recording holds.
+
+    Raises
+    ------
+    DataError
+        If it holds none, or a window or hop is shorter than a sample.
+    """
+    rate = preprocessing.rate or recording.rate
+    length, step = samples_in(windows.seconds, rate), samples_in(windows.hop or windows.seconds, rate)
+    if length < 1 or step < 1:
+        raise DataError(f"a window or hop of less than a sample at {rate:g} Hz", do="give longer ones, in seconds")
+    count = 1 + (ceil(recording.n_times * resampling_ratio(recording.rate, rate)) - length) // step
+    if count < 1:
+        what = f"{recording.n_times / recording.rate:.1f} s are shorter than a window of {windows.seconds:g} s"
+        raise DataError(what, where=where, do="leave the recording out or shorten the window")
+    return count
 
 
 def _part(recording: Recording, begin: int, end: int) -> Recording:

@@ -23,7 +23,7 @@ HIGHEST_EDGE = 0.45
 
 _LEARN_AT = 250.0  # Hz: enough for the 100 Hz that ICLabel looks at
 _LEARN_FROM, _PIECES = 900.0, 30  # seconds, and pieces of a longer recording: memory is that of these, not of a night
-_AT_ONCE = 8  # channels filtered together: MNE filters in float64, and a whole recording in it is large
+_AT_ONCE = 4e6  # values filtered together (32 MB): MNE filters in float64, and a whole recording in it is large
 
 
 class Preprocessing(Settings):
@@ -87,6 +87,11 @@ class Preprocessing(Settings):
     def learns(self) -> bool:
         """Whether a step of cleaning learns from more than the epoch at hand."""
         return self.artefacts is not None and self.artefacts.learns
+
+    @property
+    def marks(self) -> bool:
+        """Whether epochs are looked at one by one, and marked."""
+        return self.artefacts is not None and self.artefacts.marks
 
 
 def preprocess(
@@ -189,13 +194,20 @@ def _pieces(recording: Recording) -> list[tuple[int, int]]:
 def _filtered(
     raw: np.ndarray, old: float, rate: float, band: tuple[float, float], notch: float | None, where: str
 ) -> np.ndarray:
-    seconds, filter_seconds = raw.shape[1] / old, low_edge_seconds(band[0])
-    if seconds < filter_seconds:
-        what = f"{seconds:.1f} s are shorter than the {filter_seconds:.1f} s of a filter from {band[0]:g} Hz"
-        raise DataError(what, where=where, do="raise the band's lower edge or leave the recording out")
+    check_length(raw.shape[1] / old, band[0], where=where)
     ratio = resampling_ratio(old, rate)
-    pieces = [_clean(raw[first : first + _AT_ONCE], ratio, rate, band, notch) for first in range(0, len(raw), _AT_ONCE)]
-    return np.concatenate(pieces)
+    step = max(8, int(_AT_ONCE // raw.shape[1]))  # channels; every call designs its filters anew
+    return np.concatenate(
+        [_clean(raw[first : first + step], ratio, rate, band, notch) for first in range(0, len(raw), step)]
+    )
+
+
+def check_length(seconds: float, low: float, *, where: object) -> None:
+    """Refuse a signal shorter than the filter whose lower edge is `low` (Hz)."""
+    needed = low_edge_seconds(low)
+    if seconds < needed:
+        what = f"{seconds:.1f} s are shorter than the {needed:.1f} s of a filter from {low:g} Hz"
+        raise DataError(what, where=where, do="raise the band's lower edge or leave the recording out")
 
 
 def _band(recording: Recording, settings: Preprocessing, where: str) -> tuple[float, float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 import warnings
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -196,12 +197,12 @@ def _edf_channels(path: Path) -> pd.DataFrame:
         def column(offset: int, width: int) -> list[str]:
             return [fields[offset * n + width * i :][:width].strip() for i in range(n)]
 
-        lengths = np.array([int(text) for text in column(216, 8)])
-        rates = lengths / seconds
-    except (ValueError, ZeroDivisionError) as error:
-        raise _unreadable(path, error) from None
+        lengths = [int(text) for text in column(216, 8)]
+        rates = [length / seconds for length in lengths]
+    except (ValueError, ZeroDivisionError):
+        raise _unreadable(path, "its header is cut off or of another kind") from None
     width = 2 if path.suffix.lower() == ".edf" else 3
-    expected = size + records * int(lengths.sum()) * width
+    expected = size + records * sum(lengths) * width
     if path.stat().st_size != expected:
         what = f"the file has {path.stat().st_size} bytes, its header says {expected}"
         raise DataError(what, where=path, do="it is truncated or was never closed: copy or export it again")
@@ -218,24 +219,21 @@ def _edf_channels(path: Path) -> pd.DataFrame:
 def _check_brainvision(path: Path, data: Path) -> None:
     """Compare the size of the data with header and markers: MNE drops half a sample and late markers in silence."""
     text = path.read_bytes().decode("latin-1").partition("[Comment]")[0]  # only keys and numbers are looked for
-    header = dict(re.findall(r"^(\w+)[ \t]*=[ \t]*([^\r\n]*)", text, re.MULTILINE))
-    width = {"INT_16": 2, "UINT_16": 2, "INT_32": 4, "IEEE_FLOAT_32": 4}.get(header.get("BinaryFormat", "").upper())
-    if width is None or header.get("DataFormat", "BINARY").upper() != "BINARY":
+    found = re.findall(r"^(\w+)[ \t]*=[ \t]*([^\r\n]*)", text, re.MULTILINE)
+    header = {key.lower(): value for key, value in found}
+    width = {"INT_16": 2, "UINT_16": 2, "INT_32": 4, "IEEE_FLOAT_32": 4}.get(header.get("binaryformat", "").upper())
+    if width is None or header.get("dataformat", "BINARY").upper() != "BINARY":
         return
-    size, sample = data.stat().st_size, width * int(header["NumberOfChannels"])
-    points = header.get("DataPoints", "")
+    size, sample = data.stat().st_size, width * int(header["numberofchannels"])
+    points = header.get("datapoints", "")
     wanted = int(points) if points.isdigit() else None
-    marks = path.with_name(header.get("MarkerFile", "").replace("$b", path.stem))
+    marks = path.parent / header.get("markerfile", "").replace("$b", path.stem)  # the folder, where none is named
     last = 0
     if marks.is_file():
         found = re.findall(r"^Mk\d+=[^,\r\n]*,[^,\r\n]*,(\d+)", marks.read_bytes().decode("latin-1"), re.MULTILINE)
         last = max(map(int, found), default=0)
     if size % sample or (wanted is not None and size != wanted * sample) or last > size // sample + 1:
-        says = (
-            f"{wanted * sample} bytes"
-            if wanted is not None
-            else f"{sample} bytes a sample and markers to sample {last}"
-        )
+        says = f"{sample} bytes a sample and markers to sample {last}" if wanted is None else f"{wanted * sample} bytes"
         what = f"{data.name} has {size} bytes, its header says {says}"
         raise DataError(what, where=path, do="it is truncated: copy or export it again")
 
@@ -274,5 +272,6 @@ def _open(path: Path, names: tuple[str, ...] = ()) -> Any:
     return raw
 
 
-def _unreadable(path: Path, error: Exception) -> DataError:
-    return DataError(f"this {path.suffix} file cannot be read: {error}", where=path, do="copy or export it again")
+def _unreadable(path: Path, error: object) -> DataError:
+    said = textwrap.shorten(str(error), 400, placeholder=" ...")  # a parser may quote half a broken file
+    return DataError(f"this {path.suffix} file cannot be read: {said}", where=path, do="copy or export it again")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from math import ceil
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import yaml
@@ -58,47 +60,68 @@ class EpochForm(Settings):
         Raises
         ------
         DataError
-            If it is absent or no YAML mapping.
+            If it is absent or no YAML mapping, or names no electrode.
         """
         try:
             values = yaml.safe_load(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
-            raise DataError(
-                "no such file", where=path, do="write {channels: [Fz, ...], rate: 1000, start: 0}"
-            ) from None
+            do = "write {channels: [Fz, ...], rate: 1000, start: 0}"
+            raise DataError("no such file", where=path, do=do) from None
         except (UnicodeError, yaml.YAMLError) as error:
             raise DataError(f"no YAML: {error}", where=path, do="write channels, rate and start") from None
         if not isinstance(values, dict):
             raise DataError("no mapping", where=path, do="write channels, rate and start")
-        return cls.parse(values, where=str(path))
+        form = cls.parse(values, where=str(path))
+        return form.model_copy(update={"channels": canonical(form.channels, where=path)})
 
 
-def open_epochs(path: Path, form: EpochForm) -> np.ndarray:
+def open_epochs(path: Path, form: EpochForm, preprocessing: Preprocessing) -> np.ndarray:
     """Return the array of a file, (epochs, channels, times), memory-mapped where it is a `.npy` file.
 
     Raises
     ------
     DataError
-        If it is no array of numbers, does not fit the form, or some of its epochs are no live EEG in microvolts.
+        If it is no array of numbers, does not fit the form, does not hold the epoch of the settings, or some of its
+        epochs are no live EEG in microvolts.
     """
     try:
         values: Any = np.load(path, mmap_mode="r", allow_pickle=False)
-        if path.suffix.lower() == ".npz":
-            values = values["epochs"]
+        if isinstance(values, np.lib.npyio.NpzFile):
+            with values as archive:
+                values = archive["epochs"]
     except FileNotFoundError:
         raise DataError("no such file", where=path, do="correct the path") from None
     except KeyError:
         raise DataError("no array named 'epochs'", where=path, do="save it as numpy.savez(path, epochs=...)") from None
-    except (ValueError, EOFError, OSError) as error:
-        raise DataError(f"no array: {error}", where=path, do="save float32 with numpy.save") from None
-    channels = canonical(form.channels, where=path)
-    if values.ndim != 3 or values.shape[1] != len(channels) or values.dtype.kind != "f" or not len(values):
-        what = f"an array of {values.dtype} {values.shape} for {len(channels)} channels"
+    except (ValueError, EOFError, OSError, BadZipFile) as error:
+        said = str(error).split(". ")[0]  # numpy goes on to advise unpickling
+        raise DataError(f"no array: {said}", where=path, do="save float32 with numpy.save") from None
+    if values.ndim != 3 or values.shape[1] != len(form.channels) or values.dtype.kind != "f" or not len(values):
+        what = f"an array of {values.dtype} {values.shape} for {len(form.channels)} channels"
         raise DataError(what, where=path, do="save floats, (epochs, channels, times)")
+    _check_span(values.shape[-1], form, preprocessing, path)
     some = np.unique(np.linspace(0, len(values) - 1, _LOOKED_AT).astype(int))
+    for row in some:
+        _check_finite(values[row : row + 1], path, row)
     looked = np.concatenate(list(values[some]), axis=1)
-    check_signal(looked, channels, form.rate, form.units, where=path, window=0.0)
-    return np.asarray(values) if path.suffix.lower() == ".npz" else values
+    check_signal(looked, form.channels, form.rate, form.units, where=path, window=0.0)
+    return values
+
+
+def _check_span(length: int, form: EpochForm, settings: Preprocessing, path: Path) -> None:
+    rate = settings.rate or form.rate
+    length = ceil(length * resampling_ratio(form.rate, rate))
+    first, wanted = _span(settings.epoch, form, rate)
+    if first < 0 or first + wanted > length:
+        held, asked = f"{form.start:g} to {form.start + length / rate:g} s", "{:g} to {:g} s".format(*settings.epoch)
+        raise DataError(f"epochs from {held} do not hold {asked}", where=path, do="set preprocessing.epoch")
+
+
+def _check_finite(values: np.ndarray, path: Path, row: int) -> None:
+    finite = np.isfinite(values).all(axis=(1, 2))
+    if not finite.all():
+        what = f"epoch {row + int(np.argmin(finite))} has NaN or infinite values"
+        raise DataError(what, where=path, do="mend or drop the epoch")
 
 
 def ready_store(
@@ -120,14 +143,14 @@ def ready_store(
     Raises
     ------
     DataError
-        As `open_epochs`, or if the span of the settings was not recorded, or a value is not finite.
+        As `open_epochs`, or if a value is not finite.
     """
     rate = preprocessing.rate or form.rate
 
     def build(folder: Path) -> None:
-        values = open_epochs(path, form)
+        values = open_epochs(path, form, preprocessing)
         about = Description(
-            kind="signal", axes=("channel", "time"), rate=rate, channels=canonical(form.channels), units="uV",
+            kind="signal", axes=("channel", "time"), rate=rate, channels=form.channels, units="uV",
             start=preprocessing.epoch[0],
         )  # fmt: skip
         raw = folder / "raw"
@@ -147,18 +170,12 @@ def ready_store(
 
 
 def _prepared(values: np.ndarray, form: EpochForm, settings: Preprocessing, path: Path, row: int) -> np.ndarray:
-    if not np.isfinite(values).all():
-        broken = row + int(np.argmin(np.isfinite(values).all(axis=(1, 2))))
-        raise DataError(f"epoch {broken} has values that are not finite", where=path, do="mend or drop the epoch")
+    _check_finite(values, path, row)
     rate = settings.rate or form.rate
     ratio = resampling_ratio(form.rate, rate)
     if ratio != 1:
         values = scipy_signal.resample_poly(values, ratio.numerator, ratio.denominator, axis=-1, padtype="line")
     first, length = _span(settings.epoch, form, rate)
-    if first < 0 or first + length > values.shape[-1]:
-        stop = form.start + values.shape[-1] / rate
-        what = f"epochs from {form.start:g} to {stop:g} s do not hold {settings.epoch[0]:g} to {settings.epoch[1]:g} s"
-        raise DataError(what, where=path, do="set preprocessing.epoch")
     cut = values[..., first : first + length].astype(np.float32)
     if settings.baseline:
         base, base_length = _span(settings.baseline, form, rate)

@@ -14,8 +14,8 @@ import numpy as np
 import pandas as pd
 
 from insula.eeg.maps import is_time_locked, time_bins
-from insula.emotions import Binary, Categorical, Votes
 from insula.evaluation.chance import chance
+from insula.evaluation.study import ClassTask
 from insula.protocols.splitting import strata_of
 from insula.protocols.units import joined, unit_codes
 from insula.samples import Samples
@@ -24,7 +24,7 @@ _FOLDS = 5
 _TOGETHER = ("identity", "stimulus", "trial")  # rows that share one of these never stand on two sides of a fold
 
 
-def decoding_over_time(samples: Samples, task: Categorical | Binary | Votes) -> pd.DataFrame | None:
+def decoding_over_time(samples: Samples, task: ClassTask) -> pd.DataFrame | None:
     """Return how well each moment of each subject's EEG tells the class of pictures that were left out.
 
     A shrinkage discriminant analysis for each time bin, on all channels, five-fold cross-validated within the samples
@@ -35,7 +35,7 @@ def decoding_over_time(samples: Samples, task: Categorical | Binary | Votes) -> 
     samples : Samples
         The training part. Rows without EEG or label are left out, and so is a subject with fewer than two groups of
         rows, or one class.
-    task : Categorical, Binary or Votes
+    task : Categorical, Binary, Ordinal or Votes
         The classes.
 
     Returns

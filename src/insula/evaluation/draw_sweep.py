@@ -26,6 +26,7 @@ _LOOKS: dict[str, tuple[str, str, str]] = {  # of a verdict: marker, edge, fill
     "harms": ("v", WARNING, WARNING),
     "refused": ("X", WARNING, "white"),
 }
+_PLACEBO = ("D", QUIET, "white")
 _SIGNS = {"helps": "+", "undecided": "?", "contributes nothing": "0", "harms": MINUS, "refused": "!"}
 
 Marks = Mapping[str, Mapping[float, str]]
@@ -48,7 +49,7 @@ def gains(outcomes: Sequence[Outcome], axes: Sequence[str], titles: Mapping[str,
     lines = {axis: line for axis in axes if len(line := _along(outcomes, axis)) > 1}
     shown = {id(outcome) for line in lines.values() for outcome in line}
     rest = [outcome for outcome in outcomes if id(outcome) not in shown]
-    rest = rest if len(rest) <= _MOST_ROWS else []
+    rest = rest if len(rest) <= _MOST_ROWS or not lines else []
     rows = -(-len(lines) // 2)
     heights = [height for height in (2.9 * rows, 0.7 + 0.42 * len(rest) if rest else 0) if height]
     figure = drawing.sheet(drawing.WIDTH, sum(heights) + 0.8)
@@ -148,11 +149,7 @@ def _factor(axes: Axes, line: list[Outcome], axis: str, first: Outcome, marks: M
         axes.text(place - 0.04, 0.99, words, transform=axes.get_xaxis_transform(), rotation=90, ha="right", va="top",
                   color=QUIET, fontsize=8)  # fmt: skip
     for place, outcome in enumerate(line):
-        sham = outcome.placebo_gain
-        if sham is not None:
-            _dot(axes, place + 0.1, sham, QUIET, "D", "white", upright=True)
-        marker, edge, fill = _LOOKS[outcome.said.kind]
-        _dot(axes, place - 0.1, outcome.gain, edge, marker, fill, upright=True)
+        _dots(axes, place, 0.1, outcome, upright=True)
     without = [100 * outcome.results.accuracy(against(outcome.results)) for outcome in line]
     labels = [f"{_text(value)}\n{share:.0f} %" for value, share in zip(values, without, strict=True)]
     axes.set_xticks(range(len(line)), labels)
@@ -166,11 +163,8 @@ def _beside(axes: Axes, outcomes: list[Outcome]) -> None:
     axes.axvspan(-MARGIN, MARGIN, color=FAINT, lw=0)
     axes.axvline(0, color=INK, lw=1)
     for place, outcome in enumerate(outcomes):
-        sham, own = outcome.placebo_gain, outcome.gain
-        if sham is not None:
-            _dot(axes, place + 0.16, sham, QUIET, "D", "white")
-        marker, edge, fill = _LOOKS[outcome.said.kind]
-        _dot(axes, place - 0.16, own, edge, marker, fill)
+        _dots(axes, place, 0.16, outcome)
+        own = outcome.gain
         text = f"{points(own.value)}  ({between(own.low, own.high)})  {outcome.said.kind}"
         axes.text(1.02, place, text, transform=axes.get_yaxis_transform(), va="center", color=INK)
     rows_of(axes, [o.cell.title for o in outcomes])
@@ -178,7 +172,15 @@ def _beside(axes: Axes, outcomes: list[Outcome]) -> None:
     axes.set_xlabel("gain, points")
 
 
-def _dot(axes: Axes, place: float, found: Estimate, edge: str, marker: str, fill: str, upright: bool = False) -> None:
+def _dots(axes: Axes, place: int, aside: float, outcome: Outcome, *, upright: bool = False) -> None:
+    """Draw the headline's gain before a place, and its best placebo's behind."""
+    if outcome.placebo_gain is not None:
+        _dot(axes, place + aside, outcome.placebo_gain, _PLACEBO, upright)
+    _dot(axes, place - aside, outcome.gain, _LOOKS[outcome.said.kind], upright)
+
+
+def _dot(axes: Axes, place: float, found: Estimate, look: tuple[str, str, str], upright: bool) -> None:
+    marker, edge, fill = look
     if not np.isnan(found.low):
         lines = axes.vlines if upright else axes.hlines
         lines(place, found.low, found.high, color=edge, lw=1.8)
@@ -193,7 +195,7 @@ def _legend(figure: Figure, outcomes: Sequence[Outcome]) -> None:
     headline = outcomes[0].results.arm(outcomes[0].results.headline).title
     looks = [(f"{headline}: {kind}", *look) for kind, look in _LOOKS.items() if kind in found]
     if any(outcome.placebo_gain for outcome in outcomes):
-        looks.append(("its best placebo", "D", QUIET, "white"))
+        looks.append(("its best placebo", *_PLACEBO))
     handles = [
         Line2D([], [], ls="", marker=marker, mec=edge, mfc=fill, mew=1.4, ms=6.5, label=label)
         for label, marker, edge, fill in looks

@@ -17,26 +17,22 @@ from insula.errors import DataError, SettingsError
 from insula.evaluation.decoding import decoding_over_time
 from insula.evaluation.engine import each, parse_engine
 from insula.evaluation.facts import epochs_by_subject
-from insula.evaluation.feature_map import feature_map
+from insula.evaluation.feature_map import feature_map, write_features
 from insula.evaluation.passport import build_passport
 from insula.evaluation.recipe import Recipe
 from insula.evaluation.results import Arm, Results
 from insula.evaluation.scalp_maps import read_scalp_maps, write_scalp_maps
-from insula.evaluation.study import ClassTask, Study, answers, complete_task, corpus_of, open_study, protocol_of
+from insula.evaluation.study import Study, answers, corpus_of, open_study, protocol_of
 from insula.protocols.audit import audit
 from insula.protocols.controls import permute_labels
 from insula.protocols.protocol import Protocol
 from insula.samples import Samples, System
 from insula.storage.cache import Cache
 from insula.storage.code import code_version
-from insula.storage.hashing import digest
 from insula.systems.catalogue import system as build_system
 from insula.training.threads import one_thread
 
 log = logging.getLogger(__name__)
-
-__all__ = ["ClassTask", "Fitting", "Plan", "Study", "answers", "candidate", "collect", "complete_task", "fit_all",
-           "open_study", "plan", "run"]  # fmt: skip
 
 Progress = Callable[[int, int, str], None]
 
@@ -55,6 +51,9 @@ class Fitting:
     name: str
     repeat: int
     fold: int
+
+    def __str__(self) -> str:
+        return f"{self.name}, repeat {self.repeat}, fold {self.fold}"
 
 
 @dataclass(frozen=True)
@@ -156,30 +155,27 @@ def fit_all(
     plans: Sequence[Plan], cache: Cache, jobs: int = 1, progress: Progress | None = None, engine: str | None = None
 ) -> None:
     """Do every fit of the plans that the cache does not hold yet; fits that plans share are done once."""
-    wanted: dict[str, tuple[Plan, Fitting]] = {}
+    wanted: dict[Path, tuple[Plan, Fitting]] = {}
     for planned in plans:
         for fitting in planned.fittings:
-            wanted.setdefault(digest(planned.key(fitting)), (planned, fitting))
-    todo = [pair for pair in wanted.values() if not cache.path("fits", pair[0].key(pair[1])).exists()]
+            wanted.setdefault(cache.path("fits", planned.key(fitting)), (planned, fitting))
+    todo = [pair for path, pair in wanted.items() if not path.exists()]
     before = len(wanted) - len(todo)
     if progress and before:
         progress(before, len(wanted), "finished before")
     _announce(todo, jobs)
-    work = [
-        (_fit, (planned.recipe, fitting, planned.key(fitting), planned.studies[fitting.repeat].fingerprint, cache.root))
-        for planned, fitting in todo
-    ]
+    work = [(_fit, (planned.recipe, fitting, planned.key(fitting), cache.root)) for planned, fitting in todo]
     for done, what in enumerate(each(work, jobs, engine, cache) if work else (), start=before + 1):
         if progress:
             progress(done, len(wanted), what)
 
 
-def _fit(recipe: Recipe, fitting: Fitting, key: dict[str, Any], fingerprint: str, root: Path) -> str:
+def _fit(recipe: Recipe, fitting: Fitting, key: dict[str, Any], root: Path) -> str:
     """Do one fit, wherever this runs, and say what it was."""
     with one_thread():
-        study = _study(_about(recipe), fitting.repeat, fingerprint, root)
+        study = _study(_about(recipe), fitting.repeat, key["data"], root)
         Cache(root).folder("fits", key, lambda folder: fit_and_predict(recipe, study, fitting, folder))
-    return f"{recipe.name}: {fitting.name}, repeat {fitting.repeat}, fold {fitting.fold}"
+    return f"{recipe.name}: {fitting}"
 
 
 @lru_cache(maxsize=4)
@@ -249,11 +245,10 @@ def fit_and_predict(recipe: Recipe, study: Study, fitting: Fitting, folder: Path
         seed = recipe.seed + fitting.repeat
         train = permute_labels(train, task, study.protocol.scored_unit, seed)
         validation = permute_labels(validation, task, study.protocol.scored_unit, seed)
-    test = predictable(samples.by_id(split.test), candidate(recipe, fitting))
-    unlabelled = test.without(task.columns) if study.protocol.target.kind == "unlabelled" else None
-    system = candidate(recipe, fitting).fit(train, validation, task, unlabelled=unlabelled)
+    system = candidate(recipe, fitting)
+    hidden = predictable(samples.by_id(split.test), system).without(task.columns)
+    system.fit(train, validation, task, unlabelled=hidden if study.protocol.target.kind == "unlabelled" else None)
     audited = audit(split, samples, study.protocol, system.log.fits)
-    hidden = test.without(task.columns)
     modes = list(system.modes) if fitting.kind == "system" else list(system.modes)[:1]
     frames = []
     for mode in modes:
@@ -266,17 +261,11 @@ def fit_and_predict(recipe: Recipe, study: Study, fitting: Fitting, folder: Path
         facts = {**facts, "held_out": system.measure(hidden)}
     about = {"facts": facts, "audit": audited.to_dict()}
     (folder / "about.json").write_text(json.dumps(about, default=float))
-    if fitting.kind == "system" and hasattr(system, "features") and fitting.fold == 0 and fitting.repeat == 0:
-        _first_of_unit(hidden, study.protocol, system, folder)
-    if fitting.kind != "control" and hasattr(system, "signals") and fitting.fold == 0 and fitting.repeat == 0:
-        write_scalp_maps(folder, system, hidden, study)
-
-
-def _first_of_unit(samples: Samples, protocol: Protocol, system: Any, folder: Path) -> None:
-    units = protocol.scored_units(samples)
-    _, first = np.unique(units.astype(str), return_index=True)
-    features = system.features(samples.select(first))
-    np.savez(folder / "features.npz", units=units[first].astype(str), **features)
+    if fitting.fold == fitting.repeat == 0:
+        if fitting.kind == "system" and hasattr(system, "features"):
+            write_features(folder, system, hidden, study.protocol)
+        if fitting.kind != "control" and hasattr(system, "signals"):
+            write_scalp_maps(folder, system, hidden, study)
 
 
 def predictable(samples: Samples, system: System) -> Samples:
@@ -325,7 +314,7 @@ def collect(planned: Plan, cache: Cache, *, maps: bool = True) -> Results:
         about = json.loads((folder / "about.json").read_text())
         audits.append(about["audit"])
         if about["facts"]:
-            facts[f"{fitting.name}, repeat {fitting.repeat}, fold {fitting.fold}"] = about["facts"]
+            facts[str(fitting)] = about["facts"]
         frame = pd.read_parquet(folder / "predictions.parquet")
         frame = frame.assign(repeat=fitting.repeat, fold=fitting.fold, study=study.fingerprint[:12])
         frames.append(frame.merge(held[fitting.repeat], left_on="unit", right_index=True, how="left"))
@@ -335,9 +324,10 @@ def collect(planned: Plan, cache: Cache, *, maps: bool = True) -> Results:
     columns = [f"p_{name}" for name in task.classes]
     predictions["predicted"] = names[predictions[columns].to_numpy().argmax(axis=1)]
     system = _system(recipe, 0)
-    arms = _arms(system, list(folders))
+    arms = _arms(system, planned.fittings)
+    own = [str(fitting) for fitting in planned.fittings if fitting.kind == "system"]
     comparators = [arm.name for arm in arms if arm.kind == "placebo"]
-    comparators += [mode for mode in ("visual",) if mode in system.modes]
+    comparators += ["visual"] if "visual" in system.modes else []
     comparators = comparators or [arm.name for arm in arms if arm.kind == "control" and not arm.at_chance]
     chosen = studies[0].protocol
     first = next(folder for fitting, folder in folders.items() if fitting.kind == "system")
@@ -359,26 +349,21 @@ def collect(planned: Plan, cache: Cache, *, maps: bool = True) -> Results:
         facts={**facts, **epochs_by_subject(studies[0].samples)},
         embedding=feature_map(first, predictions) if maps else None,
         tables=read_scalp_maps((fitting.kind, fitting.name, folder) for fitting, folder in folders.items()),
-        measured=_measured(system, facts, list(folders)),
+        measured=_measured(system, [facts[name] for name in own if name in facts]),
         reported=recipe.reported,
         cluster="identity" if "identity" in predictions and predictions["identity"].notna().all() else None,
     )
 
 
-def _measured(system: System, facts: dict[str, Any], done: list[Fitting]) -> dict[str, pd.DataFrame]:
+def _measured(system: System, facts: list[dict[str, Any]]) -> dict[str, pd.DataFrame]:
     """Return the tables that the system makes of the facts of its own fits, none of a placebo's."""
-    if not hasattr(system, "tables"):
-        return {}
-    own = {f"{fitting.name}, repeat {fitting.repeat}, fold {fitting.fold}" for fitting in done if
-           fitting.kind == "system"}  # fmt: skip
-    return {
-        title: table.reset_index() for title, table in system.tables([facts[name] for name in own & set(facts)]).items()
-    }
+    tables = system.tables(facts) if hasattr(system, "tables") else {}
+    return {title: table.reset_index() for title, table in tables.items()}
 
 
-def _arms(system: System, done: list[Fitting]) -> list[Arm]:
+def _arms(system: System, fittings: list[Fitting]) -> list[Arm]:
     arms = [Arm(mode, title, "system") for mode, title in system.modes.items()]
-    names = dict.fromkeys((fitting.kind, fitting.name) for fitting in done)
+    names = dict.fromkeys((fitting.kind, fitting.name) for fitting in fittings)
     arms += [Arm(name, system.placebos[name], "placebo") for kind, name in names if kind == "placebo"]
     arms += [Arm(name, _CONTROLS[name], "control") for kind, name in names if kind == "control"]
     return arms

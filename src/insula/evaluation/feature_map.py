@@ -1,16 +1,29 @@
-"""Two-dimensional maps of features, laid out by t-SNE."""
+"""Features of test units, and their two-dimensional map, laid out by t-SNE."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from insula.protocols.protocol import Protocol
+from insula.samples import Samples
+
+_FEATURES = "features.npz"
+
+
+def write_features(folder: Path, system: Any, test: Samples, protocol: Protocol) -> None:
+    """Write the features of the first sample of each test unit, of a system with `features(samples)`."""
+    units = protocol.scored_units(test).astype(str)
+    units, first = np.unique(units, return_index=True)
+    np.savez(folder / _FEATURES, units=units, **system.features(test.select(first)))
+
 
 def feature_map(folder: Path, predictions: pd.DataFrame) -> pd.DataFrame | None:
     """Return t-SNE coordinates of the features that the system named, one fold's test units."""
-    path = folder / "features.npz"
+    path = folder / _FEATURES
     if not path.exists():
         return None
     from openTSNE import TSNE

@@ -132,6 +132,40 @@ def set_metrics(
     return {"coverage": coverage, "coverage_low": float(low), "coverage_high": float(high), "set_size": size}
 
 
+def ordinal_metrics(places: np.ndarray, probabilities: np.ndarray, weights: np.ndarray) -> dict[str, float]:
+    """Return how well ordered classes are met.
+
+    Parameters
+    ----------
+    places : int array, shape (n,)
+        True classes, as places in the order.
+    probabilities : array, shape (n, classes)
+        Class probabilities, classes in their order.
+    weights : array, shape (n,)
+        Weight of each row.
+
+    Returns
+    -------
+    dict
+        `top_two`, how often the truth is one of the two likeliest classes; `neighbours`, how often these two are
+        neighbours and hold the truth (Seq2HR of HiSTN); `near`, how often the likeliest class is the true one or next
+        to it (the weight of the three middle diagonals of the confusion).
+
+    Examples
+    --------
+    >>> ordinal_metrics(np.array([0, 0]), np.array([[0.6, 0.3, 0.1], [0.4, 0.1, 0.5]]), np.ones(2))
+    {'top_two': 1.0, 'neighbours': 0.5, 'near': 0.5}
+    """
+    first, second = np.argsort(-probabilities, axis=1, kind="stable")[:, :2].T
+    held = (first == places) | (second == places)
+    found = {
+        "top_two": held,
+        "neighbours": held & (np.abs(first - second) == 1),
+        "near": np.abs(first - places) <= 1,
+    }
+    return {name: float(np.average(values, weights=weights)) for name, values in found.items()}
+
+
 def classification_metrics(
     truth: np.ndarray,
     predicted: np.ndarray,

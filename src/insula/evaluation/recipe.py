@@ -16,6 +16,8 @@ from insula.storage.settings import Settings
 RECIPES = {
     "bmci": ("insula.systems.bmci", "recipe.yaml"),
     "bmcl": ("insula.systems.bmcl", "recipe.yaml"),
+    "rbtransformer": ("insula.systems.rbtransformer", "recipe.yaml"),
+    "histn": ("insula.systems.histn", "recipe.yaml"),
     "watermelon": ("insula.systems.baselines", "watermelon.yaml"),
 }
 """Recipes that come with insula: a name, and the package and file that hold it."""
@@ -23,6 +25,8 @@ RECIPES = {
 SWEEPS = {
     "bmci-regimes": ("insula.systems.bmci", "regimes.yaml"),
     "bmci-tables": ("insula.systems.bmci", "tables.yaml"),
+    "eeg-baselines": ("insula.systems.baselines", "eeg.yaml"),
+    "rbtransformer-null": ("insula.systems.rbtransformer", "null.yaml"),
 }
 """Sweeps, of many recipes each, that come with insula."""
 

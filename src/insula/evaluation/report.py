@@ -20,11 +20,9 @@ from insula.evaluation.verdict import MINUS, Verdict, between, percent, points, 
 from insula.storage.atomic import write_into
 
 if TYPE_CHECKING:
-    from jinja2 import Environment
+    from jinja2 import Template
 
 NONE = "\u2013"
-
-__all__ = ["metrics_table", "render_report", "write_report"]
 
 
 def write_report(results: Results, folder: Path) -> Verdict:
@@ -68,8 +66,7 @@ def render_report(results: Results, table: pd.DataFrame, answer: Verdict) -> str
         Its `verdict`.
     """
     record = plain(results.passport)
-    page = templates().get_template("report.html")
-    return page.render(
+    return template("report.html").render(
         results=results,
         answer=answer,
         title=record.get("recipe", {}).get("settings", {}).get("name") or "insula",
@@ -105,13 +102,12 @@ def number_in_words(value: object) -> str:
     return NONE if math.isnan(value) else f"{value:.3f}".replace("-", MINUS)
 
 
-def templates() -> Environment:
-    """Return where the pages come from; everything put into them is escaped."""
+def template(name: str) -> Template:
+    """Return a page to be filled in; everything put into it is escaped."""
     import jinja2
 
-    return jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True, lstrip_blocks=True
-    )  # fmt: skip
+    folder = jinja2.FileSystemLoader(Path(__file__).parent)
+    return jinja2.Environment(loader=folder, autoescape=True, trim_blocks=True, lstrip_blocks=True).get_template(name)
 
 
 def _row(results: Results, row: dict[str, Any]) -> dict[str, str]:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from insula.corpora.catalogue import corpus as build_corpus
 from insula.corpora.contract import Corpus
-from insula.emotions import LABEL_SPACES, Binary, Categorical, Continuous, Votes, parse_task
+from insula.emotions import LABEL_SPACES, Binary, Categorical, Continuous, Ordinal, Votes, parse_task
 from insula.errors import DataError, SettingsError
 from insula.evaluation.recipe import Recipe
 from insula.protocols.protocol import Protocol, protocol
@@ -19,7 +19,7 @@ from insula.protocols.split import Split
 from insula.samples import Samples
 from insula.storage.cache import Cache
 
-ClassTask = Categorical | Binary | Votes
+ClassTask = Categorical | Binary | Ordinal | Votes
 
 
 @dataclass(frozen=True)

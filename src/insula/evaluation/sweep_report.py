@@ -18,7 +18,7 @@ from insula.evaluation.draw_sweep import gain_map, gains
 from insula.evaluation.drawing import Plot, address, stamp, style, svg
 from insula.evaluation.engine import each
 from insula.evaluation.passport import plain
-from insula.evaluation.report import NONE, templates, write_report
+from insula.evaluation.report import NONE, template, write_report
 from insula.evaluation.sweep import FigureSettings, Sweep
 from insula.evaluation.sweep_run import Outcome, against, cells_table
 from insula.evaluation.sweep_tables import show
@@ -74,21 +74,15 @@ def write_sweep(sweep: Sweep, outcomes: Sequence[Outcome], folder: Path, jobs: i
         settings = plain(sweep.model_dump(mode="json"))
         (temporary / MARK).write_text(yaml.safe_dump(settings, sort_keys=False, allow_unicode=True))
         summary = summarise(outcomes)
-        page = (
-            templates()
-            .get_template("sweep.html")
-            .render(
-                sweep=sweep,
-                summary=summary,
-                created=datetime.now(UTC).date().isoformat(),
-                verdicts=verdicts(outcomes),
-                figures=[plot for plot, _ in drawn],
-                tables=tables,
-                cells=[
-                    {**_row(o), "report": f"{place}/report.html"} for o, place in zip(outcomes, places, strict=True)
-                ],
-                any_mark=any(outcome.results.mark for outcome in outcomes),
-            )
+        page = template("sweep.html").render(
+            sweep=sweep,
+            summary=summary,
+            created=datetime.now(UTC).date().isoformat(),
+            verdicts=verdicts(outcomes),
+            figures=[plot for plot, _ in drawn],
+            tables=tables,
+            cells=[{**_row(o), "report": f"{place}/report.html"} for o, place in zip(outcomes, places, strict=True)],
+            any_mark=any(outcome.results.mark for outcome in outcomes),
         )
         (temporary / "report.html").write_text(page, encoding="utf-8")
     return summary

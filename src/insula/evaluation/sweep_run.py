@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import pandas as pd
 
@@ -27,16 +28,20 @@ class Outcome:
         The cell.
     results : Results
         Of its recipe.
-    table : DataFrame
-        Its `metrics_table`, indexed by arm.
-    said : Verdict
-        Its verdict.
     """
 
     cell: Cell
     results: Results
-    table: pd.DataFrame
-    said: Verdict
+
+    @cached_property
+    def table(self) -> pd.DataFrame:
+        """The `metrics_table`, indexed by arm."""
+        return metrics_table(self.results).set_index("arm")
+
+    @cached_property
+    def said(self) -> Verdict:
+        """The verdict."""
+        return verdict(self.results)
 
     @cached_property
     def gain(self) -> Estimate:
@@ -45,9 +50,19 @@ class Outcome:
 
     @cached_property
     def placebo_gain(self) -> Estimate | None:
-        """Of the placebo that is right most often; None where none was run."""
+        """Of the placebo that is right most often; None where none was run, or where gains are counted from it."""
         names = [arm.name for arm in self.results.arms if arm.kind == "placebo"]
-        return gain_of(self.results, max(names, key=self.results.accuracy)) if names else None
+        best = max(names, key=self.results.accuracy, default=None)
+        return None if best in (None, against(self.results)) else gain_of(self.results, best)
+
+    def figures(self, arm: str) -> dict[str, Any]:
+        """Return what an arm reached and gained, as a row of a table of numbers."""
+        results, row, gain = self.results, self.table.loc[arm], gain_of(self.results, arm)
+        return {
+            "practice": results.mark or "clean", "arm": arm, "arm_title": row["title"], "kind": row["kind"],
+            "units": row["units"], "accuracy": row["accuracy"], "low": row["low"], "high": row["high"],
+            "against": against(results), "gain": gain.value, "gain_low": gain.low, "gain_high": gain.high,
+        }  # fmt: skip
 
 
 def run_sweep(
@@ -68,14 +83,12 @@ def run_sweep(
     fit_all(plans, cache, jobs, progress, engine)
     outcomes = []
     for cell, planned in zip(cells, plans, strict=True):
-        results = collect(planned, cache, maps=_wants_maps(sweep, cell))
-        outcomes.append(Outcome(cell, results, metrics_table(results).set_index("arm"), verdict(results)))
+        outcomes.append(Outcome(cell, collect(planned, cache, maps=_wants_maps(sweep, cell))))
     return outcomes
 
 
 def _wants_maps(sweep: Sweep, cell: Cell) -> bool:
-    wanted = [figure.where for figure in sweep.figures if figure.kind == "embedding"]
-    return any(cell.at(where) for where in wanted)
+    return any(cell.at(figure.where) for figure in sweep.figures if figure.kind == "embedding")
 
 
 def cells_table(sweep: Sweep, outcomes: Sequence[Outcome]) -> pd.DataFrame:
@@ -91,18 +104,9 @@ def cells_table(sweep: Sweep, outcomes: Sequence[Outcome]) -> pd.DataFrame:
     """
     rows = []
     for number, outcome in enumerate(outcomes, start=1):
-        cell, results = outcome.cell, outcome.results
-        place = {axis: cell.value(axis) for axis in sweep.axes}
-        for arm in results.arms:
-            row = outcome.table.loc[arm.name]
-            gain = gain_of(results, arm.name)
-            rows.append({
-                "cell": number, "title": cell.title, **place, "practice": results.mark or "clean",
-                "arm": arm.name, "arm_title": arm.title, "kind": arm.kind, "units": row["units"],
-                "accuracy": row["accuracy"], "low": row["low"], "high": row["high"],
-                "against": against(results), "gain": gain.value, "gain_low": gain.low, "gain_high": gain.high,
-                "verdict": outcome.said.kind,
-            })  # fmt: skip
+        place = {axis: outcome.cell.value(axis) for axis in sweep.axes}
+        cell = {"cell": number, "title": outcome.cell.title, **place}
+        rows += [{**cell, **outcome.figures(arm.name), "verdict": outcome.said.kind} for arm in outcome.results.arms]
     return pd.DataFrame(rows)
 
 

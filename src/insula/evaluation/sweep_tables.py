@@ -10,7 +10,7 @@ import pandas as pd
 from insula.errors import SettingsError
 from insula.evaluation.report import number_in_words
 from insula.evaluation.sweep import Row, TableSettings
-from insula.evaluation.sweep_run import Outcome, gain_of
+from insula.evaluation.sweep_run import Outcome
 from insula.evaluation.verdict import percent, points
 
 NOT_RUN = "not run"
@@ -74,7 +74,7 @@ def _accuracy(settings: TableSettings, outcomes: Sequence[Outcome]) -> Shown:
             levels = dict(zip(settings.across, place, strict=True))
             found = [o for o in outcomes if _holds(row, o) and o.cell.at(levels)]
             cells.append(_figure(found[0].table.loc[row.arm]) if found else NOT_RUN)
-            data += [{**levels, "row": row.title, **_numbers(outcome, row.arm)} for outcome in found[:1]]
+            data += [{**levels, "row": row.title, **o.figures(row.arm), "cell": o.cell.title} for o in found[:1]]
         rows.append(("", tuple(cells)))
     head = (("", ""), *((places[place], "\n".join(place)) for place in columns))
     return Shown(settings, head, tuple(rows), pd.DataFrame(data))
@@ -88,19 +88,12 @@ def _figure(row: pd.Series) -> str:
     return f"{100 * row['accuracy']:.1f}\n{100 * row['low']:.1f} to {100 * row['high']:.1f}"
 
 
-def _numbers(outcome: Outcome, arm: str) -> dict[str, object]:
-    gain, row = gain_of(outcome.results, arm), outcome.table.loc[arm]
-    return {
-        "practice": outcome.results.mark or "clean", "arm": arm, "units": row["units"], "accuracy": row["accuracy"],
-        "low": row["low"], "high": row["high"], "gain": gain.value, "gain_low": gain.low, "gain_high": gain.high,
-        "cell": outcome.cell.title,
-    }  # fmt: skip
-
-
 def _recall(settings: TableSettings, outcomes: Sequence[Outcome]) -> Shown:
     """One row a class and cell: recall under the first arm, under the second, and the change."""
-    before, after = settings.arms
     chosen = _chosen(settings, outcomes)
+    if len(settings.arms) != 2 or any(arm not in outcome.table.index for outcome in chosen for arm in settings.arms):
+        raise _unknown(settings, f"arms are two that were run, not {', '.join(settings.arms) or 'none'}")
+    before, after = settings.arms
     rows, data = [], []
     for outcome in chosen:
         counts = outcome.results.rows(after).groupby("truth")["weight"].sum()

@@ -5,7 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from insula.evaluation.metrics import calibration_error, classification_metrics, reliability, set_metrics
+from insula.evaluation.metrics import (
+    calibration_error,
+    classification_metrics,
+    ordinal_metrics,
+    reliability,
+    set_metrics,
+)
 from insula.evaluation.results import Results
 from insula.evaluation.statistics import (
     accuracy_interval,
@@ -33,7 +39,8 @@ def metrics_table(results: Results) -> pd.DataFrame:
         One row an arm: `arm, title, kind, split` ("clean", or what flatters it, as published), `units`,
         `accuracy` with its 95 % interval `low, high`, `sd` (over studies, else over repeats; NaN for one of each),
         `balanced_accuracy, macro_f1, kappa, log_loss, brier, ece, auroc_error, recall_CLASS`, `agreement` (with the
-        given label, where that differs from the scored truth); of arms that give sets of classes, `ece_before` (of
+        given label, where that differs from the scored truth); of ordered classes `top_two`, `neighbours` and `near`
+        (see `insula.evaluation.metrics.ordinal_metrics`); of arms that give sets of classes, `ece_before` (of
         the probabilities before the temperature), `coverage` (how often the set holds the given label) with
         `coverage_low, coverage_high` and `coverage_promised`, `coverage_truth` (how often it holds the truth, where
         that differs), `set_size`, `fell_back` (share predicted in another mode than asked for) and `refused` (share
@@ -78,6 +85,10 @@ def _figures(results: Results, name: str) -> dict[str, float]:
     if not (rows["label"] == rows["truth"]).all():
         agrees = (rows["predicted"] == rows["label"]).to_numpy(float)
         figures["agreement"] = float(np.average(agrees, weights=rows["weight"]))
+    if results.passport.get("task", {}).get("kind") == "ordinal":
+        places = pd.Index(results.classes).get_indexer(rows["truth"])
+        probabilities = rows[[f"p_{label}" for label in results.classes]].to_numpy(float)
+        figures |= ordinal_metrics(places, probabilities, rows["weight"].to_numpy())
     if "set" in rows and rows["set"].notna().all():
         figures |= _sets(results, name, rows)
     return figures

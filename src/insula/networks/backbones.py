@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +61,7 @@ def load_backbone(name: str, weights: str | Path | None = None) -> nn.Module:
     elif weights is not None:
         load_weights(network, Path(weights))
     else:
-        log.warning("backbone %s is untrained: its features are fixed random projections of the picture", name)
+        log.warning("backbone %s has learnt nothing: unless it is trained, its features are random projections", name)
     return network.eval().requires_grad_(False)
 
 
@@ -127,6 +128,12 @@ def feature_map(network: nn.Module, pictures: torch.Tensor, size: int | None = N
     return maps
 
 
+def picture_batches(pictures: np.ndarray, batch: int) -> Iterator[torch.Tensor]:
+    """Yield pictures, (n, height, width, 3), as tensors of up to `batch` of them, (batch, 3, height, width)."""
+    for start in range(0, len(pictures), batch):
+        yield torch.from_numpy(np.ascontiguousarray(pictures[start : start + batch])).permute(0, 3, 1, 2)
+
+
 @torch.inference_mode()
 def picture_features(
     network: nn.Module, pictures: np.ndarray, size: int | None = None, grid: int = 1, batch: int = 64
@@ -153,7 +160,6 @@ def picture_features(
     (2, 512)
     """
     parts = []
-    for start in range(0, len(pictures), batch):
-        block = torch.from_numpy(np.ascontiguousarray(pictures[start : start + batch])).permute(0, 3, 1, 2)
+    for block in picture_batches(pictures, batch):
         parts.append(functional.adaptive_avg_pool2d(feature_map(network, block, size), grid).flatten(1).numpy())
     return np.concatenate(parts)

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from insula.errors import WeightsError
-from insula.networks.backbones import create_backbone, feature_map, load_weights
+from insula.networks.backbones import create_backbone, feature_map, load_weights, picture_batches
 
 
 class BottleneckNetwork(nn.Module):
@@ -26,8 +26,6 @@ class BottleneckNetwork(nn.Module):
         Classes out.
     size : int, optional
         Side to which pictures are resized first.
-    dropout : float
-        After the bottleneck.
     adversary : bool
         With `domain`, a classifier of features into labelled and target pictures, two hidden layers of 1024 (Ganin et
         al., JMLR 17, 2016); it is not needed after training.
@@ -46,7 +44,6 @@ class BottleneckNetwork(nn.Module):
         width: int,
         classes: int,
         size: int | None = None,
-        dropout: float = 0.5,
         adversary: bool = False,
     ) -> None:
         super().__init__()
@@ -54,7 +51,7 @@ class BottleneckNetwork(nn.Module):
         self.bottleneck = nn.Sequential(
             nn.Linear(int(backbone.num_features), width),  # type: ignore[arg-type]
             nn.ReLU(),
-            nn.Dropout(dropout),
+            nn.Dropout(0.5),
         )
         self.head = nn.Linear(width, classes)
         self.domain = _domain_classifier(width) if adversary else None
@@ -70,11 +67,11 @@ class BottleneckNetwork(nn.Module):
         return self.head(features), features
 
 
-def _domain_classifier(width: int, hidden: int = 1024) -> nn.Module:
+def _domain_classifier(width: int) -> nn.Module:
     return nn.Sequential(
-        nn.Linear(width, hidden), nn.ReLU(), nn.Dropout(0.5),
-        nn.Linear(hidden, hidden), nn.ReLU(), nn.Dropout(0.5),
-        nn.Linear(hidden, 1),
+        nn.Linear(width, 1024), nn.ReLU(), nn.Dropout(0.5),
+        nn.Linear(1024, 1024), nn.ReLU(), nn.Dropout(0.5),
+        nn.Linear(1024, 1),
     )  # fmt: skip
 
 
@@ -130,7 +127,6 @@ def bottleneck_features(
         Pictures at a time.
     """
     parts = [np.empty((0, network.head.in_features), np.float32)]
-    for start in range(0, len(pictures), batch):
-        block = torch.from_numpy(np.ascontiguousarray(pictures[start : start + batch])).permute(0, 3, 1, 2)
+    for block in picture_batches(pictures, batch):
         parts.append(network.embed(alter(block) if alter else block).numpy())
     return np.concatenate(parts)

@@ -26,9 +26,7 @@ from insula.samples import PROVENANCE, Fit, Samples
 
 _TRAIN, _VALIDATION, _TEST = range(3)
 _MAY_USE = {"labels": (_TRAIN,), "selection": (_TRAIN, _VALIDATION), "inputs": (_TRAIN, _VALIDATION)}
-CLEANED_ON = "_cleaned_on"
-"""How a column ends that says, of a modality, which rows cleaning learnt from: those of one value."""
-
+_CLEANED_ON = "_cleaned_on"  # ends the name of a column that says, of a modality, what cleaning learnt from
 _SHOWS_FACES = {"stimulus", "identity", "person", "corpus"}
 
 
@@ -246,12 +244,12 @@ class Checks:
         test row so takes inputs of the test part that are not yet there when one sample comes at a time; and where
         training rows have the same value, what was learnt from test inputs has cleaned them, too.
         """
-        for column in (str(name) for name in self.samples.table if str(name).endswith(CLEANED_ON)):
+        for column in (str(name) for name in self.samples.table if str(name).endswith(_CLEANED_ON)):
             self.checks.append("learnt cleaning")
             cleaned = np.flatnonzero((self.part == _TEST) & self.samples.table[column].notna().to_numpy())
             if not len(cleaned):
                 continue
-            modality, names = column.removesuffix(CLEANED_ON), self.samples.table[column].iloc[cleaned].unique()
+            modality, names = column.removesuffix(_CLEANED_ON), self.samples.table[column].iloc[cleaned].unique()
             more = f" and {len(names) - 1} more" if len(names) > 1 else ""
             what = f"the cleaning of {modality} {names[0]}{more} learnt from inputs of the test part, without labels"
             if self.protocol.target.kind == "unlabelled":

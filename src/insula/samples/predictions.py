@@ -79,8 +79,8 @@ def normalised_entropy(probabilities: np.ndarray) -> np.ndarray:
 
     Examples
     --------
-    >>> normalised_entropy(np.array([[0.5, 0.5], [1.0, 0.0]])).round(3).tolist()
-    [1.0, 0.0]
+    >>> normalised_entropy(np.array([[0.5, 0.5], [0.9, 0.1]])).round(3).tolist()
+    [1.0, 0.469]
     """
     held = np.clip(probabilities, 1e-12, 1)
     return -(probabilities * np.log(held)).sum(axis=1) / np.log(probabilities.shape[1])

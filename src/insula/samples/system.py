@@ -61,6 +61,12 @@ class System(Protocol):
         Ways to predict and what they are called, the first being the default.
     placebos : mapping of str to str
         Name of each placebo and what it takes away; `placebo(name)` builds it.
+
+    Notes
+    -----
+    The evaluation uses what a system has beside this: `estimate_seconds(train)`, `features(samples)` and
+    `signals(samples)` to draw, `measure(samples)` of held-out samples and `tables(facts)` of many fits. `not_bundled`
+    names modes that only the process that fitted can predict in.
     """
 
     settings: Settings

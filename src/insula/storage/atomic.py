@@ -44,19 +44,10 @@ def write_file(path: Path) -> Iterator[Path]:
 @contextmanager
 def write_folder(path: Path) -> Iterator[Path]:
     """Yield an empty temporary folder; it replaces the target when the block ends well."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
-    try:
-        with _saying_full(path.parent):
-            yield temporary
+    with _folder_beside(path) as temporary:
+        yield temporary
         os.chmod(temporary, 0o777 & ~_umask())
-        old = path.with_name(f".{path.name}.old-{os.getpid()}")
-        if path.exists():
-            os.replace(path, old)
-        os.replace(temporary, path)
-        shutil.rmtree(old, ignore_errors=True)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        _replace(path, temporary)
 
 
 @contextmanager
@@ -75,21 +66,32 @@ def write_into(folder: Path) -> Iterator[Path]:
     >>> sorted(path.name for path in target.iterdir())
     ['mine.txt', 'report.txt']
     """
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-    try:
-        with _saying_full(folder.parent):
-            yield temporary
+    with _folder_beside(folder) as temporary:
+        yield temporary
         folder.mkdir(exist_ok=True)
         for path in sorted(temporary.iterdir()):
-            target = folder / path.name
-            old = folder / f".{path.name}.old-{os.getpid()}"
-            if target.exists():
-                os.replace(target, old)
-            os.replace(path, target)
-            shutil.rmtree(old, ignore_errors=True) if old.is_dir() else old.unlink(missing_ok=True)
+            _replace(folder / path.name, path)
+
+
+@contextmanager
+def _folder_beside(path: Path) -> Iterator[Path]:
+    """Yield an empty folder beside the target; what is left of it in the end is removed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    try:
+        with _saying_full(path.parent):
+            yield temporary
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _replace(target: Path, new: Path) -> None:
+    """Rename a file or folder onto the target, which a folder can only be where nothing is."""
+    old = target.with_name(f".{target.name}.old-{os.getpid()}")
+    if target.exists():
+        os.replace(target, old)
+    os.replace(new, target)
+    shutil.rmtree(old, ignore_errors=True) if old.is_dir() else old.unlink(missing_ok=True)
 
 
 def disk_full(error: BaseException, folder: Path) -> bool:

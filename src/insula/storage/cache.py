@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -40,6 +41,17 @@ class Cache:
                 if not path.exists():
                     with write_folder(path) as temporary:
                         build(temporary)
+        return path
+
+    def resumable(self, kind: str, key: Any, build: Callable[[Path, Path], None]) -> Path:
+        """Return the folder of `key` as `folder` does, for long work that is to go on after an interruption.
+
+        `build(temporary_folder, checkpoints)` may keep its state in the second folder, which stays until the entry is
+        whole.
+        """
+        checkpoints = self.path("checkpoints", key)
+        path = self.folder(kind, key, lambda temporary: build(temporary, checkpoints))
+        shutil.rmtree(checkpoints, ignore_errors=True)
         return path
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, Self
@@ -14,7 +13,8 @@ from sklearn.model_selection import StratifiedGroupKFold
 from insula.errors import DataError
 from insula.storage.cache import Cache
 from insula.storage.code import code_version
-from insula.storage.hashing import digest, digest_array
+from insula.storage.folder import Rebuilt
+from insula.storage.hashing import digest_array
 from insula.systems.bmci.settings import BMCISettings
 
 
@@ -74,7 +74,7 @@ def bin_epochs(epochs: np.ndarray, bins: int | None) -> np.ndarray:
     return epochs[..., : bins * width].reshape(*epochs.shape[:-1], bins, width).mean(axis=-1)
 
 
-class _Scaler:
+class _Scaler(Rebuilt):
     """Per-channel mean and deviation of the training epochs."""
 
     def __init__(self, epochs: np.ndarray) -> None:
@@ -129,7 +129,7 @@ class GRUEncoder:
         from safetensors.torch import save_file
 
         save_file(self.network.state_dict(), folder / "network.safetensors")
-        np.savez(folder / "scaler.npz", mean=self.scaler.mean, scale=self.scaler.scale)
+        np.savez(folder / "scaler.npz", **self.scaler.parts())
 
     @classmethod
     def load(cls, folder: Path, settings: BMCISettings, channels: int, classes: int) -> Self:
@@ -140,9 +140,8 @@ class GRUEncoder:
 
         encoder = cls.__new__(cls)
         encoder.bins = settings.time_bins
-        encoder.scaler = _Scaler.__new__(_Scaler)
         with np.load(folder / "scaler.npz", allow_pickle=False) as kept:
-            encoder.scaler.mean, encoder.scaler.scale = kept["mean"], kept["scale"]
+            encoder.scaler = _Scaler.of(dict(kept))
         encoder.network = StackedGRU(channels, classes).eval()
         encoder.network.load_state_dict(load_file(folder / "network.safetensors"))
         return encoder
@@ -268,18 +267,15 @@ def brain_code_once(
         "classes": classes,
         "code": code_version(),
     }
-    cache = Cache()
-    checkpoints = cache.root / "checkpoints" / digest(about)[:32] if settings.training.epochs > 20 else None
 
-    def build(folder: Path) -> None:
-        code = brain_code(train, validation, classes, settings, where, checkpoints)
+    def build(folder: Path, checkpoints: Path) -> None:
+        kept = checkpoints if settings.training.epochs > 20 else None  # of a short one it would cost more than it saves
+        code = brain_code(train, validation, classes, settings, where, kept)
         assert isinstance(code.encoder, GRUEncoder)
         code.encoder.save(folder)
         np.savez(folder / "code.npz", targets=code.targets, alignment=code.alignment)
-        if checkpoints:
-            shutil.rmtree(checkpoints, ignore_errors=True)
 
-    folder = cache.folder("brain-codes", about, build)
+    folder = Cache().resumable("brain-codes", about, build)
     with np.load(folder / "code.npz", allow_pickle=False) as code:
         encoder = GRUEncoder.load(folder, settings, train.values.shape[1], classes)
         return BrainCode(code["targets"], encoder, float(code["alignment"]))

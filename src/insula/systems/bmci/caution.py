@@ -11,8 +11,8 @@ import numpy as np
 from insula.faces.shading import shading_features
 from insula.samples import Samples
 from insula.samples.predictions import join_sets
-from insula.systems.bmci.pictures import PictureReader
 from insula.systems.bmci.settings import BMCISettings
+from insula.systems.pictures import PictureReader, PictureSettings
 from insula.training.calibration import Calibration, calibrate
 from insula.training.strangeness import Strangeness
 
@@ -108,4 +108,4 @@ class Caution:
 
 
 def _appearance(pictures: Samples) -> list[np.ndarray]:
-    return [PictureReader(BMCISettings()).features(pictures), shading_features(pictures.read("picture"))]
+    return [PictureReader(PictureSettings()).features(pictures), shading_features(pictures.read("picture"))]

@@ -5,25 +5,12 @@ from __future__ import annotations
 import warnings
 
 import numpy as np
-from sklearn.decomposition import PCA
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegressionCV
 from sklearn.model_selection import StratifiedGroupKFold
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from insula.storage.folder import Rebuilt
 from insula.systems.bmci.settings import BMCISettings
-
-
-def visual_space(features: np.ndarray) -> Pipeline:
-    """Return the fitted map from backbone features to standardised coordinates without loss on the training pictures.
-
-    With fewer pictures than features, all that a penalised linear model can use lies in the span of the training
-    pictures: rotating into it changes no prediction and makes every later fit faster.
-    """
-    rank = min(features.shape[0] - 1, features.shape[1])
-    return make_pipeline(StandardScaler(), PCA(rank, svd_solver="full")).fit(features)
 
 
 class BlockClassifier(Rebuilt):

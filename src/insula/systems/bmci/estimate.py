@@ -1,9 +1,7 @@
-"""How long a fit of BMCI takes: its stages timed, and foretold from those that count."""
+"""How long a fit of BMCI takes, foretold from the stages that count."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import lru_cache
 from time import perf_counter
 
@@ -11,6 +9,7 @@ import numpy as np
 
 from insula.samples import Samples
 from insula.systems.bmci.settings import BMCISettings
+from insula.systems.pictures import unique_pictures
 from insula.training.threads import one_thread
 
 # All on one core, as measured.
@@ -32,7 +31,7 @@ def estimate_seconds(settings: BMCISettings, train: Samples) -> float:
     if not len(counts):
         return 0.0
     passes = settings.folds  # all folds together see the data folds - 1 times, the whole once more
-    seconds = _picture_seconds(settings, len(train.select(train.has("picture")).table["picture_row"].unique()))
+    seconds = _picture_seconds(settings, len(unique_pictures(train.select(train.has("picture")))[0]))
     if settings.encoder == "gru":
         steps = settings.time_bins or train.select(np.flatnonzero(seen)[:1]).read("eeg").shape[-1]
         once = settings.embeddings == "in-fold"
@@ -71,11 +70,3 @@ def _forward_seconds(backbone: str, size: int) -> float:
         start = perf_counter()
         network(pictures)
     return (perf_counter() - start) / len(pictures)
-
-
-@contextmanager
-def stage(seconds: dict[str, float], name: str) -> Iterator[None]:
-    """Add the seconds that the block takes to those of a stage."""
-    start = perf_counter()
-    yield
-    seconds[name] = seconds.get(name, 0.0) + perf_counter() - start

@@ -10,10 +10,10 @@ import pandas as pd
 
 from insula.samples import Samples
 from insula.systems.bmci.bank import Bank, Member, PictureLogits
-from insula.systems.bmci.pictures import unique_pictures
-from insula.systems.bmci.regression import VirtualEEG, explained_variance
+from insula.systems.bmci.regression import VirtualEEG, explained_variance, variance_ratio
 from insula.systems.bmci.settings import BMCISettings
 from insula.systems.bmci.teaching import by_picture
+from insula.systems.pictures import unique_pictures
 
 _TABLE = "R2 by regressor and subject"
 
@@ -54,7 +54,7 @@ def held_out_agreement(
             virtual = regressor.predict(visual)
             r2[kind] = explained_variance(real, virtual)
             if regressor is member.regressor:
-                ratio = float(virtual.var(axis=0).sum() / max(real.var(axis=0).sum(), 1e-12))
+                ratio = variance_ratio(real, virtual)
         found[member.name] = {"pictures": len(visual), "r2": r2, "variance_ratio": ratio}
     return found
 

@@ -1,25 +1,22 @@
-"""Pictures to features: gradients, a frozen backbone or one trained here; each stored picture once."""
+"""BMCI's reader of pictures: as every system's, or with a backbone trained here."""
 
 from __future__ import annotations
 
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from insula.errors import DataError, SettingsError
 from insula.samples import ArrayStore, Samples
-from insula.storage.cache import Cache
 from insula.systems.bmci.settings import BMCISettings, Vision
+from insula.systems.pictures import PictureReader, stored_pictures, unique_pictures
 
 
-class PictureReader:
-    """Reads the features of samples' pictures.
+class TrainedReader(PictureReader):
+    """Reads pictures with a backbone that is trained first, where the settings say so.
 
-    Features of pictures that lie in the cache on disk are cached beside them, and so is a network trained on them;
-    pictures in memory (a user's own, at prediction) leave no trace.
+    A network trained on pictures that lie in the cache on disk is cached beside them; what it says of them is not.
 
     Parameters
     ----------
@@ -29,8 +26,7 @@ class PictureReader:
         The file that `save` wrote.
     """
 
-    def __init__(self, settings: BMCISettings, weights: Path | None = None) -> None:
-        self.settings, self.weights = settings, weights
+    settings: BMCISettings
 
     @property
     def trains(self) -> bool:
@@ -40,17 +36,13 @@ class PictureReader:
     @cached_property
     def network(self) -> Any:
         """The backbone, with its bottleneck where it is trained; None for gradients, which have no weights."""
-        if self.settings.backbone == "gradients":
-            return None
-        if self.trains:
-            from insula.networks.bottleneck import load_bottleneck
+        if not self.trains:
+            return super().network
+        from insula.networks.bottleneck import load_bottleneck
 
-            if self.weights is None:
-                raise DataError("the backbone has not been trained yet", do="fit first")
-            return load_bottleneck(self.settings.backbone, self.weights, self.settings.picture_size)
-        from insula.networks.backbones import load_backbone
-
-        return load_backbone(self.settings.backbone, self.weights or self.settings.weights)
+        if self.weights is None:
+            raise DataError("the backbone has not been trained yet", do="fit first")
+        return load_bottleneck(self.settings.backbone, self.weights, self.settings.picture_size)
 
     def fit(
         self,
@@ -105,7 +97,7 @@ class PictureReader:
             self.settings,
             vision,
         )
-        self.network, facts = trained_once(lesson) if _on_disk(pictures) else train_vision(lesson)
+        self.network, facts = train_vision(lesson) if stored_pictures(pictures) is None else trained_once(lesson)
         return facts
 
     def training_features(self, pictures: Samples) -> np.ndarray:
@@ -120,48 +112,16 @@ class PictureReader:
 
         return training_views(self.network, pictures.read("picture"), vision, self.settings.seed)
 
-    def save(self, folder: Path) -> None:
-        """Write the network's weights to `backbone.safetensors`; gradients have none."""
-        if self.network is not None:
-            from safetensors.torch import save_file
-
-            save_file(self.network.state_dict(), folder / "backbone.safetensors")
+    def _cached_beside(self, samples: Samples) -> ArrayStore | None:
+        store = super()._cached_beside(samples)
+        return None if self.trains else store
 
     def _extract(self, pictures: np.ndarray) -> np.ndarray:
-        if self.network is None:
-            from insula.faces.gradients import gradient_features
+        if not self.trains:
+            return super()._extract(pictures)
+        from insula.networks.bottleneck import bottleneck_features
 
-            return gradient_features(pictures)
-        if self.trains:
-            from insula.networks.bottleneck import bottleneck_features
-
-            return bottleneck_features(self.network, pictures)
-        from insula.networks.backbones import picture_features
-
-        return picture_features(self.network, pictures, self.settings.picture_size, self.settings.grid)
-
-    def _key(self, store: ArrayStore) -> dict[str, object]:
-        from insula.storage.hashing import digest, digest_array
-
-        weights = self.network.state_dict() if self.network else {}
-        state = {name: digest_array(value.numpy()) for name, value in weights.items()}
-        about = self.settings.model_dump(include={"backbone", "grid", "picture_size"})
-        return {"weights": digest(state), "pictures": store.fingerprint(), **about}
-
-    def features(self, samples: Samples) -> np.ndarray:
-        """Return float32 (n, d), one row a sample; every sample must have a picture."""
-        store = samples.store("picture")
-        if not samples.has("picture").all():
-            raise DataError("a sample has no picture", where=f"sample {samples.ids[~samples.has('picture')][0]}")
-        if not self.trains and _on_disk(samples) and isinstance(store, ArrayStore):
-
-            def build(folder: Path) -> None:
-                np.save(folder / "features.npy", self._extract(np.asarray(store.values)))
-
-            folder = Cache().folder("picture-features", self._key(store), build)
-            return np.load(folder / "features.npy", mmap_mode="r")[samples.rows("picture")]
-        unique, place = unique_pictures(samples)
-        return self._extract(unique.read("picture"))[place]
+        return bottleneck_features(self.network, pictures)
 
 
 def _target(unlabelled: Samples | None, vision: Vision) -> np.ndarray:
@@ -175,19 +135,3 @@ def _target(unlabelled: Samples | None, vision: Vision) -> np.ndarray:
         raise SettingsError("the network adapts to the test pictures, and none were given", where="vision", do=needs)
     needs = "give pictures without a label, or set vision.adapt=none and vision.target=none"
     raise SettingsError("the network adapts to a pool of pictures, and none were given", where="vision", do=needs)
-
-
-def _on_disk(samples: Samples) -> bool:
-    """Say whether the pictures lie in one store in the cache on disk."""
-    store = samples.store("picture")
-    one = len(set(samples.table["picture_store"])) == 1
-    return one and isinstance(store, ArrayStore) and isinstance(store.values, np.memmap)
-
-
-def unique_pictures(samples: Samples) -> tuple[Samples, np.ndarray]:
-    """Return one sample a picture, and for each sample the place of its picture among them."""
-    keys = pd.MultiIndex.from_frame(samples.table[["picture_store", "picture_row"]])
-    codes, unique = pd.factorize(keys)
-    first = np.full(len(unique), -1)
-    first[codes[::-1]] = np.arange(len(codes))[::-1]
-    return samples.select(first), codes

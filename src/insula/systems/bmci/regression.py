@@ -23,8 +23,6 @@ _STRENGTHS = np.logspace(1, 5, 9)
 _TREES = ("forest", "extra-trees")
 _KEPT = 0.99  # of the variance of the standardised embedding, where trees are to predict it whole
 
-Splits = list[tuple[np.ndarray, np.ndarray]]
-
 
 class VirtualEEG(Rebuilt):
     """A regressor to the (reduced) embedding, and back.
@@ -157,7 +155,7 @@ def _model(
     return RidgeCV(_STRENGTHS) if views == 1 else searched(Ridge(), {"alpha": _STRENGTHS.tolist()})
 
 
-def _splits(groups: np.ndarray, settings: BMCISettings) -> Splits:
+def _splits(groups: np.ndarray, settings: BMCISettings) -> list[tuple[np.ndarray, np.ndarray]]:
     """Return folds in which no group is on both sides; of one group alone, the rows are shared out."""
     if len(np.unique(groups)) < 2:
         groups = np.arange(len(groups))
@@ -196,3 +194,8 @@ def explained_variance(truth: np.ndarray, predicted: np.ndarray) -> dict[str, fl
         "uniform": float(r2_score(truth, predicted, multioutput="uniform_average")),
         "variance_weighted": float(r2_score(truth, predicted, multioutput="variance_weighted")),
     }
+
+
+def variance_ratio(truth: np.ndarray, predicted: np.ndarray) -> float:
+    """Return the variance of what was predicted as a share of that of the truth, all dimensions together."""
+    return float(predicted.var(axis=0).sum() / max(truth.var(axis=0).sum(), 1e-12))

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from insula.errors import SettingsError
 from insula.storage.settings import Settings
+from insula.systems.pictures import PictureSettings
 from insula.training.settings import Training
 
 Brain = Literal["eeg", "class-code", "shuffled-within", "shuffled", "visual-logits"]
@@ -69,17 +70,13 @@ class Vision(Settings):
         return self
 
 
-class BMCISettings(Settings):
+class BMCISettings(PictureSettings):
     """How BMCI learns; the defaults are the preset `quick`.
 
     Parameters
     ----------
-    backbone : str
-        `gradients` (histograms of oriented gradients, which need no weights), or any timm architecture, frozen.
-    weights : str or None
-        A safetensors file of the architecture, or `download`; None leaves a timm network untrained, with a warning.
-    grid, picture_size : int, int or None
-        How a timm network is read: see `insula.networks.backbones.picture_features`.
+    backbone, weights, grid, picture_size
+        How pictures are read, as in `PictureSettings`.
     vision : Vision or None
         Training of the backbone; None leaves it frozen.
     encoder : str
@@ -125,10 +122,6 @@ class BMCISettings(Settings):
         Of everything random.
     """
 
-    backbone: str = "gradients"
-    weights: str | None = None
-    grid: int = 1
-    picture_size: int | None = None
     vision: Vision | None = None
     encoder: Literal["gru", "linear"] = "gru"
     time_bins: int | None = 25

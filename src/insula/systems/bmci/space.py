@@ -6,13 +6,16 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
+from sklearn.decomposition import PCA
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from insula.emotions import Categorical
 from insula.samples import FitLog, Samples
 from insula.storage.folder import load_estimator, save_estimator
-from insula.systems.bmci.classification import visual_space
-from insula.systems.bmci.pictures import PictureReader, unique_pictures
+from insula.systems.bmci.pictures import TrainedReader
 from insula.systems.bmci.settings import BMCISettings
+from insula.systems.pictures import unique_pictures
 
 
 class PictureSpace:
@@ -28,7 +31,7 @@ class PictureSpace:
 
     def __init__(self, settings: BMCISettings, weights: Path | None = None) -> None:
         self.settings = settings
-        self.reader = PictureReader(settings, weights)
+        self.reader = TrainedReader(settings, weights)
 
     def train_network(
         self,
@@ -98,3 +101,13 @@ class PictureSpace:
         found = cls(settings, folder / "backbone.safetensors")
         found.space = load_estimator(folder / "space.skops")
         return found
+
+
+def visual_space(features: np.ndarray) -> Pipeline:
+    """Return the fitted map from backbone features to standardised coordinates without loss on the training pictures.
+
+    With fewer pictures than features, all that a penalised linear model can use lies in the span of the training
+    pictures: rotating into it changes no prediction and makes every later fit faster.
+    """
+    rank = min(features.shape[0] - 1, features.shape[1])
+    return make_pipeline(StandardScaler(), PCA(rank, svd_solver="full")).fit(features)

@@ -14,17 +14,18 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 
 from insula.emotions import Categorical, Task
-from insula.errors import BundleError, DataError
+from insula.errors import BundleError
 from insula.samples import FitLog, Predictions, Roles, Samples, check_placebo, mode_of, normalised_entropy
 from insula.storage.folder import load_estimator, load_system, save_estimator, save_system
 from insula.systems.bmci.bank import Bank
 from insula.systems.bmci.caution import Caution
 from insula.systems.bmci.classification import BlockClassifier
-from insula.systems.bmci.estimate import estimate_seconds, stage
-from insula.systems.bmci.pictures import unique_pictures
+from insula.systems.bmci.estimate import estimate_seconds
 from insula.systems.bmci.regression import explained_variance
 from insula.systems.bmci.settings import BMCISettings
 from insula.systems.bmci.space import PictureSpace
+from insula.systems.fitting import labelled, one_table, stage, training_pictures
+from insula.systems.pictures import picture_groups, unique_pictures
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -115,22 +116,12 @@ class BMCI:
         unlabelled : Samples, optional
             Test inputs, for a picture network that adapts to them.
         """
-        from insula.systems.bmci.teaching import (
-            TrainingPictures,
-            picture_groups,
-            stacking,
-            teach_all,
-            warn_of_shrinkage,
-        )
+        from insula.systems.bmci.teaching import TrainingPictures, stacking, teach_all, warn_of_shrinkage
 
-        if not (isinstance(train, Samples) and isinstance(validation, Samples) and isinstance(task, Categorical)):
-            raise DataError("BMCI learns one categorical task from one table of samples", do="see its card")
+        train, validation, task = one_table("BMCI", train, validation, task)
         self.log, self.task = FitLog(), task
         self.facts = {"seconds": {}, "subjects": {}}
-        pictured = _labelled(train.select(train.has("picture")), task)
-        validation = _labelled(validation, task)
-        if len(np.unique(task.targets(pictured.table))) < 2:
-            raise DataError("the training pictures show one class only", do="give pictures of at least two classes")
+        pictured, validation = training_pictures(train, task), labelled(validation, task)
         if self.settings.vision is not None:
             with stage(self.facts["seconds"], "picture network"):
                 self.facts["vision"] = self.space.train_network(train, validation, task, unlabelled, self.log)
@@ -383,7 +374,3 @@ class BMCI:
         classes = len(system.task.classes)
         system._open(Bank.load(folder, about["members"], system.settings, system.visual, classes))
         return system
-
-
-def _labelled(samples: Samples, task: Categorical) -> Samples:
-    return samples.select(task.targets(samples.table) >= 0)

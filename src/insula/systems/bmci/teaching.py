@@ -12,16 +12,16 @@ import numpy as np
 
 from insula.emotions import Categorical
 from insula.errors import DataError
-from insula.protocols.controls import shuffle_modality
 from insula.samples import FitLog, Samples
 from insula.systems.bmci.bank import Member, PictureLogits, Taught
 from insula.systems.bmci.brain import Encoder, Epochs, brain_code_once
 from insula.systems.bmci.classification import BlockClassifier
-from insula.systems.bmci.estimate import estimate_seconds, stage
-from insula.systems.bmci.pictures import unique_pictures
+from insula.systems.bmci.estimate import estimate_seconds
 from insula.systems.bmci.readout import SensorReadout, sensor_readout
-from insula.systems.bmci.regression import VirtualEEG, out_of_fold
+from insula.systems.bmci.regression import VirtualEEG, out_of_fold, variance_ratio
 from insula.systems.bmci.settings import BMCISettings
+from insula.systems.fitting import brain_given, labelled, stage
+from insula.systems.pictures import picture_groups, unique_pictures
 from insula.training.threads import one_thread, spare_processes
 
 log = logging.getLogger(__name__)
@@ -203,7 +203,7 @@ def teach(
         virtual[rows] = held_back
         done.record(f"virtual EEG of {name}", mine)
     about |= {"regressor": kind, "r2": scores[kind], "r2_by_regressor": scores}
-    about["variance_ratio"] = float(held_back.var(axis=0).sum() / max(code.var(axis=0).sum(), 1e-12))
+    about["variance_ratio"] = variance_ratio(code, held_back)
     about["pictures"] = len(watched)
     if settings.classifier_reads == "real":
         virtual[rows] = code
@@ -251,10 +251,7 @@ def _code(
         drawn = np.random.default_rng(settings.seed).standard_normal((number + 1, len(task.classes), 128))
         codes = drawn[number].astype(np.float32)[labels]
         return codes, None, sensor_readout(codes, mine), {}
-    if settings.brain in ("shuffled", "shuffled-within"):
-        within = task.label if settings.brain == "shuffled-within" else None
-        mine = shuffle_modality(mine, "eeg", settings.seed, within)
-        held = shuffle_modality(held, "eeg", settings.seed, within) if len(held) else held
+    mine, held = (brain_given(rows, settings.brain, task, settings.seed) for rows in (mine, held))
     epochs = Epochs(mine.read("eeg"), labels, groups)
     watched = None
     if len(held):
@@ -294,7 +291,7 @@ def one_subject(
         Where they are those of no subject, of several, or of a known one.
     """
     mine, held = (
-        rows.select(rows.has("picture") & rows.has("eeg") & (task.targets(rows.table) >= 0))
+        labelled(rows.select(rows.has("picture") & rows.has("eeg")), task)
         for rows in (samples, samples.select([]) if validation is None else validation)
     )
     names = sorted(map(str, set(mine.units("subject"))))
@@ -312,11 +309,3 @@ def warn_of_shrinkage(lessons: Sequence[Lesson], settings: BMCISettings) -> int:
     if shrunk and settings.brain == "eeg":
         _warn_once("virtual EEG shrinks to the mean: its variance is below %g of that of the EEG", _SHRUNK)
     return shrunk
-
-
-def picture_groups(samples: Samples) -> np.ndarray:
-    """Pictures of one person are one group; a picture of nobody known is a group of its own."""
-    persons, pictures = samples.units("identity"), samples.units("stimulus")
-    own = np.array([f"sample {number}" for number in samples.ids], object)
-    pictures = np.where([picture is None for picture in pictures], own, pictures)
-    return np.where([person is None for person in persons], pictures, persons).astype(str)

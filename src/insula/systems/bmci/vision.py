@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from filelock import FileLock
 from safetensors.torch import save_file
 from torch import nn
 from torch.nn.functional import cross_entropy
@@ -22,7 +20,7 @@ from insula.objectives.adversary import domain_loss, warm_up
 from insula.objectives.discrepancy import multi_kernel_mmd
 from insula.storage.cache import Cache
 from insula.storage.code import code_version
-from insula.storage.hashing import digest, digest_array
+from insula.storage.hashing import digest_array
 from insula.systems.bmci.settings import BMCISettings, Vision
 
 _SLOW = 0.1  # of the learning rate, for what a pretrained backbone already knows (spec 2.4)
@@ -219,25 +217,21 @@ def trained_once(lesson: VisionLesson) -> tuple[BottleneckNetwork, dict[str, Any
     A system and its placebos differ in the brain alone: their visual branch is the same and is trained once. Where
     several processes want it at the same time, one trains and the others wait; an interrupted training resumes.
     """
-    cache, settings = Cache(), lesson.settings
-    key = digest({
+    settings = lesson.settings
+    about = {
         "code": code_version(),
         "settings": settings.model_dump(mode="json", include={"backbone", "picture_size", "vision", "seed"}),
         "weights": {name: digest_array(value.numpy()) for name, value in lesson.backbone.state_dict().items()},
         "classes": lesson.classes,
         "data": [digest_array(part) for part in (lesson.pictures, lesson.labels, lesson.held, lesson.held_labels)],
         "target": None if lesson.target is None else digest_array(lesson.target),
-    })  # fmt: skip
-    checkpoints = cache.root / "checkpoints" / key[:32]
-    checkpoints.parent.mkdir(parents=True, exist_ok=True)
+    }
 
-    def build(folder: Path) -> None:
+    def build(folder: Path, checkpoints: Path) -> None:
         network, facts = train_vision(lesson, checkpoints)
         save_file(network.state_dict(), folder / "network.safetensors")
         (folder / "facts.json").write_text(json.dumps(facts))
 
-    with FileLock(checkpoints.with_suffix(".lock")):
-        folder = cache.folder("vision", key, build)
-        shutil.rmtree(checkpoints, ignore_errors=True)
+    folder = Cache().resumable("vision", about, build)
     network = load_bottleneck(settings.backbone, folder / "network.safetensors", settings.picture_size)
     return network, json.loads((folder / "facts.json").read_text())

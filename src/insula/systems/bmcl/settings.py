@@ -6,17 +6,17 @@ from typing import Literal
 
 from pydantic import Field
 
-from insula.storage.settings import Settings
+from insula.systems.pictures import PictureSettings
 from insula.training.settings import Training
 
 
-class BMCLSettings(Settings):
+class BMCLSettings(PictureSettings):
     """How BMCL learns.
 
     Parameters
     ----------
     backbone, weights, grid, picture_size
-        How pictures are read, as in `BMCISettings`.
+        How pictures are read, as in `PictureSettings`.
     picture_components : int
         The picture network reads so many main components of the picture's features.
     time_bins : int or None
@@ -41,10 +41,6 @@ class BMCLSettings(Settings):
         Of everything random.
     """
 
-    backbone: str = "gradients"
-    weights: str | None = None
-    grid: int = 1
-    picture_size: int | None = None
     picture_components: int = Field(16, ge=1)
     time_bins: int | None = 10
     eeg_components: int = Field(32, ge=1)

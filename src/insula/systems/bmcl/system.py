@@ -14,14 +14,11 @@ import numpy as np
 
 from insula.emotions import Categorical, Task
 from insula.errors import DataError
-from insula.protocols.controls import shuffle_modality
 from insula.samples import FitLog, Predictions, Roles, Samples, check_placebo, mode_of, normalised_entropy
 from insula.storage.folder import load_estimator, load_system, save_estimator, save_system
-from insula.systems.bmci.estimate import stage
-from insula.systems.bmci.pictures import PictureReader, unique_pictures
-from insula.systems.bmci.settings import BMCISettings
-from insula.systems.bmcl.features import BrainFeatures, class_codes, main_components
 from insula.systems.bmcl.settings import BMCLSettings
+from insula.systems.fitting import brain_given, labelled, one_table, stage, training_pictures
+from insula.systems.pictures import PictureReader, picture_groups, unique_pictures
 from insula.training.strangeness import Strangeness
 
 if TYPE_CHECKING:
@@ -58,8 +55,7 @@ class BMCL:
     def __init__(self, settings: BMCLSettings | None = None) -> None:
         self.settings = settings or BMCLSettings()
         self.log = FitLog()
-        about = self.settings.model_dump(include={"backbone", "weights", "grid", "picture_size"})
-        self.reader = PictureReader(BMCISettings(**about))
+        self.reader = PictureReader(self.settings)
         self.networks: dict[str, Domain] = {}
         self.facts: dict[str, Any] = {"seconds": {}, "epochs": {}}
 
@@ -93,17 +89,15 @@ class BMCL:
         task : Categorical
             The classes.
         """
-        if not (isinstance(train, Samples) and isinstance(validation, Samples) and isinstance(task, Categorical)):
-            raise DataError("BMCL learns one categorical task from one table of samples", do="see its card")
-        from insula.systems.bmci.teaching import picture_groups
+        from insula.systems.bmcl.features import main_components
 
+        train, validation, task = one_table("BMCL", train, validation, task)
         self.log, self.task = FitLog(), task
         self.facts = {"seconds": {}, "epochs": {}}
         seconds = self.facts["seconds"]
-        train, validation = _usable(train, task), _usable(validation, task)
+        train = training_pictures(train, task)
+        validation = labelled(validation.select(validation.has("picture")), task)
         labels = task.targets(train.table)
-        if len(np.unique(labels)) < 2:
-            raise DataError("the training pictures show one class only", do="give pictures of at least two classes")
         with stage(seconds, "picture features"):
             pictures, place = unique_pictures(train)
             features = self.reader.features(pictures)
@@ -130,11 +124,12 @@ class BMCL:
 
     def _brains(self, train: Samples, validation: Samples, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return what stands for the brains in the training rows, and the EEG of the validation rows."""
+        from insula.systems.bmcl.features import BrainFeatures, class_codes
+
         brain, seed = self.settings.brain, self.settings.seed
         if not train.has("eeg").any():
             raise DataError("no training picture has EEG", do="give EEG, or train a picture-only system")
-        if brain in ("shuffled", "shuffled-within"):
-            train = shuffle_modality(train, "eeg", seed, self.task.label if brain == "shuffled-within" else None)
+        train = brain_given(train, brain, self.task, seed)
         space = BrainFeatures(train, self.settings.time_bins, self.settings.eeg_components)
         self.log.record("EEG space", train.select(train.has("eeg")), "inputs")
         blocks = space(train)
@@ -211,8 +206,7 @@ class BMCL:
         from safetensors.torch import save_file
 
         folder.mkdir(parents=True, exist_ok=True)
-        if self.reader.network is not None:
-            save_file(self.reader.network.state_dict(), folder / "backbone.safetensors")
+        self.reader.save(folder)
         save_estimator(folder / "space.skops", self.space)
         save_estimator(folder / "strangeness.skops", self.strangeness.parts())
         for mode, network in self.networks.items():
@@ -238,10 +232,6 @@ class BMCL:
             load_model(network, folder / f"{mode}.safetensors")
             system.networks[mode] = network.eval()
         return system
-
-
-def _usable(samples: Samples, task: Categorical) -> Samples:
-    return samples.select((task.targets(samples.table) >= 0) & samples.has("picture"))
 
 
 def _tensor(values: np.ndarray) -> torch.Tensor:

@@ -1,0 +1,54 @@
+"""What systems do alike while they are fitted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from time import perf_counter
+
+import numpy as np
+
+from insula.emotions import Categorical, LabelTask, Task
+from insula.errors import DataError
+from insula.protocols.controls import shuffle_modality
+from insula.samples import Roles, Samples
+
+
+def one_table(
+    name: str, train: Roles, validation: Roles, task: Task | Mapping[str, Task]
+) -> tuple[Samples, Samples, Categorical]:
+    """Return what `fit` was given; raises DataError where it is not one table a part and one categorical task."""
+    if not (isinstance(train, Samples) and isinstance(validation, Samples) and isinstance(task, Categorical)):
+        raise DataError(f"{name} learns one categorical task from one table of samples", do="see its card")
+    return train, validation, task
+
+
+def labelled(samples: Samples, task: LabelTask) -> Samples:
+    """Return the samples that have a label."""
+    return samples.select(task.targets(samples.table) >= 0)
+
+
+def training_pictures(train: Samples, task: Categorical) -> Samples:
+    """Return the samples that have a picture and a label; raises DataError where that leaves less than two classes."""
+    pictured = labelled(train.select(train.has("picture")), task)
+    if len(np.unique(task.targets(pictured.table))) < 2:
+        raise DataError("the training pictures show one class only", do="give pictures of at least two classes")
+    return pictured
+
+
+def brain_given(samples: Samples, brain: str, task: Categorical, seed: int) -> Samples:
+    """Return the samples with shuffled EEG where the setting `brain` names that placebo, else as they are.
+
+    `shuffled` deals EEG out anew across all of a subject's samples, `shuffled-within` within each class.
+    """
+    if brain not in ("shuffled", "shuffled-within") or not len(samples):
+        return samples
+    return shuffle_modality(samples, "eeg", seed, task.label if brain == "shuffled-within" else None)
+
+
+@contextmanager
+def stage(seconds: dict[str, float], name: str) -> Iterator[None]:
+    """Add the seconds that the block takes to those of a stage."""
+    start = perf_counter()
+    yield
+    seconds[name] = seconds.get(name, 0.0) + perf_counter() - start
