@@ -125,6 +125,19 @@ def _column(table: pd.DataFrame, name: str) -> pd.Series:
     return table[name]
 
 
+def _on_scale(table: pd.DataFrame, label: str, scale: tuple[float, float]) -> np.ndarray:
+    """Return ratings, float64, NaN where missing; one off the scale is an error."""
+    ratings = _column(table, label).to_numpy(float)
+    outside = (ratings < scale[0]) | (ratings > scale[1])
+    if outside.any():
+        raise LabelError(
+            f"rating {ratings[outside][0]:g} is off the scale {scale[0]:g} to {scale[1]:g}",
+            where=f"column {label}, row {table.index[outside][0]}",
+            do="correct the rating or the task's scale",
+        )
+    return ratings
+
+
 class Categorical(Settings):
     """One of several named classes.
 
@@ -195,6 +208,36 @@ class Binary(Settings):
         return np.where(np.isnan(ratings), -1, high).astype(np.int64)
 
 
+class Ordinal(Settings):
+    """The whole steps of a rating as ordered classes; fractions fall to the step below.
+
+    Examples
+    --------
+    >>> task = Ordinal(label="valence", scale=(1, 5))
+    >>> task.classes, task.targets(pd.DataFrame({"valence": [1.0, 4.9, None]})).tolist()
+    (('1', '2', '3', '4', '5'), [0, 3, -1])
+    """
+
+    kind: Literal["ordinal"] = "ordinal"
+    label: str
+    scale: tuple[int, int]
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The steps, lowest first."""
+        return tuple(str(step) for step in range(self.scale[0], self.scale[1] + 1))
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Columns that hold the label."""
+        return (self.label,)
+
+    def targets(self, table: pd.DataFrame) -> np.ndarray:
+        """Return int64 (n,): steps above the lowest, -1 missing."""
+        ratings = _on_scale(table, self.label, self.scale)
+        return np.where(np.isnan(ratings), -1, np.floor(ratings) - self.scale[0]).astype(np.int64)
+
+
 class Continuous(Settings):
     """A rating on a scale, learnt on [-1, 1].
 
@@ -215,16 +258,8 @@ class Continuous(Settings):
 
     def targets(self, table: pd.DataFrame) -> np.ndarray:
         """Return float64 (n,) in [-1, 1], NaN where missing."""
-        ratings = _column(table, self.label).to_numpy(float)
         low, high = self.scale
-        outside = (ratings < low) | (ratings > high)
-        if outside.any():
-            row = table.index[outside][0]
-            raise LabelError(
-                f"rating {ratings[outside][0]:g} is off the scale {low:g} to {high:g}",
-                where=f"column {self.label}, row {row}",
-                do="correct the rating or the task's scale",
-            )
+        ratings = _on_scale(table, self.label, self.scale)
         return (ratings - (low + high) / 2) / ((high - low) / 2)
 
 
@@ -257,11 +292,14 @@ class Votes(Settings):
         return np.divide(votes, total, out=np.full_like(votes, np.nan), where=total > 0)
 
 
-Task = Annotated[Categorical | Binary | Continuous | Votes, Field(discriminator="kind")]
+LabelTask = Categorical | Binary | Ordinal
+"""A task whose samples belong to one class each."""
+
+Task = Annotated[Categorical | Binary | Ordinal | Continuous | Votes, Field(discriminator="kind")]
 """Any task; `parse_task` reads one from plain values."""
 
 
-def parse_task(values: dict) -> Categorical | Binary | Continuous | Votes:
+def parse_task(values: dict) -> Categorical | Binary | Ordinal | Continuous | Votes:
     """Build a task from plain values, as a recipe writes them.
 
     Examples

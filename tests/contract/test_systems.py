@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -10,42 +11,66 @@ import pytest
 from insula.emotions import Categorical
 from insula.errors import InsulaError, SettingsError
 from insula.protocols.audit import audit
-from insula.protocols.protocol import protocol
+from insula.protocols.protocol import Protocol, protocol
+from insula.protocols.split import Split
 from insula.samples import Samples, System
 from insula.systems.catalogue import SYSTEMS, system
-from toy import CLASSES, toy_study
+from toy import CLASSES, toy_study, toy_windows
 
 TASK = Categorical(label="emotion", classes=CLASSES)
-FAST = {"bmci": {"encoder": "linear", "trees": 10, "folds": 2, "time_bins": 10, "penalties": (0.01, 1.0)}}
-PROTOCOL = protocol("identity-disjoint", folds=4, validation_share=0.2)
+NETWORK = {"training": {"epochs": 12, "patience": 12, "batch_size": 16, "learning_rate": 3e-3}}
+FAST: dict[str, dict[str, Any]] = {
+    "bmci": {"encoder": "linear", "trees": 10, "folds": 2, "time_bins": 10, "penalties": (0.01, 1.0)},
+    **dict.fromkeys(
+        ("eegnet", "deep4net", "tsception", "dgcnn", "eeg-conformer", "band-power-transformer", "rbtransformer"),
+        NETWORK,
+    ),
+    "histn": {**NETWORK, "spread": 0},
+}
+GUESSING = ("majority", "stratified")
+READS_EEG = [name for name in SYSTEMS if "picture" not in system(name).predicts_from and name not in GUESSING]
 
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(scope="module")
-def study() -> Samples:
-    return toy_study(watched=0.8)
+class Given(NamedTuple):
+    """A study and one split of it."""
+
+    study: Samples
+    protocol: Protocol
+    split: Split
+
+    @property
+    def test(self) -> Samples:
+        return self.study.by_id(self.split.test)
+
+    def fit(self, name: str) -> System:
+        train, validation = self.study.by_id(self.split.train), self.study.by_id(self.split.validation)
+        return system(name, **FAST.get(name, {})).fit(train, validation, TASK)
+
+
+def _given(study: Samples, name: str, **changes: Any) -> Given:
+    chosen = protocol(name, **{"folds": 4, "validation_share": 0.2, **changes})
+    return Given(study, chosen, chosen.splits(study, TASK)[0])
 
 
 @pytest.fixture(scope="module")
-def fitted(study: Samples) -> dict[str, System]:
-    found = {}
-    for name in SYSTEMS:
-        split = PROTOCOL.splits(study, TASK)[0]
-        train, validation = study.by_id(split.train), study.by_id(split.validation)
-        found[name] = system(name, **FAST.get(name, {})).fit(train, validation, TASK)
-    return found
+def studies() -> dict[str, Given]:
+    pictures = _given(toy_study(watched=0.8), "identity-disjoint")
+    windows = _given(toy_windows(), "trial-disjoint")
+    return {name: windows if name in READS_EEG else pictures for name in SYSTEMS}
 
 
-def _test_part(study: Samples) -> Samples:
-    return study.by_id(PROTOCOL.splits(study, TASK)[0].test)
+@pytest.fixture(scope="module")
+def fitted(studies: dict[str, Given]) -> dict[str, System]:
+    return {name: studies[name].fit(name) for name in SYSTEMS}
 
 
 @pytest.mark.parametrize("name", SYSTEMS)
 def test_predicts_probabilities_for_every_sample_in_every_mode(
-    name: str, study: Samples, fitted: dict[str, System]
+    name: str, studies: dict[str, Given], fitted: dict[str, System]
 ) -> None:
-    hidden = _test_part(study).without(["emotion"])
+    hidden = studies[name].test.without(["emotion"])
     for mode in fitted[name].modes:
         said = fitted[name].predict(hidden, mode)
         assert said.classes == CLASSES
@@ -54,47 +79,69 @@ def test_predicts_probabilities_for_every_sample_in_every_mode(
         assert ((said.probabilities >= 0) & np.isfinite(said.probabilities)).all()
 
 
-@pytest.mark.parametrize("name", [name for name in SYSTEMS if name != "majority"])
-def test_learns_what_is_there(name: str, study: Samples, fitted: dict[str, System]) -> None:
-    test = _test_part(study)
+@pytest.mark.parametrize("name", [name for name in SYSTEMS if name not in GUESSING])
+def test_learns_what_is_there(name: str, studies: dict[str, Given], fitted: dict[str, System]) -> None:
+    test = studies[name].test
     right = (fitted[name].predict(test.without(["emotion"])).labels == test.table["emotion"]).mean()
-    assert right > 0.6, "three classes of bars, a third would be chance"
+    assert right > 0.6, "three classes, a third would be chance"
 
 
 @pytest.mark.parametrize("name", SYSTEMS)
-def test_records_every_fit_and_passes_the_audit(name: str, study: Samples, fitted: dict[str, System]) -> None:
+def test_records_every_fit_and_passes_the_audit(
+    name: str, studies: dict[str, Given], fitted: dict[str, System]
+) -> None:
     assert fitted[name].log.fits
-    audited = audit(PROTOCOL.splits(study, TASK)[0], study, PROTOCOL, fitted[name].log.fits)
-    assert audited.clean
+    given = studies[name]
+    assert audit(given.split, given.study, given.protocol, fitted[name].log.fits).clean
 
 
 @pytest.mark.parametrize("name", SYSTEMS)
 def test_says_the_same_after_saving_and_loading(
-    name: str, study: Samples, fitted: dict[str, System], tmp_path: Path
+    name: str, studies: dict[str, Given], fitted: dict[str, System], tmp_path: Path
 ) -> None:
-    pictures = _test_part(study).without(["emotion", "eeg_store", "eeg_row"])
+    unread = [] if name in READS_EEG else ["eeg_store", "eeg_row"]
+    inputs = studies[name].test.without(["emotion", *unread])
     fitted[name].save(tmp_path / "system")
     loaded = type(fitted[name]).load(tmp_path / "system")
     for mode in [mode for mode in loaded.modes if mode not in getattr(loaded, "not_bundled", ())]:
-        before, after = fitted[name].predict(pictures, mode), loaded.predict(pictures, mode)
+        before, after = fitted[name].predict(inputs, mode), loaded.predict(inputs, mode)
         assert np.allclose(before.probabilities, after.probabilities, atol=1e-6)
     files = [path.suffix for path in (tmp_path / "system").rglob("*") if path.is_file()]
     assert set(files) <= {".skops", ".yaml", ".safetensors"}
 
 
 @pytest.mark.parametrize("name", SYSTEMS)
-def test_same_seed_same_predictions(name: str, study: Samples, fitted: dict[str, System]) -> None:
-    split = PROTOCOL.splits(study, TASK)[0]
-    again = system(name, **FAST.get(name, {})).fit(study.by_id(split.train), study.by_id(split.validation), TASK)
-    hidden = _test_part(study).without(["emotion"])
+def test_same_seed_same_predictions(name: str, studies: dict[str, Given], fitted: dict[str, System]) -> None:
+    hidden = studies[name].test.without(["emotion"])
+    again = studies[name].fit(name)
     assert np.array_equal(again.predict(hidden).probabilities, fitted[name].predict(hidden).probabilities)
 
 
 @pytest.mark.parametrize("name", SYSTEMS)
-def test_test_labels_change_nothing(name: str, study: Samples, fitted: dict[str, System]) -> None:
-    test = _test_part(study)
+def test_test_labels_change_nothing(name: str, studies: dict[str, Given], fitted: dict[str, System]) -> None:
+    test = studies[name].test
     wrong = test.with_columns(emotion=test.table["emotion"].to_numpy()[::-1])
     assert np.array_equal(fitted[name].predict(wrong).probabilities, fitted[name].predict(test).probabilities)
+
+
+PROTOCOLS_OF_EEG: dict[str, dict[str, Any]] = {
+    "random": {"as_published": True}, "stratified": {}, "trial-disjoint": {}, "session-disjoint": {"folds": 2},
+    "subject-disjoint": {}, "stimulus-disjoint": {"folds": 3}, "person-disjoint": {},
+    "subject-and-stimulus-disjoint": {"folds": 2},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", READS_EEG)
+@pytest.mark.parametrize("rule", PROTOCOLS_OF_EEG)
+def test_every_system_on_eeg_runs_under_every_protocol(name: str, rule: str) -> None:
+    brief = {**FAST.get(name, {}), **({"training": {"epochs": 1}} if "training" in FAST.get(name, {}) else {})}
+    shared = _given(toy_windows(windows=3), rule, validation_share=0, **PROTOCOLS_OF_EEG[rule])
+    fitted = system(name, **brief).fit(
+        shared.study.by_id(shared.split.train), shared.study.by_id(shared.split.validation), TASK
+    )
+    assert np.isfinite(fitted.predict(shared.test.without(["emotion"])).probabilities).all()
+    if shared.protocol.disjoint:
+        assert audit(shared.split, shared.study, shared.protocol, fitted.log.fits).clean
 
 
 @pytest.mark.parametrize("name", SYSTEMS)
@@ -122,8 +169,8 @@ def test_unknown_names_are_one_line() -> None:
 
 
 @pytest.mark.parametrize("name", SYSTEMS)
-def test_training_without_a_label_is_refused_in_one_line(name: str, study: Samples) -> None:
-    unlabelled = study.with_columns(emotion=None)
+def test_training_without_a_label_is_refused_in_one_line(name: str, studies: dict[str, Given]) -> None:
+    unlabelled = studies[name].study.with_columns(emotion=None)
     with pytest.raises(InsulaError) as caught:
         system(name, **FAST.get(name, {})).fit(unlabelled, unlabelled, TASK)
     assert "\n" not in str(caught.value)

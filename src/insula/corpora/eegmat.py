@@ -7,20 +7,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
-import numpy as np
 import pandas as pd
 from pydantic import PositiveFloat
 
 from insula.corpora.contract import Card
 from insula.corpora.folder import corpus_folder
+from insula.corpora.trials import Trial, TrialSettings, trial_samples
 from insula.eeg.checks import check_recording
-from insula.eeg.epoch_store import Windows, feature_store, window_store
 from insula.eeg.preprocessing import Preprocessing
 from insula.eeg.reading import read_recording
 from insula.errors import DataError, InsulaError
-from insula.samples import Recording, Samples, provenance
+from insula.samples import Recording, Samples
 from insula.storage.cache import Cache
-from insula.storage.settings import Settings
 from insula.storage.tables import read_csv
 
 CONDITIONS = {"1": "rest", "2": "arithmetic"}
@@ -36,24 +34,9 @@ class EegmatPreprocessing(Preprocessing):
     rate: PositiveFloat | None = 128.0
 
 
-class EegmatSettings(Settings):
-    """Where the recordings lie, and how they are cut.
+class EegmatSettings(TrialSettings):
+    """The settings of `TrialSettings`; its root may be the folder of EDF files itself."""
 
-    Parameters
-    ----------
-    root : Path, optional
-        The folder of EDF files, or the folder above it; by default in `INSULA_DATA`.
-    window : float
-        Seconds a sample lasts.
-    hop : float, optional
-        Seconds from one start to the next; by default windows adjoin.
-    preprocessing : EegmatPreprocessing
-        How the EEG is cleaned; its epoch and baseline are not used.
-    """
-
-    root: Path | None = None
-    window: PositiveFloat = 2.0
-    hop: PositiveFloat | None = None
     preprocessing: EegmatPreprocessing = EegmatPreprocessing()
 
 
@@ -125,30 +108,13 @@ class Eegmat:
         DataError
             Where a recording cannot be used, naming it.
         """
-        settings, recordings = self.settings, self.recordings()
-        windows = Windows(seconds=settings.window, hop=settings.hop)
-        cleaning = settings.preprocessing
-        eeg, clock = window_store(recordings, cleaning, windows, cache)
-        features, _ = feature_store(recordings, settings.preprocessing, windows, cache)
-        session = np.array([recording.session for recording in recordings], object)[clock["recording"]]
-        subject = np.array([recording.subject for recording in recordings], object)[clock["recording"]]
-        condition = [CONDITIONS[name[-1]] for name in session]
-        table = provenance(
-            corpus="eegmat",
-            subject=subject,
-            session=session,
-            trial=session,
-            start=clock["start"].to_numpy(),
-            stop=clock["stop"].to_numpy(),
-            condition=pd.array(condition, dtype="str"),
-        )
-        table = table.join(self._subject_info(), on="subject")
-        if cleaning.artefacts and cleaning.artefacts.marks:
-            table["eeg_quality"] = clock["quality"]
-        if cleaning.learns:
-            table["eeg_cleaned_on"] = table["subject"] + "/" + table["session"]
-        samples = Samples(table, {}).with_modality("eeg", "eeg", eeg, range(len(table)))
-        return samples.with_modality("features", "features", features, range(len(table)))
+        about = self._subject_info()
+        trials = []
+        for recording in self.recordings():
+            person = about.loc[recording.subject].to_dict() if recording.subject in about.index else {}
+            labels = {"condition": CONDITIONS[recording.session[-1]], **person}
+            trials.append(Trial(recording, recording.session, 0.0, labels))
+        return trial_samples("eegmat", trials, self.settings, cache)
 
     def _files(self) -> list[Path]:
         folder = corpus_folder(self.settings.root, "eegmat")

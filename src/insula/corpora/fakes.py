@@ -9,6 +9,12 @@ import numpy as np
 import pandas as pd
 
 from insula.corpora.drawn_faces import draw_faces
+from insula.corpora.fake_bids import fake_bids_emotion, fake_dens, fake_emoeeg_mc, fake_music_emotion
+from insula.corpora.fake_deap import fake_deap
+from insula.corpora.fake_dreamer import fake_dreamer
+from insula.corpora.fake_faced import fake_faced
+from insula.corpora.fake_mahnob import fake_mahnob_features, fake_mahnob_hci
+from insula.corpora.fake_seed import fake_seed, fake_seed_iv
 
 _EEGMAT_CHANNELS = (
     "Fp1", "Fp2", "F3", "F4", "F7", "F8", "T3", "T4", "C3", "C4", "T5", "T6", "P3", "P4", "O1", "O2", "Fz", "Cz", "Pz",
@@ -135,6 +141,17 @@ FAKES: dict[str, Callable[[Path], None]] = {
     "semi-simulated": fake_semi_simulated,
     "recordings": fake_recordings,
     "cfaps": fake_cfaps,
+    "seed": fake_seed,
+    "seed-iv": fake_seed_iv,
+    "dreamer": fake_dreamer,
+    "deap": fake_deap,
+    "faced": fake_faced,
+    "mahnob-hci": fake_mahnob_hci,
+    "mahnob-features": fake_mahnob_features,
+    "bids-emotion": fake_bids_emotion,
+    "dens": fake_dens,
+    "emoeeg-mc": fake_emoeeg_mc,
+    "music-emotion": fake_music_emotion,
 }
 """What writes the fake of a corpus under a root; a corpus without one is simulated."""
 

@@ -17,7 +17,13 @@ MANIFEST = "manifest.json"
 _SYSTEM = "system.yaml"
 
 # Types of scikit-learn and scipy objects that insula itself writes and skops does not trust by itself.
-_TRUSTED = {"numpy.dtype", "numpy.random.mtrand.RandomState", "sklearn.tree._tree.Tree", "sklearn._loss.link.Interval"}
+_TRUSTED = {
+    "numpy.dtype",
+    "pyriemann.tangentspace.TangentSpace",
+    "numpy.random.mtrand.RandomState",
+    "sklearn.tree._tree.Tree",
+    "sklearn._loss.link.Interval",
+}
 _TRUSTED_ROOTS = ("sklearn.", "numpy.", "scipy.sparse.")
 
 

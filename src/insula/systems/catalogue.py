@@ -14,6 +14,32 @@ SYSTEMS: dict[str, tuple[str, str]] = {
     "bmcl": ("insula.systems.bmcl.system:BMCL", "insula.systems.bmcl.settings:BMCLSettings"),
     "majority": ("insula.systems.baselines.plain:Majority", "insula.systems.baselines.plain:PlainSettings"),
     "linear": ("insula.systems.baselines.plain:Linear", "insula.systems.baselines.plain:PlainSettings"),
+    "stratified": ("insula.systems.baselines.plain:Stratified", "insula.systems.baselines.plain:PlainSettings"),
+    "tangent-space": (
+        "insula.systems.baselines.covariance:TangentSpace",
+        "insula.systems.baselines.covariance:CovarianceSettings",
+    ),
+    "augmented-covariance": (
+        "insula.systems.baselines.covariance:AugmentedCovariance",
+        "insula.systems.baselines.covariance:AugmentedSettings",
+    ),
+    "eegnet": ("insula.systems.baselines.deep:EEGNet", "insula.systems.signal_network:SignalNetworkSettings"),
+    "deep4net": ("insula.systems.baselines.deep:Deep4Net", "insula.systems.signal_network:SignalNetworkSettings"),
+    "tsception": ("insula.systems.baselines.deep:TSception", "insula.systems.signal_network:SignalNetworkSettings"),
+    "dgcnn": ("insula.systems.baselines.deep:DGCNN", "insula.systems.signal_network:SignalNetworkSettings"),
+    "eeg-conformer": (
+        "insula.systems.baselines.deep:EEGConformer",
+        "insula.systems.signal_network:SignalNetworkSettings",
+    ),
+    "band-power-transformer": (
+        "insula.systems.baselines.deep:BandPowerTransformer",
+        "insula.systems.baselines.deep:BandPowerSettings",
+    ),
+    "rbtransformer": (
+        "insula.systems.rbtransformer.system:RBTransformer",
+        "insula.systems.rbtransformer.system:RBTransformerSettings",
+    ),
+    "histn": ("insula.systems.histn.system:HiSTN", "insula.systems.histn.system:HiSTNSettings"),
     "svm": ("insula.systems.baselines.plain:SupportVectors", "insula.systems.baselines.plain:PlainSettings"),
 }
 

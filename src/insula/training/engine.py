@@ -13,13 +13,15 @@ from typing import Any
 import pytorch_lightning as lightning
 import torch
 from torch import nn
-from torch.utils.data import DataLoader, Sampler, TensorDataset
+from torch.utils.data import DataLoader, Dataset, Sampler
 
 from insula.errors import SettingsError
+from insula.training.rows import Rows
 from insula.training.settings import Training
 
 Loss = Callable[[Any, torch.Tensor], torch.Tensor]
 Alter = Callable[[torch.Tensor], torch.Tensor]
+Inputs = torch.Tensor | Rows
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,24 @@ class Trained:
     best_epoch: int
     train_losses: tuple[float, ...]
     validation_losses: tuple[float, ...]
+
+
+class _Pairs(Dataset[tuple[torch.Tensor, torch.Tensor]]):
+    """Inputs and targets, a batch at a time: what lies on disk is read as batches need it."""
+
+    def __init__(self, inputs: Inputs, targets: torch.Tensor) -> None:
+        self.inputs, self.targets = inputs, targets
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    def __getitems__(self, chosen: list[int]) -> tuple[torch.Tensor, torch.Tensor]:
+        places = torch.tensor(chosen)
+        return self.inputs[places], self.targets[places]
+
+
+def _batches(inputs: Inputs, targets: torch.Tensor, **options: Any) -> DataLoader[Any]:
+    return DataLoader(_Pairs(inputs, targets), collate_fn=lambda batch: batch, **options)
 
 
 class _Shuffled(Sampler[int]):
@@ -111,7 +131,7 @@ class _Module(lightning.LightningModule):
     def epoch_seed(self) -> int:
         return 1_000_003 * self.seed + self.current_epoch
 
-    def training_step(self, batch: list[torch.Tensor], index: int) -> torch.Tensor:
+    def training_step(self, batch: tuple[torch.Tensor, torch.Tensor], index: int) -> torch.Tensor:
         torch.manual_seed(self.epoch_seed + 7919 * index)  # of alterations and dropout: they repeat after a resume, too
         inputs, targets = batch
         if self.companions:
@@ -130,7 +150,7 @@ class _Module(lightning.LightningModule):
         start = index * self.options.batch_size
         return inputs[order[torch.arange(start, start + min(count, len(inputs))) % len(inputs)]]
 
-    def validation_step(self, batch: list[torch.Tensor], _: int) -> None:
+    def validation_step(self, batch: tuple[torch.Tensor, torch.Tensor], _: int) -> None:
         self._note(self.loss(self.network(batch[0]), batch[1]), len(batch[1]), "validation")
 
     def _close(self, part: str) -> float:
@@ -164,9 +184,9 @@ class _Module(lightning.LightningModule):
 def train(
     network: nn.Module,
     loss: Loss,
-    inputs: torch.Tensor,
+    inputs: Inputs,
     targets: torch.Tensor,
-    validation: tuple[torch.Tensor, torch.Tensor] | None,
+    validation: tuple[Inputs, torch.Tensor] | None,
     settings: Training,
     seed: int,
     checkpoints: Path | None = None,
@@ -184,8 +204,10 @@ def train(
     loss : callable
         `loss(outputs, targets)` returns the mean loss of a batch. With companions, outputs have further rows after
         those that have targets.
-    inputs, targets : tensor, shape (n, ...)
+    inputs : tensor, shape (n, ...), or Rows
         Training data. They stay of the type they have (pictures: uint8) until the network or `alter` gets a batch.
+    targets : tensor, shape (n, ...)
+        What the loss compares outputs with.
     validation : pair of tensors or None
         Inputs and targets on which the epoch is chosen; without them every epoch is run and the last one kept.
     settings : Training
@@ -219,8 +241,8 @@ def train(
         order = _Shuffled(len(inputs), module)
         size = settings.batch_size
         alone = len(inputs) > size and len(inputs) % size == 1  # a batch of one has no spread to normalise by
-        batches = DataLoader(TensorDataset(inputs, targets), batch_size=size, sampler=order, drop_last=alone)
-        held = DataLoader(TensorDataset(*validation), batch_size=size) if watched and validation else None
+        batches = _batches(inputs, targets, batch_size=size, sampler=order, drop_last=alone)
+        held = _batches(*validation, batch_size=size) if watched and validation else None
         trainer = lightning.Trainer(
             accelerator="gpu" if on_gpu else "cpu",
             devices=1,

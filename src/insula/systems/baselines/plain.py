@@ -8,13 +8,15 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from insula.emotions import Binary, Categorical, Task
+from insula.emotions import LabelTask, Task
 from insula.errors import DataError, SettingsError
 from insula.samples import FitLog, Predictions, Roles, Samples, check_placebo, mode_of
 from insula.storage.folder import load_estimator, load_system, save_estimator, save_system
 from insula.storage.settings import Settings
+from insula.systems.fitting import labelled
 
 _THUMB = 24
+_ROWS = 1024  # samples read at a time: features are kept, what they come from is not
 
 
 class PlainSettings(Settings):
@@ -34,8 +36,14 @@ class PlainSettings(Settings):
 
 def plain_features(samples: Samples, modality: str) -> np.ndarray:
     """Return float32 (n, d): what a modality shows without any learning."""
-    values = samples.read(modality)
+    if not len(samples):
+        return np.empty((0, 0), np.float32)
     kind = samples.store(modality).description.kind
+    parts = (samples.select(slice(start, start + _ROWS)).read(modality) for start in range(0, len(samples), _ROWS))
+    return np.concatenate([_plain(values, kind) for values in parts])
+
+
+def _plain(values: np.ndarray, kind: str) -> np.ndarray:
     if kind == "picture":
         from PIL import Image
 
@@ -51,13 +59,14 @@ def plain_features(samples: Samples, modality: str) -> np.ndarray:
 class PlainClassifier:
     """What the plain classifiers share; a subclass names its estimator."""
 
+    Settings: ClassVar[type[Settings]] = PlainSettings
     trains_on: ClassVar[tuple[str, ...]] = ()
     target_access: ClassVar = "none"
     modes: ClassVar[Mapping[str, str]] = {"plain": "plain classifier"}
     placebos: ClassVar[Mapping[str, str]] = {}
 
-    def __init__(self, settings: PlainSettings | None = None) -> None:
-        self.settings = settings or PlainSettings()
+    def __init__(self, settings: Any = None) -> None:
+        self.settings: Any = settings or self.Settings()
         self.log = FitLog()
 
     @property
@@ -90,10 +99,10 @@ class PlainClassifier:
         start_from: Path | None = None,
     ) -> Self:
         """Fit on the labelled training samples; validation is not needed."""
-        if not isinstance(train, Samples) or not isinstance(task, Categorical | Binary):
+        if not isinstance(train, Samples) or not isinstance(task, LabelTask):
             raise DataError("a plain classifier learns one task of classes from one table of samples")
         self.task, self.log = task, FitLog()
-        train = train.select(task.targets(train.table) >= 0)
+        train = labelled(train, task)
         if not len(train):
             raise DataError("no training sample has a label", where=task.label, do="check the label column")
         self.estimator = self._estimator().fit(self._features(train), task.targets(train.table))
@@ -119,9 +128,9 @@ class PlainClassifier:
         from insula.emotions import parse_task
 
         about = load_system(folder)
-        classifier = cls(PlainSettings.parse(about["settings"], where="system.yaml"))
+        classifier = cls(cls.Settings.parse(about["settings"], where="system.yaml"))
         task = parse_task(about["task"])
-        if isinstance(task, Categorical | Binary):
+        if isinstance(task, LabelTask):
             classifier.task = task
         classifier.estimator = load_estimator(folder / "estimator.skops")
         return classifier
@@ -142,6 +151,15 @@ class Majority(PlainClassifier):
 
     def _features(self, samples: Samples) -> np.ndarray:
         return np.zeros((len(samples), 1), np.float32)
+
+
+class Stratified(Majority):
+    """Guesses by the shares of the training classes: each sample gets one class, drawn by lot."""
+
+    def _estimator(self) -> Any:
+        from sklearn.dummy import DummyClassifier
+
+        return DummyClassifier(strategy="stratified", random_state=self.settings.seed)
 
 
 class Linear(PlainClassifier):

@@ -1,0 +1,1 @@
+"""HiSTN: electrodes, regions and the whole head in about a thousand weights, with ordered classes."""

@@ -1,0 +1,1 @@
+"""RBTransformer: attention between electrodes, on band-wise differential entropy."""
