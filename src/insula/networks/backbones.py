@@ -61,7 +61,7 @@ def load_backbone(name: str, weights: str | Path | None = None) -> nn.Module:
     elif weights is not None:
         load_weights(network, Path(weights))
     else:
-        log.warning("backbone %s has learnt nothing: unless it is trained, its features are random projections", name)
+        log.warning("backbone %s is untrained: where it stays so, its features are random projections", name)
     return network.eval().requires_grad_(False)
 
 

@@ -1,0 +1,154 @@
+"""Channels that are far too loud in a trial, their repair, and a subject's amplitude.
+
+The rule and the repair look at one trial alone. The amplitude is taken from all of a subject's signals: for a subject
+of the test part that is target access `unlabelled`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from insula.eeg.harmonisation import nearest_mean
+from insula.eeg.montage import canonical
+from insula.errors import DataError
+
+#: Electrodes that see blinks best: repaired before ICA, they would hide from it what it is to take out.
+BLINK_ELECTRODES = ("Fp1", "Fp2", "F7", "F8")
+
+_LOUD = ((3, 0.40), (30, 0.01))  # times the median magnitude, and the share of samples that may exceed it
+_OUTLIER = 30  # times the median magnitude
+
+
+def loud_channels(signal: np.ndarray) -> np.ndarray:
+    """Return bool (..., channels): where a channel of a trial is bad.
+
+    It is where the magnitude exceeds 3 times the median magnitude of the trial's channels in more than 40 % of samples,
+    or 30 times in more than 1 %. A flat channel passes (`insula.eeg.checks.unusable_channels` finds it).
+
+    Parameters
+    ----------
+    signal : ndarray, (..., channels, times)
+        A trial, or several; in any unit, without offset.
+
+    Raises
+    ------
+    DataError
+        If a trial is empty, holds NaN or infinite values, or is zero for the most part.
+
+    Examples
+    --------
+    >>> trial = np.ones((4, 200))
+    >>> trial[1, :90], trial[2, :3], trial[3, :2] = 3.5, 31, 31  # 45 %, 1.5 % and 1 %
+    >>> loud_channels(trial)
+    array([False,  True,  True, False])
+    """
+    if signal.ndim < 2 or not signal.size:
+        raise DataError(f"a trial of shape {signal.shape}", do="give (channels, times), at least one of each")
+    magnitude = np.abs(signal)
+    if not np.isfinite(magnitude).all():
+        raise DataError("a trial with NaN or infinite values", do="repair or drop it first")
+    median = np.median(magnitude, axis=(-2, -1))[..., None, None]
+    if (median == 0).any():
+        raise DataError("a trial that is zero for the most part", do="drop it, or the channels that are off")
+    return np.any([(magnitude > times * median).mean(axis=-1) > share for times, share in _LOUD], axis=0)
+
+
+def repair(signal: np.ndarray, channels: Sequence[str], bad: np.ndarray, untouched: Sequence[str] = ()) -> np.ndarray:
+    """Return a trial whose bad channels are the mean of the three nearest good ones, weighted by inverse distance.
+
+    Parameters
+    ----------
+    signal : ndarray, (channels, times)
+        The trial.
+    channels : sequence of str
+        Electrodes, one a row.
+    bad : bool array, (channels,)
+        As of `loud_channels`.
+    untouched : sequence of str
+        Electrodes that stay as they are (before ICA, `BLINK_ELECTRODES`); where bad, nothing is repaired from them.
+
+    Raises
+    ------
+    DataError
+        If an electrode is unknown, shapes do not fit, values are not finite or no channel is good.
+
+    Examples
+    --------
+    >>> trial = np.array([[2.0], [90.0], [4.0]])
+    >>> repair(trial, ["C3", "Cz", "C4"], np.array([False, True, False])).round(1).ravel()
+    array([2., 3., 4.])
+    """
+    names, kept = canonical(channels), canonical(untouched)
+    if signal.ndim != 2 or not len(signal) == len(names) == len(bad):
+        what = f"{len(names)} channel names and {len(bad)} marks for a signal of shape {signal.shape}"
+        raise DataError(what, do="give (channels, times), and a name and a mark for each row")
+    good = np.flatnonzero(~bad)
+    mend = np.array([row for row in np.flatnonzero(bad) if names[row] not in kept], int)
+    if not len(good):
+        raise DataError("no good channel to repair from", do="drop the trial")
+    if not np.isfinite(signal[good]).all():
+        raise DataError("good channels with NaN or infinite values", do="mark them as bad, or drop the trial")
+    result = signal.astype(np.result_type(signal, np.float32))
+    weights = nearest_mean([names[row] for row in mend], [names[row] for row in good], inverse_distance=True)
+    result[mend] = weights @ signal[good]
+    return result
+
+
+def normalise_amplitude(signals: Sequence[np.ndarray]) -> Iterator[np.ndarray]:
+    """Return a subject's signals one by one, float32, less one mean and divided by one standard deviation.
+
+    Both come from all samples below 30 times the median magnitude; larger ones are not clipped. The ratios of channels
+    and sessions stay, the unit goes. All values are looked at four times and one signal is in memory at a time, so that
+    memory maps are read as large as they are; the median is exact for float32.
+
+    Parameters
+    ----------
+    signals : sequence of ndarray
+        All sessions of one subject, each array of any shape, as recorded: overlapping windows would count twice.
+
+    Raises
+    ------
+    DataError
+        If there are no values, or they are not finite, constant, or zero for the most part.
+
+    Examples
+    --------
+    >>> [part] = normalise_amplitude([np.array([1.0, 3.0, 1.0, 3.0, 500.0])])
+    >>> part
+    array([ -1.,   1.,  -1.,   1., 498.], dtype=float32)
+    """
+    limit = _OUTLIER * _median_magnitude(signals)
+    count, total, squares = 0, 0.0, 0.0
+    for signal in signals:
+        inside = signal[np.abs(signal) < limit].astype(np.float64)
+        count, total, squares = count + inside.size, total + inside.sum(), squares + np.square(inside).sum()
+    mean = float(total / max(count, 1))
+    variance = float(squares / max(count, 1)) - mean**2
+    if variance <= 1e-12 * mean**2:  # as exact as the difference of two sums is
+        raise DataError("signals that are constant, or zero for the most part", do="leave the subject out")
+    return (((signal - mean) / variance**0.5).astype(np.float32) for signal in signals)
+
+
+def _median_magnitude(signals: Sequence[np.ndarray]) -> float:
+    """Return the exact median of magnitudes: the bits of non-negative floats are in the order of their values."""
+
+    def bits(signal: np.ndarray) -> np.ndarray:
+        magnitude = np.abs(signal, dtype=np.float32).ravel()
+        if not np.isfinite(magnitude).all():
+            raise DataError("signals with NaN or infinite values", do="repair or drop them first")
+        return magnitude.view(np.uint32)
+
+    size = sum(signal.size for signal in signals)
+    if not size:
+        raise DataError("no signal to take an amplitude from", do="give at least one session")
+    below = np.cumsum(sum(np.bincount(bits(signal) >> 16, minlength=1 << 15) for signal in signals))
+    middle = []
+    for rank in ((size - 1) // 2, size // 2):
+        high = int(np.searchsorted(below, rank, side="right"))
+        parts = (part[part >> 16 == high] & 0xFFFF for part in map(bits, signals))
+        within = np.cumsum(sum(np.bincount(part, minlength=1 << 16) for part in parts))
+        low = int(np.searchsorted(within, rank - (below[high - 1] if high else 0), side="right"))
+        middle.append(np.uint32(high << 16 | low).view(np.float32))
+    return float(np.mean(middle, dtype=np.float64))

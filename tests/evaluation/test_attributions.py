@@ -1,0 +1,161 @@
+"""What a network answers from: attributions point to where classes differ, and the check tells learnt from not."""
+
+from __future__ import annotations
+
+import base64
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from torch import nn
+
+from insula.emotions import Categorical
+from insula.errors import DataError
+from insula.evaluation.attributions import Sanity, cascade, channel_attributions, check_attributions
+from insula.evaluation.draw_attributions import draw_attention, draw_attributions
+from insula.samples import Description, Samples
+from insula.systems.baselines.deep import EEGNet
+from insula.systems.rbtransformer.system import RBTransformer, RBTransformerSettings
+from insula.systems.signal_network import SignalNetwork, SignalNetworkSettings
+from insula.training.settings import Training
+from toy import CLASSES, toy_windows
+
+pytestmark = pytest.mark.slow
+
+TASK = Categorical(label="emotion", classes=CLASSES)
+CHANNELS = ("F3", "F4", "C3", "C4", "P3", "P4")
+OWN = pd.Series([("F3", "F4"), ("C3", "C4"), ("P3", "P4")], index=CLASSES)
+METHODS = ("integrated gradients", "gradient x input", "saliency")
+
+
+class _Loudness(nn.Module):
+    def __init__(self, channels: int, classes: int) -> None:
+        super().__init__()
+        self.head = nn.Linear(channels, classes)
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        return self.head(inputs.abs().mean(dim=2))
+
+
+class Loudness(SignalNetwork):
+    def _network(self, form: Description, shape: tuple[int, ...], classes: int) -> nn.Module:
+        return _Loudness(shape[0], classes)
+
+
+def fitted(learning_rate: float = 0.03, kind: type[SignalNetwork] = Loudness) -> SignalNetwork:
+    """Return a trained network; it stays what it was where the learning rate is 0."""
+    few = Training(epochs=20 if learning_rate else 1, patience=20, batch_size=32, learning_rate=learning_rate)
+    samples = toy_windows()
+    return kind(SignalNetworkSettings(training=few)).fit(samples, samples.select(slice(0, 0)), TASK)
+
+
+@pytest.fixture(scope="module")
+def learnt() -> SignalNetwork:
+    return fitted()
+
+
+@pytest.fixture(scope="module")
+def new() -> Samples:
+    return toy_windows(subjects=2, seed=1)
+
+
+def pointed(table: pd.DataFrame) -> float:
+    """Return the share of the two strongest electrodes of each class that are the class's own."""
+    maps = table.pivot_table(index="class", columns="channel", values="value")
+    return float(np.mean([row.nlargest(2).index.isin(OWN[name]).mean() for name, row in maps.iterrows()]))
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_attributions_point_to_the_electrodes_of_a_class(learnt: SignalNetwork, new: Samples, method: str) -> None:
+    table = channel_attributions(learnt, new, method)  # type: ignore[arg-type]
+    assert list(table) == ["class", "channel", "time", "value"] and len(table) == 3 * 6 * 10
+    assert table["time"].unique() == pytest.approx(np.arange(10) * 0.2 + 0.1)
+    assert pointed(table) == 1
+    drawn = [pointed(channel_attributions(_with_weights(learnt, seed), new, method)) for seed in range(10)]  # type: ignore[arg-type]
+    assert np.mean(drawn) < 0.75, "random weights point anywhere, or to what is loud"
+
+
+def _with_weights(system: SignalNetwork, seed: int) -> SignalNetwork:
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        other = type(system)(system.settings)
+        network = system._network(system.form, system.shape, 3)
+    other.task, other.form, other.shape = system.task, system.form, system.shape
+    other.network = type(system.network)(network, system.network.mean, system.network.deviation).eval()
+    return other
+
+
+def test_gradient_x_input_is_what_it_says(learnt: SignalNetwork, new: Samples) -> None:
+    table = channel_attributions(learnt, new, "gradient x input")
+    labels, network = TASK.targets(new.table), learnt.network
+    inputs = network.standard(torch.from_numpy(new.read("eeg"))).detach().requires_grad_()
+    network.network(inputs)[np.arange(len(new)), labels].sum().backward()
+    each = (inputs * inputs.grad).abs().detach().numpy().mean(axis=2)
+    wanted = np.stack([each[labels == label] for label in range(3)]).mean(axis=1)
+    assert np.allclose(table.groupby(["class", "channel"], sort=False)["value"].mean(), wanted.ravel(), rtol=2e-2)
+
+
+def test_the_check_tells_a_trained_network_from_one_that_learnt_nothing(learnt: SignalNetwork, new: Samples) -> None:
+    good = check_attributions(learnt, new, "gradient x input")
+    assert good.with_random.shape == (19,) and good.among_random.shape == (19, 19)
+    assert good.verdict == "depends on what was learnt"
+    idle = check_attributions(fitted(learning_rate=0), new, "gradient x input")
+    assert idle.start == 1 and idle.verdict == "does not"
+    assert "does not depend on what was learnt: rank correlation with 19 networks" in idle.sentence
+
+
+def test_a_map_that_random_networks_draw_as_well_is_found_out() -> None:
+    rng = np.random.default_rng(0)
+    alike = np.clip(0.6 + 0.1 * rng.standard_normal((19, 19)), -1, 1)
+    apart = 0.2 * rng.standard_normal((19, 19))
+    shown_by_any = Sanity(alike[0], alike, start=0.6, halves=0.99)
+    assert shown_by_any.random_draw_it and shown_by_any.verdict == "does not"
+    assert Sanity(apart[0] - apart[0].mean(), alike, 0.1, 0.99).verdict == "depends on what was learnt"
+    assert Sanity(apart[0] - apart[0].mean(), apart, 0.1, 0.99).verdict == "depends on what was learnt"
+    assert Sanity(alike[0] - 0.4, alike, 0.1, 0.99).verdict == "depends on what was learnt", "less than they agree"
+
+
+def test_gradient_x_input_of_eegnet_shows_the_input(new: Samples) -> None:
+    system = fitted(0.0, EEGNet)
+    assert pointed(channel_attributions(system, new, "gradient x input")) > 0.75, "though it learnt nothing"
+    assert check_attributions(system, new, "gradient x input", networks=5).random_draw_it
+
+
+def test_maps_fade_from_the_output_to_the_input(learnt: SignalNetwork, new: Samples) -> None:
+    before = [weights.clone() for weights in learnt.network.parameters()]
+    table = cascade(learnt, new, "saliency")
+    assert list(table["layer"]) == ["head"] and table["correlation"].max() < 0.9
+    assert all(torch.equal(*pair) for pair in zip(before, learnt.network.parameters(), strict=True))
+
+
+def test_samples_without_labels_or_electrodes_are_one_line(learnt: SignalNetwork, new: Samples) -> None:
+    with pytest.raises(DataError, match="no sample has both eeg and a label"):
+        channel_attributions(learnt, new.with_columns(emotion=None))
+    one = channel_attributions(learnt, new.select((new.table["emotion"] == "anger").to_numpy()), "saliency")
+    assert set(one.dropna()["class"]) == {"anger"} and set(one["class"]) == set(CLASSES)
+
+
+def test_bands_attention_and_their_pictures(new: Samples) -> None:
+    few = Training(epochs=2, patience=2, batch_size=32)
+    system = RBTransformer(RBTransformerSettings(training=few, depth=1)).fit(new, new.select(slice(0, 0)), TASK)
+    table = channel_attributions(system, new, "saliency")
+    assert list(table["band"].unique()) == [0, 1, 2, 3]
+    plot = draw_attributions(table, mark="LEAKING")
+    drawn = base64.b64decode(plot.picture.partition(",")[2]).decode()
+    assert "Not checked" in plot.caption and all(
+        f"<!-- {word} -->" in drawn for word in (*CLASSES, "band 4", "LEAKING")
+    )
+    attention = np.full((6, 6), 0.1)
+    attention[0, 3] = attention[3, 0] = 0.5
+    said = draw_attention(attention, CHANNELS).alternative
+    assert "The 6 strongest links between 6 electrodes, strongest F3 and C4 (3.00)" in said
+
+
+def test_the_picture_names_the_strongest_electrodes(learnt: SignalNetwork, new: Samples) -> None:
+    sanity = check_attributions(learnt, new, "saliency", networks=5)
+    plot = draw_attributions(channel_attributions(learnt, new, "saliency"), sanity)
+    assert sanity.sentence in plot.caption
+    for name in CLASSES:
+        strongest = plot.alternative.partition(f"{name} ")[2].split(";")[0].split(". ")[0].split(", ")[:2]
+        assert set(strongest) == set(OWN[name])
