@@ -29,7 +29,7 @@ _state = {"debug": False}
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines instead of a table.")]
 Sets = Annotated[list[str] | None, typer.Option("--set", help="Change a key of the recipe, as in corpus.pictures=200.")]
-Jobs = Annotated[int, typer.Option("--jobs", help="Processes; 0 for one a core.")]
+Jobs = Annotated[int, typer.Option("--jobs", min=0, help="Processes; 0 for one a core.")]
 Leaking = Annotated[bool, typer.Option("--as-published", help="Allow a leaking split; every figure is marked.")]
 
 
@@ -183,7 +183,9 @@ def demo(
 
 @app.command()
 def run(
-    recipe: Annotated[str, typer.Argument(help="A recipe that comes with insula (bmci, watermelon) or a YAML file.")],
+    recipe: Annotated[
+        str, typer.Argument(help="A recipe or sweep of insula's (an unknown name lists them), or a YAML file.")
+    ],
     changes: Sets = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Folder to write; runs/RECIPE if not given.")

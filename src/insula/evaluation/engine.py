@@ -157,6 +157,11 @@ def _ray(address: str, processes: int) -> Iterator[dict[str, Any]]:
     if started and address:
         try:
             ray.init(f"ray://{address}", logging_level=logging.ERROR, log_to_driver=False)
+        except ValueError as error:  # Ray's way of saying that its client is not installed
+            if "ray[client]" not in str(error):
+                raise
+            do = "run `pip install 'ray[client]'`, or run insula on the cluster with --engine ray"
+            raise SettingsError("Ray's client is not installed", where=address, do=do) from None
         except (ConnectionError, OSError, RuntimeError):
             what = "no Ray cluster answers"
             raise SettingsError(what, where=address, do="start one with `ray start --head`, or correct it") from None

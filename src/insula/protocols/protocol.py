@@ -168,10 +168,11 @@ def protocol(name: str, **changes: Any) -> Protocol:
     >>> protocol("random")
     Traceback (most recent call last):
     ...
-    insula.errors.SettingsError: the protocol random leaks: say as_published=True, and every figure will be marked
+    insula.errors.SettingsError: the protocol random leaks: set as_published to true, and every figure will be marked
     """
     if name not in PROTOCOLS:
         raise SettingsError(f"no protocol named {name!r}", do=f"use one of {', '.join(PROTOCOLS)}")
     if PROTOCOLS[name].as_published and not changes.get("as_published"):
-        raise SettingsError(f"the protocol {name} leaks", do="say as_published=True, and every figure will be marked")
+        do = "set as_published to true, and every figure will be marked"
+        raise SettingsError(f"the protocol {name} leaks", do=do)
     return Protocol.parse({**PROTOCOLS[name].model_dump(), **changes}, where=f"protocol {name}")
