@@ -10,15 +10,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
 
-import pandas as pd
-
 from insula.corpora.bids_events import Layout, Part, trials_in
 from insula.corpora.bids_labels import Lists, Rated, in_order, listed, of_person, rated
 from insula.corpora.contract import Card
 from insula.corpora.folder import corpus_folder
 from insula.corpora.recording_channels import names_in, shared_channels
 from insula.corpora.recording_files import RecordingFile, find_recordings, is_bids, read_table
-from insula.corpora.trials import Trial, TrialSettings, part_of, trial_samples
+from insula.corpora.trials import Trial, TrialCorpus, TrialSettings, part_of, trial_samples
 from insula.eeg.checks import check_recording
 from insula.eeg.reading import read_recording
 from insula.errors import DataError, InsulaError
@@ -42,7 +40,7 @@ class BidsEmotionSettings(TrialSettings):
     layout: Layout = Layout(labels={"trial_type": None})
 
 
-class BidsEmotion:
+class BidsEmotion(TrialCorpus):
     """Windows of the trials of a BIDS set.
 
     A person's recordings of one BIDS session are one sitting: its clock runs over them in the order of their names. A
@@ -61,15 +59,8 @@ class BidsEmotion:
         notes="layout says which events are trials and where labels are; the corpora dens, emoeeg-mc and music-emotion "
         "are this reader with a layout. For epochs around events use the corpus recordings.",
     )
-    pictures: ClassVar[str] = "none"
     Settings: ClassVar[type[BidsEmotionSettings]] = BidsEmotionSettings
-
-    def __init__(self, settings: BidsEmotionSettings) -> None:
-        self.settings = settings
-
-    def truth(self) -> pd.DataFrame | None:
-        """Return None: the labels are all there is."""
-        return None
+    settings: BidsEmotionSettings
 
     def check(self) -> list[str]:
         """Return what is missing or broken, one line each; headers, tables and a few seconds of EEG are read."""

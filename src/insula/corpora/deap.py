@@ -16,7 +16,7 @@ from pydantic import PositiveFloat
 from insula.corpora.contract import Card
 from insula.corpora.deap_tables import RATINGS, VIDEOS, clip_quadrants, presentations, quadrant
 from insula.corpora.folder import corpus_folder
-from insula.corpora.trials import Trial, TrialSettings, array_recording, trial_samples
+from insula.corpora.trials import Trial, TrialCorpus, TrialSettings, array_recording, trial_samples
 from insula.eeg.checks import check_recording
 from insula.eeg.preprocessing import Preprocessing
 from insula.errors import DataError, InsulaError
@@ -66,7 +66,7 @@ class _Participant(NamedTuple):
     ratings: np.ndarray
 
 
-class Deap:
+class Deap(TrialCorpus):
     """DEAP: 32 people watched the same forty music videos, one minute of each, and rated them.
 
     Samples have the modalities `eeg` (microvolts, channels x times), `features` (differential entropy, channels x
@@ -97,15 +97,8 @@ class Deap:
         "Films are missing for people 23 to 32 and for some last trials. Rate and channel order are as documented, the "
         "files name neither.",
     )
-    pictures: ClassVar[str] = "none"
     Settings: ClassVar[type[DeapSettings]] = DeapSettings
-
-    def __init__(self, settings: DeapSettings) -> None:
-        self.settings = settings
-
-    def truth(self) -> pd.DataFrame | None:
-        """Return None: the labels are all there is."""
-        return None
+    settings: DeapSettings
 
     def check(self) -> list[str]:
         """Return what is missing or broken, one line each; some seconds of a few trials are looked at."""

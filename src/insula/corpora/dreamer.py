@@ -14,7 +14,7 @@ from pydantic import PositiveFloat
 from insula.corpora.contract import Card
 from insula.corpora.folder import corpus_folder
 from insula.corpora.matlab import matlab_variable
-from insula.corpora.trials import Trial, TrialSettings, part_of, trial_samples
+from insula.corpora.trials import Trial, TrialCorpus, TrialSettings, part_of, trial_samples
 from insula.eeg.montage import canonical
 from insula.eeg.preprocessing import Preprocessing
 from insula.errors import DataError, SettingsError
@@ -73,7 +73,7 @@ class _Content(NamedTuple):
     lacks: list[DataError]
 
 
-class Dreamer:
+class Dreamer(TrialCorpus):
     """DREAMER: 23 people watched eighteen films and rated what they felt.
 
     Samples have the modalities `eeg` (microvolts, channels x times), `features` (differential entropy, channels x
@@ -98,15 +98,8 @@ class Dreamer:
         "file does not say in which order, so the session's clock runs in that of the file, each film after its "
         "baseline. The ECG is not read. Microvolts are inferred.",
     )
-    pictures: ClassVar[str] = "none"
     Settings: ClassVar[type[DreamerSettings]] = DreamerSettings
-
-    def __init__(self, settings: DreamerSettings) -> None:
-        self.settings = settings
-
-    def truth(self) -> pd.DataFrame | None:
-        """Return None: the labels are all there is."""
-        return None
+    settings: DreamerSettings
 
     def check(self) -> list[str]:
         """Return what is missing or broken, one line each; the file is read whole, as it has no parts."""

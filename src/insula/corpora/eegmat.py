@@ -12,7 +12,7 @@ from pydantic import PositiveFloat
 
 from insula.corpora.contract import Card
 from insula.corpora.folder import corpus_folder
-from insula.corpora.trials import Trial, TrialSettings, trial_samples
+from insula.corpora.trials import Trial, TrialCorpus, TrialSettings, trial_samples
 from insula.eeg.checks import check_recording
 from insula.eeg.preprocessing import Preprocessing
 from insula.eeg.reading import read_recording
@@ -40,7 +40,7 @@ class EegmatSettings(TrialSettings):
     preprocessing: EegmatPreprocessing = EegmatPreprocessing()
 
 
-class Eegmat:
+class Eegmat(TrialCorpus):
     """Windows of EEG at rest and during mental arithmetic.
 
     Samples have the modalities `eeg` (microvolts, channels x times) and `features` (differential entropy, channels x
@@ -60,15 +60,8 @@ class Eegmat:
         modalities=("eeg", "features"),
         notes="Rest always comes first, so condition and time go together. Artefacts were removed by ICA beforehand.",
     )
-    pictures: ClassVar[str] = "none"
     Settings: ClassVar[type[EegmatSettings]] = EegmatSettings
-
-    def __init__(self, settings: EegmatSettings) -> None:
-        self.settings = settings
-
-    def truth(self) -> pd.DataFrame | None:
-        """Return None: the labels are all there is."""
-        return None
+    settings: EegmatSettings
 
     def check(self) -> list[str]:
         """Return what is missing or broken, one line each; headers are read, and a few seconds of each signal."""

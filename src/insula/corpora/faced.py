@@ -19,7 +19,7 @@ from insula.corpora.folder import corpus_folder
 from insula.corpora.matlab import matlab_variable
 from insula.corpora.recording_channels import names_in
 from insula.corpora.recording_files import RecordingFile, find_recordings, is_bids, read_table
-from insula.corpora.trials import Trial, TrialSettings, array_recording, part_of, trial_samples
+from insula.corpora.trials import Trial, TrialCorpus, TrialSettings, array_recording, part_of, trial_samples
 from insula.eeg.checks import check_events, check_recording
 from insula.eeg.preprocessing import Preprocessing
 from insula.eeg.reading import read_recording
@@ -66,7 +66,7 @@ class FacedSettings(TrialSettings):
     preprocessing: FacedPreprocessing = FacedPreprocessing()
 
 
-class Faced:
+class Faced(TrialCorpus):
     """FACED: 123 people watched the same 28 film clips; the last 30 s of each are a trial.
 
     Which form the folder has is found out: `Processed_data/sub000.pkl` and on, or a BIDS tree. Samples have the
@@ -95,15 +95,8 @@ class Faced:
         "said; microvolts are inferred. In BIDS files T3 to T6 and T7 to P8 are the same places in two cohorts, and "
         "people 36 to 60 saw a longer version of clip 22. For whole clips use the corpus recordings.",
     )
-    pictures: ClassVar[str] = "none"
     Settings: ClassVar[type[FacedSettings]] = FacedSettings
-
-    def __init__(self, settings: FacedSettings) -> None:
-        self.settings = settings
-
-    def truth(self) -> pd.DataFrame | None:
-        """Return None: the labels are all there is."""
-        return None
+    settings: FacedSettings
 
     def check(self) -> list[str]:
         """Return what is missing or broken, one line each; some seconds of four trials a file are looked at."""

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
-import pandas as pd
 
 from insula.corpora.contract import Card
 from insula.corpora.folder import corpus_folder
 from insula.corpora.mahnob_labels import LABEL_RATE, Tracks
 from insula.corpora.matlab import matlab_array, matlab_shapes
+from insula.corpora.trials import TrialCorpus
 from insula.errors import DataError, InsulaError
 from insula.samples import ArrayStore, Description, Samples, open_store, provenance
 from insula.storage.cache import Cache
@@ -54,7 +54,7 @@ class _File:
     length: int
 
 
-class MahnobFeatures:
+class MahnobFeatures(TrialCorpus):
     """Features of EEG and face, four rows a second, with the expressed valence of each.
 
     Samples have the modalities `features` (128 numbers of 32 electrodes' band power) and `face_features` (327, of which
@@ -79,15 +79,8 @@ class MahnobFeatures:
         "column of features belongs to which electrode and band is not published. Neighbouring rows are nearly the "
         "same: keep trials apart. Always print the constant predictor (root mean square error 0.06).",
     )
-    pictures: ClassVar[str] = "none"
     Settings: ClassVar[type[MahnobFeaturesSettings]] = MahnobFeaturesSettings
-
-    def __init__(self, settings: MahnobFeaturesSettings) -> None:
-        self.settings = settings
-
-    def truth(self) -> pd.DataFrame | None:
-        """Return None: the labels are all there is."""
-        return None
+    settings: MahnobFeaturesSettings
 
     def check(self) -> list[str]:
         """Return what is missing or broken, one line each; shapes and labels are read."""

@@ -16,7 +16,7 @@ from pydantic import PositiveFloat
 from insula.corpora.contract import Card
 from insula.corpora.folder import corpus_folder
 from insula.corpora.mahnob_labels import RATINGS, Tracks, felt, person_and_trial, read_session
-from insula.corpora.trials import Trial, TrialSettings, part_of, trial_samples
+from insula.corpora.trials import Trial, TrialCorpus, TrialSettings, part_of, trial_samples
 from insula.eeg.checks import check_recording
 from insula.eeg.preprocessing import Preprocessing
 from insula.eeg.reading import read_recording
@@ -73,7 +73,7 @@ class Session:
         return person_and_trial(self.number)
 
 
-class MahnobHci:
+class MahnobHci(TrialCorpus):
     """Windows of EEG while a clip was shown, with the ratings and keyword given after it.
 
     A person's clips are one session; its clock runs over the person's recordings in the order of their trials, each
@@ -99,15 +99,8 @@ class MahnobHci:
         "(standard deviation 0.07): print the constant predictor beside any error. Annotators saw the face, and "
         "most of what EEG says of them is facial muscle (Soleymani et al. 2016). There is no continuous arousal.",
     )
-    pictures: ClassVar[str] = "none"
     Settings: ClassVar[type[MahnobSettings]] = MahnobSettings
-
-    def __init__(self, settings: MahnobSettings) -> None:
-        self.settings = settings
-
-    def truth(self) -> pd.DataFrame | None:
-        """Return None: the labels are all there is."""
-        return None
+    settings: MahnobSettings
 
     def check(self) -> list[str]:
         """Return what is missing or broken, one line each; headers, triggers and a few seconds of EEG are read."""

@@ -9,13 +9,12 @@ from functools import partial
 from pathlib import Path
 from typing import ClassVar, Literal, NamedTuple
 
-import pandas as pd
 from pydantic import PositiveFloat
 
 from insula.corpora.contract import Card
 from insula.corpora.folder import corpus_folder
 from insula.corpora.matlab import matlab_array, matlab_shapes
-from insula.corpora.trials import Trial, TrialSettings, array_recording, trial_samples
+from insula.corpora.trials import Trial, TrialCorpus, TrialSettings, array_recording, trial_samples
 from insula.eeg.montage import canonical
 from insula.eeg.preprocessing import Preprocessing
 from insula.errors import DataError
@@ -71,15 +70,12 @@ class _Sitting(NamedTuple):
     path: Path
 
 
-class _SeedFamily(ABC):
+class _SeedFamily(TrialCorpus, ABC):
     """What SEED and SEED-IV share: a file a sitting, an array a trial, rows in one order."""
 
     card: ClassVar[Card]
-    pictures: ClassVar[str] = "none"
     Settings: ClassVar[type[SeedSettings]] = SeedSettings
-
-    def __init__(self, settings: SeedSettings) -> None:
-        self.settings = settings
+    settings: SeedSettings
 
     @abstractmethod
     def _sittings(self) -> tuple[list[_Sitting], list[DataError]]:
@@ -92,10 +88,6 @@ class _SeedFamily(ABC):
     @abstractmethod
     def _stimulus(self, session: str, number: int) -> str:
         """Return the name of the clip of a trial, numbered from one."""
-
-    def truth(self) -> pd.DataFrame | None:
-        """Return None: the labels are all there is."""
-        return None
 
     def check(self) -> list[str]:
         """Return what is missing or broken, one line each; names and shapes of the arrays are read, no signal."""

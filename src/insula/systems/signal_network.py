@@ -10,10 +10,11 @@ import numpy as np
 
 from insula.emotions import LabelTask, Task, parse_task
 from insula.errors import DataError, SettingsError
-from insula.samples import FitLog, Predictions, Roles, Samples, check_placebo, mode_of, normalised_entropy
+from insula.samples import FitLog, Predictions, Roles, Samples, mode_of, normalised_entropy
 from insula.storage.folder import load_system, save_system
 from insula.storage.settings import Settings
 from insula.systems.fitting import labelled
+from insula.systems.one_modality import OneModality
 from insula.training.settings import Training
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ class SignalNetworkSettings(Settings):
     seed: int = 0
 
 
-class SignalNetwork:
+class SignalNetwork(OneModality):
     """Fit, predict, save and load a network; a subclass builds it.
 
     Inputs are standardised with mean and deviation of the training samples, of each channel of a signal or each number
@@ -57,29 +58,7 @@ class SignalNetwork:
     """
 
     Settings: ClassVar[type[SignalNetworkSettings]] = SignalNetworkSettings
-    trains_on: ClassVar[tuple[str, ...]] = ()
-    target_access: ClassVar = "none"
     modes: ClassVar[Mapping[str, str]] = {"network": "network"}
-    placebos: ClassVar[Mapping[str, str]] = {}
-
-    def __init__(self, settings: Any = None) -> None:
-        self.settings: Any = settings or self.Settings()
-        self.log = FitLog()
-        self.facts: dict[str, Any] = {}
-
-    @property
-    def predicts_from(self) -> tuple[str, ...]:
-        """The modality of the settings."""
-        return (self.settings.modality,)
-
-    def placebo(self, name: str) -> Self:
-        """Networks on one modality have no placebo."""
-        check_placebo(self.placebos, name)
-        return self
-
-    def summary(self) -> dict[str, Any]:
-        """Return the epoch kept and the number of trained weights."""
-        return self.facts
 
     def _network(self, form: Description, shape: tuple[int, ...], classes: int) -> nn.Module:
         """Return the untrained network for rows of this shape; a subclass says which."""

@@ -10,10 +10,11 @@ import numpy as np
 
 from insula.emotions import LabelTask, Task
 from insula.errors import DataError, SettingsError
-from insula.samples import FitLog, Predictions, Roles, Samples, check_placebo, mode_of
+from insula.samples import FitLog, Predictions, Roles, Samples, mode_of
 from insula.storage.folder import load_estimator, load_system, save_estimator, save_system
 from insula.storage.settings import Settings
 from insula.systems.fitting import labelled
+from insula.systems.one_modality import OneModality
 
 _THUMB = 24
 _ROWS = 1024  # samples read at a time: features are kept, what they come from is not
@@ -56,32 +57,11 @@ def _plain(values: np.ndarray, kind: str) -> np.ndarray:
     return values.reshape(len(values), -1).astype(np.float32)
 
 
-class PlainClassifier:
+class PlainClassifier(OneModality):
     """What the plain classifiers share; a subclass names its estimator."""
 
     Settings: ClassVar[type[Settings]] = PlainSettings
-    trains_on: ClassVar[tuple[str, ...]] = ()
-    target_access: ClassVar = "none"
     modes: ClassVar[Mapping[str, str]] = {"plain": "plain classifier"}
-    placebos: ClassVar[Mapping[str, str]] = {}
-
-    def __init__(self, settings: Any = None) -> None:
-        self.settings: Any = settings or self.Settings()
-        self.log = FitLog()
-
-    @property
-    def predicts_from(self) -> tuple[str, ...]:
-        """The modality of the settings."""
-        return (self.settings.modality,)
-
-    def placebo(self, name: str) -> Self:
-        """Plain classifiers have no placebo."""
-        check_placebo(self.placebos, name)
-        return self
-
-    def summary(self) -> dict[str, Any]:
-        """Return nothing: there is no more to say than its scores."""
-        return {}
 
     def _estimator(self) -> Any:
         raise SettingsError("PlainClassifier has no estimator", do="use Majority, Linear or SupportVectors")
