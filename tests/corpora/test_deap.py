@@ -30,8 +30,8 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def trials(whole: Path) -> list[Trial]:
-    return Deap(DeapSettings(root=whole, baseline=True)).trials()
+def trials(whole: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Trial]:
+    return Deap(DeapSettings(root=whole, baseline=True)).trials(Cache(tmp_path_factory.mktemp("cache")))
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ def refused(root: Path) -> str:
     lacks = corpus.check()
     assert len(lacks) == 1
     with pytest.raises(DataError) as caught:
-        corpus.trials()
+        corpus.trials(Cache(root / "cache"))
     assert str(caught.value) == lacks[0]
     return lacks[0]
 
@@ -86,8 +86,8 @@ def test_the_baseline_is_the_three_seconds_before(trials: list[Trial], whole: Pa
     assert min(trial.onset for trial in trials) == 3
 
 
-def test_without_baselines_there_are_forty_trials_each(whole: Path) -> None:
-    trials = Deap(DeapSettings(root=whole)).trials()
+def test_without_baselines_there_are_forty_trials_each(whole: Path, tmp_path: Path) -> None:
+    trials = Deap(DeapSettings(root=whole)).trials(Cache(tmp_path))
     assert Counter(trial.recording.subject for trial in trials) == {"s01": 40, "s23": 40}
     assert len({trial.recording.fingerprint for trial in trials}) == 80
     assert {trial.baseline for trial in trials} == {None}
@@ -128,7 +128,9 @@ def test_faces_are_joined_by_the_order_of_presentation(trials: list[Trial], whol
     assert {trial.labels["face_video"] for trial in trials[40:]} == {None}
 
 
-def test_each_file_is_read_once_for_its_labels_and_once_a_pass(whole: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_is_read_once_for_all_that_is_made_of_it(
+    whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     read: Counter[str] = Counter()
     real = module.arrays_from_pickle
 
@@ -137,12 +139,9 @@ def test_each_file_is_read_once_for_its_labels_and_once_a_pass(whole: Path, monk
         return real(path)
 
     monkeypatch.setattr(module, "arrays_from_pickle", counted)
-    trials = Deap(DeapSettings(root=whole, baseline=True)).trials()
-    for trial in trials:
-        trial.recording.read()
-        assert trial.baseline is not None
-        trial.baseline.read()
-    assert read == {"s01.dat": 2, "s23.dat": 2}
+    for window in (1, 2):
+        Deap(DeapSettings(root=whole, baseline=True, window=window)).samples(Cache(tmp_path))
+    assert read == {"s01.dat": 1, "s23.dat": 1}
 
 
 def test_a_baseline_belongs_to_every_window_of_its_trial(root: Path) -> None:
@@ -205,7 +204,7 @@ def test_tables_are_checked(root: Path) -> None:
     videos.unlink()
     path.unlink()
     table.to_csv(path, index=False)
-    assert "clip_quadrant" not in Deap(DeapSettings(root=root)).trials()[0].labels
+    assert "clip_quadrant" not in Deap(DeapSettings(root=root)).trials(Cache(root / "cache"))[0].labels
     pd.DataFrame({"Experiment_id": range(1, 41), "VAQ_Online": 5}).to_csv(videos, index=False)
     assert "VAQ_Online" in refused(root)
 
@@ -217,6 +216,6 @@ def test_without_ratings_table_the_order_of_videos_is_taken_with_a_warning(root:
     (line,) = corpus.check()
     assert "participant_ratings.csv" in line
     with pytest.warns(UserWarning, match="order of videos"):
-        trials = corpus.trials()
+        trials = corpus.trials(Cache(root / "cache"))
     assert [trial.onset for trial in trials] == [3.0 + 6 * place for place in range(40)]
     assert {trial.labels["face_video"] for trial in trials} == {None}

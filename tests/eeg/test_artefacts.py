@@ -105,6 +105,29 @@ def test_the_matrix_is_what_mne_applies() -> None:
     assert_allclose(learnt.matrix @ signal - offset, expected, atol=0.05)
 
 
+def test_a_kind_may_have_a_limit_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    kinds = ["brain", "muscle", "eye", "heart", "line", "channel", "other"]
+    said = pd.DataFrame(0.0, index=range(4), columns=kinds)
+    said.loc[0, ["muscle", "eye"]] = 0.55, 0.45
+    said.loc[1, ["muscle", "eye"]] = 0.25, 0.75
+    said.loc[2, ["muscle", "heart"]] = 0.45, 0.55
+    said.loc[3, ["brain", "line"]] = 0.25, 0.75
+    monkeypatch.setattr("mne_icalabel.iclabel.iclabel_label_components", lambda *_, **__: said.to_numpy())
+    signal = brain()[:8, : 15 * RATE].astype(float)
+    signal -= signal.mean(axis=0)
+
+    def dropped(**asked: object) -> list[tuple[str, float]]:
+        taken = Artefacts(ica="fastica", components=4, **asked)  # type: ignore[arg-type]
+        with pytest.warns(UserWarning, match="trained on extended infomax"):
+            return list(learn_cleaning(signal, CHANNELS[:8], RATE, taken, (), where="here").dropped)
+
+    assert dropped(drop={"muscle": 0.5, "eye": 0.7, "heart": 0.7}) == [("muscle", 0.55), ("eye", 0.75)]
+    assert dropped(drop=("muscle", "line"), probability=0.5) == [("muscle", 0.55), ("line", 0.75)]
+    assert dropped(drop={}) == []
+    with pytest.raises(SettingsError, match="less than or equal to 1"):
+        Artefacts.parse({"drop": {"eye": 1.5}}, where="artefacts")
+
+
 def test_what_iclabel_was_not_trained_on_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     slow = replace(recording(brain()[:, : 20 * RATE : 2]), rate=RATE / 2)
     with (
@@ -193,7 +216,7 @@ def test_a_large_recording_in_blocks_gives_the_epochs_it_gives_whole(cache: Cach
     plain = Preprocessing(band=(4, 40), rate=200, notch=None)
     whole = epoch_store(one, plain, cache)
     monkeypatch.setattr(stores, "_WHOLE", 1)
-    monkeypatch.setattr(stores, "_BLOCK", 20.0)
+    monkeypatch.setattr(stores, "BLOCK", 20.0)
     blocks = epoch_store(replace(one, fingerprint="anew"), plain, cache)
     assert np.abs(whole.values - blocks.values).max() < 1e-3  # microvolts, of 10
     late = pd.concat([one.events, one.events[:1].assign(onset=SECONDS - 0.3, duration=0.1)], ignore_index=True)
@@ -205,3 +228,6 @@ def test_settings_without_artefacts_are_the_settings_of_before() -> None:
     assert "artefacts" not in Preprocessing().model_dump(mode="json")
     assert Preprocessing(artefacts=None).digest() == Preprocessing().digest()
     assert Preprocessing(artefacts=Artefacts()).digest() != Preprocessing().digest()
+    written = Artefacts(ica="infomax").model_dump(mode="json")
+    assert (written["drop"], written["probability"]) == (["eye", "muscle", "heart"], 0.8)
+    assert "loud_channels" not in written

@@ -8,7 +8,13 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from insula.eeg.bad_channels import BLINK_ELECTRODES, loud_channels, normalise_amplitude, repair
+from insula.eeg.bad_channels import (
+    BLINK_ELECTRODES,
+    loud_channels,
+    loud_channels_of_parts,
+    normalise_amplitude,
+    repair,
+)
 from insula.eeg.montage import positions
 from insula.errors import DataError
 
@@ -27,6 +33,8 @@ def test_loud_in_much_of_the_trial_or_very_loud_in_some(trial: np.ndarray) -> No
     trial[5, :5] = 1000  # one of 0.5 % is not enough
     assert np.flatnonzero(loud_channels(trial)).tolist() == [4, 8]
     assert np.flatnonzero(loud_channels(trial * 1e-6)).tolist() == [4, 8]  # in volts
+    parts = [trial[:, :100], trial[:, 100:101], trial[:, 101:]]
+    assert np.flatnonzero(loud_channels_of_parts(parts)).tolist() == [4, 8]
     both = loud_channels(np.stack([trial, trial[::-1]]))
     assert_array_equal(both, [loud_channels(trial), loud_channels(trial)[::-1]])
 
@@ -62,7 +70,7 @@ def test_bad_input_is_one_line(trial: np.ndarray) -> None:
     with pytest.raises(DataError, match="zero for the most part"):
         loud_channels(np.pad(trial, ((0, 14), (0, 0))))
     trial[3, 5] = np.nan
-    with pytest.raises(DataError, match="a trial with NaN"):
+    with pytest.raises(DataError, match="signals with NaN or infinite values: repair or drop them first"):
         loud_channels(trial)
     with pytest.raises(DataError, match="good channels with NaN"):
         repair(trial, CHANNELS, none)

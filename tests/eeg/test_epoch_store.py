@@ -122,7 +122,7 @@ def test_a_long_recording_in_blocks_gives_what_it_gives_whole(cache: Cache, monk
     one, settings = recording(75), Preprocessing(band=(1, 40), rate=rate)
     windows = Windows(seconds=2, hop=1.5)
     whole, clock = window_store([one], settings, windows, cache)
-    monkeypatch.setattr(module, "_BLOCK", 10.0)
+    monkeypatch.setattr(module, "BLOCK", 10.0)
     blocks, again = window_store([replace(one, fingerprint="anew")], settings, windows, cache)
     rows = np.arange(len(whole))
     assert np.abs(whole.read(rows) - blocks.read(rows)).max() < 1e-3  # microvolts, of 10
@@ -138,6 +138,13 @@ def test_windows_and_features_are_made_once(cache: Cache) -> None:
         assert clock.equals(table)
     narrow, _ = feature_store([one], PLAIN, windows, cache, bands={"alpha": (8, 13)})
     assert narrow.values.shape[1:] == (4, 1)
+
+
+def test_features_of_windows_that_are_there_read_no_recording(cache: Cache) -> None:
+    one, windows = recording(), Windows(seconds=2, hop=1)
+    window_store([one], PLAIN, windows, cache)
+    store, _ = feature_store([unreadable(one)], PLAIN, windows, cache)
+    assert len(store) == 11
 
 
 def test_channels_go_by_name(cache: Cache) -> None:

@@ -12,7 +12,8 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
 
-from insula.eeg.preprocessing import Preprocessing, epochs, preprocess, resampling_ratio
+from insula.eeg.filters import resampling_ratio
+from insula.eeg.preprocessing import Preprocessing, epochs, preprocess
 from insula.errors import DataError, SettingsError
 from insula.samples.recording import Recording
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from insula.eeg.smoothing import initial_moments, lds, lds_causal, online_normalise, smooth_trials
+from insula.eeg.smoothing import initial_moments, lds, lds_causal, online_normalise
 from insula.errors import DataError
 
 
@@ -67,17 +67,6 @@ def test_causal_smoothing_and_normalising_do_not_see_the_future(trials: np.ndarr
     assert np.abs(lds(changed)[:, :20] - lds(trials)[:, :20]).min() > 1
 
 
-@pytest.mark.parametrize("smoother", [lds, lds_causal])
-def test_trials_of_any_length_lie_mixed(smoother: object) -> None:
-    random = np.random.default_rng(1)
-    trials = random.permutation(np.repeat(["a", "b", "c", "d"], [7, 12, 7, 1]))
-    features = random.normal(size=(27, 3)).astype(np.float32)
-    found = smooth_trials(features, trials, smoother)  # type: ignore[arg-type]
-    for trial in "abcd":
-        assert_allclose(found[trials == trial], smoother(features[trials == trial]), rtol=1e-12)  # type: ignore[operator]
-    assert_allclose(found[trials == "d"], features[trials == "d"], rtol=1e-6)
-
-
 def test_online_normalisation_is_a_plain_loop(trials: np.ndarray) -> None:
     mean, variance = initial_moments(trials[:2].reshape(60, 5), np.repeat(["a", "b"], 30))
     assert_allclose(mean, (trials[0].mean(axis=0) + trials[1].mean(axis=0)) / 2)
@@ -96,8 +85,6 @@ def test_bad_input_is_one_line(trials: np.ndarray) -> None:
         lds(trials[0, :0])
     with pytest.raises(DataError, match="NaN or infinite"):
         lds_causal(np.array([[1.0], [np.nan]]))
-    with pytest.raises(DataError, match="a window without a trial"):
-        smooth_trials(trials[0], np.array([None] * 30))
     with pytest.raises(DataError, match="a window without a subject"):
         initial_moments(trials[0], np.array(["a"]))
     for moments in [(np.zeros(4), np.ones(4)), (np.zeros(5), -np.ones(5)), (np.full(5, np.nan), np.ones(5))]:

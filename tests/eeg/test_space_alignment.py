@@ -11,6 +11,7 @@ from insula.eeg.covariance import Method, covariances, reference_covariance, whi
 from insula.errors import DataError, LeakageError, SettingsError
 from insula.protocols import audit, protocol
 from insula.samples import ArrayStore, Description, Samples, concat, provenance
+from insula.storage.cache import Cache
 from protocols.studies import TASK
 
 CHANNELS = ("Fz", "Cz", "Pz", "Oz")
@@ -21,6 +22,10 @@ def samples_of(windows: np.ndarray, subjects: list[str], channels: tuple[str, ..
     sessions = ["1"] * len(windows)
     table = provenance(corpus="demo", subject=subjects, session=sessions, trial=[str(i) for i in range(len(windows))])
     return Samples(table, {}).with_modality("eeg", "eeg", ArrayStore(windows, form), range(len(windows)))
+
+
+def align(samples: Samples, **settings: str) -> Samples:
+    return Alignment.parse(settings, where="test").apply(samples, samples, Cache())
 
 
 @pytest.fixture
@@ -38,7 +43,7 @@ def test_each_subject_is_centred_at_the_identity(windows: np.ndarray, method: Me
     from pyriemann.geometry.mean import gmean
 
     samples = samples_of(windows, ["a", "b"] * 75)
-    aligned = Alignment(method=method).apply(samples)
+    aligned = align(samples, method=method)
     for start in (0, 1):
         covariance = Covariances("scm", assume_centered=True).transform(windows[start::2].astype(float))
         expected = invsqrtm(gmean(covariance, metric=metric)) @ windows[start::2]
@@ -51,7 +56,7 @@ def test_each_subject_is_centred_at_the_identity(windows: np.ndarray, method: Me
 @pytest.mark.parametrize("method", ["euclidean", "riemannian"])
 def test_an_average_reference_is_no_obstacle(windows: np.ndarray, method: Method) -> None:
     windows = windows - windows.mean(axis=1, keepdims=True)
-    aligned = Alignment(method=method).apply(samples_of(windows, ["a", "b"] * 75)).read("eeg")
+    aligned = align(samples_of(windows, ["a", "b"] * 75), method=method).read("eeg")
     assert np.abs(aligned).max() < 20
     assert_allclose(aligned.sum(axis=1), 0, atol=1e-4)
     if method == "euclidean":
@@ -59,13 +64,13 @@ def test_an_average_reference_is_no_obstacle(windows: np.ndarray, method: Method
 
 
 def test_an_audit_knows_what_alignment_looked_at(windows: np.ndarray) -> None:
-    samples = Alignment().apply(samples_of(windows, [f"s{i % 10}" for i in range(150)]))
+    samples = align(samples_of(windows, [f"s{i % 10}" for i in range(150)]))
     assert samples.table["eeg_cleaned_on"][3] == "demo/s3"
     samples = samples.with_columns(emotion=["anger", "fear", "anger"] * 50)
     refusing = protocol("subject-disjoint", folds=5)
     with pytest.raises(LeakageError, match=r"cleaning of eeg demo/s\d and 1 more learnt from inputs of the test part"):
         audit(refusing.splits(samples, TASK)[0], samples, refusing)
-    permitted = protocol("subject-disjoint", folds=5, target=Alignment.target_access)
+    permitted = protocol("subject-disjoint", folds=5, target=Alignment().access(refusing))
     report = audit(permitted.splits(samples, TASK)[0], samples, permitted)
     assert report.clean and any("as the protocol's target access allows" in line for line in report.warnings)
 
@@ -73,7 +78,7 @@ def test_an_audit_knows_what_alignment_looked_at(windows: np.ndarray) -> None:
 def test_corpora_with_other_channels_are_aligned_each_on_its_own(windows: np.ndarray) -> None:
     both = concat([samples_of(windows, ["a"] * 150), samples_of(windows[:60, :3], ["a"] * 60, CHANNELS[:3])])
     both.table["corpus"] = ["one"] * 150 + ["two"] * 60
-    aligned = Alignment(domain="subject+session").apply(both)
+    aligned = align(both, domain="subject+session")
     assert aligned.select(slice(150)).read("eeg").shape == (150, 4, 50)
     last = aligned.select(slice(150, None)).read("eeg")
     assert_allclose(covariances(last).mean(axis=0), np.eye(3), atol=1e-4)
@@ -94,21 +99,20 @@ def test_online_takes_the_past_and_no_more(windows: np.ndarray, method: Method) 
     changed = windows[1::2].copy()
     changed[40:] *= 9
     assert_array_equal(OnlineAlignment(source, method, weight=2).align(changed)[:40], found[:40])
-    assert OnlineAlignment.target_access == "none"
 
 
 def test_bad_input_is_one_line(windows: np.ndarray) -> None:
     flat = windows.copy()
     flat[4, 1] = 0
     with pytest.raises(DataError, match=r"covariance of 1 of 75 windows is singular \(subject demo/a\): use longer"):
-        Alignment(method="riemannian").apply(samples_of(flat, ["a", "b"] * 75))
+        align(samples_of(flat, ["a", "b"] * 75), method="riemannian")
     flat[4, 1] = np.nan
     with pytest.raises(DataError, match=r"NaN or infinite values \(subject demo/a\)"):
-        Alignment().apply(samples_of(flat, ["a", "b"] * 75))
+        align(samples_of(flat, ["a", "b"] * 75))
     with pytest.raises(DataError, match=r"1 windows of 3 samples are too few for 4 channels \(subject demo/a\)"):
-        Alignment().apply(samples_of(windows[:1, :, :3], ["a"]))
+        align(samples_of(windows[:1, :, :3], ["a"]))
     with pytest.raises(DataError, match="2 samples belong to no subject"):
-        Alignment().apply(samples_of(windows[:4], ["a", None, None, "b"]))  # type: ignore[list-item]
+        align(samples_of(windows[:4], ["a", None, None, "b"]))  # type: ignore[list-item]
     online = OnlineAlignment(np.eye(4), "riemannian")
     with pytest.raises(DataError, match=r"windows of shape \(4, 50\) for a reference of 4 channels"):
         online.align(windows[0])

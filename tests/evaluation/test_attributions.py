@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 
 import numpy as np
 import pandas as pd
@@ -12,10 +13,13 @@ from torch import nn
 
 from insula.emotions import Categorical
 from insula.errors import DataError
-from insula.evaluation.attributions import Sanity, cascade, channel_attributions, check_attributions
+from insula.evaluation.attributions import Sanity, _Asked, cascade, channel_attributions, check_attributions
 from insula.evaluation.draw_attributions import draw_attention, draw_attributions
-from insula.samples import Description, Samples
+from insula.evaluation.drawing import Plot
+from insula.evaluation.verdict import MINUS
+from insula.samples import ArrayStore, Description, Samples
 from insula.systems.baselines.deep import EEGNet
+from insula.systems.histn.system import HiSTN, HiSTNSettings
 from insula.systems.rbtransformer.system import RBTransformer, RBTransformerSettings
 from insula.systems.signal_network import SignalNetwork, SignalNetworkSettings
 from insula.training.settings import Training
@@ -69,7 +73,7 @@ def pointed(table: pd.DataFrame) -> float:
 @pytest.mark.parametrize("method", METHODS)
 def test_attributions_point_to_the_electrodes_of_a_class(learnt: SignalNetwork, new: Samples, method: str) -> None:
     table = channel_attributions(learnt, new, method)  # type: ignore[arg-type]
-    assert list(table) == ["class", "channel", "time", "value"] and len(table) == 3 * 6 * 10
+    assert list(table) == ["class", "channel", "time", "value", "n"] and len(table) == 3 * 6 * 10
     assert table["time"].unique() == pytest.approx(np.arange(10) * 0.2 + 0.1)
     assert pointed(table) == 1
     drawn = [pointed(channel_attributions(_with_weights(learnt, seed), new, method)) for seed in range(10)]  # type: ignore[arg-type]
@@ -96,24 +100,55 @@ def test_gradient_x_input_is_what_it_says(learnt: SignalNetwork, new: Samples) -
     assert np.allclose(table.groupby(["class", "channel"], sort=False)["value"].mean(), wanted.ravel(), rtol=2e-2)
 
 
+def test_some_samples_of_each_subject_and_class_stand_for_all(learnt: SignalNetwork, new: Samples) -> None:
+    few = channel_attributions(learnt, new, "saliency", most=12)
+    assert set(few["n"]) == {4} and pointed(few) == 1
+    whole = channel_attributions(learnt, new, "saliency", most=10_000)
+    assert whole.equals(channel_attributions(learnt, new, "saliency")) and not whole.equals(few)
+
+
+def test_a_window_alone_is_scaled_by_its_whole_trial(new: Samples) -> None:
+    values = new.read("eeg").copy()
+    first = (new.table["start"] % 4 == 0).to_numpy()  # of the two windows of a trial
+    values[first] *= 100
+    loud = new.with_modality("eeg", "loud", ArrayStore(values, new.store("eeg").description), range(len(new)))
+    system = HiSTN(HiSTNSettings(training=Training(epochs=1, batch_size=64))).fit(loud, new.select(slice(0, 0)), TASK)
+    asked = _Asked(system, loud, "saliency", 6)
+    inputs = asked.rows[torch.from_numpy(asked.places)]
+    assert inputs[~first[asked.places]].abs().max() < 0.1, "alone, a quiet window would be scaled to 1"
+
+
 def test_the_check_tells_a_trained_network_from_one_that_learnt_nothing(learnt: SignalNetwork, new: Samples) -> None:
     good = check_attributions(learnt, new, "gradient x input")
-    assert good.with_random.shape == (19,) and good.among_random.shape == (19, 19)
-    assert good.verdict == "depends on what was learnt"
+    assert good.with_random.shape == good.among_random.shape == (19,)
+    assert good.passed and good.sentence.startswith("This map passes its sanity check.")
+    assert good.wrong_class < good.halves and "It differs with the class" in good.sentence
     idle = check_attributions(fitted(learning_rate=0), new, "gradient x input")
-    assert idle.start == 1 and idle.verdict == "does not"
-    assert "does not depend on what was learnt: rank correlation with 19 networks" in idle.sentence
+    assert idle.start == 1 and not idle.passed
+    assert idle.sentence.startswith("This map FAILS its sanity check")
+    again = Sanity.of(idle.table())
+    assert again.sentence == idle.sentence and np.array_equal(again.with_random, idle.with_random)
 
 
 def test_a_map_that_random_networks_draw_as_well_is_found_out() -> None:
     rng = np.random.default_rng(0)
-    alike = np.clip(0.6 + 0.1 * rng.standard_normal((19, 19)), -1, 1)
-    apart = 0.2 * rng.standard_normal((19, 19))
-    shown_by_any = Sanity(alike[0], alike, start=0.6, halves=0.99)
-    assert shown_by_any.random_draw_it and shown_by_any.verdict == "does not"
-    assert Sanity(apart[0] - apart[0].mean(), alike, 0.1, 0.99).verdict == "depends on what was learnt"
-    assert Sanity(apart[0] - apart[0].mean(), apart, 0.1, 0.99).verdict == "depends on what was learnt"
-    assert Sanity(alike[0] - 0.4, alike, 0.1, 0.99).verdict == "depends on what was learnt", "less than they agree"
+    alike, apart = 0.6 + 0.02 * rng.standard_normal((2, 19)), 0.2 * rng.standard_normal((2, 19))
+    found = Sanity(*alike, start=0.6, wrong_class=0, halves=0.99)
+    assert found.random_draw_it and not found.passed
+    assert Sanity(apart[0] - apart[0].mean(), alike[1], 0.1, 0, 0.99).passed
+    assert Sanity(apart[0] - apart[0].mean(), apart[1], 0.1, 0, 0.99).passed
+    assert Sanity(alike[0] - 0.4, alike[1], 0.1, 0, 0.99).passed, "less than they agree"
+    assert not Sanity(apart[0] - apart[0].mean(), apart[1], 0.995, 0, 0.99).passed, "training changed nothing"
+    assert not Sanity(*apart, 0.1, 0, np.nan).passed, "with one sample a class nothing can be compared"
+
+
+def test_a_map_of_nothing_fails(learnt: SignalNetwork, new: Samples) -> None:
+    dead = _with_weights(learnt, 0)
+    for weights in dead.network.network.parameters():
+        torch.nn.init.zeros_(weights)
+    assert not check_attributions(dead, new, "saliency", most=12, networks=3).passed
+    alone = check_attributions(learnt, new.select(slice(0, 1)), "saliency", networks=3)
+    assert np.isnan(alone.halves) and not alone.passed
 
 
 def test_gradient_x_input_of_eegnet_shows_the_input(new: Samples) -> None:
@@ -140,16 +175,32 @@ def test_bands_attention_and_their_pictures(new: Samples) -> None:
     few = Training(epochs=2, patience=2, batch_size=32)
     system = RBTransformer(RBTransformerSettings(training=few, depth=1)).fit(new, new.select(slice(0, 0)), TASK)
     table = channel_attributions(system, new, "saliency")
-    assert list(table["band"].unique()) == [0, 1, 2, 3]
+    assert list(table["band"].unique()) == ["4 to 8 Hz", "8 to 14 Hz", "14 to 31 Hz", "31 to 49 Hz"]
     plot = draw_attributions(table, mark="LEAKING")
-    drawn = base64.b64decode(plot.picture.partition(",")[2]).decode()
-    assert "Not checked" in plot.caption and all(
-        f"<!-- {word} -->" in drawn for word in (*CLASSES, "band 4", "LEAKING")
-    )
+    assert "Not checked" in plot.caption
+    assert {*CLASSES, "4 to 8 Hz", "31 to 49 Hz", "LEAKING"} <= words(plot)
     attention = np.full((6, 6), 0.1)
     attention[0, 3] = attention[3, 0] = 0.5
     said = draw_attention(attention, CHANNELS).alternative
     assert "The 6 strongest links between 6 electrodes, strongest F3 and C4 (3.00)" in said
+
+
+def words(plot: Plot) -> set[str]:
+    """Return what is written on a picture."""
+    return set(re.findall("<!-- (.*) -->", base64.b64decode(plot.picture.partition(",")[2]).decode()))
+
+
+def test_a_map_that_fails_says_so_first_and_on_the_picture(learnt: SignalNetwork, new: Samples) -> None:
+    table = channel_attributions(learnt, new, "saliency")
+    fading = pd.DataFrame({"layer": ["head", "filters"], "correlation": [0.5, -0.25]})
+    failed = draw_attributions(table, Sanity(np.full(19, 0.9), np.full(19, 0.9), 0.9, 0.9, 0.8), fading, "LEAKING")
+    assert failed.caption.startswith("This map FAILS its sanity check")
+    assert failed.alternative.startswith("This map FAILS") and "does not tell" in failed.title
+    assert "LEAKING, fails its sanity check" in words(failed)
+    assert "2 layers drawn anew" in failed.caption and f"from 0.50 to {MINUS}0.25" in failed.caption
+    passed = draw_attributions(table, Sanity(np.zeros(19), np.zeros(19), 0.1, 0.1, 0.8))
+    assert passed.caption.startswith("This map passes its sanity check")
+    assert not {"fails its sanity check", "LEAKING, fails its sanity check"} & words(passed)
 
 
 def test_the_picture_names_the_strongest_electrodes(learnt: SignalNetwork, new: Samples) -> None:

@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 from small_sweep import SMALL, write_small
 
+from insula.eeg.steps import parse_steps
 from insula.errors import SettingsError
 from insula.evaluation import experiment
 from insula.evaluation.recipe import SWEEPS, Recipe
+from insula.evaluation.study import protocol_of
 from insula.evaluation.sweep import Sweep
 from insula.evaluation.sweep_run import cells_table, run_sweep
 from insula.storage.cache import Cache
@@ -26,6 +28,9 @@ def test_sweeps_that_come_with_insula_name_cells_that_their_tables_and_figures_s
         cells = sweep.model_copy(update={"grid": grid}).cells()
         assert len({cell.title for cell in cells}) == len(cells)
         assert len(cells) <= 24 or grid != "coarse"
+        assert all(protocol_of(cell.recipe, 0).as_published <= bool(cell.recipe.practice) for cell in cells)
+        for cell in cells:
+            parse_steps(cell.recipe.steps)
     cells = sweep.cells()
     for table in sweep.tables:
         wheres = [row.where for row in table.rows] or [table.where]

@@ -119,6 +119,22 @@ def test_tokens_are_band_entropies_of_the_standardised_window() -> None:
             assert np.allclose(value, 0.5 * np.log2(2 * np.pi * np.e * variance), atol=1e-3)
 
 
+def test_a_baseline_of_the_same_brain_cancels_out() -> None:
+    """The tokens of a window whose baseline is the window itself, over and over, are nothing."""
+    samples = study(trials=2)
+    windows = samples.read("eeg")[:, :, :128]
+    form = samples.store("eeg").description
+    stores = ArrayStore(windows, form), ArrayStore(np.tile(windows, 3), form)
+    samples = samples.with_modality("eeg", "seconds", stores[0], range(len(samples)))
+    with pytest.raises(DataError, match="8 of 8 samples have no baseline to subtract"):
+        RBTransformer(RBTransformerSettings(baseline=True))._rows(samples)
+    rows = np.arange(len(samples))[::-1]
+    swapped = samples.with_modality("baseline", "before", stores[1], rows)
+    subtracted = RBTransformer(RBTransformerSettings(baseline=True))._rows(swapped)[torch.arange(8)].numpy()
+    tokens = RBTransformer()._rows(samples)[torch.arange(8)].numpy()
+    assert np.allclose(subtracted, tokens - tokens[rows], atol=1e-4) and np.ptp(subtracted) > 0.1
+
+
 def test_attention_is_a_square_of_electrodes() -> None:
     train, validation, test = parts()
     system = RBTransformer(RBTransformerSettings(training=FEW)).fit(train, validation, TASK)

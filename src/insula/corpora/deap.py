@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Callable, Iterator
-from functools import lru_cache
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
@@ -16,7 +15,7 @@ from pydantic import PositiveFloat
 from insula.corpora.contract import Card
 from insula.corpora.deap_tables import RATINGS, VIDEOS, clip_quadrants, presentations, quadrant
 from insula.corpora.folder import corpus_folder
-from insula.corpora.trials import Trial, TrialCorpus, TrialSettings, array_recording, trial_samples
+from insula.corpora.trials import Trial, TrialCorpus, TrialSettings, trial_samples
 from insula.eeg.checks import check_recording
 from insula.eeg.preprocessing import Preprocessing
 from insula.errors import DataError, InsulaError
@@ -36,6 +35,7 @@ _BASELINE = 384  # samples before the video: 3 s
 _WITHOUT_BASELINE = 7680  # samples of the video, 60 s
 _ROWS = 40
 _FILE = re.compile(r"s(\d\d)\.dat")
+_GENERATION = 1  # of the converted files in the cache
 
 
 class DeapPreprocessing(Preprocessing):
@@ -60,10 +60,11 @@ class DeapSettings(TrialSettings):
 
 
 class _Participant(NamedTuple):
-    """What one file holds: float32 (videos, channels, times), and ratings (videos, 4)."""
+    """What one file holds: float32 (videos, channels, times), ratings (videos, 4), and the sha256 of the file."""
 
     eeg: np.ndarray
     ratings: np.ndarray
+    content: str
 
 
 class Deap(TrialCorpus):
@@ -120,21 +121,20 @@ class Deap(TrialCorpus):
         folder = next(iter(files.values())).parent
         absent = [folder / f"s{person:02d}.dat" for person in people if person not in files]
         lacks += [DataError("no such file", where=path, do="fetch it again") for path in absent]
-        newest = lru_cache(maxsize=1)(_read)
         for person, path in files.items():
             try:
-                for trial in [*self._trials(person, path, newest, played, quadrants)][::13]:
+                for trial in [*self._trials(person, path, _read(path), played, quadrants)][::13]:
                     check_recording(trial.recording, where=path)
             except DataError as error:
                 lacks.append(error)
         return [str(error) for error in lacks]
 
-    def trials(self) -> list[Trial]:
+    def trials(self, cache: Cache) -> list[Trial]:
         """Return the trials of one person after the other, in the order of the videos.
 
-        A file is read for its ratings, and again when its first trial is; one is in memory at a time. The corpus keeps
-        no time between trials: on the clock of a session they follow one another without a gap, each after its
-        baseline.
+        Each file, which can only be read whole, is converted once: the cache keeps its EEG, memory-mapped, and its
+        ratings, 42 MB a person. The corpus keeps no time between trials: on the clock of a session they follow one
+        another without a gap, each after its baseline.
 
         Raises
         ------
@@ -149,10 +149,9 @@ class Deap(TrialCorpus):
         files, quadrants, played = self._files(), self._quadrants(), self._played()
         if played is None:
             warnings.warn(f"{self._unknown_order()}; the order of videos is taken", stacklevel=2)
-        newest = lru_cache(maxsize=1)(_read)
         trials: list[Trial] = []
         for person, path in files.items():
-            trials += self._trials(person, path, newest, played, quadrants)
+            trials += self._trials(person, path, _converted(path, cache), played, quadrants)
         return trials
 
     def samples(self, cache: Cache) -> Samples:
@@ -163,7 +162,7 @@ class Deap(TrialCorpus):
         DataError
             As `trials`, and where a recording cannot be used, naming it.
         """
-        return trial_samples(self.card.name, self.trials(), self.settings, cache)
+        return trial_samples(self.card.name, self.trials(cache), self.settings, cache)
 
     @property
     def _folder(self) -> Path:
@@ -201,26 +200,27 @@ class Deap(TrialCorpus):
         self,
         person: int,
         path: Path,
-        read: Callable[[Path], _Participant],
+        held: _Participant,
         played: pd.DataFrame | None,
         quadrants: dict[int, str] | None,
     ) -> Iterator[Trial]:
         """Yield the trials of a participant."""
-        _, _, times = read(path).eeg.shape
-        ratings = _checked(read(path).ratings, person, path, played)
-        content = sha256_of(path)
+        _, _, times = held.eeg.shape
+        ratings = _checked(held.ratings, person, path, played)
 
         def recording(video: int, first: int, stop: int) -> Recording:
             # Microvolts: inferred from the size of the values; check_signal refuses volts and millivolts.
-            return array_recording(
-                lambda: read(path).eeg[video - 1, :, first:stop],
-                (len(DEAP_CHANNELS), stop - first),
-                _RATE,
-                DEAP_CHANNELS,
+            values = held.eeg[video - 1, :, first:stop]
+            return Recording(
                 corpus=self.card.name,
                 subject=path.stem,
                 session="1",
-                fingerprint=digest([content, video, first]),
+                channels=DEAP_CHANNELS,
+                rate=_RATE,
+                n_times=stop - first,
+                reader=lambda begin, end: np.array(values[:, begin:end]),
+                events=pd.DataFrame(),
+                fingerprint=digest([held.content, video, first]),
             )
 
         for video in range(1, 1 + VIDEOS):
@@ -242,6 +242,20 @@ class Deap(TrialCorpus):
         return path.as_posix() if (self._folder / path).is_file() else None
 
 
+def _converted(path: Path, cache: Cache) -> _Participant:
+    """Return what a file holds, memory-mapped from the cache."""
+    content = sha256_of(path)
+
+    def build(folder: Path) -> None:
+        held = _read(path)
+        np.save(folder / "eeg.npy", held.eeg)
+        np.save(folder / "ratings.npy", held.ratings)
+
+    folder = cache.folder("deap", [_GENERATION, content], build)
+    eeg = np.load(folder / "eeg.npy", mmap_mode="r", allow_pickle=False)
+    return _Participant(eeg, np.load(folder / "ratings.npy", allow_pickle=False), content)
+
+
 def _read(path: Path) -> _Participant:
     """Return what a file holds, without the rows that are no EEG."""
     content = arrays_from_pickle(path)
@@ -255,7 +269,7 @@ def _read(path: Path) -> _Participant:
     if data.shape[2] == _WITHOUT_BASELINE or data.shape[2] <= _BASELINE:
         what = f"{data.shape[2] / _RATE:g} s a trial: there is no baseline of 3 s before the video"
         raise DataError(what, where=path, do="fetch the release, not a copy with the baseline removed")
-    return _Participant(data[:, : len(DEAP_CHANNELS)].astype(np.float32), ratings)
+    return _Participant(data[:, : len(DEAP_CHANNELS)].astype(np.float32), ratings, sha256_of(path))
 
 
 def _checked(ratings: np.ndarray, person: int, path: Path, played: pd.DataFrame | None) -> np.ndarray:

@@ -20,7 +20,8 @@ from insula.corpora.recording_files import RecordingFile
 from insula.corpora.recording_tables import StudyFolder, annotated, tidy_events
 from insula.eeg.checks import check_events, check_recording
 from insula.eeg.epoch_store import Windows, cleaning_columns, count_windows, epoch_store, learnt_from, window_store
-from insula.eeg.preprocessing import Preprocessing, check_length, epochs_within
+from insula.eeg.filters import check_length
+from insula.eeg.preprocessing import Preprocessing, epochs_within
 from insula.eeg.reading import channel_table, read_recording
 from insula.emotions import label_map, normalise_label
 from insula.errors import DataError, InsulaError

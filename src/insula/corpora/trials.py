@@ -180,7 +180,7 @@ def trial_samples(corpus: str, trials: Sequence[Trial], settings: TrialSettings,
     table = table.join(labels.iloc[place].reset_index(drop=True))
     if cleaning.artefacts and cleaning.artefacts.marks:
         table["eeg_quality"] = clock["quality"]
-    if cleaning.learns:
+    if cleaning.artefacts and cleaning.artefacts.fitted:
         table["eeg_cleaned_on"] = table["subject"] + "/" + table["session"] + "/" + table["trial"]
     samples = Samples(table, {}).with_modality("eeg", "eeg", eeg, range(len(table)))
     samples = samples.with_modality("features", "features", features, range(len(table)))

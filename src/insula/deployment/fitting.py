@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from insula.deployment.bundle import check_output, write_bundle
+from insula.errors import SettingsError
 from insula.evaluation.experiment import Fitting, candidate
 from insula.evaluation.recipe import Recipe
 from insula.evaluation.study import ClassTask, open_study
@@ -31,6 +32,9 @@ def fit_bundle(recipe: Recipe, output: Path, cache: Cache) -> dict[str, Any]:
         The system's measured facts.
     """
     check_output(output)
+    if recipe.steps:
+        do = "evaluate it with `insula run`, or fit a recipe without steps"
+        raise SettingsError("a bundle holds a system and no steps before it", where="steps", do=do)
     study = open_study(recipe, 0, cache)
     split = _validation_alone(study.protocol, study.samples, study.task)
     audit(split, study.samples, study.protocol)

@@ -23,7 +23,9 @@ from insula.eeg.covariance import (
 )
 from insula.eeg.mixed_store import MixedStore, mix
 from insula.errors import DataError, SettingsError
+from insula.protocols import Protocol
 from insula.samples import Samples, Store
+from insula.storage.cache import Cache
 from insula.storage.settings import Settings
 
 
@@ -37,11 +39,8 @@ class Alignment(Settings):
         aligned variance one instead of one over the number of samples.
     domain : str
         The unit that is aligned: `subject`, or `subject+session`.
-
-    Attributes
-    ----------
-    target_access : str
-        `unlabelled`: it learns from all windows of a domain, without labels.
+    modality : str
+        What is aligned: windows of channels x times.
 
     References
     ----------
@@ -50,19 +49,27 @@ class Alignment(Settings):
     Transfer learning: a Riemannian geometry framework, IEEE Transactions on Biomedical Engineering 65(5), 1107-1116.
     """
 
-    target_access: ClassVar[str] = "unlabelled"
+    learns: ClassVar[bool] = False  # of the training part: each domain tells of itself
 
     method: Method = "euclidean"
     domain: str = "subject"
+    modality: str = "eeg"
 
-    def apply(self, samples: Samples, modality: str = "eeg") -> Samples:
+    def access(self, protocol: Protocol) -> str:
+        """Return `unlabelled`: it learns from all windows of a domain, without labels."""
+        return "unlabelled"
+
+    def apply(self, samples: Samples, source: Samples, cache: Cache) -> Samples:
         """Return the samples with the modality aligned where it is read, and with `<modality>_cleaned_on`.
+
+        Nothing is learnt from `source`, and nothing is written to the cache.
 
         Raises
         ------
         DataError
             As `reference_covariance`, or if a sample belongs to no domain or its signal is of another form.
         """
+        modality = self.modality
         present, names = samples.has(modality), samples.units(self.domain)
         names[~present] = None
         codes, domains = pd.factorize(names)
@@ -99,11 +106,6 @@ class OnlineAlignment:
     weight : float
         How many windows the initial reference counts for, more than 0.
 
-    Attributes
-    ----------
-    target_access : str
-        `none`: no window is aligned by what comes after it.
-
     Examples
     --------
     >>> online = OnlineAlignment(np.eye(2))
@@ -114,8 +116,6 @@ class OnlineAlignment:
     array([[[ 1.34, -1.34],
             [ 1.  ,  1.  ]]])
     """
-
-    target_access: ClassVar[str] = "none"
 
     def __init__(self, reference: np.ndarray, method: Method = "euclidean", weight: float = 1.0) -> None:
         if not weight > 0:

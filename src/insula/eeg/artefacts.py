@@ -1,7 +1,8 @@
 """What is not brain in EEG: bad channels, components of eyes, muscles and heart, and epochs that are beyond use.
 
 Peak-to-peak marking looks at one epoch alone. Everything else here learns: RANSAC and ICA from a whole recording,
-autoreject from all epochs of a recording, each without labels and from no other recording. Does that count as target
+autoreject from all epochs of a recording, each without labels and from no other recording. The rule for loud channels
+fits nothing, but looks at the whole of a recording, which in corpora of trials is one trial. Does that count as target
 access? Yes, of the kind `unlabelled`: to clean a test epoch so takes the rest of its recording, which is not there yet
 when samples come one at a time; and where trials of one recording lie in training and in test, what was learnt from
 test inputs has cleaned the training part, too. Samples say in the column `eeg_cleaned_on` which recording cleaning
@@ -11,19 +12,20 @@ learnt from; an audit refuses such a test part under `target: none`, and names i
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
-from pydantic import Field, PositiveFloat
+from pydantic import Field, PositiveFloat, model_validator
 
 from insula.eeg.montage import interpolation
 from insula.errors import DataError, SettingsError
 from insula.storage.settings import Settings
 
 Kind = Literal["muscle", "eye", "heart", "line", "channel"]
+Probability = Annotated[float, Field(gt=0, le=1)]
 
 #: Columns of ICLabel's probabilities; the first is brain, the last anything else.
 _KINDS: tuple[Kind, ...] = ("muscle", "eye", "heart", "line", "channel")
@@ -45,13 +47,17 @@ class Artefacts(Settings):
     bad_channels : bool
         Channels that are flat, not finite, called bad by the recording (BIDS `channels.tsv`) or found by RANSAC are
         interpolated by spherical splines. Otherwise flat and not finite channels are refused.
+    loud_channels : bool
+        Channels that are far too loud in a recording, or in a trial of a corpus of trials, become the mean of their
+        nearest good ones (`insula.eeg.bad_channels`): once before the average reference; with ICA also before it, but
+        for `insula.eeg.bad_channels.BLINK_ELECTRODES`, which show it the blinks.
     ica : {"infomax", "picard", "fastica"}, optional
         Independent components whose kind ICLabel names are taken out. `infomax` is extended infomax, which ICLabel was
         trained on; `picard` solves the same faster and needs the package python-picard; `fastica` warns.
-    drop : tuple of {"eye", "muscle", "heart", "line", "channel"}
-        Kinds of component taken out.
+    drop : tuple of {"eye", "muscle", "heart", "line", "channel"}, or mapping of these to float
+        Kinds of component taken out, or the probability from which on each is.
     probability : float
-        ICLabel's probability from which on a component is taken out.
+        ICLabel's probability from which on a component is taken out, where `drop` names none.
     components : int, optional
         Components fitted; by default as many as the signal has dimensions.
     peak_to_peak : float, optional
@@ -70,7 +76,8 @@ class Artefacts(Settings):
 
     Examples
     --------
-    What BMCI's source did, in a recipe's words: `artefacts: {ica: infomax, peak_to_peak: 150}`.
+    What BMCI's source did, in a recipe's words: `artefacts: {ica: infomax, peak_to_peak: 150}`. A kind may have a limit
+    of its own: `artefacts: {ica: infomax, drop: {muscle: 0.5, eye: 0.7}}`.
 
     >>> Artefacts(ica="infomax", peak_to_peak=150).learns
     True
@@ -79,18 +86,37 @@ class Artefacts(Settings):
     """
 
     bad_channels: bool = False
+    # Left out of what is written where it is not asked for: such settings are those, and the cache entries, of before.
+    loud_channels: bool = Field(False, exclude_if=lambda asked: not asked)
     ica: Literal["infomax", "picard", "fastica"] | None = None
-    drop: tuple[Kind, ...] = ("eye", "muscle", "heart")
-    probability: float = Field(0.8, gt=0, le=1)
+    drop: tuple[Kind, ...] | Mapping[Kind, Probability] = ("eye", "muscle", "heart")
+    probability: Probability = 0.8
     components: int | None = Field(None, ge=2)
     peak_to_peak: PositiveFloat | None = None
     autoreject: bool = False
     seed: int = 0
 
+    @model_validator(mode="after")
+    def _one_rule(self) -> Self:
+        if self.bad_channels and self.loud_channels:
+            what = "bad_channels and loud_channels are two rules for the same channels"
+            raise SettingsError(what, where="artefacts", do="choose one")
+        return self
+
+    @property
+    def limits(self) -> dict[Kind, float]:
+        """The probability of each kind in `drop` from which on a component is taken out."""
+        return dict(self.drop) if isinstance(self.drop, Mapping) else dict.fromkeys(self.drop, self.probability)
+
     @property
     def spatial(self) -> bool:
-        """Whether a matrix over channels is learnt from the whole recording."""
-        return self.bad_channels or self.ica is not None
+        """Whether a matrix over channels comes from the whole recording."""
+        return self.bad_channels or self.loud_channels or self.ica is not None
+
+    @property
+    def fitted(self) -> bool:
+        """Whether any step is fitted, be it to one trial."""
+        return self.bad_channels or self.ica is not None or self.autoreject
 
     @property
     def marks(self) -> bool:
@@ -112,17 +138,20 @@ class Cleaning:
     matrix : ndarray, (channels, channels)
         ``matrix @ signal`` is the cleaned signal, average reference included where ICA was used.
     bad : tuple of str
-        Channels that were interpolated.
+        Channels that were interpolated; they may hold anything.
     dropped : tuple of (str, float)
         Kind and probability of each component taken out.
     components : int
         Components that were fitted; 0 without ICA.
+    loud : tuple of str
+        Channels that were repaired because they were too loud.
     """
 
     matrix: np.ndarray
     bad: tuple[str, ...] = ()
     dropped: tuple[tuple[str, float], ...] = ()
     components: int = 0
+    loud: tuple[str, ...] = ()
 
 
 def learn_cleaning(
@@ -206,13 +235,15 @@ def _independent(
         warnings.simplefilter("ignore")  # said above, by recording
         raw = _raw(signal, names, rate)
         probabilities = iclabel_label_components(raw, ica, inplace=False, backend="onnx")  # its weights are packaged
-    chances = probabilities[:, [1 + _KINDS.index(kind) for kind in settings.drop]]
-    out = np.flatnonzero(chances.max(axis=1, initial=0) >= settings.probability)
+    kinds = tuple(settings.limits)
+    chances = probabilities[:, [1 + _KINDS.index(kind) for kind in kinds]]
+    chances = np.where(chances >= np.array(list(settings.limits.values())), chances, 0)
+    out = np.flatnonzero(chances.any(axis=1))
     n = ica.n_components_
     scale = ica.pre_whitener_.ravel()  # one a channel
     unmixing = ica.unmixing_matrix_ @ (ica.pca_components_[:n] / scale)
     mixing = (ica.pca_components_[:n].T @ ica.mixing_matrix_) * scale[:, None]
-    dropped = tuple((settings.drop[chances[row].argmax()], float(chances[row].max())) for row in out)
+    dropped = tuple((kinds[chances[row].argmax()], float(chances[row].max())) for row in out)
     return np.eye(len(names)) - mixing[:, out] @ unmixing[out], dropped, n
 
 

@@ -46,13 +46,19 @@ def loud_channels(signal: np.ndarray) -> np.ndarray:
     """
     if signal.ndim < 2 or not signal.size:
         raise DataError(f"a trial of shape {signal.shape}", do="give (channels, times), at least one of each")
-    magnitude = np.abs(signal)
-    if not np.isfinite(magnitude).all():
-        raise DataError("a trial with NaN or infinite values", do="repair or drop it first")
-    median = np.median(magnitude, axis=(-2, -1))[..., None, None]
-    if (median == 0).any():
+    trials = signal.reshape(-1, *signal.shape[-2:])
+    return np.reshape([loud_channels_of_parts([trial]) for trial in trials], signal.shape[:-1])
+
+
+def loud_channels_of_parts(parts: Sequence[np.ndarray]) -> np.ndarray:
+    """Return `loud_channels` of one trial that comes in parts (channels, times): memory is that of the largest."""
+    median = _median_magnitude(parts)
+    if median == 0:
         raise DataError("a trial that is zero for the most part", do="drop it, or the channels that are off")
-    return np.any([(magnitude > times * median).mean(axis=-1) > share for times, share in _LOUD], axis=0)
+    times = sum(part.shape[-1] for part in parts)
+    limits = [(factor * median, share * times) for factor, share in _LOUD]
+    counts = sum(np.stack([(np.abs(part) > limit).sum(axis=-1) for limit, _ in limits]) for part in parts)
+    return np.any([count > most for count, (_, most) in zip(counts, limits, strict=True)], axis=0)
 
 
 def repair(signal: np.ndarray, channels: Sequence[str], bad: np.ndarray, untouched: Sequence[str] = ()) -> np.ndarray:

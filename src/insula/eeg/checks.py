@@ -16,7 +16,7 @@ from insula.samples.recording import Recording
 #: raw converter counts above.
 PLAUSIBLE_SPREAD = (0.05, 1000.0)
 
-_PIECES = 64  # seconds looked at for the spread: a median needs no more
+_PIECES = 16  # seconds looked at for the spread: a median needs no more
 _LOOKS, _LOOK_SECONDS = 5, 2.0  # pieces of a recording that are looked at before it is read whole
 
 

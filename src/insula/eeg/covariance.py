@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from typing import Literal
 
@@ -35,6 +36,11 @@ def reference_covariance(samples: Samples, modality: str = "eeg", method: Method
     DataError
         If values are not finite, if all windows together have fewer samples than channels or, for the Riemannian mean,
         if a window's covariance is singular.
+
+    Warns
+    -----
+    UserWarning
+        If windows are so nearly singular that their Riemannian mean is not found exactly.
     """
     metric = metric_of(method)
     channels, times = _shape(samples, modality)
@@ -52,7 +58,12 @@ def reference_covariance(samples: Samples, modality: str = "eeg", method: Method
     basis = directions(each.mean(axis=0))[1]
     inside = basis.T @ each @ basis
     check_definite(inside)
-    mean: np.ndarray = gmean(inside, metric="riemann")
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        mean: np.ndarray = gmean(inside, metric="riemann")
+    if said:
+        what = f"the Riemannian mean of {len(inside)} windows is inexact: some are nearly singular"
+        warnings.warn(f"{what} (bridged or flat channels make them so)", stacklevel=2)
     return basis @ mean @ basis.T
 
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
 from math import ceil
 from pathlib import Path
 
@@ -15,23 +14,22 @@ from pydantic import PositiveFloat
 from insula.eeg.artefacts import Cleaning, autoreject_epochs, peak_to_peak_marks
 from insula.eeg.checks import check_events
 from insula.eeg.features import BANDS, differential_entropy, samples_in
+from insula.eeg.filters import resampling_ratio
 from insula.eeg.preprocessing import (
+    BLOCK,
     Preprocessing,
     check_epochs,
     epochs,
     learn,
-    low_edge_seconds,
     preprocess,
-    resampling_ratio,
+    preprocess_part,
 )
 from insula.errors import DataError, SettingsError
 from insula.samples import ArrayStore, Description, Recording, open_store
 from insula.storage.cache import Cache
 from insula.storage.settings import Settings
 
-_BLOCK = 600.0  # seconds preprocessed at a time: a night of EEG never enters memory whole
 _WHOLE = 5e7  # values: a recording of no more is preprocessed at once for its epochs (200 MB in float32)
-_NOTCH_REACH = 7.0  # seconds: MNE's default notch filter is 6.6 s long
 _GENERATION = 2  # of epochs on disk; raised when the same settings and data are stored or described otherwise
 _ROWS = 64  # windows copied at a time: those that overlap are views of one signal until then
 
@@ -100,7 +98,7 @@ def learnt_from(recording: Recording, preprocessing: Preprocessing, n: int) -> d
 def cleaning_of(recording: Recording, preprocessing: Preprocessing, cache: Cache) -> Cleaning | None:
     """Return what cleaning learnt from a recording (`insula.eeg.preprocessing.learn`), None where nothing is learnt.
 
-    It is learnt once for a recording's content; band, rate and epochs play no part in it.
+    It is learnt once for a recording's content; epochs play no part in it, band and rate only for loud channels.
     """
     artefacts = preprocessing.artefacts
     if artefacts is None or not artefacts.spatial:
@@ -111,14 +109,18 @@ def cleaning_of(recording: Recording, preprocessing: Preprocessing, cache: Cache
         learnt = learn(recording, preprocessing)
         assert learnt is not None
         np.save(folder / "matrix.npy", learnt.matrix)
-        about = {"bad": learnt.bad, "dropped": learnt.dropped, "components": learnt.components}
+        about = {name: getattr(learnt, name) for name in ("bad", "dropped", "components", "loud")}
         (folder / "cleaning.json").write_text(json.dumps(about))
 
-    folder = cache.folder("cleaning", [steps.digest(), preprocessing.notch, recording.fingerprint], build)
+    key = [steps.digest(), preprocessing.notch, recording.fingerprint]
+    if artefacts.loud_channels:
+        key += [preprocessing.band, preprocessing.rate]
+    folder = cache.folder("cleaning", key, build)
     about = json.loads((folder / "cleaning.json").read_text())
     dropped = tuple((kind, probability) for kind, probability in about["dropped"])
     matrix = np.load(folder / "matrix.npy", allow_pickle=False)
-    return Cleaning(matrix, tuple(about["bad"]), dropped, about["components"])
+    loud = tuple(about.get("loud", ()))  # older entries say nothing of it
+    return Cleaning(matrix, tuple(about["bad"]), dropped, about["components"], loud)
 
 
 def _epoch_folder(recording: Recording, preprocessing: Preprocessing, cache: Cache) -> Path:
@@ -154,18 +156,15 @@ def _epochs_in_blocks(
         yield epochs(signal, rate, events, preprocessing)
         return
     rate = preprocessing.rate or recording.rate
-    ratio = resampling_ratio(recording.rate, rate)
-    check_epochs(events, ceil(recording.n_times * ratio), rate, preprocessing)
+    n_times = ceil(recording.n_times * resampling_ratio(recording.rate, rate))
+    check_epochs(events, n_times, rate, preprocessing)
     spans = [span for span in (preprocessing.epoch, preprocessing.baseline) if span]
-    margin = low_edge_seconds(preprocessing.band[0]) + _NOTCH_REACH
-    before, after = margin - min(span[0] for span in spans), margin + max(span[1] for span in spans)
+    before, after = min(span[0] for span in spans), max(span[1] for span in spans)
     for some in _neighbours(events):
-        units = max(0, int((some["onset"].min() - before) * rate)) // ratio.numerator
-        begin = units * ratio.denominator  # a sample before resampling that is a sample after it
-        end = min(ceil((some["onset"].max() + after) * recording.rate), recording.n_times)
-        signal, rate = preprocess(_part(recording, begin, end), preprocessing, cleaning)
-        moved = some.assign(onset=some["onset"] - units * ratio.numerator / rate)
-        yield epochs(signal, rate, moved, preprocessing)
+        first = max(0, int((some["onset"].min() + before) * rate) - 1)  # a sample more than rounding may need
+        stop = min(ceil((some["onset"].max() + after) * rate) + 1, n_times)
+        signal = preprocess_part(recording, preprocessing, cleaning, first, stop)
+        yield epochs(signal, rate, some.assign(onset=some["onset"] - first / rate), preprocessing)
 
 
 def _neighbours(events: pd.DataFrame) -> Iterator[pd.DataFrame]:
@@ -173,7 +172,7 @@ def _neighbours(events: pd.DataFrame) -> Iterator[pd.DataFrame]:
     onset = events["onset"].to_numpy(float)
     first = 0
     for row in range(1, len(events) + 1):
-        if row == len(events) or np.ptp(onset[first : row + 1]) > _BLOCK:
+        if row == len(events) or np.ptp(onset[first : row + 1]) > BLOCK:
             yield events.iloc[first:row]
             first = row
 
@@ -228,13 +227,35 @@ def window_store(
         If autoreject is asked for: it repairs epochs.
     """
 
-    def cut(signal: np.ndarray, rate: float) -> np.ndarray:
-        step, length = samples_in(windows.hop or windows.seconds, rate), samples_in(windows.seconds, rate)
-        view = np.lib.stride_tricks.sliding_window_view(signal, length, axis=-1)[:, ::step]
-        return view.swapaxes(0, 1)
+    if not recordings:
+        raise DataError("no recordings to cut windows from")
+    if preprocessing.artefacts and preprocessing.artefacts.autoreject:
+        raise SettingsError("autoreject is for epochs around events", where="artefacts", do="set autoreject to false")
+    rate = preprocessing.rate or recordings[0].rate
+    step, length = samples_in(windows.hop or windows.seconds, rate), samples_in(windows.seconds, rate)
 
-    form = Description(kind="signal", axes=("channel", "time"), units="uV")
-    return _windowed("windows", recordings, preprocessing, windows, cache, form, cut)
+    def build(folder: Path) -> None:
+        clock: list[np.ndarray] = []
+
+        def rows() -> Iterator[np.ndarray]:
+            for place, recording in enumerate(recordings):
+                cleaning = cleaning_of(recording, preprocessing, cache)
+                for signal, start, stop in _blocks(recording, recordings[0], preprocessing, windows, cleaning):
+                    clock.append(np.column_stack([np.full(len(start), place), start, stop]))
+                    view = np.lib.stride_tricks.sliding_window_view(signal, length, axis=-1)[:, ::step]
+                    yield view.swapaxes(0, 1)
+
+        channels = recordings[0].channels
+        form = Description(kind="signal", axes=("channel", "time"), units="uV", channels=channels, rate=rate)
+        _write_rows(folder / "values", form, rows())
+        np.save(folder / "clock.npy", np.concatenate(clock))
+        mark_epochs(folder, "values", preprocessing, recordings[0].corpus)
+
+    folder = cache.folder("windows", _key(recordings, preprocessing, windows), build)
+    place, start, stop = np.load(folder / "clock.npy", allow_pickle=False).T
+    table = pd.DataFrame({"recording": place.astype(np.int64), "start": start, "stop": stop})
+    table["quality"] = pd.array(quality_in(folder, len(table)), dtype="str")
+    return _open(folder / "values"), table
 
 
 def feature_store(
@@ -246,7 +267,7 @@ def feature_store(
 ) -> tuple[ArrayStore, pd.DataFrame]:
     """Return the spectral differential entropy of each window of continuous recordings.
 
-    The windows are those of `window_store`, and so are the errors; see there for memory.
+    The windows are those of `window_store`, which are made where they are not yet, and so are the errors.
 
     Returns
     -------
@@ -255,61 +276,23 @@ def feature_store(
     table : DataFrame
         As of `window_store`, without `quality`.
     """
-
-    def entropy(signal: np.ndarray, rate: float) -> np.ndarray:
-        return differential_entropy(signal, rate, bands, windows.seconds, windows.hop)
-
-    form = Description(kind="features", axes=("channel", "band"), units="nats")
-    edges = {name: list(band) for name, band in bands.items()}
-    return _windowed("features", recordings, preprocessing, windows, cache, form, entropy, list(edges.items()))
-
-
-def _windowed(
-    kind: str,
-    recordings: Sequence[Recording],
-    preprocessing: Preprocessing,
-    windows: Windows,
-    cache: Cache,
-    form: Description,
-    take: Callable[[np.ndarray, float], np.ndarray],
-    *further_key: object,
-) -> tuple[ArrayStore, pd.DataFrame]:
-    """Store what `take` makes of every block of windows, and their clock."""
-    if not recordings:
-        raise DataError("no recordings to cut windows from")
-    if preprocessing.artefacts and preprocessing.artefacts.autoreject:
-        raise SettingsError("autoreject is for epochs around events", where="artefacts", do="set autoreject to false")
+    signals, table = window_store(recordings, preprocessing, windows, cache)
+    rate = signals.description.rate
+    assert rate is not None
 
     def build(folder: Path) -> None:
-        clock: list[np.ndarray] = []
+        form = Description(kind="features", axes=("channel", "band"), units="nats", channels=recordings[0].channels)
+        blocks = (signals.values[first : first + _ROWS] for first in range(0, len(signals), _ROWS))
+        entropies = (differential_entropy(block, rate, bands, windows.seconds)[:, 0] for block in blocks)
+        _write_rows(folder / "values", form, entropies)
 
-        def rows() -> Iterator[np.ndarray]:
-            for place, recording in enumerate(recordings):
-                cleaning = cleaning_of(recording, preprocessing, cache)
-                for signal, start, stop in _blocks(recording, recordings[0], preprocessing, windows, cleaning):
-                    clock.append(np.column_stack([np.full(len(start), place), start, stop]))
-                    yield take(signal, rate)
+    edges = {name: list(band) for name, band in bands.items()}
+    folder = cache.folder("features", [*_key(recordings, preprocessing, windows), list(edges.items())], build)
+    return _open(folder / "values"), table.drop(columns="quality")
 
-        rate = preprocessing.rate or recordings[0].rate
-        full = Description(
-            kind=form.kind,
-            axes=form.axes,
-            units=form.units,
-            channels=recordings[0].channels,
-            rate=rate if "time" in form.axes else None,
-        )
-        _write_rows(folder / "values", full, rows())
-        np.save(folder / "clock.npy", np.concatenate(clock))
-        if form.kind == "signal":
-            mark_epochs(folder, "values", preprocessing, recordings[0].corpus)
 
-    key = [preprocessing.digest(), windows.digest(), [recording.fingerprint for recording in recordings], *further_key]
-    folder = cache.folder(kind, key, build)
-    place, start, stop = np.load(folder / "clock.npy", allow_pickle=False).T
-    table = pd.DataFrame({"recording": place.astype(np.int64), "start": start, "stop": stop})
-    if form.kind == "signal":
-        table["quality"] = pd.array(quality_in(folder, len(table)), dtype="str")
-    return _open(folder / "values"), table
+def _key(recordings: Sequence[Recording], preprocessing: Preprocessing, windows: Windows) -> list[object]:
+    return [preprocessing.digest(), windows.digest(), [recording.fingerprint for recording in recordings]]
 
 
 def _blocks(
@@ -325,21 +308,14 @@ def _blocks(
     rate = preprocessing.rate or recording.rate
     if rate != (preprocessing.rate or first.rate):
         raise DataError(f"{rate:g} Hz, others have {first.rate:g} Hz", where=where, do="set preprocessing.rate")
-    ratio = resampling_ratio(recording.rate, rate)
     length, step = samples_in(windows.seconds, rate), samples_in(windows.hop or windows.seconds, rate)
     count = count_windows(recording, preprocessing, windows, where=where)
     order = [recording.channels.index(name) for name in first.channels]
-    margin = ceil((low_edge_seconds(preprocessing.band[0]) + _NOTCH_REACH) * rate)
-    at_once = max(1, int(_BLOCK * rate) // step)
+    at_once = max(1, int(BLOCK * rate) // step)
     for i in range(0, count, at_once):
         start = np.arange(i, min(i + at_once, count)) * step
-        # A block begins where a sample before resampling is a sample after it.
-        units = max(0, start[0] - margin) // ratio.numerator
-        begin, end = units * ratio.denominator, ceil((start[-1] + length + margin) / ratio)
-        part = _part(recording, int(begin), min(end, recording.n_times))
-        signal, _ = preprocess(part, preprocessing, cleaning)
-        offset = start[0] - units * ratio.numerator
-        yield signal[order, offset : offset + start[-1] - start[0] + length], start / rate, (start + length) / rate
+        signal = preprocess_part(recording, preprocessing, cleaning, int(start[0]), int(start[-1]) + length)
+        yield signal[order], start / rate, (start + length) / rate
 
 
 def count_windows(recording: Recording, preprocessing: Preprocessing, windows: Windows, *, where: object) -> int:
@@ -359,13 +335,6 @@ def count_windows(recording: Recording, preprocessing: Preprocessing, windows: W
         what = f"{recording.n_times / recording.rate:.1f} s are shorter than a window of {windows.seconds:g} s"
         raise DataError(what, where=where, do="leave the recording out or shorten the window")
     return count
-
-
-def _part(recording: Recording, begin: int, end: int) -> Recording:
-    def reader(start: int, stop: int) -> np.ndarray:
-        return recording.reader(begin + start, begin + stop)
-
-    return replace(recording, n_times=end - begin, reader=reader)
 
 
 def _write_rows(folder: Path, form: Description, blocks: Iterator[np.ndarray]) -> None:

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from insula.errors import DataError
-from insula.samples import ArrayStore, Samples, Store
+from insula.samples import Samples, Store
+from insula.samples.stores import new_store
 from insula.storage.atomic import write_folder
 from insula.storage.hashing import digest, digest_array
 
@@ -67,9 +68,7 @@ class MixedStore:
         """Write the mixed rows, block by block, as a store that `open_store` reads."""
         with write_folder(folder) as temporary:
             nothing = self.read(np.arange(0))
-            ArrayStore(nothing, self.description).save(temporary)
-            shape = (len(self), *nothing.shape[1:])
-            values = np.lib.format.open_memmap(temporary / "values.npy", "w+", nothing.dtype, shape)
+            values = new_store(temporary, (len(self), *nothing.shape[1:]), nothing.dtype, self.description)
             for start in range(0, len(self), _ROWS):
                 stop = min(start + _ROWS, len(self))
                 values[start:stop] = self.read(np.arange(start, stop))

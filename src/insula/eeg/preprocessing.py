@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import tempfile
 import warnings
-from fractions import Fraction
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from math import ceil
 from typing import Literal, Self
 
 import numpy as np
 import pandas as pd
 from pydantic import Field, PositiveFloat, model_validator
-from scipy import signal as scipy_signal
 
 from insula.eeg.artefacts import ICLABEL_BAND, Artefacts, Cleaning, learn_cleaning
+from insula.eeg.bad_channels import BLINK_ELECTRODES, loud_channels_of_parts, repair
 from insula.eeg.checks import check_signal, unusable_channels
 from insula.eeg.features import samples_in
+from insula.eeg.filters import band_passed, low_edge_seconds, resampling_ratio
 from insula.errors import DataError, SettingsError
 from insula.samples.recording import Recording
 from insula.storage.settings import Settings
@@ -23,7 +28,8 @@ HIGHEST_EDGE = 0.45
 
 _LEARN_AT = 250.0  # Hz: enough for the 100 Hz that ICLabel looks at
 _LEARN_FROM, _PIECES = 900.0, 30  # seconds, and pieces of a longer recording: memory is that of these, not of a night
-_AT_ONCE = 4e6  # values filtered together (32 MB): MNE filters in float64, and a whole recording in it is large
+BLOCK = 600.0  # seconds preprocessed at a time: a night of EEG never enters memory whole
+_NOTCH_REACH = 7.0  # seconds: MNE's default notch filter is 6.6 s long
 
 
 class Preprocessing(Settings):
@@ -139,7 +145,7 @@ def preprocess(
     else:
         check_signal(raw, recording.channels, recording.rate, recording.units, where=where)
     rate = settings.rate or recording.rate
-    signal = _filtered(raw, recording.rate, rate, _band(recording, settings, where), settings.notch, where)
+    signal = band_passed(raw, recording.rate, rate, _band(recording, settings, where), settings.notch, where)
     if cleaning:
         signal = cleaning.matrix @ signal
     if settings.reference == "average":
@@ -147,11 +153,43 @@ def preprocess(
     return signal, rate
 
 
+def preprocess_part(
+    recording: Recording, settings: Preprocessing, cleaning: Cleaning | None, first: int, stop: int
+) -> np.ndarray:
+    """Return the samples from `first` up to `stop` of what `preprocess` returns, without reading what is far from them.
+
+    Parameters
+    ----------
+    recording : Recording
+        The whole of it.
+    settings : Preprocessing
+        As of `preprocess`.
+    cleaning : Cleaning, optional
+        What was learnt of the whole recording.
+    first, stop : int
+        Samples after resampling.
+    """
+    rate = settings.rate or recording.rate
+    ratio = resampling_ratio(recording.rate, rate)
+    margin = ceil((low_edge_seconds(settings.band[0]) + _NOTCH_REACH) * rate)
+    units = max(0, first - margin) // ratio.numerator
+    begin = units * ratio.denominator  # a sample before resampling that is a sample after it
+    end = min(ceil((stop + margin) / ratio), recording.n_times)
+
+    def reader(start: int, stop: int) -> np.ndarray:
+        return recording.reader(begin + start, begin + stop)
+
+    signal, _ = preprocess(replace(recording, n_times=end - begin, reader=reader), settings, cleaning)
+    offset = units * ratio.numerator
+    return signal[:, first - offset : stop - offset]
+
+
 def learn(recording: Recording, settings: Preprocessing) -> Cleaning | None:
     """Return what cleaning learns from a recording, or None where the settings ask for nothing that is learnt.
 
-    It learns from the whole recording or, where that is long, from `_PIECES` pieces spread over `_LEARN_FROM` seconds
-    of it, filtered anew at what ICLabel was trained on; band, rate and epochs of the settings play no part.
+    Loud channels are told by the whole recording as `preprocess` filters it, block by block. All else is learnt from
+    the whole recording or, where that is long, from `_PIECES` pieces spread over `_LEARN_FROM` seconds of it, filtered
+    anew at what ICLabel was trained on: there band, rate and epochs of the settings play no part.
 
     Warns
     -----
@@ -161,6 +199,45 @@ def learn(recording: Recording, settings: Preprocessing) -> Cleaning | None:
     artefacts = settings.artefacts
     if artefacts is None or not artefacts.spatial:
         return None
+    if not artefacts.loud_channels:
+        return _learn_from_pieces(recording, settings, artefacts)
+    names, same = recording.channels, np.eye(len(recording.channels), dtype=np.float32)
+    with _filtered_on_disk(recording, settings) as parts:
+        loud = loud_channels_of_parts(parts)
+        if artefacts.ica is None:
+            return Cleaning(repair(same, names, loud), loud=_named(names, loud))
+        first = repair(same, names, loud, BLINK_ELECTRODES)
+        learnt = _learn_from_pieces(recording, settings, artefacts, first)
+        for part in parts:
+            part[:] = learnt.matrix @ part
+        still = loud_channels_of_parts(parts)
+    mended = (first != same).any(axis=1) | still
+    return replace(learnt, matrix=repair(same, names, still) @ learnt.matrix, loud=_named(names, mended))
+
+
+def _named(names: tuple[str, ...], marks: np.ndarray) -> tuple[str, ...]:
+    return tuple(name for name, mark in zip(names, marks, strict=True) if mark)
+
+
+@contextmanager
+def _filtered_on_disk(recording: Recording, settings: Preprocessing) -> Iterator[list[np.ndarray]]:
+    """Lend a recording before it is cleaned and referenced, in blocks (channels, times) of a temporary file."""
+    plain = settings.model_copy(update={"artefacts": None, "reference": None})
+    rate = settings.rate or recording.rate
+    n_times, block = ceil(recording.n_times * resampling_ratio(recording.rate, rate)), ceil(BLOCK * rate)
+    with tempfile.TemporaryFile() as file:
+        signal = np.memmap(file, np.float32, "w+", shape=(len(recording.channels), n_times))
+        parts = [signal[:, first : first + block] for first in range(0, n_times, block)]
+        for number, part in enumerate(parts):
+            first = number * block
+            part[:] = preprocess_part(recording, plain, None, first, first + part.shape[1])
+        yield parts
+
+
+def _learn_from_pieces(
+    recording: Recording, settings: Preprocessing, artefacts: Artefacts, first: np.ndarray | None = None
+) -> Cleaning:
+    """Learn all that is not told by loudness; `first` is a matrix over channels that comes before."""
     where = f"{recording.corpus} {recording.subject} {recording.session}"
     high = min(ICLABEL_BAND[1], HIGHEST_EDGE * recording.rate)
     if artefacts.ica and high < ICLABEL_BAND[1]:
@@ -177,9 +254,12 @@ def learn(recording: Recording, settings: Preprocessing) -> Cleaning | None:
             raw = np.where(unusable[:, None], np.float32(0), raw)
         else:
             check_signal(raw, recording.channels, recording.rate, recording.units, where=where)
-        pieces.append(_filtered(raw, recording.rate, rate, (ICLABEL_BAND[0], high), settings.notch, where))
+        pieces.append(band_passed(raw, recording.rate, rate, (ICLABEL_BAND[0], high), settings.notch, where))
     signal = np.concatenate(pieces, axis=1)
-    return learn_cleaning(signal, recording.channels, rate, artefacts, sorted(bad), where=where)
+    if first is not None:
+        signal = first @ signal
+    learnt = learn_cleaning(signal, recording.channels, rate, artefacts, sorted(bad), where=where)
+    return learnt if first is None else replace(learnt, matrix=learnt.matrix @ first)
 
 
 def _pieces(recording: Recording) -> list[tuple[int, int]]:
@@ -189,25 +269,6 @@ def _pieces(recording: Recording) -> list[tuple[int, int]]:
         return [(0, recording.n_times)]
     starts = np.linspace(0, recording.n_times - length // _PIECES, _PIECES).astype(int)
     return [(int(start), int(start) + length // _PIECES) for start in starts]
-
-
-def _filtered(
-    raw: np.ndarray, old: float, rate: float, band: tuple[float, float], notch: float | None, where: str
-) -> np.ndarray:
-    check_length(raw.shape[1] / old, band[0], where=where)
-    ratio = resampling_ratio(old, rate)
-    step = max(8, int(_AT_ONCE // raw.shape[1]))  # channels; every call designs its filters anew
-    return np.concatenate(
-        [_clean(raw[first : first + step], ratio, rate, band, notch) for first in range(0, len(raw), step)]
-    )
-
-
-def check_length(seconds: float, low: float, *, where: object) -> None:
-    """Refuse a signal shorter than the filter whose lower edge is `low` (Hz)."""
-    needed = low_edge_seconds(low)
-    if seconds < needed:
-        what = f"{seconds:.1f} s are shorter than the {needed:.1f} s of a filter from {low:g} Hz"
-        raise DataError(what, where=where, do="raise the band's lower edge or leave the recording out")
 
 
 def _band(recording: Recording, settings: Preprocessing, where: str) -> tuple[float, float]:
@@ -220,46 +281,6 @@ def _band(recording: Recording, settings: Preprocessing, where: str) -> tuple[fl
         cut = f"{low:g}-{limit:g} Hz instead of {low:g}-{high:g} Hz"
         warnings.warn(f"band {cut}: the recording is at {recording.rate:g} Hz ({where})", stacklevel=3)
     return low, min(high, limit)
-
-
-def resampling_ratio(old: float, new: float) -> Fraction:
-    """Return the simplest ratio of new to old samples whose clock drifts by less than two milliseconds an hour.
-
-    The simplest, because the resampling filter grows with its terms. A fixed bound on them would not do: below 1000,
-    2048 to 250 Hz drifts by 35 ms an hour, and 499.907 to 250 Hz becomes 1/2, which drifts by 670.
-
-    Examples
-    --------
-    >>> resampling_ratio(2048, 250), resampling_ratio(499.907, 250)
-    (Fraction(125, 1024), Fraction(2688, 5375))
-    """
-    exact = Fraction(new) / Fraction(old)
-    nearest = (exact.limit_denominator(10**digits) for digits in range(3, 7))
-    return next(ratio for ratio in nearest if abs(ratio / exact - 1) < 2e-3 / 3600)  # terms of 10**6 always suffice
-
-
-def low_edge_seconds(low: float) -> float:
-    """Return how long MNE's default FIR filter from `low` Hz is: 3.3 over the width of its transition (Hamming window).
-
-    Examples
-    --------
-    >>> low_edge_seconds(1.0)
-    3.3
-    """
-    return 3.3 / min(max(low / 4, 2.0), low)
-
-
-def _clean(raw: np.ndarray, ratio: Fraction, rate: float, band: tuple[float, float], notch: float | None) -> np.ndarray:
-    """Resample and filter some channels; float32 (channels, times) in and out."""
-    from mne.filter import filter_data, notch_filter
-
-    if ratio != 1:
-        # scipy's rather than MNE's, which takes the ratio from rounded lengths and so drifts from the clock.
-        raw = scipy_signal.resample_poly(raw, ratio.numerator, ratio.denominator, axis=-1, padtype="reflect")
-    values = filter_data(raw.astype(np.float64), rate, *band, n_jobs=1, copy=False, verbose="error")
-    if notch and notch < rate / 2 - 1:
-        values = notch_filter(values, rate, notch, n_jobs=1, copy=False, verbose="error")
-    return values.astype(np.float32)
 
 
 def epochs(signal: np.ndarray, rate: float, events: pd.DataFrame, settings: Preprocessing) -> np.ndarray:

@@ -16,7 +16,8 @@ from insula.eeg.checks import check_signal
 from insula.eeg.epoch_store import mark_epochs, quality_in
 from insula.eeg.features import samples_in
 from insula.eeg.montage import canonical
-from insula.eeg.preprocessing import Preprocessing, resampling_ratio
+from insula.eeg.filters import resampling_ratio
+from insula.eeg.preprocessing import Preprocessing
 from insula.errors import DataError
 from insula.samples import ArrayStore, Description, open_store
 from insula.storage.cache import Cache

@@ -7,8 +7,6 @@ and where windows come one at a time it looks at test inputs that are not there 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import pandas as pd
 
@@ -29,7 +27,7 @@ def lds(features: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     features : ndarray, (..., windows, dimensions)
-        Trials of one length, windows in order; `smooth_trials` takes trials of any length.
+        Trials of one length, windows in order.
 
     Returns
     -------
@@ -69,38 +67,6 @@ def lds_causal(features: np.ndarray) -> np.ndarray:
     """
     values = _checked(features)
     return _filtered(values, values[..., 0, :])[0]
-
-
-def smooth_trials(
-    features: np.ndarray, trials: np.ndarray, smoother: Callable[[np.ndarray], np.ndarray] = lds
-) -> np.ndarray:
-    """Return features smoothed trial by trial, those of equal length at once.
-
-    Parameters
-    ----------
-    features : ndarray, (windows, dimensions)
-        The windows of a trial in order; other trials may lie between them.
-    trials : array, (windows,)
-        The trial of each window, for example ``samples.units("subject+session+trial")``.
-    smoother : callable
-        `lds` or `lds_causal`.
-
-    Examples
-    --------
-    >>> smooth_trials(np.array([[1.0], [5.0], [1.0]]), np.array(["a", "b", "a"])).ravel()
-    array([1., 5., 1.])
-    """
-    values = _checked(features)
-    codes, _ = pd.factorize(np.asarray(trials))
-    if len(codes) != len(values) or (codes < 0).any():
-        raise DataError("a window without a trial", do="give one trial for each window")
-    order, lengths = np.argsort(codes, kind="stable"), np.bincount(codes)
-    first = np.cumsum(lengths) - lengths
-    result = np.empty_like(values)
-    for length in np.unique(lengths):
-        rows = order[first[lengths == length][:, None] + np.arange(length)]
-        result[rows] = smoother(values[rows])
-    return result
 
 
 def initial_moments(features: np.ndarray, subjects: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

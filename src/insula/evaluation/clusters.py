@@ -1,18 +1,128 @@
-"""What features cluster by: corpus, subject or emotion, before and after an alignment."""
+"""What features cluster by: corpus, subject or emotion, before and after an alignment; numbers only."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from insula.emotions import LabelTask
 from insula.errors import DataError
-from insula.evaluation.drawing import FAINT, MARKERS, PALETTE, QUIET, Plot, address, canvas, stamp, svg
-from insula.evaluation.verdict import MINUS
+from insula.evaluation.study import ClassTask
+from insula.evaluation.subset import evenly
+from insula.samples import Samples
+from insula.systems.baselines.plain import plain_features
 
 Spaces = Mapping[str, np.ndarray]
 Labels = Mapping[str, Sequence[str | None]]
+
+SILHOUETTES = "Mean silhouettes"
+"""The title of the table among what a run measured."""
+
+_FEATURES, _LABELS, _SILHOUETTES = "clusters.npz", "clusters.parquet", "silhouettes.parquet"
+_SAMPLES = 1000  # silhouettes and t-SNE take a few seconds
+_PLAIN = {"signal": "log variance of each channel", "features": "features as stored"}
+
+
+def write_clusters(
+    folder: Path, samples: Mapping[str, Samples], read: Sequence[str], task: ClassTask, most: int = _SAMPLES
+) -> None:
+    """Write plain features of some samples of each subject and class, and their silhouettes, to the folder of a fit.
+
+    Nothing is written where there is one subject, or where the system does not read one modality, signals or features.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the fit.
+    samples : mapping of str to Samples
+        By the name of the space: the same samples `before` and `after` steps, or those there are. A space whose
+        samples differ in form, as before harmonisation, is left out.
+    read : sequence of str
+        The modalities that the system predicts from.
+    task : Categorical, Binary, Ordinal or Votes
+        Whose label features are grouped by, where it has classes; it may be absent from samples.
+    most : int
+        Of how many samples at most.
+    """
+    if len(read) != 1:
+        return
+    (modality,) = read
+    kinds = {name: _kind(part, modality) for name, part in samples.items()}
+    samples = {name: part for name, part in samples.items() if kinds[name] in _PLAIN}
+    if not samples:
+        return
+    first = next(iter(samples.values()))
+    first = first.select(first.has(modality))
+    groups = _groups(first, task)
+    if "subject" not in groups:
+        return
+    places = evenly(groups, most)
+    ids, groups = first.ids[places], groups.iloc[places]
+    found = {name: plain_features(part.by_id(ids), modality) for name, part in samples.items()}
+    table = silhouettes(found, {name: groups[name].to_numpy(object) for name in groups})
+    table.insert(1, "features", [_PLAIN[str(kinds[space])] for space in table["space"]])
+    np.savez(folder / _FEATURES, **found)  # type: ignore[arg-type]
+    groups.to_parquet(folder / _LABELS, index=False)
+    table.to_parquet(folder / _SILHOUETTES, index=False)
+
+
+def _kind(samples: Samples, modality: str) -> str | None:
+    try:
+        return samples.store(modality).description.kind
+    except DataError:  # none has it, or their forms differ
+        return None
+
+
+def _groups(samples: Samples, task: ClassTask) -> pd.DataFrame:
+    """Return corpus, subject and label of each sample, without those that are the same for all."""
+    groups: dict[str, np.ndarray] = {"corpus": samples.units("corpus"), "subject": samples.units("subject")}
+    if isinstance(task, LabelTask) and set(task.columns) <= set(samples.table):
+        codes = task.targets(samples.table)
+        names = np.asarray(task.classes, object)[codes]
+        names[codes < 0] = None
+        groups[task.label] = names
+    table = pd.DataFrame(groups, dtype=object)
+    return table.loc[:, [len(table[name].dropna().unique()) > 1 for name in table]]
+
+
+def read_silhouettes(folder: Path) -> dict[str, pd.DataFrame]:
+    """Return the table of silhouettes that the folder of a fit holds, by its title."""
+    path = folder / _SILHOUETTES
+    return {SILHOUETTES: pd.read_parquet(path)} if path.exists() else {}
+
+
+def read_clusters(folder: Path) -> dict[str, pd.DataFrame]:
+    """Return the map, laid out by t-SNE, of the features that the folder of a fit holds, as table `clusters`."""
+    if not (folder / _FEATURES).exists():
+        return {}
+    with np.load(folder / _FEATURES, allow_pickle=False) as stored:
+        return {"clusters": cluster_map(dict(stored), pd.read_parquet(folder / _LABELS).to_dict("list"))}
+
+
+def cluster_map(features: Spaces, labels_by_name: Labels) -> pd.DataFrame:
+    """Return t-SNE maps of features: one row a space and sample, `space, x, y` and a column a kind of label.
+
+    Parameters
+    ----------
+    features, labels_by_name
+        As for `silhouettes`.
+    """
+    labels = pd.DataFrame({name: list(names) for name, names in labels_by_name.items()}, dtype=object)
+    parts = []
+    for space, values in features.items():
+        x, y = flat(values).T
+        parts.append(pd.concat([pd.DataFrame({"space": space, "x": x, "y": y}), labels], axis=1))
+    return pd.concat(parts, ignore_index=True)
+
+
+def flat(values: np.ndarray) -> np.ndarray:
+    """Return a t-SNE map (n, 2) of features (n, d)."""
+    from openTSNE import TSNE
+
+    return np.asarray(TSNE(perplexity=max(2, min(30, len(values) // 4)), random_state=0, n_jobs=1).fit(values))
 
 
 def silhouettes(features: Spaces, labels_by_name: Labels) -> pd.DataFrame:
@@ -53,77 +163,12 @@ def silhouettes(features: Spaces, labels_by_name: Labels) -> pd.DataFrame:
     rows = []
     for space, values in features.items():
         for label, names in labels_by_name.items():
-            codes, found = _codes(names, len(values), label)
-            kept = np.bincount(codes + 1, minlength=len(found) + 1)[codes + 1] > 1
-            kept &= codes >= 0
+            if len(names) != len(values):
+                what = f"{len(names)} labels for {len(values)} samples"
+                raise DataError(what, where=label, do="give one label a sample")
+            codes = pd.factorize(np.asarray(names, object))[0]
+            kept = (codes >= 0) & (np.bincount(codes + 1)[codes + 1] > 1)
             groups = len(np.unique(codes[kept]))
             score = silhouette_score(values[kept], codes[kept]) if groups > 1 else np.nan
             rows.append((space, label, int(kept.sum()), groups, float(score)))
     return pd.DataFrame(rows, columns=["space", "label", "n", "groups", "silhouette"])
-
-
-def draw_clusters(features: Spaces, labels_by_name: Labels, mark: str = "") -> Plot:
-    """Draw t-SNE maps: a row a space, a column a kind of label, with the silhouettes of the features themselves.
-
-    More than eight groups, as of subjects, get no legend.
-
-    Parameters
-    ----------
-    features, labels_by_name
-        As for `silhouettes`.
-    mark : str
-        What is written across the figure, where something flatters the system.
-    """
-    table = silhouettes(features, labels_by_name).set_index(["space", "label"])["silhouette"]
-    figure, panels = canvas(
-        3.2 * len(labels_by_name), 3.2 * len(features) + 0.8, nrows=len(features), ncols=len(labels_by_name),
-        squeeze=False,
-    )  # fmt: skip
-    last = list(features)[-1]
-    for row, (space, values) in zip(panels, features.items(), strict=True):
-        points = _flat(values)
-        for axes, (label, names) in zip(row, labels_by_name.items(), strict=True):
-            codes, found = _codes(names, len(values), label)
-            for code in range(-1, len(found)):
-                own = points[codes == code]
-                shade = QUIET if code < 0 else PALETTE[code % len(PALETTE)]
-                marker = "." if code < 0 else MARKERS[(code + code // len(PALETTE)) % len(MARKERS)]
-                name = found[code] if code >= 0 else None
-                axes.scatter(*own.T, 12, color=shade, marker=marker, alpha=0.75, lw=0, label=name)
-            axes.set_title(f"{space}, by {label}: {_said(table[space, label])}", fontsize=9.5)
-            axes.set(xticks=[], yticks=[])
-            axes.set_aspect("equal", "datalim")
-            axes.spines[:].set_visible(True)
-            axes.spines[:].set_color(FAINT)
-            if space == last and len(found) <= len(PALETTE):
-                axes.legend(loc="upper center", bbox_to_anchor=(0.5, 0), ncols=min(4, len(found)), fontsize=8,
-                            handletextpad=0.2, columnspacing=0.8)  # fmt: skip
-    stamp(figure, mark)
-    said = "; ".join(
-        f"{space}: {', '.join(f'{label} {_said(value)}' for (_, label), value in part.items())}"
-        for space, part in table.groupby(level="space", sort=False)
-    )
-    return Plot(
-        "clusters", "What the features cluster by", address(svg(figure)),
-        f"t-SNE maps of features coloured by {', '.join(labels_by_name)}. Mean silhouettes: {said}.",
-        "t-SNE of the features; neighbours are alike, sizes of clusters and distances between them mean nothing. The "
-        f"titles give the mean silhouette of features, not of the map: {said}. 1: groups apart, 0: overlap.",
-    )  # fmt: skip
-
-
-def _said(value: float) -> str:
-    return f"{value:.2f}".replace("-", MINUS) if np.isfinite(value) else "one group"
-
-
-def _codes(names: Sequence[str | None], count: int, label: str) -> tuple[np.ndarray, list[str]]:
-    """Return the group of each sample, -1 without a label, and the names of groups."""
-    if len(names) != count:
-        raise DataError(f"{len(names)} labels for {count} samples", where=label, do="give one label a sample")
-    codes, found = pd.factorize(np.asarray(names, object), sort=True)
-    return codes, [str(name) for name in found]
-
-
-def _flat(values: np.ndarray) -> np.ndarray:
-    from openTSNE import TSNE
-
-    return np.asarray(TSNE(perplexity=max(2, min(30, len(values) // 4)), random_state=0, n_jobs=1).fit(values))

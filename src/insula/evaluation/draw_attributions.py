@@ -11,51 +11,91 @@ import pandas as pd
 from insula.eeg.montage import flat_positions
 from insula.evaluation.attributions import Sanity
 from insula.evaluation.drawing import INK, WIDTH, Plot, address, canvas, stamp, svg
+from insula.evaluation.results import Results
+from insula.evaluation.verdict import MINUS
 
 _FROM_NONE = "Oranges"
 """White for nothing, dark for much."""
 
 
-def draw_attributions(table: pd.DataFrame, sanity: Sanity | None = None, mark: str = "") -> Plot:
-    """Draw attributions on the scalp: a column a class, a row a band; times are averaged.
+def attributions(results: Results) -> Plot | None:
+    """Draw what the network of the first fit answers from, where that was asked."""
+    tables = results.tables
+    if "attributions" not in tables:
+        return None
+    return draw_attributions(tables["attributions"], Sanity.of(tables["sanity"]), tables["cascade"], results.mark)
+
+
+def attention(results: Results) -> Plot | None:
+    """Draw which electrodes attend to each other in the first fit, where the system says."""
+    if "attention" not in results.tables:
+        return None
+    table = results.tables["attention"]
+    channels = list(table["from"].unique())
+    return draw_attention(table["value"].to_numpy().reshape(len(channels), -1), channels, results.mark)
+
+
+def draw_attributions(
+    table: pd.DataFrame, sanity: Sanity | None = None, fading: pd.DataFrame | None = None, mark: str = ""
+) -> Plot:
+    """Draw attributions on the scalp: a panel a class and band; times are averaged.
+
+    A map that fails its check is said to, on the picture and first of all in words.
 
     Parameters
     ----------
     table : DataFrame
         From `channel_attributions`.
     sanity : Sanity, optional
-        From `check_attributions`, for the caption.
+        From `check_attributions`.
+    fading : DataFrame, optional
+        From `cascade`.
     mark : str
         What is written across the figure, where something flatters the system.
     """
     table = table[table.groupby("class")["value"].transform(lambda values: values.notna().all())]
-    over_bands = "band" in table
-    table = table if over_bands else table.assign(band=0)
+    table = table if "band" in table else table.assign(band="")
     classes, channels, bands = (list(table[name].unique()) for name in ("class", "channel", "band"))
     means = table.groupby(["class", "channel", "band"], sort=False)["value"].mean().to_numpy()
-    maps = means.reshape(len(classes), len(channels), len(bands)).transpose(2, 0, 1)
-    figure, panels = canvas(WIDTH, 0.6 + 1.9 * len(bands), nrows=len(bands), ncols=len(classes), squeeze=False)
+    maps = means.reshape(len(classes), len(channels), len(bands)).transpose(0, 2, 1)
+    across = maps if len(bands) > len(classes) else maps.swapaxes(0, 1)
+    rows, columns = (classes, bands) if len(bands) > len(classes) else (bands, classes)
+    side = min(2.1, (WIDTH - 1.4) / len(columns))
+    size = max(5.0, side * len(columns) + 1.4), (side + 0.1) * len(rows) + 0.5
+    figure, panels = canvas(*size, nrows=len(rows), ncols=len(columns), squeeze=False)
     electrodes, limit = flat_positions(channels), float(maps.max()) or 1.0
-    for row, values, band in zip(panels, maps, bands, strict=True):
-        for axes, value in zip(row, values, strict=True):
+    for line, values, name in zip(panels, across, rows, strict=True):
+        for axes, value in zip(line, values, strict=True):
             drawn = _head(axes, value, electrodes, (0, limit))
-        if over_bands:
-            row[0].set_ylabel(f"band {band + 1}")
-    for axes, name in zip(panels[0], classes, strict=True):
+        line[0].set_ylabel(name)
+    for axes, name in zip(panels[0], columns, strict=True):
         axes.set_title(name, fontsize=9.5)
-    bar = figure.colorbar(drawn, ax=panels, aspect=12 * len(bands), pad=0.02, label="mean absolute attribution")
+    bar = figure.colorbar(drawn, ax=panels, aspect=12 * len(rows), pad=0.02, label="mean absolute\nattribution")
     bar.outline.set_visible(False)
-    top = maps.sum(axis=0).argsort(axis=1)[:, ::-1][:, :3]
+    top = maps.sum(axis=1).argsort(axis=1)[:, ::-1][:, :3]
     peaks = "; ".join(f"{name} {', '.join(channels[at] for at in own)}" for name, own in zip(classes, top, strict=True))
-    stamp(figure, mark)
+    failed = sanity is not None and not sanity.passed
+    stamp(figure, ", ".join([mark] * bool(mark) + ["fails its sanity check"] * failed))
     checked = sanity.sentence if sanity else "Not checked against networks of random weights."
+    asked = " to ".join(f"{count}" for count in sorted({table["n"].min(), table["n"].max()}))
     return Plot(
-        "attributions", "What the network answers from", address(svg(figure)),
-        f"Scalp maps of attributions by class. Strongest electrodes: {peaks}. {checked}",
-        "How much each electrode moves the score of the true class: mean absolute attribution over the samples of the "
-        f"class, one scale for all; nose up, one dot an electrode. Strongest: {peaks}. {checked} What moves a network "
-        "need not be where the brain makes it: volume conduction spreads it, and so do muscles and eyes.",
+        "attributions", f"What the network answers from{': this map does not tell' * failed}", address(svg(figure)),
+        f"{checked} Scalp maps of attributions by class. Strongest electrodes: {peaks}.",
+        f"{checked} {_fades(fading)}How much each electrode moves the score of the true class: mean absolute "
+        f"attribution over {asked} held-out samples a class, inputs in deviations of the training samples, one scale "
+        f"for all; nose up, one dot an electrode. Strongest: {peaks}. What moves a network need not be where the brain "
+        "makes it: volume conduction spreads it, and so do muscles and eyes.",
     )  # fmt: skip
+
+
+def _fades(fading: pd.DataFrame | None) -> str:
+    if fading is None or fading.empty:
+        return ""
+    first, last = fading["correlation"].iloc[[0, -1]]
+    return (
+        f"With the network's {len(fading)} layers drawn anew one after the other, from the output to the input, the "
+        f"correlation with its map goes from {first:.2f} to {last:.2f}. "
+    ).replace("-", MINUS)
 
 
 def draw_attention(attention: np.ndarray, channels: Sequence[str], mark: str = "") -> Plot:

@@ -13,9 +13,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from insula.eeg.steps import apply_steps, parse_steps
 from insula.errors import DataError, SettingsError
+from insula.evaluation.clusters import read_clusters, read_silhouettes, write_clusters
 from insula.evaluation.decoding import decoding_over_time
 from insula.evaluation.engine import each, parse_engine
+from insula.evaluation.explanations import read_explanations, write_explanations
 from insula.evaluation.facts import epochs_by_subject
 from insula.evaluation.feature_map import feature_map, write_features
 from insula.evaluation.passport import build_passport
@@ -107,8 +110,8 @@ def prepare(
 ) -> None:
     """Let all processes fill the cache with what opening the recipes' studies needs: simulations, filtered EEG.
 
-    What is wrong in the engine's name or in a recipe's corpus, protocol, system, placebos or controls is said first,
-    before any of that work.
+    What is wrong in the engine's name or in a recipe's corpus, protocol, system, steps, placebos or controls is said
+    first, before any of that work.
     """
     if engine is not None:
         parse_engine(engine)
@@ -117,6 +120,7 @@ def prepare(
         protocol_of(recipe, 0)
     for recipe in recipes:
         _placebos(recipe)
+        _check_access(recipe, protocol_of(recipe, 0))
     wanted = dict.fromkeys((_about(recipe), repeat) for recipe in recipes for repeat in range(recipe.repeats))
     if len(wanted) == 1 or (jobs == 1 and engine is None):
         return  # nothing to share out: opening does it
@@ -174,7 +178,8 @@ def _fit(recipe: Recipe, fitting: Fitting, key: dict[str, Any], root: Path) -> s
     """Do one fit, wherever this runs, and say what it was."""
     with one_thread():
         study = _study(_about(recipe), fitting.repeat, key["data"], root)
-        Cache(root).folder("fits", key, lambda folder: fit_and_predict(recipe, study, fitting, folder))
+        cache = Cache(root)
+        cache.folder("fits", key, lambda folder: fit_and_predict(recipe, study, fitting, folder, cache))
     return f"{recipe.name}: {fitting}"
 
 
@@ -213,10 +218,12 @@ def _fittings(recipe: Recipe, studies: list[Study]) -> Iterator[Fitting]:
 
 
 def _check_access(recipe: Recipe, protocol: Protocol) -> None:
-    wanted, permitted = _system(recipe, 0).target_access, protocol.target.kind
-    if wanted == "unlabelled" and permitted != wanted:
-        what = f"{recipe.system['name']} learns from the test inputs, and the protocol's target is {permitted}"
-        raise SettingsError(what, where="protocol.target", do="set protocol.target=unlabelled, or change the system")
+    wanted = {recipe.system["name"]: _system(recipe, 0).target_access}
+    wanted |= {f"step {name}": step.access(protocol) for name, step in parse_steps(recipe.steps).items()}
+    looking = [name for name, access in wanted.items() if access == "unlabelled"]
+    if looking and protocol.target.kind != "unlabelled":
+        what = f"{looking[0]} learns from the test inputs, and the protocol's target is {protocol.target.kind}"
+        raise SettingsError(what, where="protocol.target", do="set protocol.target=unlabelled, or do without it")
 
 
 def _system(recipe: Recipe, seed: int) -> System:
@@ -236,10 +243,10 @@ def candidate(recipe: Recipe, fitting: Fitting) -> System:
     return _system(recipe, seed)
 
 
-def fit_and_predict(recipe: Recipe, study: Study, fitting: Fitting, folder: Path) -> None:
+def fit_and_predict(recipe: Recipe, study: Study, fitting: Fitting, folder: Path, cache: Cache) -> None:
     """Fit one system on one fold, audit what it was fitted on, predict the test part, write all to `folder`."""
-    split = next(part for part in study.splits if part.fold == fitting.fold)
-    samples, task = study.samples, study.task
+    split, task = next(part for part in study.splits if part.fold == fitting.fold), study.task
+    samples, prepared = apply_steps(parse_steps(recipe.steps), study.samples, split.train, cache)
     train, validation = samples.by_id(split.train), samples.by_id(split.validation)
     if fitting.name == "permuted":
         seed = recipe.seed + fitting.repeat
@@ -248,7 +255,7 @@ def fit_and_predict(recipe: Recipe, study: Study, fitting: Fitting, folder: Path
     system = candidate(recipe, fitting)
     hidden = predictable(samples.by_id(split.test), system).without(task.columns)
     system.fit(train, validation, task, unlabelled=hidden if study.protocol.target.kind == "unlabelled" else None)
-    audited = audit(split, samples, study.protocol, system.log.fits)
+    audited = audit(split, samples, study.protocol, prepared.fits + system.log.fits)
     modes = list(system.modes) if fitting.kind == "system" else list(system.modes)[:1]
     frames = []
     for mode in modes:
@@ -266,6 +273,10 @@ def fit_and_predict(recipe: Recipe, study: Study, fitting: Fitting, folder: Path
             write_features(folder, system, hidden, study.protocol)
         if fitting.kind != "control" and hasattr(system, "signals"):
             write_scalp_maps(folder, system, hidden, study)
+        if fitting.kind == "system":
+            write_explanations(folder, system, samples.by_id(hidden.ids))
+            spaces = {"before": study.samples, "after": samples} if recipe.steps else {"features": samples}
+            write_clusters(folder, spaces, system.predicts_from, task)
 
 
 def predictable(samples: Samples, system: System) -> Samples:
@@ -348,8 +359,12 @@ def collect(planned: Plan, cache: Cache, *, maps: bool = True) -> Results:
         ),
         facts={**facts, **epochs_by_subject(studies[0].samples)},
         embedding=feature_map(first, predictions) if maps else None,
-        tables=read_scalp_maps((fitting.kind, fitting.name, folder) for fitting, folder in folders.items()),
-        measured=_measured(system, [facts[name] for name in own if name in facts]),
+        tables={
+            **read_scalp_maps((fitting.kind, fitting.name, folder) for fitting, folder in folders.items()),
+            **read_explanations(first),
+            **(read_clusters(first) if maps else {}),
+        },
+        measured={**_measured(system, [facts[name] for name in own if name in facts]), **read_silhouettes(first)},
         reported=recipe.reported,
         cluster="identity" if "identity" in predictions and predictions["identity"].notna().all() else None,
     )

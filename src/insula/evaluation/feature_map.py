@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from insula.evaluation.clusters import flat
 from insula.protocols.protocol import Protocol
 from insula.samples import Samples
 
@@ -26,16 +27,12 @@ def feature_map(folder: Path, predictions: pd.DataFrame) -> pd.DataFrame | None:
     path = folder / _FEATURES
     if not path.exists():
         return None
-    from openTSNE import TSNE
-
     stored = np.load(path, allow_pickle=False)
     classes = predictions.drop_duplicates("unit").set_index("unit")["truth"]
     frames = []
     for source in (name for name in stored.files if name != "units"):
-        n = len(stored["units"])
-        points = TSNE(perplexity=max(2, min(30, n // 4)), random_state=0, n_jobs=1).fit(stored[source])
         frames.append(
-            pd.DataFrame(np.asarray(points), columns=["x", "y"]).assign(
+            pd.DataFrame(flat(stored[source]), columns=["x", "y"]).assign(
                 source=source, **{"class": classes.reindex(stored["units"]).to_numpy()}
             )
         )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
+from insula.evaluation.draw_attributions import attention, attributions
+from insula.evaluation.draw_clusters import clusters
 from insula.evaluation.draw_eeg import decoding, map_agreement, scalp_maps
 from insula.evaluation.draw_predictions import calibration, confusions, feature_maps
 from insula.evaluation.draw_scores import errors_by_group, overview, placebo_panel, recall_by_class, spread
@@ -29,8 +31,11 @@ def plots(results: Results, table: pd.DataFrame) -> list[Plot]:
             recall_by_class(results, table),
             confusions(results),
             feature_maps(results),
+            clusters(results),
             scalp_maps(results),
             map_agreement(results),
+            attributions(results),
+            attention(results),
             decoding(results),
             calibration(results, table),
             spread(results),

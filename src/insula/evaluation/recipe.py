@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Any, Self
@@ -26,6 +26,7 @@ SWEEPS = {
     "bmci-regimes": ("insula.systems.bmci", "regimes.yaml"),
     "bmci-tables": ("insula.systems.bmci", "tables.yaml"),
     "eeg-baselines": ("insula.systems.baselines", "eeg.yaml"),
+    "eeg-protocols": ("insula.systems.baselines", "protocols.yaml"),
     "rbtransformer-null": ("insula.systems.rbtransformer", "null.yaml"),
 }
 """Sweeps, of many recipes each, that come with insula."""
@@ -46,6 +47,12 @@ class Recipe(Settings):
         `name`, and changes to the named protocol.
     system : dict
         `name`, `preset`, and the system's settings.
+    pipeline : str, optional
+        A published way to preprocess EEG (`insula.eeg.pipelines`): it fills in `corpus.preprocessing`, `corpus.window`,
+        `corpus.hop` and `steps`, each where the recipe does not say otherwise.
+    steps : tuple of dict
+        What is done to the samples before the system and the controls see them: `name`, and the settings of the step
+        (`insula.eeg.steps`).
     placebos : tuple of str or None
         Placebos to run; None for all that the system has.
     controls : tuple of str
@@ -68,6 +75,8 @@ class Recipe(Settings):
     task: dict[str, Any] = Field(default={"kind": "categorical", "label": "emotion"})
     protocol: dict[str, Any]
     system: dict[str, Any]
+    pipeline: str | None = None
+    steps: tuple[dict[str, Any], ...] = ()
     placebos: tuple[str, ...] | None = None
     controls: tuple[str, ...] = ("majority", "linear", "permuted")
     control_modality: str = "picture"
@@ -101,13 +110,32 @@ class Recipe(Settings):
 
     @classmethod
     def complete(cls, values: dict[str, Any], *, where: str) -> Self:
-        """Build a recipe from plain values; corpus, system and protocol must be named."""
-        recipe = cls.parse(values, where=where)
+        """Build a recipe from plain values, its pipeline filled in; corpus, system and protocol must be named."""
+        name = values.get("pipeline")
+        recipe = cls.parse(fill_in(values) if isinstance(name, str) else values, where=where)
         for part in ("corpus", "system", "protocol"):
             name = getattr(recipe, part).get("name")
             if not isinstance(name, str):
                 raise SettingsError(f"{part}.name is {name!r}", where=where, do="give a name")
         return recipe
+
+
+def fill_in(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the plain values of a recipe with what its pipeline says, where they do not say otherwise.
+
+    Examples
+    --------
+    >>> filled = fill_in({"pipeline": "deap", "corpus": {"name": "deap", "window": 4}})
+    >>> filled["corpus"]["window"], filled["corpus"]["preprocessing"]["rate"], filled["steps"]
+    (4, 128.0, [{'name': 'subtract-baseline'}])
+    """
+    from insula.eeg.pipelines import pipeline
+
+    chosen = pipeline(values["pipeline"])
+    corpus = values.get("corpus")
+    said = chosen.model_dump(mode="json", include={"preprocessing", "window", "hop"}, exclude_none=True)
+    filled = {**said, **corpus} if isinstance(corpus, dict) else corpus
+    return {"steps": list(chosen.steps), **values, "corpus": filled}
 
 
 def is_sweep(values: dict[str, Any]) -> bool:

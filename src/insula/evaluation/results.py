@@ -87,7 +87,7 @@ class Results:
     tables : dict of str to DataFrame
         Small tables that a picture of the report is drawn from, by name.
     measured : dict of str to DataFrame
-        Tables that the system made of its measured facts, by title; they are printed.
+        Tables of what was measured on the way, by the system or of its inputs, by title; they are printed.
 
     Raises
     ------

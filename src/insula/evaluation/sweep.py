@@ -52,11 +52,12 @@ class Block(Settings):
 
 
 class Row(Settings):
-    """A row of a table of accuracies: its title, the arm, and the levels that choose the cell."""
+    """A row of a table of accuracies: its title, the arm, the levels that choose the cell, and what was published."""
 
     title: str
     arm: str
     where: dict[str, str] = Field(default={})
+    reported: str = ""
 
 
 class TableSettings(Settings):

@@ -13,6 +13,7 @@ import pandas as pd
 import yaml
 
 from insula.errors import SettingsError
+from insula.evaluation.chance import chance_of
 from insula.evaluation.draw_predictions import feature_sheet
 from insula.evaluation.draw_sweep import gain_map, gains
 from insula.evaluation.drawing import Plot, address, stamp, style, svg
@@ -116,25 +117,32 @@ def _gain_in_words(outcome: Outcome) -> str:
 
 
 def headlines(outcomes: Sequence[Outcome]) -> pd.DataFrame:
-    """Return one row a cell, as people read it: the headline, its gain, its best placebo's gain, the verdict."""
+    """Return one row a cell, as people read it: the headline, chance, its gain, its best placebo's, the verdict.
+
+    Chance is adjusted for the number of units: guessing exceeds it in one test of twenty (`insula.evaluation.chance`).
+    """
     rows = [_row(outcome) for outcome in outcomes]
     shown = {
-        "title": "cell", "mark": "practice", "headline": "accuracy %", "gain": "gain", "interval": "95 % interval",
-        "placebo": "best placebo", "kind": "verdict",
+        "title": "cell", "mark": "practice", "headline": "accuracy %", "range": "95 % interval",
+        "chance": "adjusted chance", "gain": "gain", "interval": "95 % of gain", "placebo": "best placebo",
+        "kind": "verdict",
     }  # fmt: skip
     table = pd.DataFrame(rows)[list(shown)].rename(columns=shown)
     table["practice"] = ["as published" if mark else "clean" for mark in table["practice"]]
-    return table if "as published" in set(table["practice"]) else table.drop(columns="practice")
+    empty = {"practice": "clean", "best placebo": NONE}
+    return table.drop(columns=[name for name, value in empty.items() if set(table[name]) == {value}])
 
 
 def _row(outcome: Outcome) -> dict[str, Any]:
     results, table, said = outcome.results, outcome.table, outcome.said
-    gain, placebo = outcome.gain, outcome.placebo_gain
+    gain, placebo, own = outcome.gain, outcome.placebo_gain, table.loc[results.headline]
     return {
         "title": outcome.cell.title,
         "mark": results.mark,
-        "units": f"{table.loc[results.headline, 'units']:,.0f}",
-        "headline": f"{100 * table.loc[results.headline, 'accuracy']:.1f}",
+        "units": f"{own['units']:,.0f}",
+        "headline": f"{100 * own['accuracy']:.1f}",
+        "range": f"{100 * own['low']:.1f} to {100 * own['high']:.1f}",
+        "chance": f"{100 * chance_of(results).threshold:.1f}",
         "without": f"{100 * table.loc[against(results), 'accuracy']:.1f}",
         "gain": points(gain.value),
         "interval": between(gain.low, gain.high),

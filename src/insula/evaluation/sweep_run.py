@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from insula.evaluation.chance import chance_of
 from insula.evaluation.experiment import Progress, collect, fit_all, plan, prepare
 from insula.evaluation.results import Results
 from insula.evaluation.statistics import Estimate, difference_interval, unit_differences
@@ -61,7 +62,8 @@ class Outcome:
         return {
             "practice": results.mark or "clean", "arm": arm, "arm_title": row["title"], "kind": row["kind"],
             "units": row["units"], "accuracy": row["accuracy"], "low": row["low"], "high": row["high"],
-            "against": against(results), "gain": gain.value, "gain_low": gain.low, "gain_high": gain.high,
+            "chance": chance_of(results, arm).threshold, "against": against(results),
+            "gain": gain.value, "gain_low": gain.low, "gain_high": gain.high,
         }  # fmt: skip
 
 
@@ -98,9 +100,9 @@ def cells_table(sweep: Sweep, outcomes: Sequence[Outcome]) -> pd.DataFrame:
     -------
     DataFrame
         `cell, title`, a column for each axis of the grid, `practice` ("clean", or what flatters it, as published),
-        `arm, arm_title, kind, units, accuracy, low, high`; `gain, gain_low, gain_high`, the arm minus the system's own
-        model without the ingredient (`against`), paired over units, with a 95 % interval; and `verdict` of the cell.
-        Shares, not percentages.
+        `arm, arm_title, kind, units, accuracy, low, high, chance` (adjusted for the number of units); `gain, gain_low,
+        gain_high`, the arm minus the system's own model without the ingredient (`against`), paired over units, with a
+        95 % interval; and `verdict` of the cell. Shares, not percentages.
     """
     rows = []
     for number, outcome in enumerate(outcomes, start=1):

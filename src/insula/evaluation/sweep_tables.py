@@ -56,7 +56,7 @@ def show(settings: TableSettings, outcomes: Sequence[Outcome], titles: Mapping[s
 
 
 def _accuracy(settings: TableSettings, outcomes: Sequence[Outcome]) -> Shown:
-    """One row an arm, a column for each combination of levels that a cell of any row has."""
+    """One row an arm; what was published, and a column for each combination of levels that a cell of any row has."""
     places: dict[tuple[str, ...], str] = {}
     for outcome in outcomes:
         if any(_holds(row, outcome) for row in settings.rows) and set(settings.across) <= set(outcome.cell.levels):
@@ -68,15 +68,19 @@ def _accuracy(settings: TableSettings, outcomes: Sequence[Outcome]) -> Shown:
         places, key=lambda place: [levels.index(level) for levels, level in zip(order, place, strict=True)]
     )
     rows, data = [], []
+    published = any(row.reported for row in settings.rows)
     for row in settings.rows:
-        cells = [row.title]
+        cells, reported = [row.title], {"reported": row.reported} if published else {}
+        cells += reported.values()
         for place in columns:
             levels = dict(zip(settings.across, place, strict=True))
             found = [o for o in outcomes if _holds(row, o) and o.cell.at(levels)]
             cells.append(_figure(found[0].table.loc[row.arm]) if found else NOT_RUN)
-            data += [{**levels, "row": row.title, **o.figures(row.arm), "cell": o.cell.title} for o in found[:1]]
+            about = {**levels, "row": row.title, **reported}
+            data += [{**about, **o.figures(row.arm), "cell": o.cell.title} for o in found[:1]]
         rows.append(("", tuple(cells)))
-    head = (("", ""), *((places[place], "\n".join(place)) for place in columns))
+    first = (("", ""), ("", "reported, not ours")) if published else (("", ""),)
+    head = (*first, *((places[place], "\n".join(place)) for place in columns))
     return Shown(settings, head, tuple(rows), pd.DataFrame(data))
 
 

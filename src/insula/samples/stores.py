@@ -115,6 +115,12 @@ class ArrayStore:
         return cls(np.load(folder / "values.npy", mmap_mode="r", allow_pickle=False), description)
 
 
+def new_store(folder: Path, shape: tuple[int, ...], dtype: np.dtype | type, description: Description) -> np.memmap:
+    """Write a store of zeros and return its values, (rows, ...), memory-mapped: fill them in, then flush."""
+    ArrayStore(np.empty((0, *shape[1:]), dtype), description).save(folder)
+    return np.lib.format.open_memmap(folder / "values.npy", "w+", dtype, shape)
+
+
 class RaggedStore:
     """Rows of different lengths over time, with a clock and a mask.
 

@@ -159,6 +159,11 @@ class SignalNetwork(OneModality):
             said_of = [say(batch).numpy() for batch in rows.batches(_BATCH)]
         return np.concatenate(said_of) if said_of else np.empty((0, len(self.task.classes)))
 
+    @property
+    def bands(self) -> tuple[str, ...]:
+        """Names along the last axis of rows that are channels x bands; a subclass may know better ones."""
+        return tuple(f"band {number + 1}" for number in range(self.shape[-1]))
+
     # saving -----------------------------------------------------------------------------------------------------------
 
     def save(self, folder: Path) -> None:

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
+from insula.errors import DataError
 from insula.samples import ArrayStore, Description, Samples
-from insula.systems.rbtransformer.tokens import PUBLISHED, band_tokens
+from insula.systems.rbtransformer.tokens import PUBLISHED, band_tokens, mean_second
 from insula.systems.signal_network import SignalNetwork, SignalNetworkSettings
 from insula.training.settings import Training
 
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from torch import nn
 
     from insula.training.rows import Rows
+
+_BITS = "bits"  # of tokens made here, and of no stored features
+_TRIALS = 16  # whose baselines are in memory at a time
 
 
 class RBTransformerSettings(SignalNetworkSettings):
@@ -34,6 +38,9 @@ class RBTransformerSettings(SignalNetworkSettings):
         Hz; the source's four.
     scale : str
         What a window is standardised by: `window` (the source's code) or `channel`.
+    baseline : bool
+        Whether the tokens of the time before a trial are subtracted (the source does on DEAP and DREAMER): the modality
+        `baseline`, its seconds averaged to one as waveforms.
     label_smoothing : float
         Of the cross-entropy.
     width, heads, head_width, depth : int
@@ -42,6 +49,7 @@ class RBTransformerSettings(SignalNetworkSettings):
 
     bands: tuple[tuple[float, float], ...] = PUBLISHED
     scale: Literal["window", "channel"] = "window"
+    baseline: bool = False
     label_smoothing: float = Field(0.12, ge=0, lt=1)
     width: int = 128
     heads: int = 6
@@ -73,10 +81,27 @@ class RBTransformer(SignalNetwork):
             return rows
         tokens = [band_tokens(batch.numpy(), form.rate, settings.bands, settings.scale) for batch in rows.batches()]
         names = tuple(channels or form.channels)
-        made = Description(kind="features", axes=("channel", "band"), channels=names, units="bits")
+        made = Description(kind="features", axes=("channel", "band"), channels=names, units=_BITS)
         none = np.empty((0, len(names), len(settings.bands)), np.float32)
-        store = ArrayStore(np.concatenate([none, *tokens]), made)
+        values = np.concatenate([none, *tokens])
+        if settings.baseline and len(samples):
+            values -= self._before(samples, names)
+        store = ArrayStore(values, made)
         return Rows(samples.with_modality("tokens", "tokens", store, range(len(samples))), "tokens")
+
+    def _before(self, samples: Samples, channels: Sequence[str]) -> np.ndarray:
+        """Return the tokens of each sample's baseline (n, channels, bands)."""
+        from insula.training.rows import Rows
+
+        lacking = ~samples.has("baseline") if "baseline" in samples.modalities else np.ones(len(samples), bool)
+        if lacking.any():
+            what = f"{int(lacking.sum())} of {len(samples)} samples have no baseline to subtract"
+            raise DataError(what, where="system.baseline", do="set corpus.baseline, or leave it out")
+        _, first, which = np.unique(samples.rows("baseline"), return_index=True, return_inverse=True)
+        rows, settings = Rows(samples.select(first), "baseline", channels), self.settings
+        rate = rows.store.description.rate or 0.0
+        means = (mean_second(batch.numpy(), rate) for batch in rows.batches(_TRIALS))
+        return np.concatenate([band_tokens(mean, rate, settings.bands, settings.scale) for mean in means])[which]
 
     def _network(self, form: Description, shape: tuple[int, ...], classes: int) -> nn.Module:
         from insula.networks.rbtransformer import RBTransformer as Network
@@ -89,6 +114,13 @@ class RBTransformer(SignalNetwork):
         from torch.nn.functional import cross_entropy
 
         return cross_entropy(logits, targets, label_smoothing=self.settings.label_smoothing)
+
+    @property
+    def bands(self) -> tuple[str, ...]:
+        """The bands of tokens made here, in Hz; features that were stored do not say theirs."""
+        if self.form.units != _BITS:
+            return super().bands
+        return tuple(f"{low:g} to {high:g} Hz" for low, high in self.settings.bands)
 
     def attention(self, samples: Samples) -> np.ndarray:
         """Return how much each electrode (rows, as in `form.channels`) attends to each other one, on average.

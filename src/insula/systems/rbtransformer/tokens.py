@@ -55,3 +55,20 @@ def band_tokens(
         variance = sosfilt(butter(5, band, "bandpass", fs=rate, output="sos"), standard).var(axis=2)
         tokens[..., number] = 0.5 * np.log2(2 * np.pi * np.e * np.maximum(variance, 1e-12))
     return tokens
+
+
+def mean_second(epochs: np.ndarray, rate: float) -> np.ndarray:
+    """Return the mean of an epoch's whole seconds, as waveforms (n, channels, samples of a second).
+
+    Examples
+    --------
+    >>> mean_second(np.array([[[1.0, 2.0, 3.0, 6.0, 9.0]]]), 2)
+    array([[[2., 4.]]])
+    """
+    length = round(rate)
+    seconds = epochs.shape[2] // length
+    if not seconds:
+        what = f"a baseline of {epochs.shape[2]} samples at {rate:g} Hz is shorter than a second"
+        raise DataError(what, do="record a longer one, or subtract none")
+    mean: np.ndarray = epochs[..., : seconds * length].reshape(*epochs.shape[:2], seconds, length).mean(axis=2)
+    return mean
