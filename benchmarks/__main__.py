@@ -1,4 +1,4 @@
-"""Run every benchmark and write a page stamped with date and commit to docs/benchmarks."""
+"""Run benchmarks and write a page stamped with date and commit to docs/benchmarks: all of them, or those named."""
 
 from __future__ import annotations
 
@@ -8,46 +8,51 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # the budgets are for one thread;
 
 import platform
 import subprocess
+import sys
 from datetime import UTC, datetime
+from importlib import import_module
 from pathlib import Path
 
-from benchmarks import (
-    audit,
-    differential_entropy,
-    evaluation_memory,
-    leave_one_out_workers,
-    paper_preset,
-    shuffled_reads,
-)
 from insula.storage.atomic import write_file
 
 PAGES = Path(__file__).parents[1] / "docs" / "benchmarks"
+TITLES = {
+    "differential_entropy": "Differential entropy",
+    "audit": "Audit of one million rows",
+    "reading": "One hour of 62 channels at 1000 Hz, read and preprocessed",
+    "shuffled_reads": "Shuffled reads from the cache and from an LMDB",
+    "evaluation_memory": "Peak memory while evaluating cached corpora",
+    "leave_one_out_workers": "Leave one subject out, one worker and two",
+    "paper_preset": "BMCI, preset paper on one split",
+}
 
 
-def main() -> None:
-    found = {
-        "Differential entropy": differential_entropy.main(),
-        "Audit of one million rows": audit.main(),
-        "Shuffled reads from the cache and from an LMDB": shuffled_reads.main(),
-        "Peak memory while evaluating cached corpora": evaluation_memory.main(),
-        "Leave one subject out, one worker and two": leave_one_out_workers.main(),
-        "BMCI, preset paper on one split (all cores)": paper_preset.main(),
-    }
+def main(names: list[str]) -> None:
+    unknown = [name for name in names if name not in TITLES]
+    if unknown:
+        sys.exit(f"no benchmark {unknown[0]}: there are {', '.join(TITLES)}")
+    found = {TITLES[name]: import_module(f"benchmarks.{name}").main() for name in names or TITLES}
     commit = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False, cwd=PAGES
     ).stdout.strip()
     day = datetime.now(UTC).date().isoformat()
     lines = [f"# Benchmarks of {day}, commit {commit or 'unknown'}", ""]
-    lines += [f"`make bench` on {platform.machine()}, Python {platform.python_version()}, one thread.", ""]
+    command = f"python -m benchmarks {' '.join(names)}" if names else "make bench"
+    lines += [f"`{command}` on {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}.", ""]
     for title, figures in found.items():
         lines += [f"## {title}", "", "| figure | value |", "| --- | --- |"]
-        lines += [f"| {name} | {value:.3g} |" if isinstance(value, float) else f"| {name} | {value} |"
-                  for name, value in figures.items()] + [""]  # fmt: skip
+        lines += [f"| {name} | {_said(value)} |" for name, value in figures.items()] + [""]
     path = PAGES / f"{day}-{commit or 'unknown'}.md"
     with write_file(path) as temporary:
         temporary.write_text("\n".join(lines))
     print(f"\nwritten to {path.relative_to(PAGES.parents[1])}")
 
 
+def _said(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+    return str(value)
+
+
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -1,4 +1,4 @@
-"""Peak memory of evaluating a cached corpus of 1 GB and of 4 GB: one run of EEGNet with its controls, audit and report.
+"""Peak memory of evaluating a cached corpus of 1 GB and of 4 GB: one run of DGCNN with its controls, audit and report.
 
 The budget is about anonymous memory, what a process has allocated. Pages of the cache's files count as resident, too,
 while nobody else needs the room; the kernel takes them back when somebody does, so they are reported but no cost. Each
@@ -48,7 +48,7 @@ def evaluate(folder: Path) -> None:
         corpus={"name": "eegmat", **settings_in(folder)},
         task={"label": "condition"},
         protocol={"name": "subject-disjoint", "test_share": 0.2},
-        system={"name": "eegnet", "training": {"epochs": 1}},
+        system={"name": "dgcnn", "training": {"epochs": 1}},
         controls=("majority", "linear"),
         control_modality="features",
     )

@@ -109,7 +109,7 @@ def main() -> dict[str, float]:
     seconds = measured["seconds"]
     share = REPEATS * sum(ratio / RATIOS[0] for ratio in RATIOS)  # of splits, each as dear as it has pictures
     hours = {name: spent * FITS.get(name, 1) * share / 3600 for name, spent in seconds.items()}
-    result = {f"{name}, s": spent for name, spent in seconds.items()}
+    result = {f"{name}, s of one process": spent for name, spent in seconds.items()}
     result |= {
         "one fit and its predictions, s": measured["whole"],
         "peak memory, GB": measured["peak_gb"],

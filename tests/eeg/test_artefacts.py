@@ -124,7 +124,7 @@ def test_a_kind_may_have_a_limit_of_its_own(monkeypatch: pytest.MonkeyPatch) -> 
     assert dropped(drop={"muscle": 0.5, "eye": 0.7, "heart": 0.7}) == [("muscle", 0.55), ("eye", 0.75)]
     assert dropped(drop=("muscle", "line"), probability=0.5) == [("muscle", 0.55), ("line", 0.75)]
     assert dropped(drop={}) == []
-    with pytest.raises(SettingsError, match="less than or equal to 1"):
+    with pytest.raises(SettingsError, match=r"drop.limits.eye: Input should be less than or equal to 1 \(artefacts\)"):
         Artefacts.parse({"drop": {"eye": 1.5}}, where="artefacts")
 
 

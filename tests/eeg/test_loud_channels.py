@@ -64,7 +64,7 @@ def test_blocks_of_a_long_trial_have_one_decision(
         monkeypatch.setattr(place, "BLOCK", 10.0)
     blocks, _ = window_store([one], LOUD, windows, Cache(tmp_path / "blocks"))
     assert_allclose(blocks.values, whole.values, atol=1e-3)
-    assert np.std(blocks.values[:, CZ]) < np.std(blocks.values[:, CHANNELS.index("C3")])
+    assert np.std(blocks.values[:, CZ]) < 2 * np.std(blocks.values[:, CHANNELS.index("C3")])
     assert np.std(blocks.values[-5:, PZ]) > 4 * np.std(blocks.values[:5, PZ])
 
 
@@ -92,7 +92,7 @@ def test_ica_sees_blinks_and_no_other_loud_channel(signal: np.ndarray, monkeypat
     learnt = learn(one, asked)
     assert learnt is not None and learnt.loud == ("Fp1", "Cz")
     spread = dict(zip(CHANNELS, seen[0].std(axis=1), strict=True))
-    assert spread["Cz"] < spread["C3"] < spread["Fp1"] / 10
+    assert spread["Cz"] < 2 * spread["C3"] < spread["Fp1"] / 5
     filtered, _ = preprocess(one, PLAIN)
     expected = repair(filtered, CHANNELS, np.isin(CHANNELS, ["Fp1", "Cz"]))
     assert_allclose(preprocess(one, asked, learnt)[0], expected - expected.mean(axis=0), atol=1e-3)

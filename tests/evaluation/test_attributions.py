@@ -73,7 +73,7 @@ def pointed(table: pd.DataFrame) -> float:
 @pytest.mark.parametrize("method", METHODS)
 def test_attributions_point_to_the_electrodes_of_a_class(learnt: SignalNetwork, new: Samples, method: str) -> None:
     table = channel_attributions(learnt, new, method)  # type: ignore[arg-type]
-    assert list(table) == ["class", "channel", "time", "value", "n"] and len(table) == 3 * 6 * 10
+    assert list(table) == ["class", "channel", "time", "value", "n", "method"] and len(table) == 3 * 6 * 10
     assert table["time"].unique() == pytest.approx(np.arange(10) * 0.2 + 0.1)
     assert pointed(table) == 1
     drawn = [pointed(channel_attributions(_with_weights(learnt, seed), new, method)) for seed in range(10)]  # type: ignore[arg-type]
@@ -121,13 +121,13 @@ def test_a_window_alone_is_scaled_by_its_whole_trial(new: Samples) -> None:
 def test_the_check_tells_a_trained_network_from_one_that_learnt_nothing(learnt: SignalNetwork, new: Samples) -> None:
     good = check_attributions(learnt, new, "gradient x input")
     assert good.with_random.shape == good.among_random.shape == (19,)
-    assert good.passed and good.sentence.startswith("This map passes its sanity check.")
-    assert good.wrong_class < good.halves and "It differs with the class" in good.sentence
+    assert good.passed and good.verdict.startswith("This map passes its sanity check")
+    assert good.wrong_class < good.halves and "The map differs with the class" in good.numbers
     idle = check_attributions(fitted(learning_rate=0), new, "gradient x input")
     assert idle.start == 1 and not idle.passed
-    assert idle.sentence.startswith("This map FAILS its sanity check")
+    assert idle.verdict.startswith("This map FAILS its sanity check")
     again = Sanity.of(idle.table())
-    assert again.sentence == idle.sentence and np.array_equal(again.with_random, idle.with_random)
+    assert again.numbers == idle.numbers and np.array_equal(again.with_random, idle.with_random)
 
 
 def test_a_map_that_random_networks_draw_as_well_is_found_out() -> None:
@@ -206,7 +206,7 @@ def test_a_map_that_fails_says_so_first_and_on_the_picture(learnt: SignalNetwork
 def test_the_picture_names_the_strongest_electrodes(learnt: SignalNetwork, new: Samples) -> None:
     sanity = check_attributions(learnt, new, "saliency", networks=5)
     plot = draw_attributions(channel_attributions(learnt, new, "saliency"), sanity)
-    assert sanity.sentence in plot.caption
+    assert plot.caption.startswith(sanity.verdict) and sanity.numbers in plot.caption
     for name in CLASSES:
         strongest = plot.alternative.partition(f"{name} ")[2].split(";")[0].split(". ")[0].split(", ")[:2]
         assert set(strongest) == set(OWN[name])

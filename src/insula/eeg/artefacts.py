@@ -18,7 +18,7 @@ from importlib.util import find_spec
 from typing import Annotated, Any, Literal, Self
 
 import numpy as np
-from pydantic import Field, PositiveFloat, model_validator
+from pydantic import Discriminator, Field, PositiveFloat, Tag, model_validator
 
 from insula.eeg.montage import interpolation
 from insula.errors import DataError, SettingsError
@@ -26,6 +26,11 @@ from insula.storage.settings import Settings
 
 Kind = Literal["muscle", "eye", "heart", "line", "channel"]
 Probability = Annotated[float, Field(gt=0, le=1)]
+# Told apart beforehand, so that an error is about the one that was meant.
+Drop = Annotated[
+    Annotated[tuple[Kind, ...], Tag("kinds")] | Annotated[Mapping[Kind, Probability], Tag("limits")],
+    Discriminator(lambda value: "limits" if isinstance(value, Mapping) else "kinds"),
+]
 
 #: Columns of ICLabel's probabilities; the first is brain, the last anything else.
 _KINDS: tuple[Kind, ...] = ("muscle", "eye", "heart", "line", "channel")
@@ -89,7 +94,7 @@ class Artefacts(Settings):
     # Left out of what is written where it is not asked for: such settings are those, and the cache entries, of before.
     loud_channels: bool = Field(False, exclude_if=lambda asked: not asked)
     ica: Literal["infomax", "picard", "fastica"] | None = None
-    drop: tuple[Kind, ...] | Mapping[Kind, Probability] = ("eye", "muscle", "heart")
+    drop: Drop = ("eye", "muscle", "heart")
     probability: Probability = 0.8
     components: int | None = Field(None, ge=2)
     peak_to_peak: PositiveFloat | None = None

@@ -56,9 +56,10 @@ def loud_channels_of_parts(parts: Sequence[np.ndarray]) -> np.ndarray:
     if median == 0:
         raise DataError("a trial that is zero for the most part", do="drop it, or the channels that are off")
     times = sum(part.shape[-1] for part in parts)
-    limits = [(factor * median, share * times) for factor, share in _LOUD]
-    counts = sum(np.stack([(np.abs(part) > limit).sum(axis=-1) for limit, _ in limits]) for part in parts)
-    return np.any([count > most for count, (_, most) in zip(counts, limits, strict=True)], axis=0)
+    loud = [
+        sum((np.abs(part) > factor * median).sum(axis=-1) for part in parts) > share * times for factor, share in _LOUD
+    ]
+    return np.any(loud, axis=0)
 
 
 def repair(signal: np.ndarray, channels: Sequence[str], bad: np.ndarray, untouched: Sequence[str] = ()) -> np.ndarray:

@@ -63,7 +63,7 @@ def check_signal(
     >>> check_signal(noise, ["Fz", "Cz"], 250, where="s01.edf")
     Traceback (most recent call last):
     ...
-    insula.errors.DataError: a spread of 6.5e-06 looks like volts, not microvolts (s01.edf): multiply by 1e6
+    insula.errors.DataError: a spread of 6.6e-06 looks like volts, not microvolts (s01.edf): multiply by 1e6
     """
     if signal.ndim != 2 or len(signal) != len(channels):
         what = f"{len(channels)} channel names for a signal of shape {signal.shape}"

@@ -112,7 +112,7 @@ def cleaning_of(recording: Recording, preprocessing: Preprocessing, cache: Cache
         about = {name: getattr(learnt, name) for name in ("bad", "dropped", "components", "loud")}
         (folder / "cleaning.json").write_text(json.dumps(about))
 
-    key = [steps.digest(), preprocessing.notch, recording.fingerprint]
+    key: list[object] = [steps.digest(), preprocessing.notch, recording.fingerprint]
     if artefacts.loud_channels:
         key += [preprocessing.band, preprocessing.rate]
     folder = cache.folder("cleaning", key, build)

@@ -15,8 +15,8 @@ from scipy import signal as scipy_signal
 from insula.eeg.checks import check_signal
 from insula.eeg.epoch_store import mark_epochs, quality_in
 from insula.eeg.features import samples_in
-from insula.eeg.montage import canonical
 from insula.eeg.filters import resampling_ratio
+from insula.eeg.montage import canonical
 from insula.eeg.preprocessing import Preprocessing
 from insula.errors import DataError
 from insula.samples import ArrayStore, Description, open_store

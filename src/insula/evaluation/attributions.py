@@ -51,7 +51,7 @@ def channel_attributions(
     DataFrame
         One row a class, channel and band (`band`, as the system calls it) or tenth of the window (`time`, seconds to
         its middle), with `value`: the mean absolute attribution over the samples of the class, NaN for a class without
-        samples; and `n`, how many those are.
+        samples; `n`, how many those are; and `method`.
 
     Raises
     ------
@@ -68,7 +68,7 @@ def channel_attributions(
     names = [system.task.classes, system.form.channels, places]
     index = pd.MultiIndex.from_product(names, names=["class", "channel", axis])
     counts = np.bincount(asked.targets, minlength=maps.shape[1]).repeat(maps[0, 0].size)
-    return pd.DataFrame({"value": _whole(maps).ravel(), "n": counts}, index=index).reset_index()
+    return pd.DataFrame({"value": _whole(maps).ravel(), "n": counts, "method": method}, index=index).reset_index()
 
 
 @dataclass(frozen=True)
@@ -114,17 +114,22 @@ class Sanity:
         return not self.random_draw_it and self.start < self.halves
 
     @property
-    def sentence(self) -> str:
-        """The verdict with its numbers."""
-        failed = "FAILS its sanity check: do not read it as what the network learnt"
-        verdict = "passes its sanity check" if self.passed else failed
+    def verdict(self) -> str:
+        """The sentence to read before the map."""
+        if self.passed:
+            return "This map passes its sanity check: it shows what was learnt, right or wrong."
+        return "This map FAILS its sanity check: do not read it as what the network learnt."
+
+    @property
+    def numbers(self) -> str:
+        """What the verdict rests on, and whether the map has to do with the class that was asked about."""
         tells = "differs with" if self.wrong_class < self.halves else "does not depend on"
         return (
-            f"This map {verdict}. Its rank correlation with maps of {len(self.with_random)} networks of random weights "
+            f"The check: rank correlation of the map with those of {len(self.with_random)} networks of random weights "
             f"is {self.with_random.mean():.2f} on average and {self.with_random.min():.2f} at least (among these "
             f"{self.among_random.mean():.2f}), with that of its own weights before training {self.start:.2f}, between "
-            f"two halves of the samples {self.halves:.2f}. It {tells} the class that is asked about "
-            f"({self.wrong_class:.2f} with the map for a wrong one).".replace("-", MINUS)
+            f"two halves of the samples {self.halves:.2f}. The map {tells} the class that is asked about "
+            f"({self.wrong_class:.2f} with that of a wrong one).".replace("-", MINUS)
         )
 
     def table(self) -> pd.DataFrame:

@@ -61,30 +61,31 @@ def draw_attributions(
     across = maps if len(bands) > len(classes) else maps.swapaxes(0, 1)
     rows, columns = (classes, bands) if len(bands) > len(classes) else (bands, classes)
     side = min(2.1, (WIDTH - 1.4) / len(columns))
-    size = max(5.0, side * len(columns) + 1.4), (side + 0.1) * len(rows) + 0.5
+    size = max(5.0, side * len(columns) + 1.4), (side - 0.1) * len(rows) + 0.5
     figure, panels = canvas(*size, nrows=len(rows), ncols=len(columns), squeeze=False)
-    electrodes, limit = flat_positions(channels), float(maps.max()) or 1.0
+    electrodes, largest = flat_positions(channels), float(maps.max()) or 1.0
     for line, values, name in zip(panels, across, rows, strict=True):
         for axes, value in zip(line, values, strict=True):
-            drawn = _head(axes, value, electrodes, (0, limit))
+            drawn = _head(axes, value / largest, electrodes, (0, 1))
         line[0].set_ylabel(name)
     for axes, name in zip(panels[0], columns, strict=True):
         axes.set_title(name, fontsize=9.5)
-    bar = figure.colorbar(drawn, ax=panels, aspect=12 * len(rows), pad=0.02, label="mean absolute\nattribution")
+    bar = figure.colorbar(drawn, ax=panels, aspect=12 * len(rows), pad=0.02, label="share of the largest")
     bar.outline.set_visible(False)
     top = maps.sum(axis=1).argsort(axis=1)[:, ::-1][:, :3]
     peaks = "; ".join(f"{name} {', '.join(channels[at] for at in own)}" for name, own in zip(classes, top, strict=True))
     failed = sanity is not None and not sanity.passed
     stamp(figure, ", ".join([mark] * bool(mark) + ["fails its sanity check"] * failed))
-    checked = sanity.sentence if sanity else "Not checked against networks of random weights."
+    verdict = sanity.verdict if sanity else "Not checked against networks of random weights."
     asked = " to ".join(f"{count}" for count in sorted({table["n"].min(), table["n"].max()}))
     return Plot(
         "attributions", f"What the network answers from{': this map does not tell' * failed}", address(svg(figure)),
-        f"{checked} Scalp maps of attributions by class. Strongest electrodes: {peaks}.",
-        f"{checked} {_fades(fading)}How much each electrode moves the score of the true class: mean absolute "
-        f"attribution over {asked} held-out samples a class, inputs in deviations of the training samples, one scale "
-        f"for all; nose up, one dot an electrode. Strongest: {peaks}. What moves a network need not be where the brain "
-        "makes it: volume conduction spreads it, and so do muscles and eyes.",
+        f"{verdict} Scalp maps of attributions by class. Strongest electrodes: {peaks}.",
+        f"{verdict} How much each electrode moves the score of the true class ({table['method'].iloc[0]}): mean over "
+        f"{asked} held-out samples a class of the first fold, inputs in deviations of the training samples, as a share "
+        f"of the largest; nose up, one dot an electrode. Strongest: {peaks}. What moves a network need not be where "
+        "the brain makes it: volume conduction spreads it, and so do muscles and eyes."
+        f"{' ' + sanity.numbers if sanity else ''}{_fades(fading)}",
     )  # fmt: skip
 
 
@@ -93,8 +94,8 @@ def _fades(fading: pd.DataFrame | None) -> str:
         return ""
     first, last = fading["correlation"].iloc[[0, -1]]
     return (
-        f"With the network's {len(fading)} layers drawn anew one after the other, from the output to the input, the "
-        f"correlation with its map goes from {first:.2f} to {last:.2f}. "
+        f" With the network's {len(fading)} layers drawn anew one after the other, from the output to the input, the "
+        f"correlation with its map goes from {first:.2f} to {last:.2f}."
     ).replace("-", MINUS)
 
 
@@ -110,6 +111,8 @@ def draw_attention(attention: np.ndarray, channels: Sequence[str], mark: str = "
     mark : str
         As for `draw_attributions`.
     """
+    from matplotlib.patheffects import withStroke
+
     count = len(channels)
     times = count * attention  # 1 is attention spread evenly
     links = (times + times.T) / 2
@@ -122,8 +125,10 @@ def draw_attention(attention: np.ndarray, channels: Sequence[str], mark: str = "
     shares = strength / strength.max()
     for start, stop, share in zip(one[chosen], other[chosen], shares, strict=True):
         axes.plot(*electrodes[[start, stop]].T, color=INK, lw=2.5 * share, alpha=0.2 + 0.6 * share, zorder=5)
+    halo = [withStroke(linewidth=2, foreground="white")]
     for name, (x, y) in zip(channels, electrodes, strict=True):
-        axes.annotate(name, (x, y), (0, 4), textcoords="offset points", ha="center", fontsize=7, color=INK, zorder=6)
+        axes.annotate(name, (x, y), (0, 4), textcoords="offset points", ha="center", fontsize=7, color=INK, zorder=6,
+                      path_effects=halo)  # fmt: skip
     figure.colorbar(drawn, ax=axes, aspect=14, shrink=0.8, label="attention received (1: as if even)").outline.set(
         visible=False
     )

@@ -48,7 +48,6 @@ def draw_clusters(points: pd.DataFrame, scores: pd.DataFrame, mark: str = "") ->
                 axes.scatter(own["x"], own["y"], 12, color=shade, marker=marker, alpha=0.75, lw=0, label=name)
             axes.set_title(f"{space}, by {label}: {_said(table[space, label])}", fontsize=9.5)
             axes.set(xticks=[], yticks=[])
-            axes.set_aspect("equal", "datalim")
             axes.spines[:].set_visible(True)
             axes.spines[:].set_color(FAINT)
             if space == spaces[-1] and len(found) <= len(PALETTE):
@@ -56,8 +55,8 @@ def draw_clusters(points: pd.DataFrame, scores: pd.DataFrame, mark: str = "") ->
                             markerscale=1.6, handletextpad=0.2, columnspacing=0.8)  # fmt: skip
     stamp(figure, mark)
     said = "; ".join(
-        f"{space}: {', '.join(f'{label} {_said(value)}' for (_, label), value in part.items())}"
-        for space, part in table.groupby(level="space", sort=False)
+        f"{space}: " * (len(spaces) > 1) + ", ".join(f"{label} {_said(table[space, label])}" for label in labels)
+        for space in spaces
     )
     what = " and ".join(scores["features"].unique()) if "features" in scores else "features"
     count = len(points) // len(spaces)
@@ -71,7 +70,7 @@ def draw_clusters(points: pd.DataFrame, scores: pd.DataFrame, mark: str = "") ->
         f"t-SNE maps of features coloured by {', '.join(labels)}. Mean silhouettes: {said}.",
         f"t-SNE of {count:,} samples, by what the system reads and not by what it learnt ({what}); neighbours are "
         "alike, sizes of clusters and distances between them mean nothing. The titles give the mean silhouette of the "
-        f"features, not of the map: {said}. 1: groups apart, 0: overlap, below 0: others are nearer.{aligned}",
+        f"features, not of the map ({said}). 1: groups apart, 0: overlap, below 0: others are nearer.{aligned}",
     )  # fmt: skip
 
 
