@@ -46,6 +46,9 @@ RUNS = {
     "bmci-tables": Run("tables T1 to T3", "insula run bmci-tables"),
     "bmci-regimes": Run("regime map", "insula run bmci-regimes --set grid=coarse"),
     "eeg-baselines": Run("EEG classifiers", "insula run eeg-baselines --set corpus.root=$INSULA_DATA/eegmat"),
+    "eeg-steps": Run(
+        "steps before EEG classifiers", "insula run eeg-baselines --set grid=steps --set corpus.root=$INSULA_DATA/eegmat"
+    ),
     "eeg-protocols": Run("three splits", "insula run eeg-protocols --set corpus.root=$INSULA_DATA/eegmat"),
     "rbtransformer-null": Run("noise, three splits", "insula run rbtransformer-null"),
     "bmcl": Run("simulated", "insula run bmcl --set repeats=1"),

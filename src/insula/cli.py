@@ -247,7 +247,7 @@ def _run_sweep(
         cells = json.loads(table.to_json(orient="records"))
         typer.echo(json.dumps({"output": str(folder), "summary": summary, "cells": cells}))
         return
-    _table(table, f"{sweep.name}, grid {sweep.grid}: gain over the model without the ingredient or best control, points")
+    _table(table, f"{sweep.name}, grid {sweep.grid}: points over the model without the ingredient or best control")
     typer.echo(f"\n{summary}.\n\nreport   {folder / 'report.html'}")
 
 

@@ -101,6 +101,14 @@ def test_online_takes_the_past_and_no_more(windows: np.ndarray, method: Method) 
     assert_array_equal(OnlineAlignment(source, method, weight=2).align(changed)[:40], found[:40])
 
 
+def test_a_mean_that_is_not_found_is_said_once(windows: np.ndarray) -> None:
+    bridged = windows.copy()
+    bridged[::3, 1] = bridged[::3, 0] + 1e-3 * bridged[::3, 1]
+    with pytest.warns(UserWarning, match=r"2 of 2 times: the Riemannian mean of 75 windows is inexact") as said:
+        align(samples_of(bridged, ["a", "b"] * 75), method="riemannian")
+    assert len(said) == 1
+
+
 def test_bad_input_is_one_line(windows: np.ndarray) -> None:
     flat = windows.copy()
     flat[4, 1] = 0

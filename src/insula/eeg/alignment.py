@@ -7,6 +7,7 @@ target access `unlabelled`; samples say so in the column `<modality>_cleaned_on`
 
 from __future__ import annotations
 
+import warnings
 from typing import ClassVar
 
 import numpy as np
@@ -76,8 +77,12 @@ class Alignment(Settings):
         if (codes[present] < 0).any():
             what = f"{int((codes[present] < 0).sum())} samples belong to no {self.domain}"
             raise DataError(what, where=modality, do="fill in the column, or align another domain")
-        matrices = [self._whitening(samples.select(codes == code), modality, name)
-                    for code, name in enumerate(domains)]  # fmt: skip
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always")
+            matrices = [self._whitening(samples.select(codes == code), modality, name)
+                        for code, name in enumerate(domains)]  # fmt: skip
+        if said:  # once, not for each
+            warnings.warn(f"{len(said)} of {len(domains)} times: {said[0].message} ({self.domain})", stacklevel=2)
 
         def make(store: Store, mine: np.ndarray) -> MixedStore:
             used, which = np.unique(codes[mine], return_inverse=True)  # other stores may have other channels

@@ -226,7 +226,6 @@ def window_store(
     SettingsError
         If autoreject is asked for: it repairs epochs.
     """
-
     if not recordings:
         raise DataError("no recordings to cut windows from")
     if preprocessing.artefacts and preprocessing.artefacts.autoreject:

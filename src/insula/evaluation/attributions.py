@@ -116,9 +116,13 @@ class Sanity:
     @property
     def verdict(self) -> str:
         """The sentence to read before the map."""
-        if self.passed:
-            return "This map passes its sanity check: it shows what was learnt, right or wrong."
-        return "This map FAILS its sanity check: do not read it as what the network learnt."
+        if not self.passed:
+            return "This map FAILS its sanity check: do not read it as what the network learnt."
+        return (
+            "This map passes its sanity check: networks of random weights draw others, and training changed it (rank "
+            f"correlation with the map before training {self.start:.2f}). What was learnt may still be wrong: see the "
+            "scores."
+        ).replace("-", MINUS)
 
     @property
     def numbers(self) -> str:

@@ -17,7 +17,7 @@ from insula.systems.fitting import labelled
 from insula.systems.signal_network import SignalNetwork
 
 _METHOD: Method = "saliency"  # one gradient a sample; others also show what is loud in the input, learnt or not
-_SAMPLES, _FEW = 256, 64  # asked of each network, and at each layer: with 20 networks, a small part of the fit's work
+_SAMPLES, _FEW = 128, 32  # asked of each of 20 networks, and at each layer: seconds
 _TABLES = ("attributions", "sanity", "cascade", "attention")
 
 
