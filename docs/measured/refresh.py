@@ -47,7 +47,7 @@ RUNS = {
     "bmci-regimes": Run("regime map", "insula run bmci-regimes --set grid=coarse"),
     "eeg-baselines": Run("EEG classifiers", "insula run eeg-baselines --set corpus.root=$INSULA_DATA/eegmat"),
     "eeg-steps": Run(
-        "steps before EEG classifiers", "insula run eeg-baselines --set grid=steps --set corpus.root=$INSULA_DATA/eegmat"
+        "steps before classifiers", "insula run eeg-baselines --set grid=steps --set corpus.root=$INSULA_DATA/eegmat"
     ),
     "eeg-protocols": Run("three splits", "insula run eeg-protocols --set corpus.root=$INSULA_DATA/eegmat"),
     "rbtransformer-null": Run("noise, three splits", "insula run rbtransformer-null"),
