@@ -32,6 +32,8 @@ def create_backbone(name: str) -> nn.Module:
         raise WeightsError(f"unknown backbone {name!r}", do=f"use a timm name{f' such as {close}' if close else ''}")
     # timm starts the last scale of each residual block at zero, which makes an untrained block do nothing.
     options: dict[str, Any] = {"zero_init_last": False} if name.startswith("resnet") else {}
+    if name.startswith("vit_"):
+        options = {"dynamic_img_size": True}  # pictures of any size, not of one alone
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         network: nn.Module = timm.create_model(name, pretrained=False, num_classes=0, **options)

@@ -16,12 +16,12 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from insula.errors import SettingsError
-from insula.training.rows import Rows
+from insula.training.rows import PictureRows, Rows
 from insula.training.settings import Training
 
 Loss = Callable[[Any, torch.Tensor], torch.Tensor]
 Alter = Callable[[torch.Tensor], torch.Tensor]
-Inputs = torch.Tensor | Rows
+Inputs = torch.Tensor | Rows | PictureRows
 
 
 @dataclass(frozen=True)
@@ -93,10 +93,12 @@ class _Module(lightning.LightningModule):
         companions: Companions | None,
         alter: Alter | None,
         rates: Mapping[str, float],
+        by_epoch: int,
     ) -> None:
         super().__init__()
         self.network, self.loss, self.options, self.watched, self.seed = network, loss, settings, watched, seed
-        self.companions, self.alter, self.rates = companions, alter, rates
+        self.layout = torch.channels_last if settings.channels_last else torch.contiguous_format
+        self.companions, self.alter, self.rates, self.by_epoch = companions, alter, rates, by_epoch
         self.train_losses: list[float] = []
         self.validation_losses: list[float] = []
         self.best: tuple[float, int, dict[str, torch.Tensor]] = (float("inf"), -1, {})
@@ -114,8 +116,9 @@ class _Module(lightning.LightningModule):
         if options.optimiser == "sgd":
             optimiser = torch.optim.SGD(parameters, momentum=0.9, nesterov=True, weight_decay=options.weight_decay)
         else:
-            optimiser = torch.optim.AdamW(parameters, weight_decay=options.weight_decay)
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: (1 + options.decay * step) ** -0.75)
+            adam = torch.optim.AdamW if options.optimiser == "adamw" else torch.optim.Adam
+            optimiser = adam(parameters, betas=options.betas, weight_decay=options.weight_decay)
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: rate_factor(options, step, self.by_epoch))
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def _note(self, loss: torch.Tensor, rows: int, part: str) -> None:
@@ -124,8 +127,15 @@ class _Module(lightning.LightningModule):
 
     def on_train_start(self) -> None:
         # A training that had ended early before it was interrupted has nothing left to do.
-        if self.validation_losses and len(self.validation_losses) - 1 - self.best[1] >= self.options.patience:
+        ended = self.best[1] >= 0 and len(self.validation_losses) - 1 - self.best[1] >= self.options.patience
+        if ended:
             self.trainer.should_stop = True
+
+    def on_train_epoch_start(self) -> None:
+        for part in (self.network, self.loss):
+            told: Callable[[int], None] | None = getattr(part, "begin_epoch", None)
+            if told:
+                told(self.current_epoch)
 
     @property
     def epoch_seed(self) -> int:
@@ -136,7 +146,8 @@ class _Module(lightning.LightningModule):
         inputs, targets = batch
         if self.companions:
             inputs = torch.cat([inputs, self._some(self.companions.inputs, len(inputs), index).to(inputs.device)])
-        outputs = self.network(self.alter(inputs) if self.alter else inputs)
+        inputs = self.alter(inputs) if self.alter else inputs
+        outputs = self.network(inputs.contiguous(memory_format=self.layout) if inputs.ndim == 4 else inputs)
         loss = self.loss(outputs, targets)
         if self.companions:
             progress = self.trainer.global_step / (self.options.epochs * self.trainer.num_training_batches)
@@ -168,6 +179,8 @@ class _Module(lightning.LightningModule):
         loss = self._close("validation")
         self.validation_losses.append(loss)
         epoch = len(self.validation_losses) - 1
+        if self.options.keep == "last":
+            return
         if loss < self.best[0]:
             state = {name: value.detach().cpu().clone() for name, value in self.network.state_dict().items()}
             self.best = (loss, epoch, state)
@@ -203,8 +216,9 @@ def train(
         Maps `inputs` to what `loss` compares with `targets`.
     loss : callable
         `loss(outputs, targets)` returns the mean loss of a batch. With companions, outputs have further rows after
-        those that have targets.
-    inputs : tensor, shape (n, ...), or Rows
+        those that have targets. A Module's buffers are kept in checkpoints. A network or loss with a method
+        `begin_epoch(epoch)` is told when an epoch begins, counted from 0.
+    inputs : tensor, shape (n, ...), Rows or PictureRows
         Training data. They stay of the type they have (pictures: uint8) until the network or `alter` gets a batch.
     targets : tensor, shape (n, ...)
         What the loss compares outputs with.
@@ -230,7 +244,12 @@ def train(
     """
     on_gpu = settings.device == "gpu" or (settings.device == "auto" and torch.cuda.is_available())
     watched = validation is not None and len(validation[0]) > 0
-    module = _Module(network, loss, settings, watched, seed, companions, alter, rates or {})
+    if settings.channels_last:
+        network.to(memory_format=torch.channels_last)
+    size = settings.batch_size
+    alone = len(inputs) > size and len(inputs) % size == 1  # a batch of one has no spread to normalise by
+    by_epoch = math.ceil(len(inputs) / size) - alone
+    module = _Module(network, loss, settings, watched, seed, companions, alter, rates or {}, by_epoch)
     last = checkpoints / "last.ckpt" if checkpoints else None
     callbacks: list[lightning.Callback] = []
     if checkpoints:
@@ -239,8 +258,6 @@ def train(
         )
     with _quiet(), torch.random.fork_rng(devices=range(torch.cuda.device_count()) if on_gpu else []):
         order = _Shuffled(len(inputs), module)
-        size = settings.batch_size
-        alone = len(inputs) > size and len(inputs) % size == 1  # a batch of one has no spread to normalise by
         batches = _batches(inputs, targets, batch_size=size, sampler=order, drop_last=alone)
         held = _batches(*validation, batch_size=size) if watched and validation else None
         trainer = lightning.Trainer(
@@ -248,6 +265,7 @@ def train(
             devices=1,
             max_epochs=settings.epochs,
             gradient_clip_val=settings.gradient_clip,
+            precision="bf16-mixed" if settings.precision == "bf16" else "32-true",
             deterministic=True if on_gpu else None,
             callbacks=callbacks,
             enable_checkpointing=bool(checkpoints),
@@ -261,8 +279,37 @@ def train(
     if module.best[2]:
         network.load_state_dict(module.best[2])
     network.cpu().eval()
-    best = module.best[1] if watched else len(module.train_losses) - 1
+    best = module.best[1] if module.best[2] else len(module.train_losses) - 1
     return Trained(best, tuple(module.train_losses), tuple(module.validation_losses))
+
+
+def rate_factor(settings: Training, step: int, by_epoch: int) -> float:
+    """Return the factor on the learning rate at a step, counted from 0, with `by_epoch` steps an epoch.
+
+    Examples
+    --------
+    >>> released = Training(schedule="triangle-by-step", period=5)
+    >>> [round(rate_factor(released, step, 100), 4) for step in range(7)]
+    [1.0, 0.9045, 0.6545, 0.3455, 0.0955, 0.0, 0.0955]
+    >>> restarts = Training(schedule="restarts", period=2)
+    >>> [round(rate_factor(restarts, step, 2), 3) for step in range(6)]
+    [1.0, 0.854, 0.5, 0.146, 1.0, 0.854]
+    """
+    before = settings.warm_up * by_epoch
+    if step < before:
+        return (step + 1) / (before + 1)
+    step -= before
+    epoch = step / by_epoch
+    way = {  # from the highest rate, 0, to the lowest, 1, and on
+        "cosine": epoch / max(settings.epochs - settings.warm_up, 1),
+        "restarts": epoch % settings.period / settings.period,
+        "triangle": epoch // 1 / settings.period,
+        "triangle-by-step": step / settings.period,
+    }
+    if settings.schedule not in way:
+        return float((1 + settings.decay * step) ** -0.75)
+    least = settings.least_rate / settings.learning_rate
+    return least + (1 - least) * (1 + math.cos(math.pi * way[settings.schedule])) / 2
 
 
 class _quiet(warnings.catch_warnings):  # noqa: N801

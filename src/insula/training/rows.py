@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+import pandas as pd
 import torch
 
 from insula.errors import DataError
@@ -59,5 +60,50 @@ class Rows:
 
     def batches(self, size: int = 256) -> Iterator[torch.Tensor]:
         """Yield all rows in their order, `size` at a time."""
+        for start in range(0, len(self), size):
+            yield self[torch.arange(start, min(start + size, len(self)))]
+
+
+class PictureRows:
+    """The pictures that samples point into, read batch by batch: a corpus larger than memory trains, too.
+
+    Parameters
+    ----------
+    samples : Samples
+        All have a picture; they may lie in several stores, as joined corpora do.
+
+    Raises
+    ------
+    DataError
+        Where the pictures of two stores differ in size.
+    """
+
+    def __init__(self, samples: Samples) -> None:
+        samples.store("picture")  # of one form
+        self.rows = samples.rows("picture")
+        self.place, names = pd.factorize(samples.table["picture_store"])
+        self.stores: list[Store] = [samples.stores[name] for name in names]
+        self.shapes = [tuple(store.read(np.arange(1))[0].shape) for store in self.stores]
+        if len(set(self.shapes)) > 1:
+            found = " and ".join(
+                f"{name} {shape[0]} x {shape[1]}" for name, shape in zip(names, self.shapes, strict=True)
+            )
+            raise DataError(f"pictures of two sizes: {found}", where="picture", do="set one size for the corpora")
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, chosen: torch.Tensor) -> torch.Tensor:
+        """Return uint8 (batch, 3, height, width) of the pictures at these places."""
+        places = chosen.numpy()
+        pictures = np.empty((len(places), *self.shapes[0]), np.uint8)
+        for number, store in enumerate(self.stores):
+            mine = self.place[places] == number
+            if mine.any():
+                pictures[mine] = store.read(self.rows[places[mine]])
+        return torch.from_numpy(pictures).permute(0, 3, 1, 2)
+
+    def batches(self, size: int = 256) -> Iterator[torch.Tensor]:
+        """Yield all pictures in their order, `size` at a time."""
         for start in range(0, len(self), size):
             yield self[torch.arange(start, min(start + size, len(self)))]

@@ -19,13 +19,32 @@ class Training(Settings):
     batch_size, learning_rate, weight_decay : number
         Of the optimiser.
     optimiser : str
-        `adamw`, or `sgd`: stochastic gradient descent with Nesterov momentum 0.9.
+        `adamw`; `adam`, whose weight decay is part of the gradient; or `sgd`: stochastic gradient descent with Nesterov
+        momentum 0.9.
+    betas : pair of float
+        Of `adamw` and `adam`.
+    schedule : str
+        Of the learning rate: `power`, see `decay`; `cosine`, down to `least_rate` over all epochs; `restarts`, down in
+        `period` epochs and up at once, again and again; `triangle`, down in `period` epochs and up in as many, one step
+        an epoch; `triangle-by-step`, the same with `period` steps in place of epochs.
     decay : float
-        The learning rate of step t is `learning_rate * (1 + decay * t) ** -0.75`; 0 keeps it as it is.
+        With `power`, the learning rate of step t is `learning_rate * (1 + decay * t) ** -0.75`; 0 keeps it as it is.
+    period : int
+        Epochs (or steps) from the highest learning rate to the lowest.
+    least_rate : float
+        The lowest learning rate of the schedules that are cosines.
+    warm_up : int
+        Epochs in which the learning rate rises from almost 0, before the schedule begins.
     gradient_clip : float or None
         Largest norm of a step's gradient; None for no limit.
     device : str
         `cpu`, `gpu`, or `auto` for a GPU where there is one.
+    precision : str
+        `32`, or `bf16`: products in bfloat16, weights in float32.
+    channels_last : bool
+        Whether weights and pictures lie with colours last, which convolutions read faster on most machines.
+    keep : str
+        The weights of the `best` validation epoch, or of the `last` one: then nothing is chosen or ends early.
     """
 
     epochs: int = 15
@@ -33,7 +52,15 @@ class Training(Settings):
     batch_size: int = 64
     learning_rate: float = 1e-3
     weight_decay: float = 1e-4
-    optimiser: Literal["adamw", "sgd"] = "adamw"
+    optimiser: Literal["adamw", "adam", "sgd"] = "adamw"
+    betas: tuple[float, float] = (0.9, 0.999)
+    schedule: Literal["power", "cosine", "restarts", "triangle", "triangle-by-step"] = "power"
     decay: float = Field(0.0, ge=0)
+    period: int = Field(5, ge=1)
+    least_rate: float = Field(0.0, ge=0)
+    warm_up: int = Field(0, ge=0)
     gradient_clip: float | None = 1.0
     device: Literal["cpu", "gpu", "auto"] = "cpu"
+    precision: Literal["32", "bf16"] = "32"
+    channels_last: bool = False
+    keep: Literal["best", "last"] = "best"

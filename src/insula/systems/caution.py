@@ -1,39 +1,50 @@
-"""Knowing when not to answer: strange pictures, calibrated probabilities, sets that keep a promise (spec 2.9)."""
+"""Knowing when not to answer: strange pictures, calibrated probabilities, sets that keep a promise."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import numpy as np
 
 from insula.faces.shading import shading_features
 from insula.samples import Samples
 from insula.samples.predictions import join_sets
-from insula.systems.bmci.settings import BMCISettings
 from insula.systems.pictures import PictureReader, PictureSettings
 from insula.training.calibration import Calibration, calibrate
 from insula.training.strangeness import Strangeness
 
 
+class Limits(Protocol):
+    """What `Caution` reads of a system's settings."""
+
+    @property
+    def silent_above(self) -> float:
+        """Strangeness above which nothing is said."""
+
+    @property
+    def coverage(self) -> float:
+        """How often a set is promised to hold the label."""
+
+
 class Caution:
-    """What the system knows of its limits.
+    """What a system that reads pictures knows of its limits.
 
     How strange a picture is does not depend on the backbone: it is measured on gradients and shading, which a network
     trained on these pictures cannot have bent.
 
     Parameters
     ----------
-    settings : BMCISettings
-        Limits, and the promised coverage.
+    settings : Limits
+        The system's settings: limits, and the promised coverage.
     pictures : Samples
         The training pictures, each once.
     groups : array, shape (n,)
         Whose faces they show.
     """
 
-    def __init__(self, settings: BMCISettings, pictures: Samples, groups: np.ndarray) -> None:
+    def __init__(self, settings: Limits, pictures: Samples, groups: np.ndarray) -> None:
         self.settings = settings
         self.strangeness = Strangeness(_appearance(pictures), groups)
         self.calibrations: dict[str, Calibration] = {}
@@ -98,7 +109,7 @@ class Caution:
         return {"strangeness": self.strangeness.parts(), "calibrations": calibrations}
 
     @classmethod
-    def of(cls, parts: Mapping[str, Any], settings: BMCISettings) -> Self:
+    def of(cls, parts: Mapping[str, Any], settings: Limits) -> Self:
         """Rebuild a saved one."""
         caution = cls.__new__(cls)
         caution.settings = settings

@@ -1,0 +1,73 @@
+"""A timm backbone and a linear head on pictures as they are stored: the plain face network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+
+class PictureClassifier(nn.Module):
+    """Pictures to class logits: resized, standardised as the backbone wants it, its pooled features, a linear head.
+
+    Parameters
+    ----------
+    backbone : Module
+        From `insula.networks.backbones`, convolutional or a transformer; all of it is trained.
+    classes : int
+        Classes out.
+    sizes : sequence of int
+        Sides to which pictures are resized, one after the other while training goes on, equal numbers of epochs each;
+        the last one is used ever after. Empty: pictures keep their size.
+    epochs : int
+        Over which the sizes are spread.
+
+    Examples
+    --------
+    >>> from insula.networks.backbones import create_backbone
+    >>> network = PictureClassifier(create_backbone("resnet10t"), classes=7, sizes=(32, 64), epochs=10)
+    >>> network(torch.zeros(2, 3, 96, 96, dtype=torch.uint8)).shape
+    torch.Size([2, 7])
+    >>> network.begin_epoch(4), network.size, network.begin_epoch(5), network.size
+    (None, 32, None, 64)
+    """
+
+    mean: torch.Tensor
+    deviation: torch.Tensor
+
+    def __init__(self, backbone: nn.Module, classes: int, sizes: Sequence[int] = (), epochs: int = 1) -> None:
+        super().__init__()
+        about: dict[str, Any] = vars(backbone)["pretrained_cfg"]
+        self.backbone, self.sizes, self.epochs = backbone.requires_grad_(True), tuple(sizes), epochs
+        self.size = self.sizes[-1] if self.sizes else None
+        # Some architectures have a layer between the last map and the classifier, which widens what the head reads.
+        width = getattr(backbone, "head_hidden_size", None) or backbone.num_features
+        self.head = nn.Linear(int(width), classes)  # type: ignore[arg-type]
+        for name, key in (("mean", "mean"), ("deviation", "std")):
+            self.register_buffer(name, torch.tensor(about[key]).view(1, 3, 1, 1), persistent=False)
+
+    def begin_epoch(self, epoch: int) -> None:
+        """Take the size of pictures that this epoch trains on, counted from 0."""
+        if self.sizes:
+            self.size = self.sizes[min(epoch * len(self.sizes) // self.epochs, len(self.sizes) - 1)]
+
+    def train(self, mode: bool = True) -> PictureClassifier:
+        """Set training or evaluation; evaluation is on pictures of the last size."""
+        super().train(mode)
+        if not mode and self.sizes:
+            self.size = self.sizes[-1]
+        return self
+
+    def embed(self, pictures: torch.Tensor) -> torch.Tensor:
+        """Return features, (n, width), of pictures (n, 3, height, width), RGB from 0 to 255."""
+        pictures = pictures.float() / 255
+        if self.size is not None and pictures.shape[-2:] != (self.size, self.size):
+            pictures = functional.interpolate(pictures, (self.size, self.size), mode="bilinear", antialias=True)
+        return self.backbone((pictures - self.mean) / self.deviation)
+
+    def forward(self, pictures: torch.Tensor) -> torch.Tensor:
+        """Return logits, (n, classes)."""
+        return self.head(self.embed(pictures))

@@ -1,0 +1,241 @@
+"""What systems share whose one part is a torch network that reads pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import numpy as np
+from pydantic import Field
+
+from insula.emotions import Categorical, Task
+from insula.samples import FitLog, Predictions, Roles, Samples, mode_of, normalised_entropy
+from insula.storage.folder import load_estimator, load_system, save_estimator, save_system
+from insula.storage.settings import Settings
+from insula.systems.caution import Caution
+from insula.systems.fitting import labelled, one_table, training_pictures
+from insula.systems.one_modality import OneModality
+from insula.systems.pictures import picture_groups, unique_pictures
+from insula.training.settings import Training
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+    from insula.training.engine import Loss
+
+_BATCH = 64  # pictures read at a time outside of training
+_LOOKED_AT = 4000  # training pictures from which it is learnt what is usual
+_SLOW = 0.1  # of the learning rate, for what a pretrained backbone already knows
+
+
+class PictureNetworkSettings(Settings):
+    """How a network on pictures is built and trained.
+
+    Parameters
+    ----------
+    backbone : str
+        Any timm architecture.
+    weights : str or None
+        A safetensors file of the architecture, or `download`; with None it learns from random weights. What was
+        pretrained learns at a tenth of the learning rate.
+    sizes : tuple of int
+        Sides to which pictures are resized: one, or several through which training goes in equal numbers of epochs,
+        small ones first. Empty: as the corpus cuts them.
+    augment : bool
+        Whether training pictures are altered: mirrored, turned, cropped.
+    label_smoothing : float
+        Share of a label that is spread over all classes.
+    silent_above : float
+        Strangeness above which nothing is said of a picture.
+    coverage : float
+        How often a set of classes is promised to hold the label.
+    training : Training
+        Epochs, optimiser, device; the epoch is chosen on validation pictures, where there are any.
+    seed : int
+        Of the weights, the shuffling and the alterations.
+    """
+
+    modality: ClassVar = "picture"
+    backbone: str = "resnet18"
+    weights: str | None = None
+    sizes: tuple[int, ...] = ()
+    augment: bool = True
+    label_smoothing: float = Field(0.0, ge=0, lt=1)
+    silent_above: float = 1.5
+    coverage: float = Field(0.9, gt=0.5, lt=1)
+    training: Training = Training(epochs=30, patience=8)
+    seed: int = 0
+
+
+class PictureNetwork(OneModality):
+    """Fit, predict, save and load a network on pictures; a subclass may change network, targets and loss.
+
+    Pictures stay on disk until a batch asks for them: memory does not grow with the corpus. Answers are calibrated on
+    the validation pictures, and nothing is said of a picture that is unlike those of the training.
+
+    Parameters
+    ----------
+    settings : Settings, optional
+        A `PictureNetworkSettings`.
+    """
+
+    Settings: ClassVar[type[PictureNetworkSettings]] = PictureNetworkSettings
+    trains_on: ClassVar[tuple[str, ...]] = ("picture",)
+    modes: ClassVar[Mapping[str, str]] = {"network": "network"}
+
+    def _network(self, classes: int, *, pretrained: bool = True) -> nn.Module:
+        """Return the untrained network: uint8 or float pictures (n, 3, height, width) in, logits (n, classes) out.
+
+        Where `pretrained` is False its weights are about to be loaded.
+        """
+        from insula.networks.backbones import create_backbone, load_backbone
+        from insula.networks.picture_classifier import PictureClassifier
+
+        settings = self.settings
+        known = pretrained and settings.weights is not None
+        backbone = load_backbone(settings.backbone, settings.weights) if known else create_backbone(settings.backbone)
+        return PictureClassifier(backbone, classes, settings.sizes, settings.training.epochs)
+
+    def _targets(self, pictures: Samples, task: Categorical) -> torch.Tensor:
+        """Return what the loss compares outputs with, one row a picture."""
+        import torch
+
+        return torch.from_numpy(task.targets(pictures.table))
+
+    def _loss(self, pictures: Samples, task: Categorical) -> Loss:
+        """Return the loss for these training pictures; a Module may have buffers and `begin_epoch`."""
+        from torch import nn
+
+        return nn.CrossEntropyLoss(label_smoothing=self.settings.label_smoothing)
+
+    # fitting ----------------------------------------------------------------------------------------------------------
+
+    def fit(
+        self,
+        train: Roles,
+        validation: Roles,
+        task: Task | Mapping[str, Task],
+        *,
+        unlabelled: Samples | None = None,
+        start_from: Path | None = None,
+    ) -> Self:
+        """Train on labelled samples that have a picture, each picture once; the epoch is chosen on validation pictures.
+
+        Raises
+        ------
+        DataError
+            Where fewer than two classes are there to learn.
+        """
+        name = type(self).__name__
+        train, validation, self.task = one_table(name, train, validation, task)
+        self.log, self.facts = FitLog(), {}
+        pictures = unique_pictures(training_pictures(train, self.task))[0]
+        held = unique_pictures(labelled(validation.select(validation.has("picture")), self.task))[0]
+        self._train(pictures, held)
+        self.log.record(name.lower(), pictures)
+        some = np.random.default_rng(self.settings.seed).permutation(len(pictures))[:_LOOKED_AT]
+        usual = pictures.select(np.sort(some))
+        self.caution = Caution(self.settings, usual, picture_groups(usual))
+        said = self._probabilities(held)
+        self.caution.calibrate(dict.fromkeys(self.modes, said), self.task.targets(held.table))
+        if len(held):
+            self.log.record(f"epoch and temperature of {name.lower()}", held, "selection")
+        return self
+
+    def _train(self, pictures: Samples, held: Samples) -> None:
+        import torch
+
+        from insula.networks.alterations import alter_pictures
+        from insula.training.engine import train
+        from insula.training.rows import PictureRows
+
+        settings = self.settings
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(settings.seed)
+            self.network = self._network(len(self.task.classes))
+        trained = train(
+            self.network,
+            self._loss(pictures, self.task),
+            PictureRows(pictures),
+            self._targets(pictures, self.task),
+            (PictureRows(held), self._targets(held, self.task)) if len(held) else None,
+            settings.training,
+            settings.seed,
+            alter=alter_pictures if settings.augment else None,
+            rates={"backbone.": _SLOW} if settings.weights is not None else {},
+        )
+        self.facts |= {
+            "epoch": trained.best_epoch + 1,
+            "weights": sum(part.numel() for part in self.network.parameters()),
+            "train_losses": list(trained.train_losses),
+            "validation_losses": list(trained.validation_losses),
+        }
+
+    # predicting -------------------------------------------------------------------------------------------------------
+
+    def predict(self, samples: Samples, mode: str | None = None) -> Predictions:
+        """Return calibrated class probabilities, and for each picture how strange it is.
+
+        Raises
+        ------
+        DataError
+            Where a sample has no picture.
+        """
+        mode = mode_of(self.modes, mode)
+        unique, place = unique_pictures(samples)
+        strange = self.caution.strange(unique)
+        probabilities, about = self.caution.speak(mode, self._probabilities(unique), strange, self.task.classes)
+        return Predictions.of(
+            self.task.classes,
+            probabilities[place],
+            samples.ids,
+            uncertainty=normalised_entropy(probabilities)[place],
+            **{name: values[place] for name, values in about.items()},
+        )
+
+    def _probabilities(self, pictures: Samples) -> np.ndarray:
+        return self._each(pictures, lambda batch: self.network(batch).double().softmax(dim=1), len(self.task.classes))
+
+    def features(self, samples: Samples) -> dict[str, np.ndarray]:
+        """Return what the report draws: the features that the classifier reads."""
+        unique, place = unique_pictures(samples)
+        network: Any = self.network
+        return {"visual": self._each(unique, network.embed, network.head.in_features)[place]}
+
+    def _each(self, pictures: Samples, say: Any, width: int) -> np.ndarray:
+        """Return what is said about all pictures, batch by batch, (n, width)."""
+        import torch
+
+        from insula.training.rows import PictureRows
+
+        if not len(pictures):
+            return np.empty((0, width))
+        with torch.inference_mode():
+            return np.concatenate([say(batch).numpy() for batch in PictureRows(pictures).batches(_BATCH)])
+
+    # saving -----------------------------------------------------------------------------------------------------------
+
+    def save(self, folder: Path) -> None:
+        """Write the network's weights, and what it knows of its limits."""
+        from safetensors.torch import save_model
+
+        folder.mkdir(parents=True, exist_ok=True)
+        save_model(self.network, str(folder / "network.safetensors"))
+        save_estimator(folder / "caution.skops", self.caution.parts())
+        save_system(folder, self.settings, self.task)
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read a saved folder."""
+        from safetensors.torch import load_model
+
+        about = load_system(folder)
+        system = cls(cls.Settings.parse(about["settings"], where="system.yaml"))
+        system.task = Categorical(**about["task"])
+        system.network = system._network(len(system.task.classes), pretrained=False)
+        load_model(system.network, folder / "network.safetensors")
+        system.network.eval()
+        system.caution = Caution.of(load_estimator(folder / "caution.skops"), system.settings)
+        return system
