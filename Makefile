@@ -41,4 +41,5 @@ clean:
 .venv-peers/installed: benchmarks/requirements-peers.txt
 	test -x $(PEERS)/python || $(PYTHON) -m venv .venv-peers
 	$(PEERS)/python -m pip install --quiet -r benchmarks/requirements-peers.txt
+	$(PEERS)/python -m pip install --quiet --no-deps fer==25.10.3
 	touch $@

@@ -23,6 +23,8 @@ TITLES = {
     "shuffled_reads": "Shuffled reads from the cache and from an LMDB",
     "evaluation_memory": "Peak memory while evaluating cached corpora",
     "leave_one_out_workers": "Leave one subject out, one worker and two",
+    "faces": "From a photograph to emotions",
+    "face_training": "Training on faces",
     "paper_preset": "BMCI, preset paper on one split",
 }
 

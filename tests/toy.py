@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from insula.samples import ArrayStore, Description, Samples, provenance
+from insula.samples import ArrayStore, Description, Samples, concat, provenance
 
 CLASSES = ("anger", "happiness", "neutral")
 
@@ -100,3 +100,28 @@ def toy_parts(samples: Samples, test: int = 5, validation: int = 8) -> tuple[Sam
     person = samples.table["identity"].str[-2:].astype(int).to_numpy()
     parts = [person >= validation, (person >= test) & (person < validation), person < test]
     return tuple(samples.select(np.flatnonzero(part)) for part in parts)  # type: ignore[return-value]
+
+
+def toy_unpaired(pictures: int = 60, people: int = 4, films: int = 6, seed: int = 0) -> Samples:
+    """Return the pictures of the toy study beside people of nobody's faces, who rated films by their band power."""
+    rng = np.random.default_rng(seed)
+    faces = toy_study(pictures, subjects=(), seed=seed)
+    person, film, window = np.indices((people, films, 4)).reshape(3, -1)
+    felt = rng.uniform(-1, 1, (films, 2))[film]
+    channels = ("F3", "F4", "C3", "C4", "P3", "P4")
+    values = 0.3 * rng.standard_normal((len(film), len(channels), 5))
+    values[:, 0] += felt[:, :1]
+    values[:, 5] += felt[:, 1:]
+    form = Description(kind="features", axes=("channel", "band"), channels=channels, units="nats")
+    start = 2.0 * (window + 4 * film)
+    table = provenance(
+        corpus="films",
+        subject=[f"S{number + 1}" for number in person],
+        session="1",
+        trial=(film + 1).astype(str),
+        stimulus=[f"film{number}" for number in film],
+        start=start,
+        stop=start + 2,
+    ).assign(valence=3 + np.round(2 * felt[:, 0]), arousal=3 + np.round(2 * felt[:, 1]))
+    store = ArrayStore(values.astype(np.float32), form)
+    return concat([faces, Samples(table, {}).with_modality("features", "features", store, range(len(table)))])

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from PIL import Image, ImageFilter
+from PIL import Image, ImageDraw, ImageFilter
 from sklearn.datasets import load_sample_images
 
-from insula.faces import Face, FaceDetector, align, list_pictures, quality, read_picture
+from insula.faces import LANDMARKS, Face, FaceDetector, HeadPose, align, head_pose, list_pictures, quality, read_picture
 from insula.faces.detection import _BACK, _FULL_RANGE, _merged
 
 SCORE = 0.5  # of a network that looks alone: what its makers ask for
@@ -89,7 +89,47 @@ def robustness(detector: FaceDetector, london: list[np.ndarray]) -> pd.DataFrame
             flags = [one for face in detector.detect(changed)[:1] for one in quality(changed, face)]
             found += bool(flags) if flag == "flagged" else flag in flags
         rows.append((name, found))
+    for name, cover in COVERS.items():
+        found = 0
+        for picture in london:
+            covered = cover(picture, detector.detect(picture)[0])
+            found += any("covered" in quality(covered, face) for face in detector.detect(covered)[:1])
+        rows.append((f"{name}: flagged covered", found))
     return pd.DataFrame(rows, columns=["done to the photograph", f"of {len(london)}"])
+
+
+def painted(picture: np.ndarray, face: Face, at: str, corners: list[tuple[float, float]], fill: int) -> np.ndarray:
+    """Return a picture with a grey polygon on it: corners in eye distances from one of the landmarks."""
+    image, middle = Image.fromarray(picture), face.landmarks[LANDMARKS.index(at)]
+    unit = float(np.hypot(*(face.landmarks[1] - face.landmarks[0])))
+    ImageDraw.Draw(image).polygon([tuple(middle + unit * np.array(corner)) for corner in corners], fill=(fill,) * 3)
+    return np.asarray(image)
+
+
+def glasses(picture: np.ndarray, face: Face) -> np.ndarray:
+    """Return a picture in which both eyes are behind dark glasses."""
+    lens = [(0.36 * np.cos(angle), 0.28 * np.sin(angle)) for angle in np.linspace(0, 2 * np.pi, 40)]
+    return painted(painted(picture, face, "right eye", lens, 20), face, "left eye", lens, 20)
+
+
+def fingers(picture: np.ndarray, face: Face) -> np.ndarray:
+    """Return a picture with four grey fingers, dark between them, before the mouth."""
+    for high in (-0.35, -0.11, 0.13, 0.37):
+        for reach, fill in ((0.02, 90), (0.0, 170)):
+            low, left, right = high + 0.2 + reach, -0.55 - reach, 1.2 + reach
+            corners = [(left, high - reach), (right, high - reach), (right, low), (left, low)]
+            picture = painted(picture, face, "mouth", corners, fill)
+    return picture
+
+
+MASK = [(-0.8, -0.1), (0, -0.25), (0.8, -0.1), (0.7, 0.8), (0, 1.4), (-0.7, 0.8)]
+CLOTH = [(0, -1.7), (2, -1.7), (2, 2), (0, 2)]
+COVERS: dict[str, Callable[[np.ndarray, Face], np.ndarray]] = {
+    "a plain mask painted on": lambda picture, face: painted(picture, face, "nose", MASK, 160),
+    "a plain cloth over the left half": lambda picture, face: painted(picture, face, "nose", CLOTH, 90),
+    "dark glasses painted on": glasses,
+    "fingers painted before the mouth": fingers,
+}
 
 
 def single_figures(detector: FaceDetector, london: list[np.ndarray], group: np.ndarray) -> pd.DataFrame:
@@ -100,12 +140,18 @@ def single_figures(detector: FaceDetector, london: list[np.ndarray], group: np.n
     wide = np.full((480, 640, 3), 200, np.uint8)
     wide[:, 80:560] = photograph
     face = detector.detect(wide)[0]
+    turned = np.array([head_pose(face) for face in found])
     rows = {
         "lowest score of a London face": min(face.score for face in found),
         "movement of the eyes, % of their distance": 100 * np.mean(steady),
+        **{
+            f"{angle} of London faces, sd in degrees": turned[:, place].std()
+            for place, angle in enumerate(HeadPose._fields)
+        },
         "CPU ms, finding one face in 640 x 480": 1000 * seconds(lambda: detector.detect(wide)),
         "CPU ms, aligning to 224 pixels": 1000 * seconds(lambda: align(wide, face, 224)),
         "CPU ms, quality": 1000 * seconds(lambda: quality(wide, face)),
+        "CPU ms, head pose": 1000 * seconds(lambda: head_pose(face)),
         "CPU ms, finding five faces in 1280 x 853": 1000 * seconds(lambda: detector.detect(group)),
         "CPU ms, finding the first face, networks loaded": 1000 * seconds(lambda: FaceDetector().detect(wide)),
     }  # fmt: skip

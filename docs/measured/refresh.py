@@ -52,6 +52,17 @@ RUNS = {
     "eeg-protocols": Run("three splits", "insula run eeg-protocols --set corpus.root=$INSULA_DATA/eegmat"),
     "rbtransformer-null": Run("noise, three splits", "insula run rbtransformer-null"),
     "bmcl": Run("simulated", "insula run bmcl --set repeats=1"),
+    "crpn-simulated": Run("drawn faces, labels a third wrong", "insula run crpn-simulated"),
+    "neurogaze-simulated": Run("drawn faces, simulated brains", "insula run neurogaze-simulated"),
+    "neurogaze-ablations": Run("grids and weights", "insula run neurogaze-ablations"),
+    "face-recognisers": Run(
+        "recognisers on photographs",
+        "insula run faces --set corpus.name=london-faces --set corpus.root=$INSULA_DATA/london-faces",
+    ),
+    "face-recognisers-all": Run(
+        "every baseline on photographs",
+        "insula run faces --set grid=all --set corpus.name=london-faces --set corpus.root=$INSULA_DATA/london-faces",
+    ),
     "simulator": Run("simulator", "python tests/corpora/calibrate_simulated_study.py", ("size-cont-emo",)),
     "faces": Run("faces", "python docs/measured/measure_faces.py", ("london-faces", "portraits")),
 }

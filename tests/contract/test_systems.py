@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,11 +15,16 @@ from insula.protocols.audit import audit
 from insula.protocols.protocol import Protocol, protocol
 from insula.protocols.split import Split
 from insula.samples import Samples, System
-from insula.systems.catalogue import SYSTEMS, system
-from toy import CLASSES, toy_study, toy_windows
+from insula.systems.catalogue import SYSTEMS as CATALOGUE
+from insula.systems.catalogue import system
+from toy import CLASSES, toy_study, toy_unpaired, toy_windows
 
 TASK = Categorical(label="emotion", classes=CLASSES)
 NETWORK = {"training": {"epochs": 12, "patience": 12, "batch_size": 16, "learning_rate": 3e-3}}
+PICTURES = {  # not augmented: a mirrored bar is a bar of another class
+    "backbone": "resnet10t", "sizes": (32,), "augment": False,
+    "training": {"epochs": 12, "patience": 12, "batch_size": 16, "learning_rate": 2e-3, "schedule": "cosine"},
+}  # fmt: skip
 FAST: dict[str, dict[str, Any]] = {
     "bmci": {"encoder": "linear", "trees": 10, "folds": 2, "time_bins": 10, "penalties": (0.01, 1.0)},
     **dict.fromkeys(
@@ -26,7 +32,22 @@ FAST: dict[str, dict[str, Any]] = {
         NETWORK,
     ),
     "histn": {**NETWORK, "spread": 0},
+    "crpn": {
+        "backbone": "small-cnn", "width": 32, "augment": False, "training": NETWORK["training"],
+        "teacher": {"backbone": "small-cnn", "training": NETWORK["training"]},
+    },
+    **dict.fromkeys(("face-network", "scn"), PICTURES),
+    "neurogaze": {
+        **PICTURES,
+        "backbone": "test_resnet",
+        "image_teacher": "test_resnet",
+        "training": {**PICTURES["training"], "keep": "last"},
+        "geometry": {"start": 3, "end": 8},
+        "teacher": {"map_size": 8, "widths": (8,), "width": 32, "training": {"epochs": 5}},
+    },
 }
+PEERS = ("fer", "onnx-file", "py-feat")  # they learn nothing: tests/systems/test_peers.py
+SYSTEMS = [name for name in CATALOGUE if name not in PEERS]
 GUESSING = ("majority", "stratified")
 READS_EEG = [name for name in SYSTEMS if "picture" not in system(name).predicts_from and name not in GUESSING]
 
@@ -54,11 +75,20 @@ def _given(study: Samples, name: str, **changes: Any) -> Given:
     return Given(study, chosen, chosen.splits(study, TASK)[0])
 
 
+@pytest.fixture(scope="module", autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep what systems cache by themselves out of the user's cache."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("INSULA_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @pytest.fixture(scope="module")
 def studies() -> dict[str, Given]:
     pictures = _given(toy_study(watched=0.8), "identity-disjoint")
     windows = _given(toy_windows(), "trial-disjoint")
-    return {name: windows if name in READS_EEG else pictures for name in SYSTEMS}
+    unpaired = {"neurogaze": _given(toy_unpaired(), "identity-disjoint")}
+    return {name: unpaired.get(name, windows if name in READS_EEG else pictures) for name in SYSTEMS}
 
 
 @pytest.fixture(scope="module")

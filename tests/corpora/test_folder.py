@@ -11,7 +11,7 @@ from PIL import Image
 
 from insula.corpora.catalogue import corpus
 from insula.corpora.fakes import fake_folder, fake_london_faces
-from insula.errors import DataError, LabelError
+from insula.errors import DataError, LabelError, SettingsError
 from insula.storage.cache import Cache
 
 
@@ -138,7 +138,7 @@ def test_crops_are_kept_by_content(root: Path, cache: Cache, monkeypatch) -> Non
     root.rename(root.with_name("moved"))
     root = root.with_name("moved")
     with monkeypatch.context() as patch:
-        patch.setattr("insula.corpora.folder._cut", None)
+        patch.setattr("insula.corpora.face_store._cut", None)
         assert faces(root).samples(cache).fingerprint() == first
     Image.new("RGB", (50, 50), "red").save(root / "anger" / "00.png")
     assert faces(root).samples(cache).fingerprint() != first
@@ -156,3 +156,45 @@ def test_faces_are_found_and_aligned(data: Path, cache: Cache, tmp_path: Path) -
     assert samples.table["emotion"].tolist() == ["anger", "neutral"]
     assert samples.read("picture").shape == (2, 64, 64, 3)
     assert samples.table["quality"].notna().all()
+
+
+def renamed(path: str, label: str, codes: bool = False):
+    def change(table: pd.DataFrame) -> pd.DataFrame:
+        emotion = table["emotion"].map({"neutral": "0", "happiness": "1"}) if codes else table["emotion"]
+        return table.assign(emotion=emotion).rename(columns={"path": path, "emotion": label})
+
+    return change
+
+
+@pytest.mark.parametrize(("path", "label"), [("image_path", "label_name"), ("img", "class"), ("filename", "label")])
+def test_other_names_of_a_manifests_columns_are_known(path: str, label: str, tmp_path: Path, cache: Cache) -> None:
+    folder = with_manifest(tmp_path, renamed(path, label))
+    table = faces(folder, manifest="manifest.csv").samples(cache).table
+    assert table["emotion"].tolist() == ["neutral"] * 4 + ["happiness"] * 4
+    assert label not in table and path not in table
+
+
+def test_numbers_are_no_labels_until_they_are_given_names(tmp_path: Path, cache: Cache) -> None:
+    folder = with_manifest(tmp_path, renamed("path", "label_id", codes=True))
+    unnamed = faces(folder, manifest="manifest.csv")
+    assert "the label 0 is a number" in unnamed.check()[0] and "give its name in codes" in unnamed.check()[0]
+    assert "the label 1 is a number" in faces(folder, manifest="manifest.csv", codes={0: "neutral"}).check()[0]
+    named = faces(folder, manifest="manifest.csv", codes={0: "neutral", "1": "happy"}).samples(cache)
+    assert named.table["emotion"].tolist() == ["neutral"] * 4 + ["happiness"] * 4
+
+
+def test_boxes_of_a_manifest_are_cut_out_and_a_box_beside_the_picture_is_named(tmp_path: Path, cache: Cache) -> None:
+    def boxed(table: pd.DataFrame) -> pd.DataFrame:
+        boxes = {"box_left": 10, "box_top": -4, "box_right": 42, "box_bottom": 28}
+        return table.assign(**boxes).assign(box_left=lambda table: table["box_left"].where(table.index != 3, "none"))
+
+    folder = with_manifest(tmp_path, boxed)
+    found = corpus("folder", root=folder, manifest="manifest.csv", faces="boxes", size=32)
+    with pytest.warns(UserWarning, match=r"1 of 8 pictures are left out: 004_neutral.jpg: its face box is empty"):
+        samples = found.samples(cache)
+    whole = np.asarray(Image.open(folder / "001_neutral.jpg"))
+    assert np.array_equal(samples.read("picture")[0][4:], whole[:28, 10:42])
+    assert not samples.read("picture")[0][:4].any()  # what lies outside of the picture is black
+    assert "box_left" not in samples.table
+    with pytest.raises(SettingsError, match="boxes needs a manifest"):
+        corpus("folder", root=folder, faces="boxes")

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from filmed import film
 from insula.deployment.bundle import open_bundle, write_bundle
 from insula.deployment.predictor import Predictor, predict_to_folder
 from insula.deployment.sheet import annotate, sheet
@@ -55,12 +56,20 @@ def test_every_picture_gets_a_row_and_a_broken_one_says_why(bundle: Path, pictur
     table.index = [Path(name).name for name in table.index]
     assert set(table.index) == {"a.png", "grey.png", "sixteen.png", "whole.jpg", "truncated.jpg"}
     assert table["label"].notna().tolist() == [name != "truncated.jpg" for name in table.index]
-    assert "truncated.jpg" in table.loc["truncated.jpg", "reason"]
+    assert table.loc["truncated.jpg", "reason"].startswith("broken picture")
     said = table.drop(index="truncated.jpg")
     assert np.allclose(said[[f"p_{name}" for name in CLASSES]].astype(float).sum(axis=1), 1)
     assert set(said["mode"]) == {"fusion"} and said["valence"].between(-1, 1).all()
     written = pd.read_csv(tmp_path / "out" / "predictions.csv")
     assert len(written) == 5 and len(list((tmp_path / "out").glob("*.png"))) == 4
+
+
+def test_a_bundle_of_whole_pictures_takes_each_frame_for_one_face(bundle: Path, tmp_path: Path) -> None:
+    path = film(tmp_path / "film.mp4", toy_study().read("picture")[:20], np.arange(20) / 10)
+    table = predict_to_folder(bundle, [path], tmp_path / "out", smooth=0)
+    assert len(table) == 10 and set(table["track"]) == {1} and table["time"].is_monotonic_increasing
+    assert (table["smoothed_label"] == table["label"]).all() and table["yaw"].isna().all()
+    assert {image.name for image in (tmp_path / "out").glob("*.png")} == {"000-film-tracks.png", "000-film-frames.png"}
 
 
 def test_a_bundle_predicts_in_a_process_without_mne_and_the_eeg_path(bundle: Path, pictures: Path) -> None:

@@ -17,7 +17,7 @@ from insula.corpora.folder import corpus_folder
 from insula.deployment.bundle import write_bundle
 from insula.deployment.fitting import fit_bundle
 from insula.deployment.predictor import Predictor, predict_to_folder
-from insula.evaluation.experiment import Fitting, candidate
+from insula.evaluation.candidates import Fitting, candidate
 from insula.evaluation.recipe import Recipe
 from insula.evaluation.study import open_study
 from insula.storage.cache import Cache

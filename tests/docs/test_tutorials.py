@@ -21,7 +21,7 @@ def test_a_tutorial_runs_as_written(page: Path, cache: Path, tmp_path: Path, mon
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("INSULA_CACHE", str(cache))
     # in one process: workers left from another page would still stand in its folder
-    monkeypatch.setattr("insula.cli._jobs", lambda jobs: 1)
+    monkeypatch.setattr("insula.cli.experiments.processes", lambda jobs: 1)
     walk(page, tmp_path)
 
 

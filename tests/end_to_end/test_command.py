@@ -126,7 +126,7 @@ def test_fit_then_predict_without_eeg(insula: Command, runs: Path, tmp_path: Pat
         (("run", "bmci", "--set", "control_modality=smell", *sets(TINY)), "no modality 'smell'"),
         (("run", "bmci", "--set", "controls=[]", "--set", "placebos=[]", *sets(TINY)), "nothing to compare with"),
         (("run", "bmci", "--set", "task.label=mood", *sets(TINY)), "no label column 'mood'"),
-        (("corpora", "card", "fer2013"), "fer2013"),
+        (("corpora", "card", "fer2099"), "fer2099"),
         (("predict", "no-bundle", "x.jpg"), "no bundle here"),
         (("fit", "nothing.yaml", "-o", "b"), "no recipe"),
         (("audit", "no.csv", "no.csv"), "no such file"),

@@ -110,6 +110,7 @@ def make_passport(*, as_published: bool = False, leaks: tuple[str, ...] = (), **
     chosen = protocol(name, as_published=as_published, folds=3, **changes)
     return build_passport(
         recipe={"name": "bmci", "preset": "quick", "corpus": {"name": "simulated", "root": "/data/faces"}},
+        corpus={"root": "/data/faces", "size": 96},
         task={"kind": "categorical", "label": "emotion", "classes": list(CLASSES)},
         protocol=chosen,
         splits=[Split(np.arange(4), np.arange(4, 5), np.arange(5, 7))],

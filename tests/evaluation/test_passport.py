@@ -38,11 +38,15 @@ def test_the_settings_hash_does_not_depend_on_where_data_lie():
 
     def settings(root: str) -> str:
         return build_passport(
-            recipe={"corpus": {"root": root}}, task={}, protocol=protocol("stratified"), splits=[], audits=[],
-            data_fingerprints=[], seeds=[],
+            recipe={"corpus": {"root": root}}, corpus={}, task={}, protocol=protocol("stratified"), splits=[],
+            audits=[], data_fingerprints=[], seeds=[],
         )["recipe"]["sha256"]  # fmt: skip
 
     assert settings("/mnt/a/faces") == settings("/home/somebody/faces")
+
+
+def test_it_names_every_setting_of_the_corpus_and_not_only_those_that_a_recipe_changed():
+    assert make_passport()["corpus"] == {"root": "(path)", "size": 96}
 
 
 def test_a_leak_marks_the_run():

@@ -59,7 +59,8 @@ def page(run) -> Page:
 
 
 def test_a_run_leaves_its_files_and_nothing_else(run):
-    assert sorted(path.name for path in run.iterdir()) == ["metrics.csv", "passport.json", "report.html", "results"]
+    written = ["groups.csv", "metrics.csv", "metrics.json", "passport.json", "report.html", "results"]
+    assert sorted(path.name for path in run.iterdir()) == written
     assert json.loads((run / "passport.json").read_text())["seeds"] == [0, 1, 2, 3, 4]
     rows = list(csv.DictReader((run / "metrics.csv").open()))
     assert [row["arm"] for row in rows][:2] == ["fusion", "visual"]
@@ -107,7 +108,7 @@ def test_a_leaking_run_is_marked_everywhere(tmp_path):
     write_report(leaking, tmp_path)
     page = Page((tmp_path / "report.html").read_text())
     assert page.all("div")[0]["role"] == "alert"
-    assert page.text.count("Leaking split, as published.") == len(page.all("img")) + 2  # pictures and both tables
+    assert page.text.count("Leaking split, as published.") == len(page.all("img")) + 3  # pictures and the three tables
     rows = csv.DictReader((tmp_path / "metrics.csv").open())
     assert {row["split"] for row in rows} == {"leaking split, as published"}
     for image in page.all("img"):

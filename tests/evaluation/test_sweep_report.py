@@ -13,6 +13,7 @@ import yaml
 from made_up_results import make_passport, make_results
 from matplotlib.axes import Axes
 from small_sweep import SMALL
+from statsmodels.stats.multitest import multipletests
 
 from insula.errors import SettingsError
 from insula.evaluation.chance import chance_of
@@ -162,6 +163,8 @@ def test_a_line_a_cell_for_the_terminal(outcomes: list[Outcome]) -> None:
         ({"kind": "recall", "arms": ["visual", "fusion"], "where": {"way": "odd"}}, "no cell has the levels"),
         ({"kind": "recall", "arms": ["visual", "new"]}, "arms are two that were run, not visual, new"),
         ({"kind": "recall"}, "arms are two that were run, not none"),
+        ({"kind": "paired", "arms": ["new"]}, "no arm new in the cell"),
+        ({"kind": "paired"}, "no arm is named in the cell"),
         ({"kind": "system", "table": "R3"}, "the system made no table 'R3'; it made R2"),
     ],
 )
@@ -215,3 +218,19 @@ def test_figures_of_gains_draw_slices_cells_beside_and_a_whole_grid() -> None:
     assert [panel.get_title() for panel in figure.axes[:2]] == ["corpus.label_noise 0", "corpus.label_noise 0.3"]
     signs = [text.get_text() for panel in figure.axes[:2] for text in panel.texts]
     assert signs == [_SIGNS[drawn[0].said.kind]] * 8
+
+
+def test_every_cell_is_tested_against_the_same_arm_with_p_corrected_over_cells(outcomes: list[Outcome]) -> None:
+    shown = show(TableSettings(name="T", title="T", kind="paired", arms=("visual",)), outcomes, {})
+    data = shown.data.set_index("cell")
+    raw = []
+    for outcome in outcomes:
+        results = outcome.results
+        right = {arm: results.rows(arm).set_index("unit")["correct"] for arm in (results.headline, "visual")}
+        gain = (right[results.headline] - right["visual"]).mean()
+        assert data.loc[outcome.cell.title, "gain"] == pytest.approx(gain)
+        raw.append(outcome.table.loc["visual", "p"])
+    wanted = multipletests(raw, method="holm")[1]
+    assert data["p_holm"].tolist() == pytest.approx(list(wanted))
+    assert [mark for mark, _ in shown.rows] == [outcome.results.mark for outcome in outcomes]
+    assert shown.head[2][1].startswith("against ")

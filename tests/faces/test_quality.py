@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image, ImageFilter
+from PIL import Image, ImageDraw, ImageFilter
 from scipy.ndimage import laplace
 from scipy.spatial.transform import Rotation
 
@@ -43,6 +43,42 @@ def test_a_degraded_london_face_is_flagged_for_that(name: str, detector: FaceDet
     assert all(name in flags for flags in found)
     if name != "cut":  # half a face is black and smaller, which other flags may mention
         assert all(flags == (name,) for flags in found)
+
+
+def covered(picture: np.ndarray, face: Face, what: str) -> Image.Image:
+    """Return a picture in which something even is painted over a part of a face."""
+    image = Image.fromarray(picture)
+    pen, (right, left, nose, mouth, *_) = ImageDraw.Draw(image), face.landmarks
+    unit = float(np.hypot(*(left - right)))
+    if what == "mask":
+        corners = [(-0.8, -0.1), (0, -0.25), (0.8, -0.1), (0.7, 0.8), (0, 1.4), (-0.7, 0.8)]
+        pen.polygon([(nose[0] + x * unit, nose[1] + y * unit) for x, y in corners], fill=(120, 160, 190))
+    elif what == "cloth":
+        pen.rectangle((nose[0], left[1] - 1.2 * unit, nose[0] + 2 * unit, mouth[1] + 1.5 * unit), fill=(90, 90, 90))
+    else:
+        for x, y in (right, left):
+            pen.ellipse((x - 0.36 * unit, y - 0.26 * unit, x + 0.36 * unit, y + 0.3 * unit), fill=(20, 20, 22))
+    return image
+
+
+@pytest.mark.parametrize(("what", "least"), [("mask", 12), ("cloth", 12), ("dark glasses", 10)])
+def test_a_london_face_under_something_even_is_flagged_as_covered(
+    what: str, least: int, detector: FaceDetector, data: Path
+) -> None:
+    found = []
+    for path in list_pictures(data / "london-faces")[::17]:
+        picture = read_picture(path)
+        found.append(flags_of(covered(picture, detector.detect(picture)[0], what), detector))
+    assert sum("covered" in flags for flags in found) >= least and len(found) == 12
+
+
+@pytest.mark.parametrize("what", ["mask", "cloth"])
+def test_a_drawn_face_under_something_even_is_flagged_as_covered(
+    what: str, detector: FaceDetector, drawn_face: Callable[..., np.ndarray]
+) -> None:
+    picture = drawn_face(320)
+    assert "covered" not in flags_of(Image.fromarray(picture), detector)
+    assert "covered" in flags_of(covered(picture, detector.detect(picture)[0], what), detector)
 
 
 def test_the_group_photograph_shows_turned_and_cut_faces(detector: FaceDetector, data: Path) -> None:
@@ -84,7 +120,7 @@ def test_an_uncertain_face_is_flagged() -> None:
     picture = np.random.default_rng(0).integers(0, 256, (200, 200, 3), dtype=np.uint8)
     unsure = Face(head(0).box, 0.5, head(0).landmarks)
     assert quality(picture, unsure) == ("uncertain",)
-    assert set(FLAGS) == {*DEGRADATIONS, "turned", "uncertain"}
+    assert set(FLAGS) == {*DEGRADATIONS, "covered", "turned", "uncertain"}
 
 
 def test_sharpness_is_scipys_laplacian_and_ignores_light_and_contrast() -> None:

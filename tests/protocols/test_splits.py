@@ -26,6 +26,8 @@ def test_every_named_protocol_but_the_random_one_keeps_its_units_apart() -> None
         if rule.as_published:
             continue
         samples = brains if rule.scored_unit == "trial" else faces
+        if rule.parts is not None:
+            samples = samples.with_columns(part=np.where(samples.ids < len(samples) / 2, "train", "test"))
         for split in rule.splits(samples, TASK):
             audit(split, samples, rule)
             for unit in rule.disjoint:

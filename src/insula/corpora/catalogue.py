@@ -11,6 +11,11 @@ from insula.errors import SettingsError
 CORPORA: dict[str, str] = {
     "folder": "insula.corpora.folder:Folder",
     "london-faces": "insula.corpora.london_faces:LondonFaces",
+    "raf-db": "insula.corpora.raf_db:RafDb",
+    "affectnet": "insula.corpora.affectnet:AffectNet",
+    "fer2013": "insula.corpora.fer2013:Fer2013",
+    "fed-ro": "insula.corpora.fed_ro:FedRo",
+    "ck-plus": "insula.corpora.ck_plus:CkPlus",
     "eegmat": "insula.corpora.eegmat:Eegmat",
     "recordings": "insula.corpora.recordings:Recordings",
     "cfaps": "insula.corpora.cfaps:Cfaps",
@@ -25,9 +30,12 @@ CORPORA: dict[str, str] = {
     "dens": "insula.corpora.bids_sets:Dens",
     "emoeeg-mc": "insula.corpora.bids_sets:EmoEegMc",
     "music-emotion": "insula.corpora.bids_sets:MusicEmotion",
+    "simulated-faces": "insula.corpora.simulated_faces:SimulatedFaces",
+    "simulated-ratings": "insula.corpora.simulated_ratings:SimulatedRatings",
     "simulated-study": "insula.corpora.simulated_study:SimulatedStudy",
     "semi-simulated": "insula.corpora.semi_simulated:SemiSimulated",
     "watermelon": "insula.corpora.watermelon:Watermelon",
+    "joined": "insula.corpora.joined:Joined",
 }
 
 
@@ -60,7 +68,7 @@ def corpus(name: str, **settings: Any) -> Corpus:
     >>> corpus("egmat")
     Traceback (most recent call last):
     ...
-    insula.errors.SettingsError: unknown corpus 'egmat': corpora are folder, london-faces, eegmat, recordings, ...
+    insula.errors.SettingsError: unknown corpus 'egmat': corpora are folder, london-faces, raf-db, affectnet, ...
     """
     cls = _class(name)
     return cls(cls.Settings.parse(settings, where=f"corpus {name}"))

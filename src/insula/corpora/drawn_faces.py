@@ -70,7 +70,16 @@ class Face:
     background: np.ndarray
 
 
-def imagine_face(emotion: str, intensity: float, identity: int, *, nuisance: float, seed: Sequence[int]) -> Face:
+def imagine_face(
+    emotion: str,
+    intensity: float,
+    identity: int,
+    *,
+    nuisance: float,
+    seed: Sequence[int],
+    other: str | None = None,
+    share: float = 0.0,
+) -> Face:
     """Return the face of one picture, made up from numbers that the seed fixes.
 
     Parameters
@@ -85,14 +94,19 @@ def imagine_face(emotion: str, intensity: float, identity: int, *, nuisance: flo
         0 a frontal face in even light, expressed as in the book; 1 ordinary snapshots.
     seed : sequence of int
         The study's seed first, then what tells this picture from the others.
+    other : str, optional
+        A second expression that is mixed into the first.
+    share : float
+        How much of the second: 0 none, 0.5 as much of one as of the other.
 
     Raises
     ------
     LabelError
-        Where the class is not one of `PROTOTYPES`.
+        Where a class is not one of `PROTOTYPES`.
     """
-    if emotion not in PROTOTYPES:
-        raise LabelError(f"no face for {emotion!r}", do=f"draw one of {', '.join(PROTOTYPES)}")
+    for name in (emotion, other or emotion):
+        if name not in PROTOTYPES:
+            raise LabelError(f"no face for {name!r}", do=f"draw one of {', '.join(PROTOTYPES)}")
     person = np.random.default_rng([seed[0], 1, identity])
     spread = {
         "width": (0.76, 0.06), "chin": (0.62, 0.08), "eye_distance": (0.34, 0.025), "eye_size": (1.0, 0.12),
@@ -106,7 +120,7 @@ def imagine_face(emotion: str, intensity: float, identity: int, *, nuisance: flo
     habit = person.normal(size=len(ACTIONS)) * (0.2, 0.2, 0.2, 0.2, 0.15, 0.1, 0.1, 0.25, 0.25, 0.04, 0.1)
 
     picture = np.random.default_rng([*seed, 2])
-    full = np.array(PROTOTYPES[emotion])
+    full = (1 - share) * np.array(PROTOTYPES[emotion]) + share * np.array(PROTOTYPES[other or emotion])
     varied = full * (1 + 0.3 * nuisance * picture.normal(size=len(full))) + 0.1 * nuisance * picture.normal(
         size=len(full)
     )
@@ -148,11 +162,15 @@ def draw_faces(
     intensities: Sequence[float],
     identities: Sequence[int],
     *,
+    others: Sequence[str] | None = None,
+    shares: Sequence[float] | None = None,
     nuisance: float = 1.0,
     size: int = 96,
     seed: int = 0,
 ) -> np.ndarray:
     """Return uint8 (n, size, size, 3): picture `i` depends on the seed, on `i` and on its own row alone.
+
+    `others` and `shares` mix a second expression into each, as in `imagine_face`.
 
     Examples
     --------
@@ -160,8 +178,10 @@ def draw_faces(
     (2, 32, 32, 3)
     """
     pictures = np.empty((len(emotions), size, size, 3), np.uint8)
-    for row, (emotion, intensity, identity) in enumerate(zip(emotions, intensities, identities, strict=True)):
-        face = imagine_face(emotion, intensity, identity, nuisance=nuisance, seed=(seed, row))
+    others, shares = others or emotions, shares or [0.0] * len(emotions)
+    rows = zip(emotions, intensities, identities, others, shares, strict=True)
+    for row, (emotion, intensity, identity, other, share) in enumerate(rows):
+        face = imagine_face(emotion, intensity, identity, nuisance=nuisance, seed=(seed, row), other=other, share=share)
         pictures[row] = draw_face(face, size, seed=(seed, row, 3))
     return pictures
 

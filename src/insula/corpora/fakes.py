@@ -13,6 +13,7 @@ from insula.corpora.fake_bids import fake_bids_emotion, fake_dens, fake_emoeeg_m
 from insula.corpora.fake_deap import fake_deap
 from insula.corpora.fake_dreamer import fake_dreamer
 from insula.corpora.fake_faced import fake_faced
+from insula.corpora.fake_faces import fake_affectnet, fake_ck_plus, fake_fed_ro, fake_fer2013, fake_raf_db
 from insula.corpora.fake_mahnob import fake_mahnob_features, fake_mahnob_hci
 from insula.corpora.fake_seed import fake_seed, fake_seed_iv
 
@@ -137,6 +138,11 @@ def fake_semi_simulated(root: Path) -> None:
 FAKES: dict[str, Callable[[Path], None]] = {
     "folder": fake_folder,
     "london-faces": fake_london_faces,
+    "raf-db": fake_raf_db,
+    "affectnet": fake_affectnet,
+    "fer2013": fake_fer2013,
+    "fed-ro": fake_fed_ro,
+    "ck-plus": fake_ck_plus,
     "eegmat": fake_eegmat,
     "semi-simulated": fake_semi_simulated,
     "recordings": fake_recordings,

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import os
 import warnings
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, model_validator
 
 from insula.corpora.contract import Card
+from insula.corpora.face_store import Faces, store_faces
+from insula.corpora.manifests import CODES, NAMES, PATHS, usual_columns
 from insula.emotions import label_map, normalise_label
 from insula.errors import DataError, InsulaError, SettingsError
 from insula.faces.pictures import list_pictures, read_picture
-from insula.samples import ArrayStore, Description, Samples, open_store, provenance
+from insula.samples import Samples, open_store, provenance
 from insula.storage.cache import Cache
 from insula.storage.hashing import sha256_of
 from insula.storage.settings import Settings
@@ -25,6 +25,7 @@ from insula.storage.tables import read_csv
 
 _IDS = ("subject", "session", "trial", "stimulus", "identity")
 _OURS = ("corpus", "start", "stop", "picture_store", "picture_row", "quality")
+_BOX = ("box_left", "box_top", "box_right", "box_bottom")
 
 
 def corpus_folder(root: Path | None, name: str) -> Path:
@@ -51,16 +52,20 @@ class FolderSettings(Settings):
         The folder. Without a manifest its subfolders are the classes: `root/happiness/a.jpg`.
     manifest : str, optional
         A CSV file in `root`: a column `path` (relative to `root`), the label, and any further columns, which are kept.
-        Columns named as a provenance column (`stimulus`, `subject`, ...) are taken as such.
+        Columns named as a provenance column (`stimulus`, `subject`, ...) are taken as such. Other names in use for
+        path and label (`insula.corpora.manifests`) are known.
     label : str
         Name of the label column.
+    codes : mapping, optional
+        Name of each label, where the manifest has numbers; numbers are never guessed.
     identity : str
         Name of the manifest's column that says whose face it is. Without one nothing is known of identities, and no
         protocol can keep them apart.
     classes : str or tuple of str, optional
         A label space, or its classes, that labels are mapped into; by default they are kept under their usual names.
-    faces : {"detect", "cropped"}
-        Find the largest face and align it, or take the whole picture as the face.
+    faces : {"detect", "cropped", "boxes"}
+        Find the largest face and align it; take the whole picture as the face; or cut out the manifest's boxes, its
+        columns `box_left`, `box_top`, `box_right` and `box_bottom` in pixels.
     size : int
         Pixels along an edge.
     """
@@ -68,10 +73,17 @@ class FolderSettings(Settings):
     root: Path
     manifest: str | None = None
     label: str = "emotion"
+    codes: dict[int | str, str] | None = None
     identity: str = "identity"
     classes: str | tuple[str, ...] | None = None
-    faces: Literal["detect", "cropped"] = "detect"
+    faces: Faces = "detect"
     size: int = Field(96, ge=16)
+
+    @model_validator(mode="after")
+    def _boxes_stand_in_a_manifest(self) -> FolderSettings:
+        if self.faces == "boxes" and self.manifest is None:
+            raise ValueError("faces: boxes needs a manifest that has them")
+        return self
 
 
 class Folder:
@@ -130,7 +142,7 @@ class Folder:
         except InsulaError as error:
             return [str(error)]
         lacks = []
-        for path in table["path"]:
+        for path in self._looked_at(table["path"]):
             try:
                 read_picture(self.layout.root / path)
             except DataError as error:
@@ -161,9 +173,10 @@ class Folder:
         absent = [path for path in paths if not path.is_file()]
         if absent:
             raise DataError(f"{len(absent)} pictures are missing", where=absent[0], do="correct the manifest")
-        key = [layout.faces, layout.size, [sha256_of(path) for path in paths]]
-        folder = cache.folder("pictures", key, lambda target: _cut(paths, layout, target))
-        found = pd.DataFrame(json.loads((folder / "found.json").read_text()), columns=["problem", "quality"])
+        boxes = (
+            table[list(_BOX)].apply(pd.to_numeric, errors="coerce").to_numpy(float) if layout.faces == "boxes" else None
+        )
+        folder, found = store_faces(paths, layout.faces, layout.size, cache, self._contents(paths), boxes)
         failed = np.flatnonzero(found["problem"].notna())
         if len(failed):
             named = "; ".join(f"{table['path'].iloc[row]}: {found['problem'].iloc[row]}" for row in failed[:3])
@@ -173,14 +186,24 @@ class Folder:
             warnings.warn(f"{len(failed)} of {len(table)} pictures are left out: {named}{more}", stacklevel=3)
         ids = {name: table.pop(name).to_numpy(object) for name in _IDS if name in table}
         frame = provenance(len(table), corpus=self.card.name, **{"stimulus": table["path"].to_numpy(object), **ids})
-        frame = frame.assign(**table.drop(columns="path"), quality=found["quality"].astype("str"))
+        frame = frame.assign(
+            **table.drop(columns=["path", *_BOX], errors="ignore"), quality=found["quality"].astype("str")
+        )
         rows = np.where(found["problem"].isna(), range(len(frame)), -1)
-        return Samples(frame, {}).with_modality("picture", "pictures", open_store(folder / "crops"), rows)
+        return Samples(frame, {}).with_modality("picture", "pictures", open_store(folder), rows)
 
     def stimuli(self) -> list[str]:
         """Return what each picture is called; nothing but the folder's or manifest's names is read."""
         table = self._table()
         return list(table["stimulus" if "stimulus" in table else "path"])
+
+    def _looked_at(self, paths: pd.Series) -> pd.Series:
+        """Return the paths of the pictures that `check` opens."""
+        return paths
+
+    def _contents(self, paths: list[Path]) -> list[object]:
+        """Return what tells the contents of files apart."""
+        return [sha256_of(path) for path in paths]
 
     def _table(self) -> pd.DataFrame:
         """Return paths (relative), labels, and what else the manifest says; ids are text."""
@@ -205,9 +228,11 @@ class Folder:
 
     def _manifest(self, path: Path) -> pd.DataFrame:
         layout = self.layout
-        text = dict.fromkeys(["path", layout.label, layout.identity, *_IDS], str)
-        table = read_csv(path, dtype=text)
-        needed = ["path", layout.label, *([layout.identity] if layout.identity != "identity" else [])]
+        text = dict.fromkeys([*PATHS, *NAMES, *CODES, layout.label, layout.identity, *_IDS], str)
+        codes = {str(code): name for code, name in (layout.codes or {}).items()}
+        table = usual_columns(read_csv(path, dtype=text), layout.label, codes, path)
+        needed = [*([layout.identity] if layout.identity != "identity" else []),
+                  *(_BOX if layout.faces == "boxes" else [])]  # fmt: skip
         missing = [name for name in needed if name not in table]
         if missing:
             raise DataError(f"no column {missing[0]!r}", where=path, do=f"the columns are {', '.join(table.columns)}")
@@ -221,32 +246,3 @@ class Folder:
         if len(twice):
             raise DataError(f"{twice.iloc[0]} is named twice", where=path, do="keep one row a picture")
         return table.assign(identity=table.pop(layout.identity)) if layout.identity in table else table
-
-
-def _cut(paths: Sequence[Path], layout: FolderSettings, folder: Path) -> None:
-    """Write the store `crops`, a row for each path, and `found.json`: [problem, quality] of each."""
-    from PIL import Image
-
-    from insula.faces.crops import crop_faces
-    from insula.faces.detection import FaceDetector
-
-    detector = FaceDetector()
-    raw = folder / "raw"
-    crops = np.memmap(raw, np.uint8, "w+", shape=(len(paths), layout.size, layout.size, 3))
-    found: list[tuple[Any, Any]] = []
-    for row, path in enumerate(paths):
-        try:
-            if layout.faces == "cropped":
-                whole = Image.fromarray(read_picture(path))
-                crops[row] = np.asarray(whole.resize((layout.size, layout.size), Image.Resampling.LANCZOS))
-                found.append((None, ""))
-            else:
-                face = crop_faces([path], layout.size, detector, require=True)[0][0]
-                crops[row] = face.pixels
-                found.append((None, " ".join(face.flags)))
-        except DataError as error:
-            found.append((error.what, None))
-    form = Description(kind="picture", axes=("row", "column", "colour"), units="uint8 RGB")
-    ArrayStore(crops, form).save(folder / "crops")
-    raw.unlink()
-    (folder / "found.json").write_text(json.dumps(found))

@@ -9,7 +9,7 @@ import numpy as np
 
 from insula.deployment.bundle import check_output, write_bundle
 from insula.errors import SettingsError
-from insula.evaluation.experiment import Fitting, candidate
+from insula.evaluation.candidates import Fitting, alone, candidate
 from insula.evaluation.recipe import Recipe
 from insula.evaluation.study import ClassTask, open_study
 from insula.protocols.access import TargetAccess
@@ -39,7 +39,7 @@ def fit_bundle(recipe: Recipe, output: Path, cache: Cache) -> dict[str, Any]:
     split = _validation_alone(study.protocol, study.samples, study.task)
     audit(split, study.samples, study.protocol)
     train, validation = study.samples.by_id(split.train), study.samples.by_id(split.validation)
-    system = candidate(recipe, Fitting("system", recipe.system["name"], 0, 0))
+    system = alone(candidate(recipe, Fitting("system", recipe.system["name"], 0, 0)))
     with one_thread(alone=True):
         system.fit(train, validation, study.task)
     audit(split, study.samples, study.protocol, system.log.fits)
@@ -48,10 +48,16 @@ def fit_bundle(recipe: Recipe, output: Path, cache: Cache) -> dict[str, Any]:
         "data": study.fingerprint,
         "trained_on": {"samples": len(train), "validation": len(validation)},
         "pictures": study.corpus.pictures,
-        "size": train.select([0]).read("picture").shape[1] if "picture" in train.modalities else None,
+        "size": _picture_size(train),
     }
     write_bundle(system, recipe.system["name"], recipe, output, about)
     return system.summary()
+
+
+def _picture_size(samples: Samples) -> int | None:
+    """Return the pixels along an edge of the pictures; None where there are none. Rows of EEG alone have none."""
+    pictured = np.flatnonzero(samples.has("picture"))
+    return samples.select(pictured[:1]).read("picture").shape[1] if len(pictured) else None
 
 
 def _validation_alone(protocol: Protocol, samples: Samples, task: ClassTask) -> Split:

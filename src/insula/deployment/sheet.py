@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from insula.storage.atomic import write_file
 
@@ -23,6 +23,7 @@ def annotate(picture: np.ndarray, rows: pd.DataFrame) -> Image.Image:
 
     A box is grey and crossed where there is no answer for the face, orange where the answer is unsure (the best class
     below one half) or the face stranger than 95 % of training pictures (which the caption then says), blue elsewhere.
+    In a video the number of the face stands before the class.
 
     Parameters
     ----------
@@ -83,13 +84,24 @@ def _best(row: object) -> float:
 
 
 def _caption(row: object) -> str:
+    track: Any = getattr(row, "track", None)
+    name = "" if pd.isna(track) else f"{track:.0f}: "
     if _refused(row):
-        return "no answer\nunlike training"
-    text = f"{row.label} {100 * _best(row):.0f} %"  # type: ignore[attr-defined]
+        return f"{name}no answer\nunlike training"
+    text = f"{name}{row.label} {100 * _best(row):.0f} %"  # type: ignore[attr-defined]
     return f"{text}\nunlike training" if _strange(row) else text
 
 
-def sheet(pictures: list[np.ndarray], captions: list[str], right: list[bool | None], title: str, path: Path) -> None:
+def sheet(
+    pictures: list[np.ndarray],
+    captions: list[str],
+    right: list[bool | None],
+    title: str,
+    path: Path,
+    *,
+    columns: int = 6,
+    side: int = 150,
+) -> None:
     """Write a page of pictures with captions; a caption is blue where right, orange where wrong.
 
     Parameters
@@ -104,18 +116,19 @@ def sheet(pictures: list[np.ndarray], captions: list[str], right: list[bool | No
         Heading.
     path : Path
         PNG file to write.
+    columns, side : int
+        Pictures in a line, and the most pixels along an edge of one.
     """
-    columns, side, gap, foot, head = min(6, len(pictures)), 150, 12, 40, 44
-    lines = -(-len(pictures) // columns)
-    page = Image.new("RGB", (gap + columns * (side + gap), head + lines * (side + foot + gap)), _PAPER)
+    small = [ImageOps.contain(Image.fromarray(picture), (side, side), Image.Resampling.LANCZOS) for picture in pictures]
+    columns, high, gap, foot, head = min(columns, len(small)), max(image.height for image in small), 12, 40, 44
+    lines = -(-len(small) // columns)
+    page = Image.new("RGB", (gap + columns * (side + gap), head + lines * (high + foot + gap)), _PAPER)
     pen = ImageDraw.Draw(page)
     pen.text((gap, 12), title, fill=_INK, font=_font(16))
     colours = {True: _SURE, False: _UNSURE, None: _INK}
-    for number, (picture, caption, good) in enumerate(zip(pictures, captions, right, strict=True)):
-        x, y = gap + (number % columns) * (side + gap), head + (number // columns) * (side + foot + gap)
-        image = Image.fromarray(picture)
-        image.thumbnail((side, side))
-        page.paste(image.resize((side, side)) if max(image.size) < side else image, (x, y))
-        pen.multiline_text((x, y + side + 3), caption, fill=colours[good], font=_font(13), spacing=2)
+    for number, (image, caption, good) in enumerate(zip(small, captions, right, strict=True)):
+        x, y = gap + (number % columns) * (side + gap), head + (number // columns) * (high + foot + gap)
+        page.paste(image, (x, y))
+        pen.multiline_text((x, y + high + 3), caption, fill=colours[good], font=_font(13), spacing=2)
     with write_file(path) as temporary:
         page.save(temporary, format="PNG")

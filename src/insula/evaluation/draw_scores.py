@@ -23,11 +23,10 @@ from insula.evaluation.drawing import (
     picture,
     rows_of,
 )  # fmt: skip
+from insula.evaluation.groups import grouped_by
 from insula.evaluation.results import Results
 from insula.evaluation.statistics import Estimate, accuracy_interval, group_scores, unit_scores
 from insula.evaluation.verdict import MARGIN, between, percent, points
-
-_MOST_GROUPS = 12  # more groups than this are no bars that a person reads
 
 
 def overview(results: Results, table: pd.DataFrame) -> Plot:
@@ -149,8 +148,7 @@ def spread(results: Results) -> Plot | None:
 
 def errors_by_group(results: Results) -> Plot | None:
     """Draw the error of the headline and the baseline in each group of provenance with few members."""
-    columns = [c for c in results.groups if c not in ("subject", results.cluster) and
-               2 <= results.predictions[c].nunique() <= _MOST_GROUPS]  # fmt: skip
+    columns = grouped_by(results)
     if not columns:
         return None
     arms = [name for name in (results.baseline, results.headline) if name is not None]

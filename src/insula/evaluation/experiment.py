@@ -15,12 +15,14 @@ import pandas as pd
 
 from insula.eeg.steps import apply_steps, parse_steps
 from insula.errors import DataError, SettingsError
+from insula.evaluation.candidates import Fitting, candidate, controls, files, own_system, peers
 from insula.evaluation.clusters import read_clusters, read_silhouettes, write_clusters
 from insula.evaluation.decoding import decoding_over_time
 from insula.evaluation.engine import each, parse_engine
 from insula.evaluation.explanations import read_explanations, write_explanations
 from insula.evaluation.facts import epochs_by_subject
 from insula.evaluation.feature_map import feature_map, write_features
+from insula.evaluation.groups import group_columns
 from insula.evaluation.passport import build_passport
 from insula.evaluation.recipe import Recipe
 from insula.evaluation.results import Arm, Results
@@ -32,31 +34,11 @@ from insula.protocols.protocol import Protocol
 from insula.samples import Samples, System
 from insula.storage.cache import Cache
 from insula.storage.code import code_version
-from insula.systems.catalogue import system as build_system
 from insula.training.threads import one_thread
 
 log = logging.getLogger(__name__)
 
 Progress = Callable[[int, int, str], None]
-
-_CONTROLS = {
-    "majority": "majority class of the training part",
-    "linear": "logistic regression on plain features",
-    "permuted": "the system itself, labels permuted",
-}
-
-
-@dataclass(frozen=True)
-class Fitting:
-    """One system to fit on one fold: `system`, `placebo` with its name, or `control` with its name."""
-
-    kind: str
-    name: str
-    repeat: int
-    fold: int
-
-    def __str__(self) -> str:
-        return f"{self.name}, repeat {self.repeat}, fold {self.fold}"
 
 
 @dataclass(frozen=True)
@@ -70,9 +52,12 @@ class Plan:
     def key(self, fitting: Fitting) -> dict[str, Any]:
         """Return what decides the outcome of a fit: the same key is the same fit, whichever recipe asks for it."""
         study = self.studies[fitting.repeat]
-        names = {"name", "repeats", "reported", "placebos", "controls", "practice"}
+        names = {"name", "repeats", "reported", "placebos", "controls", "practice", "peers", "groups"}
+        peer = peers(self.recipe).get(fitting.name) if fitting.kind == "control" else None
         return {
             "recipe": self.recipe.model_dump(mode="json", exclude=names),
+            "peer": peer,
+            "files": files(peer or self.recipe.system),
             "data": study.fingerprint,
             "task": study.task.model_dump(mode="json"),
             "fitting": [fitting.kind, fitting.name, fitting.repeat, fitting.fold],
@@ -145,6 +130,7 @@ def plan(recipe: Recipe, cache: Cache) -> Plan:
     """Open the studies of a recipe, audit every split, and list what is to be fitted; nothing is trained."""
     studies = [open_study(recipe, repeat, cache) for repeat in range(recipe.repeats)]
     _check_access(recipe, studies[0].protocol)
+    group_columns(studies[0].samples.table, recipe.groups)
     for study in studies:
         for split in study.splits:
             audit(split, study.samples, study.protocol)
@@ -194,12 +180,9 @@ def _study(about: str, repeat: int, fingerprint: str, root: Path) -> Study:
 
 def _placebos(recipe: Recipe) -> tuple[str, ...]:
     """Return the placebos that a recipe wants; a name of system, placebo or control that is none fails here."""
-    system = _system(recipe, 0)
+    system = own_system(recipe, 0)
     placebos = tuple(system.placebos) if recipe.placebos is None else recipe.placebos
-    unknown = [name for name in recipe.controls if name not in _CONTROLS]
-    if unknown:
-        raise SettingsError(f"unknown control {unknown[0]!r}", do=f"controls are {', '.join(_CONTROLS)}")
-    if not placebos and not set(recipe.controls) & {"majority", "linear"}:
+    if not placebos and not set(controls(recipe)) - {"permuted"}:
         raise SettingsError("nothing to compare with", where="controls", do="name majority or linear")
     for name in placebos:
         system.placebo(name)
@@ -213,34 +196,17 @@ def _fittings(recipe: Recipe, studies: list[Study]) -> Iterator[Fitting]:
             yield Fitting("system", recipe.system["name"], study.repeat, split.fold)
             for name in placebos:
                 yield Fitting("placebo", name, study.repeat, split.fold)
-            for name in recipe.controls:
+            for name in controls(recipe):
                 yield Fitting("control", name, study.repeat, split.fold)
 
 
 def _check_access(recipe: Recipe, protocol: Protocol) -> None:
-    wanted = {recipe.system["name"]: _system(recipe, 0).target_access}
+    wanted = {recipe.system["name"]: own_system(recipe, 0).target_access}
     wanted |= {f"step {name}": step.access(protocol) for name, step in parse_steps(recipe.steps).items()}
     looking = [name for name, access in wanted.items() if access == "unlabelled"]
     if looking and protocol.target.kind != "unlabelled":
         what = f"{looking[0]} learns from the test inputs, and the protocol's target is {protocol.target.kind}"
         raise SettingsError(what, where="protocol.target", do="set protocol.target=unlabelled, or do without it")
-
-
-def _system(recipe: Recipe, seed: int) -> System:
-    settings = dict(recipe.system)
-    if "name" not in settings:
-        raise SettingsError("the recipe names no system", do="set system.name")
-    return build_system(settings.pop("name"), settings.pop("preset", None), **{"seed": seed, **settings})
-
-
-def candidate(recipe: Recipe, fitting: Fitting) -> System:
-    """Return the unfitted system that a fitting is about."""
-    seed = recipe.seed + fitting.repeat
-    if fitting.kind == "placebo":
-        return _system(recipe, seed).placebo(fitting.name)
-    if fitting.kind == "control" and fitting.name in ("majority", "linear"):
-        return build_system(fitting.name, modality=recipe.control_modality, seed=seed)
-    return _system(recipe, seed)
 
 
 def fit_and_predict(recipe: Recipe, study: Study, fitting: Fitting, folder: Path, cache: Cache) -> None:
@@ -319,7 +285,7 @@ def collect(planned: Plan, cache: Cache, *, maps: bool = True) -> Results:
     recipe, studies = planned.recipe, planned.studies
     folders = {fitting: cache.path("fits", planned.key(fitting)) for fitting in planned.fittings}
     frames, facts, audits = [], {}, []
-    held = {study.repeat: answers(study) for study in studies}
+    held = {study.repeat: answers(study, recipe.groups) for study in studies}
     for fitting, folder in folders.items():
         study = studies[fitting.repeat]
         about = json.loads((folder / "about.json").read_text())
@@ -334,8 +300,8 @@ def collect(planned: Plan, cache: Cache, *, maps: bool = True) -> Results:
     names = np.asarray(task.classes, object)
     columns = [f"p_{name}" for name in task.classes]
     predictions["predicted"] = names[predictions[columns].to_numpy().argmax(axis=1)]
-    system = _system(recipe, 0)
-    arms = _arms(system, planned.fittings)
+    system = own_system(recipe, 0)
+    arms = _arms(system, planned.fittings, controls(recipe))
     own = [str(fitting) for fitting in planned.fittings if fitting.kind == "system"]
     comparators = [arm.name for arm in arms if arm.kind == "placebo"]
     comparators += ["visual"] if "visual" in system.modes else []
@@ -350,6 +316,7 @@ def collect(planned: Plan, cache: Cache, *, maps: bool = True) -> Results:
         comparators=tuple(comparators),
         passport=build_passport(
             recipe=recipe.model_dump(mode="json"),
+            corpus=studies[0].corpus.settings.model_dump(mode="json"),
             task=task.model_dump(mode="json"),
             protocol=chosen,
             splits=[split for study in studies for split in study.splits],
@@ -376,11 +343,11 @@ def _measured(system: System, facts: list[dict[str, Any]]) -> dict[str, pd.DataF
     return {title: table.reset_index() for title, table in tables.items()}
 
 
-def _arms(system: System, fittings: list[Fitting]) -> list[Arm]:
+def _arms(system: System, fittings: list[Fitting], titles: dict[str, str]) -> list[Arm]:
     arms = [Arm(mode, title, "system") for mode, title in system.modes.items()]
     names = dict.fromkeys((fitting.kind, fitting.name) for fitting in fittings)
     arms += [Arm(name, system.placebos[name], "placebo") for kind, name in names if kind == "placebo"]
-    arms += [Arm(name, _CONTROLS[name], "control") for kind, name in names if kind == "control"]
+    arms += [Arm(name, titles[name], "control") for kind, name in names if kind == "control"]
     return arms
 
 
@@ -388,5 +355,5 @@ def _decoding(planned: Plan) -> dict[str, pd.DataFrame]:
     """Return the table `decoding` of the first training part, where the system learns from EEG cut around events."""
     study = planned.studies[0]
     train = study.samples.by_id(study.splits[0].train)
-    table = decoding_over_time(train, study.task) if "eeg" in _system(planned.recipe, 0).trains_on else None
+    table = decoding_over_time(train, study.task) if "eeg" in own_system(planned.recipe, 0).trains_on else None
     return {} if table is None else {"decoding": table}

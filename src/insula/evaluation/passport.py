@@ -57,6 +57,7 @@ def plain(value: Any) -> Any:
 def build_passport(
     *,
     recipe: Mapping[str, Any],
+    corpus: Mapping[str, Any],
     task: Mapping[str, Any],
     protocol: Protocol,
     splits: Sequence[Split],
@@ -68,8 +69,8 @@ def build_passport(
 
     Parameters
     ----------
-    recipe, task : mapping
-        The settings and the task as they were used.
+    recipe, corpus, task : mapping
+        The recipe as it was written, all settings of its corpus, and the task with its classes.
     protocol : Protocol
         By which the splits were made.
     splits : sequence of Split
@@ -84,8 +85,9 @@ def build_passport(
     Examples
     --------
     >>> from insula.protocols.protocol import protocol
-    >>> record = build_passport(recipe={"name": "demo", "corpus": {"root": "/somewhere/faces"}}, task={}, splits=[],
-    ...                         protocol=protocol("identity-disjoint"), audits=[], data_fingerprints=["ab"], seeds=[0])
+    >>> record = build_passport(recipe={"name": "demo", "corpus": {"root": "/somewhere/faces"}}, corpus={}, task={},
+    ...                         protocol=protocol("identity-disjoint"), splits=[], audits=[], data_fingerprints=["ab"],
+    ...                         seeds=[0])
     >>> record["recipe"]["settings"], record["audit"]["leaks"]
     ({'name': 'demo', 'corpus': {'root': '(path)'}}, [])
     """
@@ -104,6 +106,7 @@ def build_passport(
         "audit": {"sha256": digest(found), **said},
         "splits": {"sha256": digest([split.digest() for split in splits]), "number": len(splits)},
         "recipe": {"sha256": digest(settings), "settings": settings},
+        "corpus": plain(corpus),
         "data": sorted(set(data_fingerprints)),
         "seeds": [int(seed) for seed in seeds],
         "code": {"version": code_version(), **commit()},

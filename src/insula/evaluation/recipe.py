@@ -18,6 +18,9 @@ RECIPES = {
     "bmcl": ("insula.systems.bmcl", "recipe.yaml"),
     "rbtransformer": ("insula.systems.rbtransformer", "recipe.yaml"),
     "histn": ("insula.systems.histn", "recipe.yaml"),
+    "neurogaze": ("insula.systems.neurogaze", "recipe.yaml"),
+    "neurogaze-simulated": ("insula.systems.neurogaze", "simulated.yaml"),
+    "crpn-simulated": ("insula.systems.crpn", "recipe.yaml"),
     "watermelon": ("insula.systems.baselines", "watermelon.yaml"),
 }
 """Recipes that come with insula: a name, and the package and file that hold it."""
@@ -25,8 +28,11 @@ RECIPES = {
 SWEEPS = {
     "bmci-regimes": ("insula.systems.bmci", "regimes.yaml"),
     "bmci-tables": ("insula.systems.bmci", "tables.yaml"),
+    "crpn-tables": ("insula.systems.crpn", "tables.yaml"),
     "eeg-baselines": ("insula.systems.baselines", "eeg.yaml"),
     "eeg-protocols": ("insula.systems.baselines", "protocols.yaml"),
+    "faces": ("insula.systems.faces", "recipe.yaml"),
+    "neurogaze-ablations": ("insula.systems.neurogaze", "ablations.yaml"),
     "rbtransformer-null": ("insula.systems.rbtransformer", "null.yaml"),
 }
 """Sweeps, of many recipes each, that come with insula."""
@@ -59,6 +65,12 @@ class Recipe(Settings):
         Of `majority`, `linear` and `permuted` (the system itself with labels permuted).
     control_modality : str
         What the linear control reads.
+    peers : tuple of dict
+        Other people's models, scored beside the system on the same samples: `name`, `preset`, and their settings, as of
+        a system.
+    groups : tuple of str or None
+        Columns of the corpus to tell results by group for; ages and other numbers are cut at their quartiles. None for
+        `face_gender`, `face_eth` and `face_age`, as far as the corpus has them.
     reported : tuple of dict
         Published figures, shown beside ours as "reported": `title`, `value`, `source`, `note`.
     repeats : int
@@ -80,6 +92,8 @@ class Recipe(Settings):
     placebos: tuple[str, ...] | None = None
     controls: tuple[str, ...] = ("majority", "linear", "permuted")
     control_modality: str = "picture"
+    peers: tuple[dict[str, Any], ...] = ()
+    groups: tuple[str, ...] | None = None
     reported: tuple[dict[str, str], ...] = ()
     repeats: int = Field(default=1, ge=1)
     seed: int = 0

@@ -12,6 +12,8 @@ import pandas as pd
 from insula.evaluation.chance import chance_of
 from insula.evaluation.draw_scores import p_value
 from insula.evaluation.facts import flat, summarise
+from insula.evaluation.groups import group_differences, group_table
+from insula.evaluation.label_sets import label_sets
 from insula.evaluation.passport import plain
 from insula.evaluation.plots import plots
 from insula.evaluation.results import Results
@@ -26,7 +28,9 @@ NONE = "\u2013"
 
 
 def write_report(results: Results, folder: Path) -> Verdict:
-    """Write the results, `report.html`, `metrics.csv` and `passport.json`, together or not at all.
+    """Write the results and the files of a run, together or not at all.
+
+    These are `report.html`, `metrics.csv`, `metrics.json`, `passport.json` and, where groups are known, `groups.csv`.
 
     Parameters
     ----------
@@ -40,10 +44,12 @@ def write_report(results: Results, folder: Path) -> Verdict:
     Verdict
         What the report says first.
     """
-    table, answer = metrics_table(results), verdict(results)
+    table, answer, by_group = metrics_table(results), verdict(results), group_table(results)
     contents = {
-        "report.html": render_report(results, table, answer),
+        "report.html": render_report(results, table, answer, by_group),
         "metrics.csv": table.to_csv(index=False),
+        "metrics.json": json.dumps(plain(label_sets(results)), indent=2) + "\n",
+        **({"groups.csv": by_group.to_csv(index=False)} if len(by_group) else {}),
         "passport.json": json.dumps(plain(results.passport), indent=2) + "\n",
     }
     with write_into(folder) as temporary:
@@ -53,7 +59,7 @@ def write_report(results: Results, folder: Path) -> Verdict:
     return answer
 
 
-def render_report(results: Results, table: pd.DataFrame, answer: Verdict) -> str:
+def render_report(results: Results, table: pd.DataFrame, answer: Verdict, by_group: pd.DataFrame) -> str:
     """Return the report as HTML that loads nothing from anywhere.
 
     Parameters
@@ -64,6 +70,8 @@ def render_report(results: Results, table: pd.DataFrame, answer: Verdict) -> str
         Its `metrics_table`.
     answer : Verdict
         Its `verdict`.
+    by_group : DataFrame
+        Its `group_table`.
     """
     record = plain(results.passport)
     return template("report.html").render(
@@ -74,6 +82,7 @@ def render_report(results: Results, table: pd.DataFrame, answer: Verdict) -> str
         has_agreement="agreement" in table,
         chance=chance_of(results),
         plots=plots(results, table),
+        groups=_groups(results, by_group),
         facts=summarise(plain(results.facts)),
         protocol=flat({key: value for key, value in record.get("protocol", {}).items() if key != "description"}),
         has_sd=bool(table["sd"].notna().any()),
@@ -108,6 +117,25 @@ def template(name: str) -> Template:
 
     folder = jinja2.FileSystemLoader(Path(__file__).parent)
     return jinja2.Environment(loader=folder, autoescape=True, trim_blocks=True, lstrip_blocks=True).get_template(name)
+
+
+def _groups(results: Results, table: pd.DataFrame) -> list[list[str]]:
+    """Return the lines of the table by group, of the headline: a group, units, clusters and figures in words."""
+    if table.empty:
+        return []
+    differences = group_differences(results, table)
+    differences = differences[differences["arm"] == results.headline]
+    lines = []
+    for column, rows in table[table["arm"] == results.headline].groupby("column", sort=False):
+        for row in rows.itertuples():
+            interval = NONE if math.isnan(row.low) else f"{100 * row.low:.1f} to {100 * row.high:.1f}"
+            figures = [f"{100 * row.accuracy:.1f}", interval, f"{100 * row.balanced_accuracy:.1f}"]
+            lines.append([f"{str(column).replace('_', ' ')}: {row.group}", str(row.units), str(row.clusters), *figures])
+        for found in differences[differences["column"] == column].itertuples():
+            p = NONE if math.isnan(found.p) else p_value(found.p)
+            apart = [points(found.difference), between(found.low, found.high), p]
+            lines.append([f"{found.best} minus {found.worst}", "", "", *apart])
+    return lines
 
 
 def _row(results: Results, row: dict[str, Any]) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,10 +13,12 @@ from insula.corpora.catalogue import corpus as build_corpus
 from insula.corpora.contract import Corpus
 from insula.emotions import LABEL_SPACES, Binary, Categorical, Continuous, Ordinal, Votes, parse_task
 from insula.errors import DataError, SettingsError
+from insula.evaluation.groups import group_columns, named_groups
 from insula.evaluation.recipe import Recipe
 from insula.protocols.protocol import Protocol, protocol
 from insula.protocols.split import Split
 from insula.samples import Samples
+from insula.samples.table import PROVENANCE
 from insula.storage.cache import Cache
 
 ClassTask = Categorical | Binary | Ordinal | Votes
@@ -82,10 +84,17 @@ def complete_task(values: Mapping[str, Any], samples: Samples) -> ClassTask:
     return task
 
 
-def answers(study: Study) -> pd.DataFrame:
+def answers(study: Study, groups: Sequence[str] | None = None) -> pd.DataFrame:
     """Return what each scored unit is held against: `label` as given, `truth` as sealed (or the label), and groups.
 
     This is the only place that opens `Corpus.truth`.
+
+    Parameters
+    ----------
+    study : Study
+        One repeat.
+    groups : sequence of str, optional
+        Columns to tell results by group for, as in a recipe.
     """
     units = study.protocol.scored_units(study.samples)
     known = np.array([unit is not None for unit in units])
@@ -97,8 +106,10 @@ def answers(study: Study) -> pd.DataFrame:
     found["truth"] = found["label"]
     if truth is not None and study.task.columns[0] in truth:
         stimuli = pd.Series(study.samples.units("stimulus")[known], index=units[known]).groupby(level=0).first()
-        found["truth"] = truth[study.task.columns[0]].reindex(stimuli.reindex(found.index)).to_numpy()
-    groups = [name for name in ("identity", "face_gender", "face_eth") if name in table]
+        sealed = truth[study.task.columns[0]].reindex(stimuli.reindex(found.index)).to_numpy(object)
+        found["truth"] = np.where(pd.notna(sealed), sealed, found["label"])  # a joined corpus may have no sealed ones
+    columns = [*group_columns(table, groups), *(["identity"] if "identity" in table else [])]
     if study.protocol.disjoint and "subject" in study.protocol.disjoint:
-        groups.append("subject")
-    return found.join(table[groups])
+        columns.append("subject")
+    named = {name: table[name] if name in PROVENANCE else named_groups(table[name]) for name in columns}
+    return found.join(pd.DataFrame(named))

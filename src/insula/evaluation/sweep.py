@@ -68,18 +68,19 @@ class TableSettings(Settings):
     name, title, caption : str
         Name of the file, heading, and how to read it.
     kind : str
-        `accuracy`: arms of cells side by side; `recall`: the recall of each class and the change between two arms; or
-        `system`: a table that the system itself makes of its measured facts.
+        `accuracy`: arms of cells side by side; `recall`: the recall of each class and the change between two arms;
+        `paired`: every cell against the same arms, with paired tests; or `system`: a table that the system itself makes
+        of its measured facts.
     across : tuple of str
         For `accuracy`: axes, whose levels are the columns.
     rows : tuple of Row
         For `accuracy`.
     where : dict
-        For `recall` and `system`: levels that choose the cells.
+        For `recall`, `paired` and `system`: levels that choose the cells.
     by : str
         For `recall` and `system`: the axis on which these cells differ.
     arms : tuple of str
-        For `recall`: before, after.
+        For `recall`: before, after. For `paired`: what every cell is compared with.
     table : str
         For `system`: the name of its table.
     reported : tuple of dict
@@ -89,7 +90,7 @@ class TableSettings(Settings):
     name: str
     title: str
     caption: str = ""
-    kind: Literal["accuracy", "recall", "system"] = "accuracy"
+    kind: Literal["accuracy", "recall", "paired", "system"] = "accuracy"
     across: tuple[str, ...] = ()
     rows: tuple[Row, ...] = ()
     by: str = ""

@@ -1,4 +1,4 @@
-"""Tables that a sweep declares: arms of cells side by side, recall by class, and what the system measured."""
+"""Tables that a sweep declares: arms of cells side by side, recall by class, paired tests, what the system measured."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ import pandas as pd
 
 from insula.errors import SettingsError
 from insula.evaluation.report import number_in_words
+from insula.evaluation.statistics import difference_interval, holm, paired_test, unit_differences
 from insula.evaluation.sweep import Row, TableSettings
 from insula.evaluation.sweep_run import Outcome
-from insula.evaluation.verdict import percent, points
+from insula.evaluation.verdict import between, percent, points
 
 NOT_RUN = "not run"
 
@@ -115,6 +116,31 @@ def _recall(settings: TableSettings, outcomes: Sequence[Outcome]) -> Shown:
     return Shown(settings, head, tuple(rows), pd.DataFrame(data))
 
 
+def _paired(settings: TableSettings, outcomes: Sequence[Outcome]) -> Shown:
+    """One row a cell: how often it is right, and how much more often than each arm, with p corrected over cells."""
+    chosen = _chosen(settings, outcomes)
+    for outcome in chosen:
+        lost = [arm for arm in settings.arms if arm not in outcome.table.index]
+        if lost or not settings.arms:
+            raise _unknown(settings, f"no arm {', '.join(lost) or 'is named'} in the cell {outcome.cell.title!r}")
+    rows = [[o.cell.title, _figure(o.table.loc[o.results.headline])] for o in chosen]
+    data = []
+    for arm in settings.arms:
+        units = [unit_differences(o.results, o.results.headline, arm) for o in chosen]
+        corrected = holm([paired_test(one) for one in units])
+        for row, outcome, one, p in zip(rows, chosen, units, corrected, strict=True):
+            gain = difference_interval(one)
+            in_words = "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
+            row.append(f"{points(gain.value)} ({between(gain.low, gain.high)})\n{in_words}")
+            about = {"cell": outcome.cell.title, "against": arm, "accuracy": outcome.table.loc[arm, "accuracy"]}
+            data.append({**about, "gain": gain.value, "low": gain.low, "high": gain.high, "p_holm": p})
+    against = [chosen[0].table.loc[arm] for arm in settings.arms]
+    titles = [f"against {arm['title']}\n{percent(arm['accuracy'])}" for arm in against]
+    head = tuple(("", name) for name in ("", "accuracy %", *titles))
+    marked = tuple((o.results.mark, tuple(row)) for o, row in zip(chosen, rows, strict=True))
+    return Shown(settings, head, marked, pd.DataFrame(data))
+
+
 def _system(settings: TableSettings, outcomes: Sequence[Outcome]) -> Shown:
     """Return the system's own table of every chosen cell, one under the other."""
     rows, frames = [], []
@@ -143,5 +169,5 @@ def _unknown(settings: TableSettings, what: str) -> SettingsError:
 
 
 _KINDS: dict[str, Callable[[TableSettings, Sequence[Outcome]], Shown]] = {
-    "accuracy": _accuracy, "recall": _recall, "system": _system,
+    "accuracy": _accuracy, "recall": _recall, "paired": _paired, "system": _system,
 }  # fmt: skip

@@ -1,10 +1,13 @@
 """Faces: reading pictures, finding faces, aligning them and judging their quality."""
 
 from insula.faces.alignment import align
-from insula.faces.crops import FaceCrop, crop_faces
+from insula.faces.crops import FaceCrop, crop_faces, cut_faces
 from insula.faces.detection import LANDMARKS, Face, FaceDetector
 from insula.faces.pictures import list_pictures, read_picture
+from insula.faces.pose import HeadPose, head_pose
 from insula.faces.quality import FLAGS, quality
+from insula.faces.tracking import FaceTracker
+from insula.faces.video import Frame, read_video
 
 __all__ = [
     "FLAGS",
@@ -12,9 +15,15 @@ __all__ = [
     "Face",
     "FaceCrop",
     "FaceDetector",
+    "FaceTracker",
+    "Frame",
+    "HeadPose",
     "align",
     "crop_faces",
+    "cut_faces",
+    "head_pose",
     "list_pictures",
     "quality",
     "read_picture",
+    "read_video",
 ]

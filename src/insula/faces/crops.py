@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -69,6 +69,10 @@ def crop_faces(
         faces = detector.detect(picture)
         if require and not faces:
             raise DataError("no face was found", where=path, do="leave the picture out or give one that shows a face")
-        kept = faces[:1] if which == "largest" else faces
-        found.append([FaceCrop(align(picture, face, size), face, quality(picture, face)) for face in kept])
+        found.append(cut_faces(picture, faces[:1] if which == "largest" else faces, size))
     return found
+
+
+def cut_faces(picture: np.ndarray, faces: Sequence[Face], size: int) -> list[FaceCrop]:
+    """Return the aligned crops of faces that were found in a picture, uint8 RGB (height, width, 3)."""
+    return [FaceCrop(align(picture, face, size), face, quality(picture, face)) for face in faces]

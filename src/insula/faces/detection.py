@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from insula.errors import DataError
+from insula.faces.litert import load_network
 from insula.storage.weights import find_weights
 
 LANDMARKS = ("right eye", "left eye", "nose", "mouth", "right ear", "left ear")  # right and left are the person's own
@@ -166,34 +164,13 @@ class FaceDetector:
     def _run(self, design: _Design, tensor: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return offsets (n, 8, 2) in input pixels and logits (n,) of all boxes."""
         if design.weights not in self._networks:
-            self._networks[design.weights] = _load(find_weights(design.weights))
+            self._networks[design.weights] = load_network(find_weights(design.weights))
         network = self._networks[design.weights]
         network.set_tensor(network.get_input_details()[0]["index"], tensor)
         network.invoke()
         outputs = [network.get_tensor(detail["index"])[0] for detail in network.get_output_details()]
         offsets, logits = sorted(outputs, key=lambda output: -output.shape[1])  # sixteen numbers a box, and one
         return offsets.reshape(-1, 8, 2).astype(np.float64), logits[:, 0]
-
-
-def _load(path: Path) -> Any:
-    from ai_edge_litert.interpreter import Interpreter
-
-    with _silent():  # LiteRT greets on standard error and has no switch for it
-        network = Interpreter(model_path=str(path), num_threads=1)  # a second thread won 10 % at the cost of a core
-        network.allocate_tensors()
-    return network
-
-
-@contextmanager
-def _silent() -> Iterator[None]:
-    saved, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, 2)
-        yield
-    finally:
-        os.dup2(saved, 2)
-        os.close(saved)
-        os.close(nowhere)
 
 
 @cache

@@ -11,6 +11,8 @@ from PIL import Image
 from insula.faces.alignment import align
 from insula.faces.detection import Face
 
+_TURNED = 0.6  # eye distances from the nose to the middle of the ears
+
 
 class _Measures(NamedTuple):
     """What the flags are made from; `grey` is the aligned face, at most 112 pixels, 0 to 255."""
@@ -43,6 +45,21 @@ def _outside(face: Face, width: int, height: int) -> float:
     return 1 - inside / ((right - left) * (bottom - top))
 
 
+def _evenness(grey: np.ndarray) -> float:
+    """Return the contrast of the eye or mouth that has least of it, over the contrast of the face.
+
+    An eye has a white and a mouth a line between its lips; what covers them is often one even surface.
+    """
+    height, width = grey.shape
+
+    def part(middle: float, across: float, down: float, high: float) -> np.ndarray:
+        rows = slice(round((down - high / 2) * height), round((down + high / 2) * height))
+        return grey[rows, round((middle - across / 2) * width) : round((middle + across / 2) * width)]
+
+    eyes_and_mouth = part(0.29, 0.26, 0.36, 0.14), part(0.71, 0.26, 0.36, 0.14), part(0.5, 0.44, 0.785, 0.22)
+    return float(min(found.std() for found in eyes_and_mouth) / max(part(0.5, 0.8, 0.55, 0.8).std(), 1e-9))
+
+
 # In brackets: the 204 London faces, which are sharp, frontal and evenly lit, of five ethnic groups, and what degrading
 # them gives. Light is judged by the brightest and darkest tenth of the face, since its mean would judge skin.
 _FLAGS: dict[str, Callable[[_Measures], bool]] = {
@@ -52,7 +69,10 @@ _FLAGS: dict[str, Callable[[_Measures], bool]] = {
     "bright": lambda m: (  # [24 to 110, none burnt out; 186 to 210 under 70 % of white veil]
         float(np.quantile(m.grey, 0.1)) > 150 or float((m.grey > 250).mean()) > 0.25
     ),
-    "turned": lambda m: abs(_turn(m.face.landmarks)) > 0.6,  # [up to 0.34; 0.9 and 1.4 in two three-quarter views]
+    "turned": lambda m: abs(_turn(m.face.landmarks)) > _TURNED,  # [up to 0.34; 0.9 and 1.4 in two three-quarter views]
+    "covered": lambda m: (  # [0.44 to 1.18; painted masks 0 to 0.09, dark glasses 0.01 to 0.40]
+        _evenness(m.grey) < 0.25 and abs(_turn(m.face.landmarks)) <= _TURNED
+    ),
     "cut": lambda m: _outside(m.face, *m.picture_size) > 0.05,  # [none]
     "uncertain": lambda m: m.face.score < 0.7,  # [0.76 to 0.98; 0.57 to 0.94 under a Gaussian of 8 pixels]
 }
@@ -74,7 +94,9 @@ def quality(picture: np.ndarray, face: Face) -> tuple[str, ...]:
     -----
     `small`: under 48 pixels. `blurred`: little fine detail at 112 pixels or at the face's own size. `dark`, `bright`:
     too little light, or washed out. `turned`: by roughly 20 degrees or more to a side. `cut`: more than 5 % outside the
-    picture. `uncertain`: a detection score under 0.7.
+    picture. `covered`: an eye or the mouth is one even surface, as under a mask, a plain cloth or dark glasses; fingers
+    and patterns have contrast of their own and pass, and a turned face is not judged. `uncertain`: a detection score
+    under 0.7.
     """
     side = max(8, min(112, int(face.size)))
     grey = np.asarray(Image.fromarray(align(picture, face, side, margin=0.0)).convert("L"), dtype=np.float64)

@@ -13,6 +13,8 @@ from torch import nn
 from torch.nn import functional
 
 from insula.errors import WeightsError
+from insula.networks.efficientnet_lite import LITE0, lite_weights
+from insula.storage.weights import find_weights
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +29,16 @@ def create_backbone(name: str) -> nn.Module:
     """
     import timm
 
+    if name == "resnet50-caffe":
+        from insula.networks.caffe_resnet import as_caffe
+
+        return as_caffe(create_backbone("resnet50"))
+    if name == "small-cnn":
+        from insula.networks.small_cnn import SmallCNN
+
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            return SmallCNN()
     if name not in timm.list_models():
         close = ", ".join(timm.list_models(f"{name[:6]}*")[:5])
         raise WeightsError(f"unknown backbone {name!r}", do=f"use a timm name{f' such as {close}' if close else ''}")
@@ -48,8 +60,9 @@ def load_backbone(name: str, weights: str | Path | None = None) -> nn.Module:
     name : str
         Any timm architecture whose `forward_features` gives a map, for example `resnet18`.
     weights : str or Path, optional
-        A safetensors file of the architecture; `download` for timm's own pretrained weights, whose source and licence
-        are logged first; None for an untrained network, fixed by its seed.
+        A safetensors file of the architecture; `efficientnet-lite0-imagenet`, which a package carries, for
+        `tf_efficientnet_lite0`; `download` for timm's own pretrained weights, whose source and licence are logged
+        first; None for an untrained network, fixed by its seed.
 
     Raises
     ------
@@ -60,6 +73,8 @@ def load_backbone(name: str, weights: str | Path | None = None) -> nn.Module:
     network.pretrained = weights is not None  # type: ignore[assignment]
     if weights == "download":
         network.pretrained = _download(network, name)  # type: ignore[assignment]
+    elif weights == LITE0:
+        network.load_state_dict(lite_weights(find_weights(LITE0), network))
     elif weights is not None:
         load_weights(network, Path(weights))
     else:
@@ -68,14 +83,17 @@ def load_backbone(name: str, weights: str | Path | None = None) -> nn.Module:
 
 
 def load_weights(network: nn.Module, path: Path) -> None:
-    """Read a safetensors file into a network; a missing or misfitting file is a `WeightsError`."""
+    """Read a safetensors file, or a pickle of arrays, into a network; one that does not fit is a `WeightsError`."""
     from safetensors import SafetensorError
     from safetensors.torch import load_file
+
+    from insula.networks.caffe_resnet import caffe_weights
 
     if not path.is_file():
         raise WeightsError("no weight file", where=path, do="give the path of a safetensors file")
     try:
-        missing, unexpected = network.load_state_dict(load_file(path), strict=False)
+        state = caffe_weights(path) if path.suffix == ".pkl" else load_file(path)
+        missing, unexpected = network.load_state_dict(state, strict=False)
     except (SafetensorError, RuntimeError) as error:
         raise WeightsError("the weights do not fit the backbone", where=path, do=str(error).split("\n")[0]) from None
     lost = [key for key in missing if "num_batches_tracked" not in key]
@@ -133,7 +151,7 @@ def feature_map(network: nn.Module, pictures: torch.Tensor, size: int | None = N
 def picture_batches(pictures: np.ndarray, batch: int) -> Iterator[torch.Tensor]:
     """Yield pictures, (n, height, width, 3), as tensors of up to `batch` of them, (batch, 3, height, width)."""
     for start in range(0, len(pictures), batch):
-        yield torch.from_numpy(np.ascontiguousarray(pictures[start : start + batch])).permute(0, 3, 1, 2)
+        yield torch.from_numpy(np.array(pictures[start : start + batch])).permute(0, 3, 1, 2)
 
 
 @torch.inference_mode()

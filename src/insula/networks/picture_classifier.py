@@ -71,3 +71,30 @@ class PictureClassifier(nn.Module):
     def forward(self, pictures: torch.Tensor) -> torch.Tensor:
         """Return logits, (n, classes)."""
         return self.head(self.embed(pictures))
+
+
+class Probabilities(nn.Module):
+    """A picture network and what follows it until an answer: temperature and softmax, for use and not for training.
+
+    Parameters
+    ----------
+    network : Module
+        Pictures to logits.
+    temperature : float
+        What logits are divided by.
+
+    Examples
+    --------
+    >>> said = Probabilities(nn.Flatten(), temperature=2.0)
+    >>> said(torch.tensor([[0.0, 4.0]])).round(decimals=2)
+    tensor([[0.1200, 0.8800]])
+    """
+
+    def __init__(self, network: nn.Module, temperature: float) -> None:
+        super().__init__()
+        self.network, self.temperature = network, temperature
+        self.eval()
+
+    def forward(self, pictures: torch.Tensor) -> torch.Tensor:
+        """Return probabilities, (n, classes), of pictures (n, 3, height, width), RGB from 0 to 255."""
+        return (self.network(pictures) / self.temperature).softmax(dim=1)

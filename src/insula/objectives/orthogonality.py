@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
 from torch.nn import functional
 
@@ -32,3 +34,36 @@ def orthogonality(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
     """
     first, second = functional.normalize(first, dim=1), functional.normalize(second, dim=1)
     return torch.linalg.matrix_norm(first.T @ second / len(first))
+
+
+def shared_directions(
+    first: torch.Tensor,
+    second: torch.Tensor,
+    reduction: Literal["sum", "mean_pp", "mean_nn", "per_sample"] = "mean_nn",
+) -> torch.Tensor:
+    """Return the squared cross moments of two channels of unit rows, on the scale that a source chose.
+
+    Parameters
+    ----------
+    first, second : tensor, shapes (n, d) and (n, e)
+        Two channels of the same n samples, rows of unit length.
+    reduction : str
+        Of the d x e moments ``sum_i a_i b_i^T``: the `sum` of their squares, which grows with the batch; `mean_pp`,
+        their mean over the d x e; `mean_nn`, their sum over n squared, from 0 to 1 (`orthogonality` squared). Or
+        `per_sample`: the mean of ``(a_i b_i)^2``, which needs d = e and sees each sample alone.
+
+    Returns
+    -------
+    tensor, scalar
+
+    Examples
+    --------
+    >>> one, two = torch.eye(2), torch.tensor([[1.0, 0.0], [1.0, 0.0]])
+    >>> [shared_directions(one, two, way).item() for way in ("sum", "mean_pp", "mean_nn", "per_sample")]
+    [2.0, 0.5, 0.5, 0.5]
+    """
+    if reduction == "per_sample":
+        return (first * second).sum(dim=1).square().mean()
+    total = (first.T @ second).square().sum()
+    sizes = {"sum": 1, "mean_pp": first.shape[1] * second.shape[1], "mean_nn": len(first) ** 2}
+    return total / sizes[reduction]

@@ -107,6 +107,7 @@ def audit(split: Split, samples: Samples, protocol: Protocol, fits: Iterable[Fit
     check.persons()
     check.time()
     check.pictures()
+    check.given_parts()
     check.target()
     check.cleaning()
     check.fits(fits)

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from itertools import product
 
 import numpy as np
-import pandas as pd
 
 from insula.errors import DataError
 from insula.protocols.clock import touching
-from insula.protocols.duplicates import Marks, marks_of, near_duplicates
+from insula.protocols.duplicates import duplicates_between, picture_modalities
 from insula.protocols.protocol import Protocol
 from insula.protocols.split import PARTS, Split
 from insula.protocols.units import (
     SAMPLE,
     clock_codes,
+    given_parts,
     is_about_people,
     person_codes,
     unit_codes,
@@ -162,35 +161,46 @@ class Checks:
 
     def pictures(self) -> None:
         """Look for near-duplicate pictures, where the protocol parts what pictures show."""
-        for modality in self.samples.modalities:
-            stores = self.samples.table[f"{modality}_store"].to_numpy(object)
-            names = [name for name in pd.unique(stores[self.samples.has(modality)])
-                     if self.samples.stores[name].description.kind == "picture"]  # fmt: skip
-            if names and self._parts_pictures():
+        for modality in picture_modalities(self.samples):
+            if self._parts_pictures():
                 self.checks.append("near-duplicate pictures")
-                self._duplicates(modality, {name: stores == name for name in names})
-            elif names:
+                self._duplicates(modality)
+            else:
                 self.warnings.append("near-duplicate pictures: not compared, the protocol lets pictures be shared")
+
+    def given_parts(self) -> None:
+        """Compare the parts with those that the corpus gives, and say which pictures of them are left out as copies."""
+        if self.protocol.parts is None:
+            return
+        self.checks.append("given parts")
+        given = given_parts(self.samples, self.protocol.parts)
+        moved = (self.part >= 0) & (given != self.part) & ~self.target_rows
+        if not (given == _VALIDATION).any():
+            moved &= (given != _TRAIN) | (self.part != _VALIDATION)  # training gives some of its own to validation
+        if moved.any():
+            first = np.flatnonzero(moved)[0]
+            named = PARTS[given[first]] if given[first] >= 0 else "no part"
+            what = f"the corpus gives sample {self.samples.ids[first]} to {named}, and {_count(moved.sum(), 'row')} so"
+            self._leak(what, self._by_part(np.flatnonzero(moved)))
+        left = (self.part < 0) & np.isin(given, (_TRAIN, _VALIDATION))
+        for modality in picture_modalities(self.samples):
+            pairs = duplicates_between(self.samples, modality, left, np.isin(self.part, (_VALIDATION, _TEST)))
+            if len(pairs):
+                copies = _count(len(np.unique(pairs[:, 0])), "training or validation row")
+                first, second = self.samples.ids[pairs[0]]
+                self.warnings.append(
+                    f"given parts: {copies} left out, near-duplicates of the {modality} of rows in a later part (the "
+                    f"first: sample {first} of sample {second})"
+                )
 
     def _parts_pictures(self) -> bool:
         names = (*self.protocol.disjoint, self.protocol.scored_unit)
         at_random = not self.protocol.disjoint and self.protocol.scored_unit == SAMPLE
         return at_random or not _SHOWS_FACES.isdisjoint(part for name in names for part in name.split("+"))
 
-    def _duplicates(self, modality: str, stores: dict[str, np.ndarray]) -> None:
-        rows = self.samples.rows(modality)
-        marks: list[list[tuple[Marks, np.ndarray]]] = [[], [], []]
-        for (name, mine), number in product(stores.items(), range(3)):
-            places = np.flatnonzero(mine & (self.part == number) & (rows >= 0))
-            places = places[np.unique(rows[places], return_index=True)[1]]  # many rows may show one picture
-            if len(places):
-                marks[number].append((marks_of(self.samples.stores[name], rows[places]), places))
+    def _duplicates(self, modality: str) -> None:
         for one, other in ((_TRAIN, _TEST), (_VALIDATION, _TEST), (_TRAIN, _VALIDATION)):
-            pairs = np.concatenate([
-                np.column_stack([places[found[:, 0]], others[found[:, 1]]])
-                for (mark, places), (further, others) in product(marks[one], marks[other])
-                for found in [near_duplicates(mark, further)]
-            ] or [np.empty((0, 2), np.int64)])  # fmt: skip
+            pairs = duplicates_between(self.samples, modality, self.part == one, self.part == other)
             if len(pairs):
                 first, second = self.samples.ids[pairs[0]]
                 what = f"the {modality} of sample {first} is a near-duplicate of that of {second}"

@@ -16,11 +16,13 @@ lies halfway, since drawn faces with sharp edges suffer more from copying (up to
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import product
 from weakref import WeakKeyDictionary
 
 import numpy as np
+import pandas as pd
 
-from insula.samples import Store
+from insula.samples import Samples, Store
 
 LARGEST_BITS = 10
 """Bits of 64 in which the hashes of two copies may differ."""
@@ -84,6 +86,48 @@ def marks_of(store: Store, rows: np.ndarray) -> Marks:
         known.update(zip(piece, zip(marks.hashes, marks.mirrored, marks.grey, strict=True), strict=True))
     hashes, mirrored, grey = zip(*(known[row] for row in rows.tolist()), strict=True)
     return Marks(np.array(hashes), np.array(mirrored), np.array(grey))
+
+
+def picture_modalities(samples: Samples) -> list[str]:
+    """Return the modalities that are pictures."""
+    found = []
+    for modality in samples.modalities:
+        names = samples.table.loc[samples.has(modality), f"{modality}_store"].unique()
+        if any(samples.stores[name].description.kind == "picture" for name in names):
+            found.append(modality)
+    return found
+
+
+def duplicates_between(samples: Samples, modality: str, one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Return int64 (pairs, 2): a row of `one` and a row of `other` whose pictures are copies of each other.
+
+    Parameters
+    ----------
+    samples : Samples
+        All of them.
+    modality : str
+        One of `picture_modalities`.
+    one, other : bool array, shape (n,)
+        The rows to compare. Of rows that show one and the same picture the first stands for all.
+    """
+    left, right = _marked(samples, modality, one), _marked(samples, modality, other)
+    return np.concatenate([
+        np.column_stack([places[found[:, 0]], others[found[:, 1]]])
+        for (mark, places), (further, others) in product(left, right)
+        for found in [near_duplicates(mark, further)]
+    ] or [np.empty((0, 2), np.int64)])  # fmt: skip
+
+
+def _marked(samples: Samples, modality: str, where: np.ndarray) -> list[tuple[Marks, np.ndarray]]:
+    """Return the marks of the pictures of some rows, and the rows, store by store."""
+    rows, stores = samples.rows(modality), samples.table[f"{modality}_store"].to_numpy(object)
+    found = []
+    for name in pd.unique(stores[samples.has(modality)]):
+        places = np.flatnonzero(where & (rows >= 0) & (stores == name))
+        places = places[np.unique(rows[places], return_index=True)[1]]  # many rows may show one picture
+        if len(places) and samples.stores[name].description.kind == "picture":
+            found.append((marks_of(samples.stores[name], rows[places]), places))
+    return found
 
 
 def near_duplicates(left: Marks, right: Marks) -> np.ndarray:

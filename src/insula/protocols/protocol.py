@@ -39,6 +39,11 @@ class Protocol(Settings):
         Into how many parts each unit is cut.
     test_share : float, optional
         One split with this share of each unit held out, in place of folds.
+    parts : str, optional
+        Name of the column in which the corpus gives its official parts, `train`, `validation` and `test`: one split, as
+        it says. Where it gives no validation part, training gives some of its own, by the rule of the protocol. A
+        picture of which a later part holds a near-duplicate is left out, and the audit says how many are; the test part
+        stays whole. With `as_published` all stay.
     leave_one_out : bool
         Each value of the first unit is a fold of its own.
     stratify : bool
@@ -52,7 +57,8 @@ class Protocol(Settings):
     embargo : float
         Seconds that must lie between windows of one recording in different parts.
     as_published : bool
-        Make the split as some papers do, with rows at random and nothing kept whole; every figure is marked.
+        Make the split as some papers do, with rows at random and nothing kept whole, or with given parts that hold
+        copies of one picture; every figure is marked.
     seed : int
         Of every shuffle.
     """
@@ -61,6 +67,7 @@ class Protocol(Settings):
     disjoint: tuple[str, ...] = ()
     folds: int = Field(default=5, ge=2)
     test_share: float | None = Field(default=None, gt=0, lt=1)
+    parts: str | None = None
     leave_one_out: bool = False
     stratify: bool = True
     validation_share: float = Field(default=0.2, ge=0, lt=1)
@@ -82,6 +89,8 @@ class Protocol(Settings):
 
     @model_validator(mode="after")
     def _one_way_to_hold_out(self) -> Protocol:
+        if self.parts is not None and (self.leave_one_out or self.test_share is not None):
+            raise ValueError("parts that the corpus gives exclude leave_one_out and test_share")
         if self.leave_one_out and self.test_share is not None:
             raise ValueError("leave_one_out and test_share exclude each other")
         if self.leave_one_out and not self.disjoint:
@@ -92,6 +101,8 @@ class Protocol(Settings):
 
     def splits(self, samples: Samples, task: Task) -> list[Split]:
         """Return the splits of these samples, every one of which passes `audit`.
+
+        Given parts pass where they keep apart what `disjoint` names.
 
         Parameters
         ----------
@@ -137,6 +148,7 @@ PROTOCOLS: Mapping[str, Protocol] = MappingProxyType(
         [
             _named("random", stratify=False, scored_unit=SAMPLE, as_published=True),
             _named("stratified", scored_unit="stimulus"),
+            _named("as-given", parts="part", scored_unit="stimulus"),
             _named("trial-disjoint", "trial"),
             _named("session-disjoint", "session"),
             _named("subject-disjoint", "subject"),

@@ -11,10 +11,12 @@ import pandas as pd
 from insula.emotions import Task
 from insula.errors import DataError, LabelError
 from insula.protocols.clock import touching
+from insula.protocols.duplicates import duplicates_between, picture_modalities
 from insula.protocols.partition import assign_folds, hold_out
 from insula.protocols.split import Split
 from insula.protocols.units import (
     clock_codes,
+    given_parts,
     is_about_people,
     joined,
     lies_within,
@@ -149,6 +151,8 @@ class _Splitter:
 
     def splits(self) -> list[Split]:
         """Return every split."""
+        if self.protocol.parts is not None:
+            return [self._given(self.protocol.parts)]
         folds, counts = zip(*(self._folds(place, name) for place, name in enumerate(self.units)), strict=True)
         splits: list[Split] = []
         for cell in product(*(range(count) for count in counts)):
@@ -158,9 +162,35 @@ class _Splitter:
                 splits.append(self._split(len(splits), test, ~np.logical_or.reduce(held)))
         return splits
 
-    def _split(self, fold: int, test: np.ndarray, train: np.ndarray) -> Split:
+    def _given(self, column: str) -> Split:
+        """Return the split that the corpus gives, without what copies a picture of a later part.
+
+        The test part stays whole, so that figures are of the pictures that other people's are of.
+        """
+        train, validation, test = (given_parts(self.samples, column) == number for number in range(3))
+        validation, test = validation & self.scorable, test & self.scorable
+        if not test.any():
+            raise DataError("the corpus gives no labelled test part", where=f"column {column}",
+                            do="choose a protocol that makes the parts itself")  # fmt: skip
+        train, validation = self._without_copies(train, test), self._without_copies(validation, test)
+        if not validation.any():
+            validation, train = self._validation(0, train)
+        return self._split(0, test, self._without_copies(train, validation), validation)
+
+    def _without_copies(self, rows: np.ndarray, of: np.ndarray) -> np.ndarray:
+        kept = rows.copy()
+        for modality in picture_modalities(self.samples) if not self.protocol.as_published else ():
+            pictures = self.samples.rows(modality)
+            stores = pd.factorize(self.samples.table[f"{modality}_store"])[0]
+            copies = duplicates_between(self.samples, modality, rows, of)[:, 0]
+            shown = pd.MultiIndex.from_arrays([stores, pictures])
+            kept &= ~(shown.isin(shown[copies]) & (pictures >= 0))
+        return kept
+
+    def _split(self, fold: int, test: np.ndarray, train: np.ndarray, validation: np.ndarray | None = None) -> Split:
         train &= ~self._touching(test)
-        validation, train = self._validation(fold, train)
+        if validation is None:
+            validation, train = self._validation(fold, train)
         moved = self._target(fold, test)
         test = test & ~moved
         validation &= ~self._touching(test)

@@ -10,6 +10,7 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 from insula.errors import DataError
+from insula.protocols.split import PARTS
 from insula.samples import PROVENANCE, Samples
 
 SAMPLE = "sample"
@@ -86,6 +87,26 @@ def _column(samples: Samples, column: str, parts: Iterable[str] = ()) -> pd.Seri
         one = samples.table["corpus"].isin(samples.one_person)
         values = values.where(values.notna() | ~one, samples.table["identity"])
     return values
+
+
+def given_parts(samples: Samples, column: str) -> np.ndarray:
+    """Return int64 (n,): the part that the corpus gives each sample, its place in `PARTS`, -1 where it gives none.
+
+    Raises
+    ------
+    DataError
+        Where the column is missing, or says something else.
+    """
+    if column not in samples.table:
+        raise DataError(f"the samples have no column {column!r}", do="choose a protocol that makes the parts itself")
+    said = samples.table[column]
+    codes = pd.Index(PARTS).get_indexer(said)
+    strange = (codes < 0) & said.notna().to_numpy()
+    if strange.any():
+        row = np.flatnonzero(strange)[0]
+        raise DataError(f"the part of sample {samples.ids[row]} is {said.iloc[row]!r}", where=f"column {column}",
+                        do=f"parts are {', '.join(PARTS)}")  # fmt: skip
+    return codes.astype(np.int64)
 
 
 def person_codes(samples: Samples) -> np.ndarray:

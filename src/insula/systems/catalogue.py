@@ -12,6 +12,10 @@ from insula.storage.settings import Settings
 SYSTEMS: dict[str, tuple[str, str]] = {
     "bmci": ("insula.systems.bmci.system:BMCI", "insula.systems.bmci.settings:BMCISettings"),
     "bmcl": ("insula.systems.bmcl.system:BMCL", "insula.systems.bmcl.settings:BMCLSettings"),
+    "neurogaze": (
+        "insula.systems.neurogaze.system:NeuroGaze",
+        "insula.systems.neurogaze.settings:NeuroGazeSettings",
+    ),
     "majority": ("insula.systems.baselines.plain:Majority", "insula.systems.baselines.plain:PlainSettings"),
     "linear": ("insula.systems.baselines.plain:Linear", "insula.systems.baselines.plain:PlainSettings"),
     "stratified": ("insula.systems.baselines.plain:Stratified", "insula.systems.baselines.plain:PlainSettings"),
@@ -40,6 +44,19 @@ SYSTEMS: dict[str, tuple[str, str]] = {
         "insula.systems.rbtransformer.system:RBTransformerSettings",
     ),
     "histn": ("insula.systems.histn.system:HiSTN", "insula.systems.histn.system:HiSTNSettings"),
+    "face-network": (
+        "insula.systems.faces.system:FaceNetwork",
+        "insula.systems.faces.system:FaceNetworkSettings",
+    ),
+    "scn": ("insula.systems.faces.system:SelfCureNetwork", "insula.systems.faces.system:SelfCureSettings"),
+    "frozen-features": (
+        "insula.systems.faces.system:FrozenFeatures",
+        "insula.systems.faces.system:FrozenFeaturesSettings",
+    ),
+    "fer": ("insula.systems.peers.fer:Fer", "insula.systems.peers.fer:FerSettings"),
+    "py-feat": ("insula.systems.peers.pyfeat:PyFeat", "insula.systems.peers.pyfeat:PyFeatSettings"),
+    "onnx-file": ("insula.systems.peers.onnx_file:OnnxFile", "insula.systems.peers.onnx_file:OnnxFileSettings"),
+    "crpn": ("insula.systems.crpn.system:CRPN", "insula.systems.crpn.settings:CRPNSettings"),
     "svm": ("insula.systems.baselines.plain:SupportVectors", "insula.systems.baselines.plain:PlainSettings"),
 }
 

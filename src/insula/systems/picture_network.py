@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
+    from insula.networks.picture_classifier import PictureClassifier
     from insula.training.engine import Loss
 
 _BATCH = 64  # pictures read at a time outside of training
@@ -38,8 +39,9 @@ class PictureNetworkSettings(Settings):
     backbone : str
         Any timm architecture.
     weights : str or None
-        A safetensors file of the architecture, or `download`; with None it learns from random weights. What was
-        pretrained learns at a tenth of the learning rate.
+        A safetensors file of the architecture, `download`, or `efficientnet-lite0-imagenet` for the backbone
+        `tf_efficientnet_lite0`; with None it learns from random weights. What was pretrained learns at a tenth of the
+        learning rate.
     sizes : tuple of int
         Sides to which pictures are resized: one, or several through which training goes in equal numbers of epochs,
         small ones first. Empty: as the corpus cuts them.
@@ -90,13 +92,18 @@ class PictureNetwork(OneModality):
 
         Where `pretrained` is False its weights are about to be loaded.
         """
-        from insula.networks.backbones import create_backbone, load_backbone
         from insula.networks.picture_classifier import PictureClassifier
+
+        return self._of(PictureClassifier, classes, pretrained)
+
+    def _of(self, kind: type[PictureClassifier], classes: int, pretrained: bool) -> PictureClassifier:
+        """Return an untrained network of this kind on the backbone of the settings."""
+        from insula.networks.backbones import create_backbone, load_backbone
 
         settings = self.settings
         known = pretrained and settings.weights is not None
         backbone = load_backbone(settings.backbone, settings.weights) if known else create_backbone(settings.backbone)
-        return PictureClassifier(backbone, classes, settings.sizes, settings.training.epochs)
+        return kind(backbone, classes, settings.sizes, settings.training.epochs)
 
     def _targets(self, pictures: Samples, task: Categorical) -> torch.Tensor:
         """Return what the loss compares outputs with, one row a picture."""
@@ -191,6 +198,7 @@ class PictureNetwork(OneModality):
             self.task.classes,
             probabilities[place],
             samples.ids,
+            mode=mode,
             uncertainty=normalised_entropy(probabilities)[place],
             **{name: values[place] for name, values in about.items()},
         )
@@ -203,6 +211,12 @@ class PictureNetwork(OneModality):
         unique, place = unique_pictures(samples)
         network: Any = self.network
         return {"visual": self._each(unique, network.embed, network.head.in_features)[place]}
+
+    def deployed(self) -> nn.Module:
+        """Return what an exported file holds: pictures (n, 3, height, width), uint8, to calibrated probabilities."""
+        from insula.networks.picture_classifier import Probabilities
+
+        return Probabilities(self.network, self.caution.calibrations[next(iter(self.modes))].temperature)
 
     def _each(self, pictures: Samples, say: Any, width: int) -> np.ndarray:
         """Return what is said about all pictures, batch by batch, (n, width)."""

@@ -23,7 +23,8 @@ class PictureSettings(Settings):
     backbone : str
         `gradients` (histograms of oriented gradients, which need no weights), or any timm architecture, frozen.
     weights : str or None
-        A safetensors file of the architecture, or `download`; None leaves a timm network untrained, with a warning.
+        A safetensors file of the architecture, `download`, or `efficientnet-lite0-imagenet` for the backbone
+        `tf_efficientnet_lite0`; None leaves a timm network untrained, with a warning.
     grid, picture_size : int, int or None
         How a timm network is read: see `insula.networks.backbones.picture_features`.
     """

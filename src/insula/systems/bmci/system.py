@@ -18,12 +18,12 @@ from insula.errors import BundleError
 from insula.samples import FitLog, Predictions, Roles, Samples, check_placebo, mode_of, normalised_entropy
 from insula.storage.folder import load_estimator, load_system, save_estimator, save_system
 from insula.systems.bmci.bank import Bank
-from insula.systems.caution import Caution
 from insula.systems.bmci.classification import BlockClassifier
 from insula.systems.bmci.estimate import estimate_seconds
 from insula.systems.bmci.regression import explained_variance
 from insula.systems.bmci.settings import BMCISettings
 from insula.systems.bmci.space import PictureSpace
+from insula.systems.caution import Caution
 from insula.systems.fitting import labelled, one_table, stage, training_pictures
 from insula.systems.pictures import picture_groups, unique_pictures
 

@@ -1,0 +1,56 @@
+"""The command `insula`: a thin skin over the package; every import that costs time sits inside its command."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from insula.cli import corpora, experiments, recognisers
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    help="Emotion from faces and from EEG, each teaching the other; every figure with its split, audit and placebos.",
+)
+
+_state = {"debug": False}
+
+for command in (
+    experiments.demo, experiments.run, recognisers.fit, recognisers.predict, recognisers.export, experiments.audit,
+    experiments.compare,
+):  # fmt: skip
+    app.command()(command)
+app.add_typer(corpora.commands, name="corpora")
+
+
+@app.callback()
+def _options(debug: Annotated[bool, typer.Option(help="Show a traceback on an error.")] = False) -> None:
+    _state["debug"] = debug
+
+
+def main() -> None:
+    """Run the command; an error of insula's is one line and exit code 2."""
+    from insula.errors import InsulaError, LeakageError
+    from insula.storage.atomic import disk_full, full_disk
+
+    try:
+        app()
+    except InsulaError as error:
+        if _state["debug"]:
+            raise
+        typer.echo(f"insula: {error}", err=True)
+        sys.exit(3 if isinstance(error, LeakageError) else 2)
+    except Exception as error:
+        if _state["debug"]:
+            raise
+        if isinstance(error, OSError) and disk_full(error, Path.cwd()):
+            typer.echo(f"insula: {full_disk()}", err=True)
+            sys.exit(2)
+        text = " ".join(str(error).split()) or "no message"
+        typer.echo(f"insula: {type(error).__name__}: {text} (insula --debug shows where)", err=True)
+        sys.exit(2)

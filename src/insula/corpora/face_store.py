@@ -1,0 +1,129 @@
+"""From picture files to a store of faces, cut one at a time: memory does not grow with the number of pictures."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from insula.errors import DataError
+from insula.faces.pictures import read_picture
+from insula.samples import ArrayStore, Description
+from insula.storage.cache import Cache
+
+Faces = Literal["detect", "cropped", "boxes"]
+"""Find the largest face and align it, take the whole picture as the face, or cut out the box that is given."""
+
+PICTURES = Description(kind="picture", axes=("row", "column", "colour"), units="uint8 RGB")
+"""What a store of faces holds."""
+
+_BLOCK = 256  # pictures, at least, between two notes of how far the work is
+
+
+def store_faces(
+    paths: Sequence[Path],
+    faces: Faces,
+    size: int,
+    cache: Cache,
+    key: Sequence[object],
+    boxes: np.ndarray | None = None,
+) -> tuple[Path, pd.DataFrame]:
+    """Cut the face out of each picture, once; an interrupted cut goes on where it stopped.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+        Picture files.
+    faces : {"detect", "cropped", "boxes"}
+        How the face is found.
+    size : int
+        Pixels along an edge of the crops.
+    cache : Cache
+        Where the crops lie.
+    key : sequence
+        What tells the contents of the files apart, in order.
+    boxes : float array, shape (n, 4), optional
+        Left, top, right, bottom in pixels, for `faces="boxes"`. The square around a box's middle is cut out, as long as
+        its longer side; what lies outside of the picture is black.
+
+    Returns
+    -------
+    store : Path
+        Folder of a store of uint8 (n, size, size, 3); a picture that is of no use is black there.
+    found : DataFrame
+        `problem`, missing where there is none, and `quality`, what was noticed about the face.
+    """
+    whole_key = [faces, size, list(key), *([boxes.tolist()] if boxes is not None else [])]
+    folder = cache.resumable(
+        "pictures", whole_key, lambda target, checkpoints: _cut(paths, faces, size, boxes, target, checkpoints)
+    )
+    lines = json.loads((folder / "found.json").read_text())
+    return folder / "crops", pd.DataFrame(lines, columns=["problem", "quality"])
+
+
+def _cut(
+    paths: Sequence[Path], faces: Faces, size: int, boxes: np.ndarray | None, folder: Path, checkpoints: Path
+) -> None:
+    """Write the store `crops`, a row for each path, and `found.json`: [problem, quality] of each."""
+    cutter = _Cutter(faces, size)
+    checkpoints.mkdir(parents=True, exist_ok=True)
+    raw, notes = checkpoints / "raw", checkpoints / "found.json"
+    found = json.loads(notes.read_text()) if notes.exists() else []
+    crops = np.memmap(raw, np.uint8, "r+" if found else "w+", shape=(len(paths), size, size, 3))
+    block = max(_BLOCK, len(paths) // 100)
+    for first in range(len(found), len(paths), block):
+        for row, path in enumerate(paths[first : first + block], first):
+            try:
+                crops[row], quality = cutter.cut(path, None if boxes is None else boxes[row])
+                found.append((None, quality))
+            except DataError as error:
+                found.append((error.what, None))
+        crops.flush()
+        notes.with_suffix(".new").write_text(json.dumps(found))
+        notes.with_suffix(".new").replace(notes)
+    ArrayStore(crops, PICTURES).save(folder / "crops")
+    (folder / "found.json").write_text(json.dumps(found))
+
+
+class _Cutter:
+    """Cuts one face after the other."""
+
+    def __init__(self, faces: Faces, size: int) -> None:
+        from insula.faces.detection import FaceDetector
+
+        self.faces, self.size = faces, size
+        self.detector = FaceDetector()
+
+    def cut(self, path: Path, box: np.ndarray | None) -> tuple[np.ndarray, str]:
+        """Return the face, uint8 (size, size, 3), and what was noticed about it."""
+        from insula.faces.crops import crop_faces
+
+        if self.faces == "detect":
+            face = crop_faces([path], self.size, self.detector, require=True)[0][0]
+            return face.pixels, " ".join(face.flags)
+        picture = read_picture(path)
+        return shrink(picture if box is None else _square(picture, box, path), self.size), ""
+
+
+def shrink(picture: np.ndarray, size: int) -> np.ndarray:
+    """Return a picture, uint8 (height, width, 3), as a square of this size; one of that size stays as it is."""
+    from PIL import Image
+
+    return np.asarray(Image.fromarray(picture).resize((size, size), Image.Resampling.LANCZOS))
+
+
+def _square(picture: np.ndarray, box: np.ndarray, path: Path) -> np.ndarray:
+    from PIL import Image
+
+    left, top, right, bottom = box
+    side = max(right - left, bottom - top)
+    outside = left >= picture.shape[1] or top >= picture.shape[0] or right <= 0 or bottom <= 0
+    if not side > 0 or outside:
+        raise DataError("its face box is empty or lies outside of it", where=path, do="correct the box")
+    middle = np.array([left + right, top + bottom]) / 2
+    corners = np.round([*(middle - side / 2), *(middle + side / 2)]).astype(int)
+    return np.asarray(Image.fromarray(picture).crop(tuple(corners.tolist())))

@@ -1,0 +1,107 @@
+"""Several corpora as one: what one of them lacks, a picture, EEG or a label, is missing in its rows."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Self
+
+import pandas as pd
+from pydantic import Field, model_validator
+
+from insula.corpora.catalogue import corpus
+from insula.corpora.contract import Card, Corpus
+from insula.errors import SettingsError
+from insula.samples import Samples, concat
+from insula.storage.cache import Cache
+from insula.storage.settings import Settings
+
+_PART = "part"  # the column of official parts; see the protocol `as-given`
+
+
+class JoinedSettings(Settings):
+    """Which corpora are joined.
+
+    Parameters
+    ----------
+    corpora : mapping of str to dict
+        Settings by name of corpus, as in `{"dreamer": {"last": 60}, "simulated-faces": {}}`. Beside the corpus's own
+        settings there may be `without`, columns that are left out: a label of the same name and of other classes.
+    seed : int
+        Added to the seed of each corpus that has one.
+
+    Raises
+    ------
+    SettingsError
+        Where fewer than two are named.
+    """
+
+    corpora: dict[str, dict[str, Any]]
+    seed: int = Field(0, ge=0)
+
+    @model_validator(mode="after")
+    def _several(self) -> Self:
+        if len(self.corpora) < 2:
+            raise SettingsError(f"{len(self.corpora)} corpora to join", where="corpora", do="name two or more")
+        return self
+
+
+class Joined:
+    """Rows of several corpora in one table, for systems that learn from data that are not paired.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> faces, films = {"pictures": 14, "identities": 4, "size": 24}, {"subjects": 2, "films": 2, "seconds": 4}
+    >>> both = Joined(JoinedSettings(corpora={"simulated-faces": faces, "simulated-ratings": films}))
+    >>> both.samples(Cache(Path(tempfile.mkdtemp())))
+    Samples(22: picture 14, features 8)
+    """
+
+    card: ClassVar[Card] = Card(
+        name="joined",
+        title="Several corpora as one",
+        licence="those of its corpora",
+        access="that of its corpora",
+        size="the sum of its corpora",
+        citation="those of its corpora",
+        labels="those of its corpora; missing where a corpus does not have them",
+        modalities=("any",),
+        notes="Units are told apart by corpus. What has no label of the task may train and is never scored.",
+    )
+    Settings: ClassVar[type[JoinedSettings]] = JoinedSettings
+
+    def __init__(self, settings: JoinedSettings) -> None:
+        self.settings = settings
+        self.parts = {name: self._part(name, dict(values)) for name, values in settings.corpora.items()}
+
+    def _part(self, name: str, values: dict[str, Any]) -> Corpus:
+        values.pop("without", None)
+        part = corpus(name, **values)
+        if "seed" not in type(part.settings).model_fields:
+            return part
+        return corpus(name, **{**values, "seed": part.settings.seed + self.settings.seed})  # type: ignore[attr-defined]
+
+    @property
+    def pictures(self) -> str:
+        """How pictures are read: as in the first corpus that has any."""
+        return next((part.pictures for part in self.parts.values() if part.pictures != "none"), "none")
+
+    def check(self) -> list[str]:
+        """Return what each corpus lacks, its name first."""
+        return [f"{name}: {lack}" for name, part in self.parts.items() for lack in part.check()]
+
+    def samples(self, cache: Cache) -> Samples:
+        """Return the samples of all corpora, one corpus after the other.
+
+        Where one gives official parts (the column `part`), all rows of those that give none are of the training part.
+        """
+        dropped = {name: values.get("without", ()) for name, values in self.settings.corpora.items()}
+        found = [part.samples(cache).without(dropped[name]) for name, part in self.parts.items()]
+        if any(_PART in samples.table for samples in found):
+            found = [one if _PART in one.table else one.with_columns(**{_PART: "train"}) for one in found]
+        return concat(found)
+
+    def truth(self) -> pd.DataFrame | None:
+        """Return the sealed labels of those corpora that have any; of the others labels are all there is."""
+        sealed = [truth for part in self.parts.values() if (truth := part.truth()) is not None]
+        return pd.concat(sealed) if sealed else None

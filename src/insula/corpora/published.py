@@ -1,0 +1,87 @@
+"""Face corpora in the layout they are published in: how many pictures there should be, and how many there are."""
+
+from __future__ import annotations
+
+import warnings
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import ClassVar
+
+import pandas as pd
+
+from insula.corpora.folder import Folder
+from insula.errors import InsulaError
+from insula.samples import Samples
+from insula.storage.cache import Cache
+
+Counts = Mapping[str, int | Mapping[str, int]]
+"""Pictures of each official part, or of each class in it; the part is `all` where there are no official parts."""
+
+
+def missing_pictures(table: pd.DataFrame, published: Counts) -> list[str]:
+    """Return a line for each official part that does not hold as many pictures as were published.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Has the column `emotion`, and `part` unless all pictures are one part.
+    published : mapping
+        As `Counts`.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"emotion": ["fear", "fear", "anger"], "part": ["train", "train", "test"]})
+    >>> missing_pictures(table, {"train": {"fear": 2, "anger": 1}, "test": 1})
+    ['train: 2 of 3 published pictures are there (anger 0 of 1)']
+    """
+    parts = table["part"] if "part" in table else pd.Series("all", index=table.index)
+    lines = []
+    for part, wanted in published.items():
+        mine = table["emotion"][parts == part]
+        total = wanted if isinstance(wanted, int) else sum(wanted.values())
+        by_class = {} if isinstance(wanted, int) else wanted
+        differ = [
+            f"{name} {(mine == name).sum():,} of {n:,}" for name, n in by_class.items() if (mine == name).sum() != n
+        ]
+        if len(mine) != total or differ:
+            detail = f" ({', '.join(differ)})" if differ else ""
+            lines.append(f"{part}: {len(mine):,} of {total:,} published pictures are there{detail}")
+    return lines
+
+
+class PublishedFaces(Folder, ABC):
+    """Pictures of faces in a published layout; a subclass says where each lies and what it shows.
+
+    The column `part` says, where the corpus has official parts, which one a picture is in: `train`, `validation` or
+    `test`. The protocol `as-given` goes by it.
+    """
+
+    pictures: ClassVar[str] = "detect"  # the publisher cut the faces out; of a new photograph insula does
+
+    @property
+    @abstractmethod
+    def published(self) -> Counts:
+        """How many pictures the publication has."""
+
+    def notes(self) -> list[str]:
+        """Return what one should know of this folder and what stops nothing, one line each: what it lacks in number.
+
+        A folder that cannot be read has none; `check` says why.
+        """
+        try:
+            return missing_pictures(self._table(), self.published)
+        except InsulaError:
+            return []
+
+    def samples(self, cache: Cache) -> Samples:
+        """Return one sample a picture, as `Folder.samples` does.
+
+        Warns
+        -----
+        UserWarning
+            Where there are more or fewer pictures than were published, and for pictures that are left out.
+        """
+        samples = super().samples(cache)
+        for note in self.notes():
+            warnings.warn(f"{self.card.name}: {note}", stacklevel=2)
+        return samples

@@ -1,0 +1,78 @@
+"""The faces of a video: probabilities with the flicker between frames taken out, and each face in one line."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+
+def smoothed(table: pd.DataFrame, seconds: float) -> pd.DataFrame:
+    """Return each track's probabilities as running means over its past, exponentially weighted by age.
+
+    A frame that is `seconds` old weighs 1/e of the newest, whatever the frame rate. Nothing of the future is used, so
+    that a live stream gives the same. Probabilities still add up to one.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Columns `track`, `time` (seconds, ascending within a track) and `p_CLASS`. Rows without probabilities stay so,
+        and weigh nothing.
+    seconds : float
+        The time constant; 0 leaves everything as it is.
+
+    Returns
+    -------
+    DataFrame
+        The same index, columns `smoothed_CLASS`.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"track": 1, "time": [0.0, 1.0], "p_fear": [1.0, 0.0], "p_anger": [0.0, 1.0]})
+    >>> smoothed(table, seconds=1.0).round(3).to_dict("list")
+    {'smoothed_fear': [1.0, 0.269], 'smoothed_anger': [0.0, 0.731]}
+    """
+    names = [name for name in table if str(name).startswith("p_")]
+    values = table[names].astype(float).rename(columns=lambda name: f"smoothed_{name[2:]}")
+    if not seconds:
+        return values
+    half = pd.Timedelta(seconds=seconds * np.log(2))
+    clock = pd.to_datetime(table["time"], unit="s")
+    parts = [part.ewm(halflife=half, times=clock.loc[part.index]).mean() for _, part in values.groupby(table["track"])]
+    return pd.concat(parts).reindex(values.index).where(values.notna()) if parts else values
+
+
+def track_summary(table: pd.DataFrame) -> pd.DataFrame:
+    """Return one row a track of a video: from when to when, in how many frames, and what it showed on the whole.
+
+    Parameters
+    ----------
+    table : DataFrame
+        What `Predictor.predict` returns.
+
+    Returns
+    -------
+    DataFrame
+        `path, track, start, stop` (seconds), `frames`, `label` (the class of the highest mean probability),
+        `probability` (that mean), `share` (of the frames with an answer whose smoothed answer is that label). A track
+        without any answer has no label.
+    """
+    filmed = table[table["track"].notna()]
+    names = [name for name in filmed if str(name).startswith("p_")]
+    rows = []
+    for (path, track), part in filmed.groupby(["path", "track"], sort=False):
+        means = part[names].astype(float).mean()
+        label = str(means.idxmax()).removeprefix("p_") if means.notna().any() else None
+        rows.append(
+            {
+                "path": path,
+                "track": int(track),
+                "start": part["time"].min(),
+                "stop": part["time"].max(),
+                "frames": len(part),
+                "label": label,
+                "probability": means.max(),
+                "share": (part["smoothed_label"].dropna() == label).mean(),
+            }
+        )
+    columns = ["path", "track", "start", "stop", "frames", "label", "probability", "share"]
+    return pd.DataFrame(rows, columns=columns)

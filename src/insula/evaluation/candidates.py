@@ -1,0 +1,108 @@
+"""What a recipe wants fitted: the system, its placebos, the controls, and other people's models beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from insula.errors import SettingsError
+from insula.evaluation.recipe import Recipe
+from insula.samples import System
+from insula.storage.hashing import sha256_of
+from insula.systems.catalogue import system as build_system
+
+_CONTROLS = {
+    "majority": "majority class of the training part",
+    "linear": "logistic regression on plain features",
+    "permuted": "the system itself, labels permuted",
+}
+
+
+@dataclass(frozen=True)
+class Fitting:
+    """One system to fit on one fold: `system`, `placebo` with its name, or `control` with its name."""
+
+    kind: str
+    name: str
+    repeat: int
+    fold: int
+
+    def __str__(self) -> str:
+        return f"{self.name}, repeat {self.repeat}, fold {self.fold}"
+
+
+def controls(recipe: Recipe) -> dict[str, str]:
+    """Return the arms that a recipe wants beside its system, with their titles: its controls, then its peers.
+
+    Raises
+    ------
+    SettingsError
+        Where a control or a peer is unknown.
+    """
+    unknown = [name for name in recipe.controls if name not in _CONTROLS]
+    if unknown:
+        raise SettingsError(f"unknown control {unknown[0]!r}", do=f"controls are {', '.join(_CONTROLS)}")
+    found = {name: _CONTROLS[name] for name in recipe.controls}
+    return found | {name: next(iter(_build(peer, 0).modes.values())) for name, peer in peers(recipe).items()}
+
+
+def peers(recipe: Recipe) -> dict[str, dict[str, Any]]:
+    """Return the settings of a recipe's peers, by the names of their arms.
+
+    Raises
+    ------
+    SettingsError
+        Where two arms have one name.
+
+    Examples
+    --------
+    >>> recipe = Recipe.load("bmci", ["peers=[{name: onnx-file, preset: emotiefflib-b2, file: b2.onnx}]"])
+    >>> list(peers(recipe))
+    ['onnx-file emotiefflib-b2']
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for peer in recipe.peers:
+        name = " ".join(str(peer[key]) for key in ("name", "preset") if peer.get(key))
+        if name in found or name in _CONTROLS:
+            raise SettingsError(f"two arms have the name {name!r}", where="peers", do="run them one after the other")
+        found[name] = peer
+    return found
+
+
+def files(settings: Mapping[str, Any]) -> dict[str, str]:
+    """Return the sha256 of every file that settings name: a fit made with another content is another fit."""
+    paths = {name: Path(value) for name, value in settings.items() if isinstance(value, str) and value}
+    return {name: sha256_of(path) for name, path in paths.items() if path.is_file()}
+
+
+def candidate(recipe: Recipe, fitting: Fitting) -> System:
+    """Return the unfitted system that a fitting is about."""
+    seed = recipe.seed + fitting.repeat
+    if fitting.kind == "placebo":
+        return own_system(recipe, seed).placebo(fitting.name)
+    if fitting.kind == "control" and fitting.name in ("majority", "linear"):
+        return build_system(fitting.name, modality=recipe.control_modality, seed=seed)
+    if fitting.kind == "control" and fitting.name != "permuted":
+        return _build(peers(recipe)[fitting.name], seed)
+    system = own_system(recipe, seed)
+    return system if fitting.kind == "system" else alone(system)
+
+
+def alone(system: System) -> System:
+    """Return an unfitted system that answers in its first mode, and learns no other where it can do without."""
+    twin: System = system.alone() if hasattr(system, "alone") else system
+    return twin
+
+
+def own_system(recipe: Recipe, seed: int) -> System:
+    """Return the unfitted system of a recipe."""
+    return _build(recipe.system, seed)
+
+
+def _build(settings: dict[str, Any], seed: int) -> System:
+    settings = dict(settings)
+    if "name" not in settings:
+        raise SettingsError("the recipe names no system", do="give name: the system's name")
+    return build_system(settings.pop("name"), settings.pop("preset", None), **{"seed": seed, **settings})

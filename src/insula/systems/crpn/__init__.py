@@ -1,0 +1,1 @@
+"""CRPN: a perceptual pathway that learns from a conceptual one."""

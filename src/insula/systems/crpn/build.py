@@ -1,0 +1,42 @@
+"""The networks that the settings describe, untrained."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import torch
+
+from insula.networks.backbones import create_backbone, load_backbone
+from insula.networks.pathways import ConceptualPathway, EmotionBranch, Encoder, FrozenEncoder, Percept
+from insula.systems.crpn.settings import CRPNSettings
+
+Kind = TypeVar("Kind", bound=Encoder)
+
+
+def percept(settings: CRPNSettings, classes: int, *, pretrained: bool = True) -> Percept:
+    """Return an untrained perceptual pathway; where `pretrained` is False its weights are about to be loaded."""
+    known = (settings.backbone, settings.weights if pretrained else None, settings.training.epochs)
+    return Percept(_encoder(Encoder, settings, *known), settings.width, classes)
+
+
+def emotion_branch(settings: CRPNSettings, classes: int, *, pretrained: bool = True) -> EmotionBranch:
+    """Return the untrained half of the conceptual pathway that predicts."""
+    teacher = settings.teacher
+    known = (teacher.backbone, teacher.weights if pretrained else None, teacher.training.epochs)
+    encoder = _encoder(Encoder, settings, *known)
+    return EmotionBranch(encoder, settings.width, classes, confident=teacher.confidence)
+
+
+def conceptual_pathway(settings: CRPNSettings, classes: int, *, pretrained: bool = True) -> ConceptualPathway:
+    """Return the untrained conceptual pathway, fixed by the seed."""
+    teacher = settings.teacher
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(settings.seed)
+        branch = emotion_branch(settings, classes, pretrained=pretrained)
+        known = (teacher.backbone, teacher.weights if pretrained else None, teacher.training.epochs)
+        return ConceptualPathway(branch, _encoder(FrozenEncoder, settings, *known))
+
+
+def _encoder(kind: type[Kind], settings: CRPNSettings, name: str, weights: str | None, epochs: int) -> Kind:
+    backbone = create_backbone(name) if weights is None else load_backbone(name, weights)
+    return kind(backbone, settings.width, settings.dropout, settings.sizes, epochs)

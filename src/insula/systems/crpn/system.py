@@ -1,0 +1,166 @@
+"""CRPN: a perceptual pathway learns from a conceptual one, from concepts where that one is unsure, and works alone.
+
+Source: the concept-regularised perceptual network (CRPN), AAAI 2024.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import numpy as np
+
+from insula.samples import Samples, check_placebo
+from insula.systems.crpn.settings import CRPNSettings
+from insula.systems.fitting import stage
+from insula.systems.picture_network import PictureNetwork, PictureNetworkSettings
+from insula.systems.pictures import unique_pictures
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from torch import nn
+
+    from insula.networks.pathways import ConceptualPathway
+    from insula.systems.crpn.statistics import Statistics
+    from insula.systems.crpn.teaching import Lesson
+
+
+class CRPN(PictureNetwork):
+    """A face network taught by another that knows how sure it is; the other is not needed at use.
+
+    Parameters
+    ----------
+    settings : CRPNSettings
+        See there; the defaults are the preset `default`.
+
+    Attributes
+    ----------
+    teacher : ConceptualPathway or None
+        Only in the process that fitted, and where the arm has one.
+    statistics : Statistics or None
+        How sure the teacher is of each training picture; likewise.
+    """
+
+    Settings: ClassVar[type[PictureNetworkSettings]] = CRPNSettings
+    modes: ClassVar[Mapping[str, str]] = {"crpn": "CRPN"}
+    placebos: ClassVar[Mapping[str, str]] = {
+        "percept-only": "the student from labels alone",
+        "distillation": "the teacher imitated on every picture: no confidence, no concepts",
+        "shuffled-confidence": "doubtful pictures drawn at random, as many of each class",
+        "random-classes": "concepts averaged over pictures of all classes",
+    }
+
+    def __init__(self, settings: CRPNSettings | None = None) -> None:
+        super().__init__(settings)
+        self.teacher: ConceptualPathway | None = None
+        self.statistics: Statistics | None = None
+
+    def placebo(self, name: str) -> Self:
+        """Return an unfitted twin without the ingredient that the placebo names."""
+        check_placebo(self.placebos, name)
+        settings = self.settings
+        if name in ("percept-only", "distillation"):
+            return type(self)(settings.model_copy(update={"arm": name}))
+        concepts = settings.concepts.model_copy(update={"stand_in": name})
+        return type(self)(settings.model_copy(update={"arm": "crpn", "concepts": concepts}))
+
+    # fitting ----------------------------------------------------------------------------------------------------------
+
+    def _network(self, classes: int, *, pretrained: bool = True) -> nn.Module:
+        from insula.systems.crpn.build import emotion_branch, percept
+
+        build = emotion_branch if self.settings.arm == "teacher" else percept
+        return build(self.settings, classes, pretrained=pretrained)
+
+    def _train(self, pictures: Samples, held: Samples) -> None:
+        from insula.systems.crpn.teaching import Lesson, confidence_statistics, taught_once, train_student
+
+        lesson = Lesson(pictures, held, self.task, self.settings)
+        self.teacher = self.statistics = None
+        seconds = self.facts["seconds"] = {}
+        if self.settings.arm != "percept-only":
+            with stage(seconds, "conceptual pathway"):
+                self.teacher, self.facts["teacher"] = taught_once(lesson)
+            self.log.record("conceptual pathway", pictures)
+            with stage(seconds, "confidence statistics"):
+                self.statistics = found = confidence_statistics(lesson, self.teacher)
+            self.log.record("confidence statistics", pictures)
+            self.facts["concepts"] = {
+                "sha256": found.digest(),
+                "sure": float(found.sure.float().mean()),
+                "thresholds": dict(zip(found.classes, found.thresholds.tolist(), strict=True)),
+            }
+            if len(held):
+                self.facts |= self._on_validation(lesson)
+        if self.settings.arm == "teacher":
+            assert self.teacher is not None
+            self.network = self.teacher.emotion
+        else:
+            with stage(seconds, "perceptual pathway"):
+                self.network, told = train_student(lesson, self.teacher, self.statistics)
+            self.facts |= told
+        self.facts["weights"] = sum(part.numel() for part in self.network.parameters())
+
+    def _on_validation(self, lesson: Lesson) -> dict[str, Any]:
+        """Return how confidence and features fare on validation pictures, against their labels as given."""
+        from insula.systems.crpn.measure import validation_facts
+
+        labels, held_labels = lesson.labels(lesson.pictures), lesson.labels(lesson.held)
+        (_, spaces), (confidence, held) = self._conceive(lesson.pictures), self._conceive(lesson.held)
+        assert self.teacher is not None
+        answered = self._each(lesson.held, self.teacher.emotion, len(self.task.classes))
+        right = answered.argmax(axis=1) == held_labels
+        return {
+            "validation": validation_facts(spaces, labels, held, held_labels),
+            "parts": {"confidence": confidence.tolist(), "right": right.astype(int).tolist()},
+        }
+
+    def _conceive(self, pictures: Samples) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+        """Return the teacher's confidence in pictures, (n,), and its two kinds of features, (n, width)."""
+        import torch
+
+        assert self.teacher is not None
+        teacher, width = self.teacher, self.settings.width
+
+        def both(batch: torch.Tensor) -> torch.Tensor:
+            concept, other = teacher(batch)
+            return torch.cat([concept.confidence[:, None], concept.features, other], dim=1)
+
+        found = self._each(pictures, both, 1 + 2 * width)
+        return found[:, 0], {"emotion": found[:, 1 : 1 + width], "non-emotion": found[:, 1 + width :]}
+
+    # looking ----------------------------------------------------------------------------------------------------------
+
+    def features(self, samples: Samples) -> dict[str, np.ndarray]:
+        """Return what the report draws: features of the pathway that predicts and, where it taught, of the teacher."""
+        unique, place = unique_pictures(samples)
+        spaces = {}
+        if self.settings.arm != "teacher" or self.teacher is None:
+            network: Any = self.network
+            spaces["percept"] = self._each(unique, network.embed, self.settings.width)
+        if self.teacher is not None:
+            spaces |= self._conceive(unique)[1]
+        return {name: values[place] for name, values in spaces.items()}
+
+    def measure(self, samples: Samples) -> dict[str, float]:
+        """Return what confidence and features hold of test pictures; labels are not read.
+
+        Parameters
+        ----------
+        samples : Samples
+            With pictures; `identity`, `ambiguity` and `style` are what figures are held against, where there are any.
+        """
+        from insula.systems.crpn.measure import held_out_facts
+
+        if self.teacher is None:
+            return {}
+        unique, _ = unique_pictures(samples)
+        confidence, spaces = self._conceive(unique)
+        return held_out_facts(confidence, {**self.features(unique), **spaces}, unique.table)
+
+    @staticmethod
+    def tables(facts: Sequence[Mapping[str, Any]]) -> dict[str, pd.DataFrame]:
+        """Return tables for the report from the facts of many fits: what features hold, and accuracy by confidence."""
+        from insula.systems.crpn.measure import tables
+
+        return tables(facts)

@@ -1,0 +1,181 @@
+"""Training of the conceptual pathway, once for all that learn from it, and of the perceptual one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import load_model, save_model
+
+from insula.emotions import Categorical
+from insula.networks.alterations import alter_pictures
+from insula.networks.pathways import ConceptualPathway, EmotionBranch, Percept, Taught
+from insula.samples import ArrayStore, Samples
+from insula.storage.cache import Cache
+from insula.storage.code import code_version
+from insula.storage.hashing import digest_array
+from insula.systems.crpn.build import conceptual_pathway, percept
+from insula.systems.crpn.losses import StudentLoss, TeacherLoss
+from insula.systems.crpn.settings import CRPNSettings
+from insula.systems.crpn.statistics import Statistics, conceive, statistics, sure_of
+from insula.training.engine import Trained, train
+from insula.training.rows import PictureRows
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What both pathways learn from.
+
+    Parameters
+    ----------
+    pictures, held : Samples
+        One sample a picture, with labels: of the training part, and of the validation part, which may be empty.
+    task : Categorical
+        The classes.
+    settings : CRPNSettings
+        How.
+    """
+
+    pictures: Samples
+    held: Samples
+    task: Categorical
+    settings: CRPNSettings
+
+    def labels(self, samples: Samples) -> np.ndarray:
+        """Return class codes."""
+        return self.task.targets(samples.table)
+
+    def validation(self, targets: torch.Tensor) -> tuple[PictureRows, torch.Tensor] | None:
+        """Return the pictures held out with these targets, as the engine wants them; None where there are none."""
+        return (PictureRows(self.held), targets) if len(self.held) else None
+
+    @property
+    def alter(self) -> Callable[[torch.Tensor], torch.Tensor] | None:
+        """What is done to training pictures."""
+        return alter_pictures if self.settings.augment else None
+
+
+def train_teacher(lesson: Lesson, checkpoints: Path | None = None) -> tuple[ConceptualPathway, dict[str, Any]]:
+    """Train the conceptual pathway; an interrupted training resumes from the folder of checkpoints."""
+    settings, classes = lesson.settings, lesson.task.classes
+    network = conceptual_pathway(settings, len(classes))
+    trained = train(
+        network,
+        TeacherLoss(settings.teacher, classes),
+        PictureRows(lesson.pictures),
+        torch.from_numpy(lesson.labels(lesson.pictures)),
+        lesson.validation(torch.from_numpy(lesson.labels(lesson.held))),
+        settings.teacher.training,
+        settings.seed,
+        checkpoints,
+        alter=lesson.alter,
+    )
+    return network.requires_grad_(False), history(trained)
+
+
+def taught_once(lesson: Lesson) -> tuple[ConceptualPathway, dict[str, Any]]:
+    """Train the conceptual pathway, or read what was trained before on the same pictures, labels and settings.
+
+    Arms and placebos differ in the student alone: their teacher is the same and is trained once, where the pictures
+    lie in the cache on disk. Where several processes want it at the same time, one trains and the others wait.
+    """
+    data = [_on_disk(part) for part in (lesson.pictures, lesson.held)]
+    if None in data:
+        return train_teacher(lesson)
+    settings = lesson.settings
+    read = {"teacher", "width", "dropout", "sizes", "augment", "seed"}
+    about = {
+        "code": code_version(),
+        "settings": settings.model_dump(mode="json", include=read),
+        "classes": lesson.task.classes,
+        "data": data,
+        "labels": [digest_array(lesson.labels(part)) for part in (lesson.pictures, lesson.held)],
+    }
+
+    def build(folder: Path, checkpoints: Path) -> None:
+        network, facts = train_teacher(lesson, checkpoints)
+        save_model(network, str(folder / "teacher.safetensors"))
+        (folder / "facts.json").write_text(json.dumps(facts))
+
+    folder = Cache().resumable("conceptual-pathway", about, build)
+    network = conceptual_pathway(settings, len(lesson.task.classes), pretrained=False)
+    load_model(network, folder / "teacher.safetensors")
+    return network.eval().requires_grad_(False), json.loads((folder / "facts.json").read_text())
+
+
+def _on_disk(samples: Samples) -> list[str] | None:
+    """Return what tells these pictures from others; None where one of them lies in memory alone."""
+    stores = [samples.stores[name] for name in sorted(set(samples.table["picture_store"]))]
+    if not all(isinstance(store, ArrayStore) and isinstance(store.values, np.memmap) for store in stores):
+        return None
+    return [digest_array(samples.rows("picture")), *(store.fingerprint() for store in stores)]
+
+
+def confidence_statistics(lesson: Lesson, teacher: ConceptualPathway) -> Statistics:
+    """Return the confidence statistics of the training pictures."""
+    settings, classes = lesson.settings, lesson.task.classes
+    rows, labels = PictureRows(lesson.pictures), lesson.labels(lesson.pictures)
+    return statistics(teacher.emotion, rows, labels, classes, settings.concepts, settings.seed)
+
+
+def train_student(lesson: Lesson, teacher: ConceptualPathway | None, found: Statistics | None) -> tuple[Percept, dict]:
+    """Train the perceptual pathway: from labels alone without a teacher, else as the arm has it."""
+    settings = lesson.settings
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(settings.seed)
+        student = percept(settings, len(lesson.task.classes))
+    labels, held = (torch.from_numpy(lesson.labels(part)) for part in (lesson.pictures, lesson.held))
+    if teacher is None or found is None:
+        network: torch.nn.Module = student
+        loss: torch.nn.Module = torch.nn.CrossEntropyLoss(label_smoothing=settings.label_smoothing)
+    else:
+        concepts = settings.concepts
+        gate = found.gate(concepts.stand_in, settings.seed)
+        sure = torch.ones_like(held, dtype=torch.bool)
+        if settings.arm == "distillation":
+            gate = torch.ones_like(gate)
+        elif len(held):
+            sure = sure_of(conceive(teacher.emotion, PictureRows(lesson.held))[0], held, found.thresholds)
+        labels, held = torch.stack([labels, gate.long()], dim=1), torch.stack([held, sure.long()], dim=1)
+        network = Taught(student, teacher.emotion)
+        pools = found.pools(concepts.stand_in, settings.seed)
+        loss = StudentLoss(settings, found.thresholds, pools, _pool(lesson, teacher.emotion, found))
+    trained = train(
+        network,
+        loss,
+        PictureRows(lesson.pictures),
+        labels,
+        lesson.validation(held),
+        settings.training,
+        settings.seed,
+        alter=lesson.alter,
+    )
+    return student.requires_grad_(False), history(trained)
+
+
+def _pool(lesson: Lesson, teacher: EmotionBranch, found: Statistics) -> Callable[[torch.Tensor], torch.Tensor]:
+    """Return what gives the teacher's features of training samples at some places."""
+    if lesson.settings.concepts.pool == "cached":
+        return lambda places: found.features.to(places.device)[places]
+    rows = PictureRows(lesson.pictures)
+
+    @torch.no_grad()
+    def read(places: torch.Tensor) -> torch.Tensor:
+        pictures = rows[places.cpu()].to(places.device)
+        return teacher.conceive(alter_pictures(pictures) if lesson.settings.augment else pictures).features
+
+    return read
+
+
+def history(trained: Trained) -> dict[str, Any]:
+    """Return what a training did, as facts of the fit."""
+    return {
+        "epoch": trained.best_epoch + 1,
+        "train_losses": list(trained.train_losses),
+        "validation_losses": list(trained.validation_losses),
+    }

@@ -1,0 +1,1 @@
+"""Other people's models, scored as they are on the same pictures."""

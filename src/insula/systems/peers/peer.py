@@ -1,0 +1,141 @@
+"""What adapters of other people's models share: nothing is learnt, classes are matched by name, the licence is said."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import pandas as pd
+
+from insula.emotions import Categorical, Task, normalise_label
+from insula.errors import DataError, SettingsError
+from insula.samples import FitLog, Predictions, Roles, Samples, mode_of, normalised_entropy
+from insula.storage.folder import load_system, save_system
+from insula.storage.settings import Settings
+from insula.systems.fitting import one_table
+from insula.systems.one_modality import OneModality
+from insula.systems.pictures import unique_pictures
+
+
+class PeerSettings(Settings):
+    """What every adapter has.
+
+    Parameters
+    ----------
+    seed : int
+        Of no consequence: nothing is drawn by lot.
+    """
+
+    modality: ClassVar = "picture"
+    seed: int = 0
+
+
+class Peer(OneModality, ABC):
+    """A model that somebody else has trained; a subclass says whose it is and runs it.
+
+    `fit` only notes the task. A class of the task that the model does not know is never said; classes of the model that
+    the task lacks are dropped, and the others' probabilities scaled up to one.
+
+    Parameters
+    ----------
+    settings : Settings, optional
+        Of the class that the subclass names `Settings`.
+
+    Attributes
+    ----------
+    title, licence, source : str
+        Name of the model, its licence, and where it comes from.
+    classes : tuple of str
+        What it tells apart, in the order of its outputs.
+    """
+
+    Settings: ClassVar[type[Settings]] = PeerSettings
+
+    title: str
+    licence: str
+    source: str
+    classes: tuple[str, ...]
+
+    @abstractmethod
+    def _say(self, pictures: np.ndarray) -> np.ndarray:
+        """Return the model's probabilities, (n, classes), of uint8 RGB pictures, (n, height, width, 3)."""
+
+    @property
+    def modes(self) -> Mapping[str, str]:
+        """One mode, with the model's name and licence."""
+        return {"peer": f"{self.title}, as published (licence: {self.licence})"}
+
+    def fit(
+        self,
+        train: Roles,
+        validation: Roles,
+        task: Task | Mapping[str, Task],
+        *,
+        unlabelled: Samples | None = None,
+        start_from: Path | None = None,
+    ) -> Self:
+        """Note which classes are asked for, and try the model on a black picture; the samples are not looked at.
+
+        Raises
+        ------
+        DataError
+            Where the model knows fewer than two of the task's classes.
+        SettingsError, WeightsError
+            Where the model cannot be run, or answers with another number of classes.
+        """
+        self.task: Categorical = one_table(self.title, train, validation, task)[2]
+        self.log = FitLog()
+        known = [normalise_label(name) for name in self.classes]
+        wanted = [normalise_label(name) for name in self.task.classes]
+        shared = [name for name in wanted if name in known]
+        if len(shared) < 2:
+            what = f"{self.title} knows {len(shared)} of the task's classes {', '.join(self.task.classes)}"
+            raise DataError(what, do=f"it knows {', '.join(known)}")
+        said = self._say(np.zeros((1, 8, 8, 3), np.uint8))
+        if said.shape != (1, len(known)):
+            what = f"{len(known)} classes are named, and {self.title} answers with {'x'.join(map(str, said.shape[1:]))}"
+            raise SettingsError(what, do="name its classes in the order of its outputs")
+        self.facts = {
+            "licence": self.licence,
+            "source": self.source,
+            "dropped": [name for name in known if name not in wanted],
+            "never_said": [name for name in wanted if name not in known],
+        }
+        return self
+
+    def predict(self, samples: Samples, mode: str | None = None) -> Predictions:
+        """Return the probabilities of the task's classes, as the model gives them."""
+        mode_of(self.modes, mode)
+        unique, place = unique_pictures(samples)
+        said = self._say(unique.read("picture")) if len(unique) else np.empty((0, len(self.classes)))
+        columns = pd.Index([normalise_label(name) for name in self.classes])
+        taken = columns.get_indexer([normalise_label(name) for name in self.task.classes])
+        kept = np.where(taken >= 0, said[:, taken], 0.0)
+        total = kept.sum(axis=1, keepdims=True)
+        even = (taken >= 0) / (taken >= 0).sum()  # where all that was said is dropped
+        probabilities = np.where(total > 0, kept / np.maximum(total, 1e-300), even)[place]
+        uncertainty = normalised_entropy(probabilities)
+        return Predictions.of(self.task.classes, probabilities, samples.ids, uncertainty=uncertainty)
+
+    def tables(self, facts: list[dict[str, Any]]) -> dict[str, pd.DataFrame]:
+        """Return what the report prints of the model: whose it is, its licence, how its classes were matched."""
+        about = {key: ", ".join(said) if isinstance(said, list) else said for key, said in facts[0].items()}
+        titles = {"dropped": "classes dropped", "never_said": "classes it does not know"}
+        rows = {titles.get(key, key): said or "none" for key, said in about.items()}
+        return {"Somebody else's model": pd.DataFrame({self.title: rows}).rename_axis("about")}
+
+    def save(self, folder: Path) -> None:
+        """Write settings and task; the model stays where it is."""
+        folder.mkdir(parents=True, exist_ok=True)
+        save_system(folder, self.settings, self.task)
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read a saved folder."""
+        about = load_system(folder)
+        peer = cls(cls.Settings.parse(about["settings"], where="system.yaml"))
+        peer.task = Categorical(**about["task"])
+        return peer

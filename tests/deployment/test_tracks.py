@@ -1,0 +1,92 @@
+"""Smoothing over a video against its formula, the line each face is summed up in, and the pictures of both."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from insula.deployment.draw_tracks import draw_tracks
+from insula.deployment.tracks import smoothed, track_summary
+from insula.evaluation.drawing import style
+
+
+def filmed(tracks: int = 2, frames: int = 40, seed: int = 0) -> pd.DataFrame:
+    """Return rows of a made-up video: irregular times, probabilities that flicker."""
+    rng = np.random.default_rng(seed)
+    parts = []
+    for track in range(1, tracks + 1):
+        times = np.cumsum(rng.uniform(0.02, 0.4, frames))
+        share = np.clip(0.5 + 0.4 * np.sin(times) + rng.normal(0, 0.2, frames), 0, 1)
+        parts.append(
+            pd.DataFrame({"path": "a.mp4", "track": track, "time": times, "p_fear": share, "p_anger": 1 - share})
+        )
+    table = pd.concat(parts).sort_values("time", ignore_index=True)
+    label = np.where(table["p_fear"] > 0.5, "fear", "anger")
+    calm = smoothed(table, 0.5)
+    best = calm.idxmax(axis=1).str.removeprefix("smoothed_")
+    return table.assign(label=label).join(calm).assign(smoothed_label=best)
+
+
+def test_smoothing_is_the_mean_weighted_by_age_and_keeps_tracks_apart() -> None:
+    table = filmed()
+    for track in (1, 2):
+        rows = table[table["track"] == track]
+        times, values = rows["time"].to_numpy(), rows["p_fear"].to_numpy()
+        weights = np.tril(np.exp(-(times[:, None] - times[None, :]) / 0.5))
+        expected = (weights * values).sum(axis=1) / weights.sum(axis=1)
+        assert rows["smoothed_fear"].to_numpy() == pytest.approx(expected, abs=1e-6)
+    assert np.allclose(table["smoothed_fear"] + table["smoothed_anger"], 1)
+
+
+def test_smoothing_calms_and_no_smoothing_changes_nothing() -> None:
+    table = filmed(tracks=1, frames=200)
+    assert table["smoothed_fear"].diff().abs().mean() < 0.5 * table["p_fear"].diff().abs().mean()
+    assert (smoothed(table, 0)["smoothed_fear"] == table["p_fear"]).all()
+
+
+def test_a_frame_without_an_answer_weighs_nothing_and_stays_without() -> None:
+    table = pd.DataFrame({"track": 1, "time": [0.0, 1.0, 2.0], "p_fear": [0.2, None, 0.8], "p_anger": [0.8, None, 0.2]})
+    calm = smoothed(table, 1.0)
+    old, new = np.exp(-2), 1.0
+    assert calm["smoothed_fear"].isna().tolist() == [False, True, False]
+    assert calm["smoothed_fear"].iloc[2] == pytest.approx((0.2 * old + 0.8 * new) / (old + new))
+
+
+def test_a_track_is_summed_up_in_one_line() -> None:
+    table = pd.DataFrame(
+        {
+            "path": "a.mp4",
+            "track": [1, 2, 1, 1, 3],
+            "time": [0.0, 0.0, 1.0, 2.0, 2.0],
+            "p_fear": [0.9, 0.1, 0.4, 0.8, None],
+            "p_anger": [0.1, 0.9, 0.6, 0.2, None],
+            "smoothed_label": ["fear", "anger", "anger", "fear", None],
+        }
+    )
+    first, second, third = track_summary(table).itertuples(index=False)
+    assert first[:5] == ("a.mp4", 1, 0.0, 2.0, 3) and first.label == "fear"
+    assert first.probability == pytest.approx(0.7) and first.share == pytest.approx(2 / 3)
+    assert second.label == "anger" and second.share == 1
+    assert pd.isna(third.label) and np.isnan(third.probability)
+    assert track_summary(table[:0]).empty
+
+
+def test_the_plot_shows_the_longest_tracks_and_counts_the_others(tmp_path: Path) -> None:
+    with style():
+        figure = draw_tracks(filmed(tracks=8), "a.mp4")
+        figure.savefig(tmp_path / "tracks.png")
+    assert len(figure.axes) == 6 and "2 seen for shorter" in figure.get_suptitle()
+    assert {text.get_text() for text in figure.legends[0].get_texts()} == {"fear", "anger"}
+    assert Image.open(tmp_path / "tracks.png").size[0] > 1000
+
+
+def test_a_line_of_the_plot_breaks_where_the_face_was_gone() -> None:
+    table = filmed(tracks=2)
+    gone = (table["track"] == 1) & table["time"].between(2, 4)
+    first, second = draw_tracks(table[~gone], "a.mp4").axes
+    assert [np.isnan(line.get_xdata()).any() for line in first.lines] == [False, True] * 2  # dots, line
+    assert not any(np.isnan(line.get_xdata()).any() for line in second.lines)
