@@ -110,8 +110,8 @@ def main(pictures: int = PICTURES, side: int = SIDE) -> dict[str, float | int]:
         loss = _Clocked()
         train(nn.Linear(512, 7), loss, features, labels, None, Training(epochs=3, batch_size=BATCH), seed=0)
         figures["cpu_cached_features_per_second"] = pictures / (loss.began[2] - loss.began[1])
-        print(f"cpu, frozen: features of {figures['cpu_frozen_features_per_second']:,.0f} pictures a second, once; then "
-              f"{figures['cpu_cached_features_per_second']:,.0f} a second in each epoch")  # fmt: skip
+        once, then = figures["cpu_frozen_features_per_second"], figures["cpu_cached_features_per_second"]
+        print(f"cpu, frozen: features of {once:,.0f} pictures a second, once; then {then:,.0f} a second in each epoch")
     return figures
 
 

@@ -8,10 +8,13 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from conftest import TINY, Said, sets
+from filmed import film
+from insula.faces import read_picture
 
 pytestmark = pytest.mark.slow
 
@@ -20,6 +23,12 @@ SMALL = {
     "watermelon": ["corpus.trials=8", "corpus.seconds=10"],
     "bmci": TINY,
     "semi-simulated": [change for change in TINY if not change.startswith("corpus.")],
+    "face-recogniser": [
+        "system.training.epochs=1",
+        "system.sizes=[32]",
+        "system.backbone=resnet10t",
+        "system.weights=null",
+    ],
 }
 
 
@@ -40,6 +49,10 @@ def test_every_command_of_the_readme_runs(
     monkeypatch.chdir(tmp_path)
     pd.DataFrame({"subject": ["a", "b"], "trial": [1, 2]}).to_csv("table.csv", index=False)
     pd.DataFrame({"index": [0, 1], "part": ["train", "test"]}).to_csv("split.csv", index=False)
+    shown = [
+        read_picture(data / "london-faces" / f"001_{name}.jpg") for name in ("neutral", "happiness") for _ in range(3)
+    ]
+    film(Path("film.mp4"), shown, np.arange(len(shown)) / 5)
     seen = set()
     for words in _commands():
         words = [word.replace("$INSULA_DATA", str(data)) for word in words]
@@ -49,7 +62,8 @@ def test_every_command_of_the_readme_runs(
         said = insula(*words, *(["--jobs", 1] if words[0] == "run" else []))
         assert said.code == 0, (words, said.err)
         seen.add(words[0])
-    assert seen == {"corpora", "run", "audit", "fit", "predict"}
+    assert seen == {"corpora", "run", "audit", "fit", "predict", "export"}
+    assert Path("face.onnx").is_file() and list(Path("runs/film").glob("*film-tracks.png"))
     found = pd.read_csv("runs/predictions/predictions.csv")
     counts = found[found["face"].notna()].groupby(found["path"].map(lambda name: Path(name).name)).size()
     assert len(counts) == 4 and counts["group.jpeg"] >= 5

@@ -21,6 +21,7 @@ RECIPES = {
     "neurogaze": ("insula.systems.neurogaze", "recipe.yaml"),
     "neurogaze-simulated": ("insula.systems.neurogaze", "simulated.yaml"),
     "crpn-simulated": ("insula.systems.crpn", "recipe.yaml"),
+    "face-recogniser": ("insula.systems.faces", "recogniser.yaml"),
     "watermelon": ("insula.systems.baselines", "watermelon.yaml"),
 }
 """Recipes that come with insula: a name, and the package and file that hold it."""

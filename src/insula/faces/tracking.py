@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from insula.faces.detection import Face
 
@@ -70,6 +69,8 @@ def _place(face: Face) -> tuple[float, float, float]:
 
 def _joined(before: np.ndarray, after: np.ndarray) -> list[tuple[int, int]]:
     """Return the pairs of places (n, 3) and (m, 3) that are one face."""
+    from scipy.optimize import linear_sum_assignment  # pictures alone do without scipy
+
     sides = 2 ** ((before[:, None, 2] + after[None, :, 2]) / 2)
     moved = np.linalg.norm(before[:, None, :2] - after[None, :, :2], axis=-1) / sides
     cost = moved + np.abs(before[:, None, 2] - after[None, :, 2])
