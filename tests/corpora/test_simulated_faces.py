@@ -46,6 +46,16 @@ def test_wrong_labels_do_not_depend_on_ambiguity(cache: Cache) -> None:
     assert abs(np.corrcoef(table["ambiguity"], wrong)[0, 1]) < 0.06
 
 
+def test_raters_who_name_either_expression_err_as_often_as_the_weaker_one_is_strong(cache: Cache) -> None:
+    corpus = faces(pictures=2100, size=16, ambiguity=(0.2, 1.0), label_noise=0, named="either")
+    samples = corpus.samples(cache)
+    assert disagreement(corpus, samples) == pytest.approx(0.3, abs=0.03)
+    wrong = samples.table["emotion"].to_numpy(str) != corpus.truth()["emotion"].to_numpy(str)
+    for low, high in ((0.2, 0.4), (0.8, 1.0)):
+        some = samples.table["ambiguity"].between(low, high).to_numpy()
+        assert wrong[some].mean() == pytest.approx((low + high) / 4, abs=0.06)
+
+
 def test_a_mixture_lies_between_its_two_expressions_and_an_even_one_is_symmetric() -> None:
     def drawn(first: str, other: str, share: float) -> np.ndarray:
         return draw_faces([first], [1.0], [3], others=[other], shares=[share], nuisance=0, size=64)[0].astype(float)

@@ -1,13 +1,13 @@
 """Drawn faces alone, some of them ambiguous, some mislabelled, some as cartoons, with the truth kept apart.
 
 For methods that read pictures: what a face shows lies between two expressions by a known amount, and `emotion` is what
-raters called it, wrong for a share of the pictures whatever they show.
+raters called it: wrong for a share of the pictures whatever they show or, if asked for, where a face is ambiguous.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import ClassVar, Literal, Self
 
 import numpy as np
 import pandas as pd
@@ -35,8 +35,10 @@ class SimulatedFacesSettings(Settings):
         Pictures, spread evenly over classes and over the people drawn.
     classes : tuple of str
         Of `basic7`: what is drawn, mixed, and said in error.
+    named : str
+        What a rater names of two expressions: the `stronger`, or `either`, as often as its share in the picture.
     label_noise : float
-        Share of pictures whose label is another class, drawn evenly.
+        Share of pictures whose label is then another class, drawn evenly.
     ambiguity : (low, high)
         Range of how far a picture lies between its expression (0) and an even mix with another (1).
     intensity : (low, high)
@@ -59,6 +61,7 @@ class SimulatedFacesSettings(Settings):
     pictures: int = Field(1400, ge=2)
     identities: int = Field(100, ge=1)
     classes: tuple[str, ...] = LABEL_SPACES["basic7"]
+    named: Literal["stronger", "either"] = "stronger"
     label_noise: float = Field(0.3, ge=0, le=1)
     ambiguity: tuple[float, float] = (0.0, 1.0)
     intensity: tuple[float, float] = (0.7, 1.0)
@@ -107,7 +110,7 @@ class SimulatedFaces:
         labels="emotion: basic7, 30 % wrong by default; the true ones are sealed in truth()",
         modalities=("picture",),
         notes="Columns for scoring alone: ambiguity (how far a face lies between two expressions) and style. Which "
-        "labels are wrong does not depend on either.",
+        "labels are wrong depends on neither, unless raters name either of two expressions (named).",
     )
     pictures: ClassVar[str] = "whole"
     Settings: ClassVar[type[SimulatedFacesSettings]] = SimulatedFacesSettings
@@ -155,7 +158,7 @@ class SimulatedFaces:
             form = Description(kind="picture", axes=("row", "column", "colour"), units="uint8 RGB")
             ArrayStore(values, form).save(folder / "pictures")
 
-        about = self.settings.model_dump(mode="json", exclude={"label_noise"})
+        about = self.settings.model_dump(mode="json", exclude={"named", "label_noise"})
         store = open_store(cache.folder("simulated-faces", [_GENERATION, about], build) / "pictures")
         assert isinstance(store, ArrayStore)
         return store
@@ -168,13 +171,18 @@ class SimulatedFaces:
         drawn = rng.permutation(np.arange(n) % len(names))
         mixed, wrong = ((drawn + rng.integers(1, len(names), n)) % len(names) for _ in range(2))
         identity = rng.permutation(np.arange(n) % settings.identities)
-        label = np.where(rng.random(n) < settings.label_noise, wrong, drawn)
+        error = rng.random(n) < settings.label_noise
+        ambiguity = rng.uniform(*settings.ambiguity, n)
+        named = drawn
+        if settings.named == "either":
+            opinion = np.random.default_rng([settings.seed, 7]).random(n)
+            named = np.where(opinion < ambiguity / 2, mixed, drawn)
         return pd.DataFrame(
             {
                 "drawn": names[drawn],
                 "other": names[mixed],
-                "label": names[label],
-                "ambiguity": rng.uniform(*settings.ambiguity, n),
+                "label": names[np.where(error, wrong, named)],
+                "ambiguity": ambiguity,
                 "intensity": rng.uniform(*settings.intensity, n),
                 "style": np.where(rng.random(n) < settings.cartoons, "cartoon", "plain"),
                 "identity": [f"i{number:03d}" for number in identity],

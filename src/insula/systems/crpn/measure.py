@@ -95,13 +95,15 @@ def silhouette(features: np.ndarray, labels: np.ndarray) -> float:
     return float(silhouette_score(features[known], codes[known]))
 
 
-def held_out_facts(confidence: np.ndarray, spaces: Mapping[str, np.ndarray], columns: pd.DataFrame) -> dict[str, float]:
+def held_out_facts(
+    sure: Mapping[str, np.ndarray], spaces: Mapping[str, np.ndarray], columns: pd.DataFrame
+) -> dict[str, float]:
     """Return what is known of test pictures without their labels, by the name of each figure.
 
     Parameters
     ----------
-    confidence : array, shape (n,)
-        Of the teacher.
+    sure : mapping of str to array, shape (n,)
+        How sure one is of each picture: the teacher's `confidence`, and what else it is compared with.
     spaces : mapping of str to array, shape (n, d)
         Features: `emotion`, `non-emotion`, and others.
     columns : DataFrame, n rows
@@ -113,7 +115,8 @@ def held_out_facts(confidence: np.ndarray, spaces: Mapping[str, np.ndarray], col
     spaces, columns = {name: values[some] for name, values in spaces.items()}, columns.iloc[some]
     found: dict[str, float] = {}
     if "ambiguity" in columns:
-        found["confidence against ambiguity: Spearman"] = spearmanr(confidence[some], columns["ambiguity"]).statistic
+        for name, values in sure.items():
+            found[f"{name} against ambiguity: Spearman"] = spearmanr(values[some], columns["ambiguity"]).statistic
     found["emotion and non-emotion features: dependence (HSIC)"] = dependence(spaces["emotion"], spaces["non-emotion"])
     for label in ("identity", "style"):
         names = columns[label].to_numpy(object) if label in columns else np.array([None])

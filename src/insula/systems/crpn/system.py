@@ -156,7 +156,8 @@ class CRPN(PictureNetwork):
             return {}
         unique, _ = unique_pictures(samples)
         confidence, spaces = self._conceive(unique)
-        return held_out_facts(confidence, {**self.features(unique), **spaces}, unique.table)
+        sure = {"confidence": confidence, "largest probability": self._probabilities(unique).max(axis=1)}
+        return held_out_facts(sure, {**self.features(unique), **spaces}, unique.table)
 
     @staticmethod
     def tables(facts: Sequence[Mapping[str, Any]]) -> dict[str, pd.DataFrame]:
