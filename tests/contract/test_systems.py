@@ -33,7 +33,10 @@ FAST: dict[str, dict[str, Any]] = {
     ),
     "histn": {**NETWORK, "spread": 0},
     "crpn": {
-        "backbone": "small-cnn", "width": 32, "augment": False, "training": NETWORK["training"],
+        "backbone": "small-cnn",
+        "width": 32,
+        "augment": False,
+        "training": NETWORK["training"],
         "teacher": {"backbone": "small-cnn", "training": NETWORK["training"]},
     },
     **dict.fromkeys(("face-network", "scn"), PICTURES),

@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 import pytest
+from PIL import Image
 
 from insula.deployment.bundle import write_bundle
-from insula.deployment.onnx import export_onnx, quantise_onnx
+from insula.deployment.onnx import export_bundle, export_onnx, quantise_onnx
 from insula.deployment.predictor import Predictor
 from insula.emotions import Categorical
 from insula.errors import DataError, SettingsError
@@ -70,6 +71,20 @@ def test_eight_bits_make_it_small_and_change_few_answers(exported: Path, study: 
     whole, small = _say(exported, pictures), _say(exported.with_name("small.onnx"), pictures)
     assert (whole.argmax(axis=1) == small.argmax(axis=1)).mean() > 0.9
     assert not list(exported.parent.glob("*.prepared*"))
+
+
+def test_eight_bits_are_compared_with_the_whole_on_the_faces_given(
+    bundle: Path, study: Samples, tmp_path: Path
+) -> None:
+    faces = tmp_path / "faces"
+    faces.mkdir()
+    for number, picture in enumerate(study.select(range(20)).read("picture")):
+        Image.fromarray(picture).save(faces / f"{number}.png")
+    kept = export_bundle(bundle, tmp_path / "small.onnx", faces)
+    assert kept["faces"] == 20 and 0.8 <= kept["same"] <= 1 and 0 < kept["difference"] < 0.5
+    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["small.onnx"]
+    with pytest.raises(SettingsError, match="no file that could be written"):
+        export_bundle(bundle, faces)
 
 
 def test_pictures_are_needed_to_measure_and_a_network_on_pictures_to_export(exported: Path, tmp_path: Path) -> None:

@@ -127,6 +127,16 @@ def test_what_cannot_be_read_is_one_line(tmp_path: Path) -> None:
         list(read_video(tmp_path / "film.mp4", 0))
 
 
+def test_a_film_that_was_cut_short_says_when(tmp_path: Path) -> None:
+    whole = film(tmp_path / "film.mkv", corner(60), np.arange(60) / 10)
+    content = whole.read_bytes()
+    (tmp_path / "cut.mkv").write_bytes(content[: len(content) // 2])
+    frames = read_video(tmp_path / "cut.mkv")
+    assert next(frames).time == 0
+    with pytest.raises(DataError, match=r"no frame after \d\.\d of [56]\.\d seconds|broken video"):
+        list(frames)
+
+
 def test_frames_before_a_break_are_kept(tmp_path: Path) -> None:
     path = break_off(film(tmp_path / "film.mp4", corner(60), np.arange(60) / 10), frame=30)
     seen = []

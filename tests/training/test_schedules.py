@@ -9,6 +9,8 @@ import pytest
 import torch
 from torch import nn
 
+from insula.errors import SettingsError
+from insula.systems.picture_network import PictureNetworkSettings
 from insula.training.engine import rate_factor, train
 from insula.training.settings import Training
 
@@ -111,3 +113,11 @@ def test_half_precision_and_channels_last_learn_the_same_thing() -> None:
     assert losses[1] == pytest.approx(losses[0], rel=1e-3)
     assert losses[2] == pytest.approx(losses[0], rel=0.1) and losses[2] != losses[0]
     assert all(math.isfinite(loss) for loss in losses)
+
+
+@pytest.mark.parametrize("wrong", [{"epochs": 0}, {"batch_size": 0}, {"learning_rate": 0.0}, {"patience": -1}])
+def test_a_training_that_is_none_is_refused_before_it_begins(wrong: dict[str, float]) -> None:
+    with pytest.raises(SettingsError, match=next(iter(wrong))):
+        Training(**wrong)  # type: ignore[arg-type]
+    with pytest.raises(SettingsError, match=r"unknown key 'training.epoch' .*known keys are batch_size, betas"):
+        PictureNetworkSettings.parse({"training": {"epoch": 2}}, where="system")

@@ -223,7 +223,7 @@ class Folder:
         stray = [path for path in paths if len(path.parts) == 1]
         if stray:
             raise DataError("a picture outside the class folders", where=layout.root / stray[0],
-                            do="move it into a folder named as its class, or give a manifest")  # fmt: skip
+                            do="move it into a folder named as its class, or set manifest to a CSV file")  # fmt: skip
         return pd.DataFrame({"path": [path.as_posix() for path in paths], layout.label: [p.parts[0] for p in paths]})
 
     def _manifest(self, path: Path) -> pd.DataFrame:

@@ -63,6 +63,11 @@ class PublishedFaces(Folder, ABC):
     def published(self) -> Counts:
         """How many pictures the publication has."""
 
+    def check(self) -> list[str]:
+        """Return what is missing or broken, one line each."""
+        root = self.layout.root
+        return super().check() if root.is_dir() else [f"no such folder ({root}): correct root"]
+
     def notes(self) -> list[str]:
         """Return what one should know of this folder and what stops nothing, one line each: what it lacks in number.
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from av.container import InputContainer
     from av.video.stream import VideoStream
 
+_SHORT_SECONDS, _SHORT_SHARE = 1.0, 0.1  # FFmpeg ends a file that was cut short without a word, where its kind permits
 SUFFIXES = frozenset({".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".ogv", ".webm", ".wmv"})
 
 
@@ -52,14 +53,16 @@ def read_video(path: Path, rate: float | None = None) -> Iterator[Frame]:
     Raises
     ------
     DataError
-        Where the file is absent, no video, without a stream of video or without a frame, or breaks off; what was
-        yielded before the break is good.
+        Where the file is absent, no video, without a stream of video or without a frame, breaks off, or ends well
+        before the time that it says; what was yielded before is good.
     SettingsError
         Where the rate is not positive.
     """
     if rate is not None and not rate > 0:
         raise SettingsError(f"no rate of {rate} frames a second", where=path, do="give one above 0")
-    start, last = None, -1
+    import av
+
+    start, last, time = None, -1, 0.0
     with _opened(path) as (container, stream):
         for count, frame in enumerate(container.decode(stream)):
             time = _time(frame, count, stream, path)
@@ -68,8 +71,12 @@ def read_video(path: Path, rate: float | None = None) -> Iterator[Frame]:
             if tick > last:
                 last = tick
                 yield Frame(time - start, _upright(frame, stream))
-    if start is None:
-        raise DataError("the video has no frame", where=path, do="give one that plays")
+        if start is None:
+            raise DataError("the video has no frame", where=path, do="give one that plays")
+        promised, seen = (container.duration or 0) / av.time_base, time - start
+        if seen < promised - max(_SHORT_SECONDS, _SHORT_SHARE * promised):
+            what = f"the video has no frame after {seen:.1f} of {promised:.1f} seconds"
+            raise DataError(what, where=path, do="copy it again if it was cut short")
 
 
 @contextmanager

@@ -36,10 +36,20 @@ class Settings(BaseModel):
             first = error.errors()[0]
             key = ".".join(str(part) for part in first["loc"])
             if first["type"] == "extra_forbidden":
-                known = ", ".join(sorted(cls.model_fields))
+                known = ", ".join(sorted(_fields_at(cls, first["loc"][:-1])))
                 raise SettingsError(f"unknown key {key!r}", where=where, do=f"known keys are {known}") from None
             raise SettingsError(f"{key or 'value'}: {first['msg']}", where=where, do="correct the value") from None
 
     def digest(self) -> str:
         """Return the sha256 of these settings and of the class that reads them."""
         return digest({"settings": type(self).__qualname__, **self.model_dump(mode="json")})
+
+
+def _fields_at(cls: type[BaseModel], path: tuple[Any, ...]) -> dict[str, Any]:
+    """Return the fields of the settings that a key lies in; those of `cls` where the path is no plain nesting."""
+    for part in path:
+        inner = getattr(cls.model_fields.get(part), "annotation", None)
+        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
+            break
+        cls = inner
+    return cls.model_fields

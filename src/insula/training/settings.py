@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from insula.errors import SettingsError
 from insula.storage.settings import Settings
 
 
@@ -64,3 +65,13 @@ class Training(Settings):
     precision: Literal["32", "bf16"] = "32"
     channels_last: bool = False
     keep: Literal["best", "last"] = "best"
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        least = {"epochs": 1, "patience": 1, "batch_size": 1, "weight_decay": 0}
+        wrong = next((name for name, value in least.items() if getattr(self, name) < value), None)
+        if wrong or not self.learning_rate > 0:
+            name = wrong or "learning_rate"
+            do = f"give at least {least[wrong]}" if wrong else "give a number above 0"
+            raise SettingsError(f"{name} is {getattr(self, name)}", where="training", do=do)
+        return self

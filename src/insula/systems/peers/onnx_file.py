@@ -99,6 +99,8 @@ class OnnxFile(Peer):
 
     def fit(self, *parts: Any, **options: Any) -> Self:
         """Note which classes are asked for, and which file it is; nothing is learnt."""
+        if self.settings.file is not None and not self.settings.file.is_file():
+            raise WeightsError("no such file", where=self.settings.file, do="give the path of an ONNX file")
         super().fit(*parts, **options)
         self.settings = self.settings.model_copy(update={"sha256": sha256_of(self.settings.file)})
         self.facts["sha256"] = self.settings.sha256
