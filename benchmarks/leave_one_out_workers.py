@@ -23,7 +23,7 @@ from insula.evaluation.report import write_report
 from insula.evaluation.results import Results
 from insula.storage.cache import Cache
 
-SUBJECTS, SECONDS, EPOCHS = 8, 240, 2
+SUBJECTS, SECONDS, EPOCHS = 8, 240, 4
 WORKERS = (1, 2)
 
 
