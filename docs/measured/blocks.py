@@ -129,7 +129,7 @@ def _part(found: pd.DataFrame, asked: dict[str, str]) -> str:
 
 def _pivot(found: pd.DataFrame, rows: str, columns: str, value: str = "accuracy") -> str:
     """Return one row for each value of `rows`, one column for each of `columns`."""
-    low, high = BOUNDS[value]
+    low, high = BOUNDS[value] if set(BOUNDS[value]) <= set(found) else ("low", "high")
     sign = "+" if value == "gain" else ""
     texts = [
         ""
