@@ -24,7 +24,7 @@ from insula.training.engine import train
 from insula.training.rows import PictureRows
 from insula.training.settings import Training
 
-SIDE, PICTURES, BATCH = 96, 768, 64
+SIDE, PICTURES, BATCH = 96, 192, 64
 VARIANTS: dict[str, dict[str, Any]] = {
     "plain": {},
     "channels_last": {"channels_last": True},
