@@ -142,14 +142,18 @@ class PictureNetwork(OneModality):
         held = unique_pictures(labelled(validation.select(validation.has("picture")), self.task))[0]
         self._train(pictures, held)
         self.log.record(name.lower(), pictures)
-        some = np.random.default_rng(self.settings.seed).permutation(len(pictures))[:_LOOKED_AT]
-        usual = pictures.select(np.sort(some))
-        self.caution = Caution(self.settings, usual, picture_groups(usual))
-        said = self._probabilities(held)
-        self.caution.calibrate(dict.fromkeys(self.modes, said), self.task.targets(held.table))
+        self._look(pictures, held, dict.fromkeys(self.modes, self._probabilities(held)))
         if len(held):
             self.log.record(f"epoch and temperature of {name.lower()}", held, "selection")
         return self
+
+    def _look(self, pictures: Samples, held: Samples, said: Mapping[str, np.ndarray]) -> None:
+        """Learn what training pictures look like and, from what is `said` of those held out, how sure a mode may be."""
+        some = np.random.default_rng(self.settings.seed).permutation(len(pictures))[:_LOOKED_AT]
+        usual = pictures.select(np.sort(some))
+        self.caution = Caution(self.settings, usual, picture_groups(usual))
+        self.log.record("strangeness", usual, "inputs")
+        self.caution.calibrate(said, self.task.targets(held.table))
 
     def _train(self, pictures: Samples, held: Samples) -> None:
         import torch

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -12,7 +13,22 @@ from insula.errors import DataError
 from insula.samples import Samples, Store
 
 
-class Rows:
+class _Batches(ABC):
+    """What is read in batches of places."""
+
+    @abstractmethod
+    def __len__(self) -> int: ...
+
+    @abstractmethod
+    def __getitem__(self, chosen: torch.Tensor) -> torch.Tensor: ...
+
+    def batches(self, size: int = 256) -> Iterator[torch.Tensor]:
+        """Yield all rows in their order, `size` at a time."""
+        for start in range(0, len(self), size):
+            yield self[torch.arange(start, min(start + size, len(self)))]
+
+
+class Rows(_Batches):
     """The rows of a modality that samples point into, read batch by batch: memory is that of a batch.
 
     Parameters
@@ -58,13 +74,8 @@ class Rows:
             values = values / np.expand_dims(self.divisors[chosen.numpy()], tuple(range(2, values.ndim)))
         return torch.from_numpy(values if self.order is None else values[:, self.order])
 
-    def batches(self, size: int = 256) -> Iterator[torch.Tensor]:
-        """Yield all rows in their order, `size` at a time."""
-        for start in range(0, len(self), size):
-            yield self[torch.arange(start, min(start + size, len(self)))]
 
-
-class PictureRows:
+class PictureRows(_Batches):
     """The pictures that samples point into, read batch by batch: a corpus larger than memory trains, too.
 
     Parameters
@@ -102,8 +113,3 @@ class PictureRows:
             if mine.any():
                 pictures[mine] = store.read(self.rows[places[mine]])
         return torch.from_numpy(pictures).permute(0, 3, 1, 2)
-
-    def batches(self, size: int = 256) -> Iterator[torch.Tensor]:
-        """Yield all pictures in their order, `size` at a time."""
-        for start in range(0, len(self), size):
-            yield self[torch.arange(start, min(start + size, len(self)))]

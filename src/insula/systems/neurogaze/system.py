@@ -19,7 +19,7 @@ from insula.systems.caution import Caution
 from insula.systems.fitting import labelled, one_table, stage, training_pictures
 from insula.systems.neurogaze.settings import ARMS, NeuroGazeSettings
 from insula.systems.picture_network import PictureNetwork
-from insula.systems.pictures import picture_groups, unique_pictures
+from insula.systems.pictures import unique_pictures
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -138,7 +138,9 @@ class NeuroGaze(PictureNetwork):
             self.log.record(f"student {arm}", pictures)
             self.log.record(f"epoch of student {arm}", held, "selection")
         self.facts["spread of high valence"] = {arm: self._spread(one, held) for arm, one in self.students.items()}
-        self._look(pictures, held)
+        self._look(pictures, held, {mode: self._said(mode, held)[0] for mode in self.modes})
+        if len(held):
+            self.log.record("temperatures and sets", held, "selection")
         return self
 
     def _prototypes(self, train: Samples) -> PrototypeBank:
@@ -213,16 +215,6 @@ class NeuroGaze(PictureNetwork):
                 if name in self.task.classes]  # fmt: skip
         parts = [features[one].var(axis=0).sum() for one in mine if one.sum() > 1]
         return float(np.mean(parts)) if parts else None
-
-    def _look(self, pictures: Samples, held: Samples) -> None:
-        """Learn what training pictures look like, and how sure each student may be."""
-        some = np.random.default_rng(self.settings.seed).permutation(len(pictures))[:_LOOKED_AT]
-        usual = pictures.select(np.sort(some))
-        self.caution = Caution(self.settings, usual, picture_groups(usual))
-        self.log.record("strangeness", usual, "inputs")
-        said = {mode: self._said(mode, held)[0] for mode in self.modes}
-        self.caution.calibrate(said, self.task.targets(held.table))
-        self.log.record("temperatures and sets", held, "selection")
 
     # predicting -------------------------------------------------------------------------------------------------------
 
