@@ -1,0 +1,1 @@
+"""Active learning, annotation queues, the ledger."""
