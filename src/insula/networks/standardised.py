@@ -59,11 +59,12 @@ def moments(batches: Iterable[torch.Tensor], over_time: bool) -> tuple[torch.Ten
     axes = (0, 2) if over_time else (0,)
     count, mean, squares = 0, torch.zeros(()), torch.zeros(())
     for batch in batches:
-        values = batch.double()
+        values = batch.to(torch.float64, copy=True)
         mine = values.mean(dim=axes, keepdim=True)
         size, gap = values.numel() // mine.numel(), mine - mean
         total = count + size
-        squares = squares + (values - mine).square().sum(dim=axes, keepdim=True) + gap.square() * count * size / total
+        spread = values.sub_(mine).square_().sum(dim=axes, keepdim=True)
+        squares = squares + spread + gap.square() * count * size / total
         mean, count = mean + gap * size / total, total
     spread = (squares / max(count, 1)).sqrt()
     return mean[0], torch.where(spread > 0, spread, 1.0)[0]

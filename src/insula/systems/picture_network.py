@@ -224,14 +224,9 @@ class PictureNetwork(OneModality):
 
     def _each(self, pictures: Samples, say: Any, width: int) -> np.ndarray:
         """Return what is said about all pictures, batch by batch, (n, width)."""
-        import torch
-
         from insula.training.rows import PictureRows
 
-        if not len(pictures):
-            return np.empty((0, width))
-        with torch.inference_mode():
-            return np.concatenate([say(batch).numpy() for batch in PictureRows(pictures).batches(_BATCH)])
+        return PictureRows(pictures).each(say, _BATCH) if len(pictures) else np.empty((0, width))
 
     # saving -----------------------------------------------------------------------------------------------------------
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from insula.samples import Description
     from insula.training.rows import Rows
 
-_BATCH = 256  # rows read at a time outside of training
+_BATCH = 64  # rows read at a time outside of training
 
 
 class SignalNetworkSettings(Settings):
@@ -155,9 +155,7 @@ class SignalNetwork(OneModality):
             said = "the training data"
             what = f"rows of shape {found} at {rate} Hz are not those of {said}, {self.shape} at {own} Hz"
             raise DataError(what, where=self.settings.modality, do="cut and resample them alike")
-        with torch.inference_mode():
-            said_of = [say(batch).numpy() for batch in rows.batches(_BATCH)]
-        return np.concatenate(said_of) if said_of else np.empty((0, len(self.task.classes)))
+        return rows.each(say, _BATCH) if len(rows) else np.empty((0, len(self.task.classes)))
 
     @property
     def bands(self) -> tuple[str, ...]:

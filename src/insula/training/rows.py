@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import pandas as pd
@@ -26,6 +26,24 @@ class _Batches(ABC):
         """Yield all rows in their order, `size` at a time."""
         for start in range(0, len(self), size):
             yield self[torch.arange(start, min(start + size, len(self)))]
+
+    def each(self, say: Callable[[torch.Tensor], torch.Tensor], size: int = 256) -> np.ndarray:
+        """Return what is said about all rows, of which there is at least one, `size` at a time: (n, ...).
+
+        One array is filled: pieces kept from each batch would lie between the blocks that batches free, and the heap
+        could give none of those back.
+        """
+        said: np.ndarray | None = None
+        done = 0
+        with torch.inference_mode():
+            for batch in self.batches(size):
+                part = say(batch).numpy()
+                if said is None:
+                    said = np.empty((len(self), *part.shape[1:]), part.dtype)
+                said[done : done + len(part)] = part
+                done += len(part)
+        assert said is not None
+        return said
 
 
 class Rows(_Batches):
