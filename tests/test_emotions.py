@@ -12,6 +12,7 @@ from insula.emotions import (
     Binary,
     Categorical,
     Continuous,
+    Cut,
     Votes,
     label_map,
     normalise_label,
@@ -82,3 +83,26 @@ def test_a_task_is_part_of_the_identity_of_a_result() -> None:
 def test_a_wrong_task_is_one_line() -> None:
     with pytest.raises(SettingsError, match="task"):
         parse_task({"kind": "ordinal", "label": "x"})
+
+
+def test_a_cut_takes_its_edges_from_all_ratings_and_makes_equal_parts() -> None:
+    table = pd.DataFrame({"valence": [*np.random.default_rng(0).normal(0.015, 0.07, 900), np.nan]})
+    open_cut = parse_task({"kind": "cut", "label": "valence"})
+    with pytest.raises(LabelError, match=r"the cut has no edges \(column valence\): set task.edges"):
+        open_cut.targets(table)
+    cut = open_cut.at_quantiles(table)
+    counts = np.bincount(cut.targets(table)[:-1])
+    assert cut.classes == ("low", "medium", "high") and np.abs(counts - 300).max() <= 3
+    assert cut.targets(table)[-1] == -1 and cut.digest() != open_cut.digest()
+    thirds = np.quantile(table["valence"].dropna(), [1 / 3, 2 / 3])
+    assert np.abs(np.array(cut.edges) - thirds).max() < 0.001 and parse_task(cut.model_dump()) == cut
+
+
+def test_a_cut_that_cannot_be_made_says_why() -> None:
+    with pytest.raises(LabelError, match="too many equal ratings for 3 parts"):
+        Cut(label="v").at_quantiles(pd.DataFrame({"v": [0.0] * 9 + [1.0]}))
+    with pytest.raises(LabelError, match="no ratings to cut"):
+        Cut(label="v").at_quantiles(pd.DataFrame({"v": [np.nan]}))
+    for wrong in ({"parts": 2}, {"edges": [1.0]}, {"edges": [2.0, 1.0]}):
+        with pytest.raises(SettingsError, match="task"):
+            parse_task({"kind": "cut", "label": "v", **wrong})

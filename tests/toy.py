@@ -95,6 +95,17 @@ def toy_windows(subjects: int = 4, sessions: int = 2, trials: int = 6, windows: 
     return samples
 
 
+def toy_pairs(without_face: float = 0.2, seed: int = 0) -> Samples:
+    """Return the toy windows with features of the face, which some rows lack; a class is high in two of six numbers."""
+    windows = toy_windows(seed=seed)
+    rng = np.random.default_rng(seed + 1)
+    labels = np.array([CLASSES.index(name) for name in windows.table["emotion"]])
+    values = rng.standard_normal((len(labels), 6)) + 1.5 * (np.arange(6) // 2 == labels[:, None])
+    store = ArrayStore(values.astype(np.float32), Description(kind="features", axes=("feature",)))
+    rows = np.where(rng.random(len(labels)) < without_face, -1, np.arange(len(labels)))
+    return windows.with_modality("face_features", "face_features", store, rows)
+
+
 def toy_parts(samples: Samples, test: int = 5, validation: int = 8) -> tuple[Samples, Samples, Samples]:
     """Return the training, validation and test part: test are the persons below `test`, validation up to the other."""
     person = samples.table["identity"].str[-2:].astype(int).to_numpy()

@@ -7,7 +7,7 @@ result's identity: two figures under two tasks are never compared.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 import numpy as np
 import pandas as pd
@@ -238,6 +238,91 @@ class Ordinal(Settings):
         return np.where(np.isnan(ratings), -1, np.floor(ratings) - self.scale[0]).astype(np.int64)
 
 
+class Cut(Settings):
+    """A rating cut in several parts; a rating equal to an edge falls above it.
+
+    The edges define the task: two corpora cut at different edges are two tasks. A recipe may leave them out; they are
+    then the quantiles of all labels of the whole corpus, test part included, and stand in the passport. This settles
+    what the classes mean, as naming them would; nothing is fitted to it.
+
+    Parameters
+    ----------
+    label : str
+        Column of the ratings.
+    parts : int
+        Number of classes.
+    edges : tuple of float, optional
+        Rising, one fewer than the parts, in the label's own units. A task without them cannot give targets.
+    classes : tuple of str
+        Names of the parts, lowest first.
+
+    Examples
+    --------
+    >>> ratings = pd.DataFrame({"valence": [-0.2, 0.0, 0.04, 0.05, None]})
+    >>> Cut(label="valence", edges=(0.0, 0.05)).targets(ratings)
+    array([ 0,  1,  1,  2, -1])
+    """
+
+    kind: Literal["cut"] = "cut"
+    label: str
+    parts: int = Field(default=3, ge=2)
+    edges: tuple[float, ...] | None = None
+    classes: tuple[str, ...] = ("low", "medium", "high")
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if len(self.classes) != self.parts:
+            raise ValueError(f"{self.parts} parts need {self.parts} names, not {len(self.classes)}: set classes")
+        if self.edges is not None and len(self.edges) != self.parts - 1:
+            raise ValueError(f"{self.parts} parts have {self.parts - 1} edges, not {len(self.edges)}")
+        if self.edges is not None and not (np.isfinite(self.edges).all() and (np.diff(self.edges) > 0).all()):
+            raise ValueError("edges must rise")
+        return self
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Columns that hold the label."""
+        return (self.label,)
+
+    def at_quantiles(self, table: pd.DataFrame) -> Cut:
+        """Return the task with edges at the quantiles of all ratings of a table, so that its parts are equally common.
+
+        They are rounded to about a thousandth of the range of the ratings.
+
+        Raises
+        ------
+        LabelError
+            Where there are no ratings, or so many equal ones that a part would be empty.
+
+        Examples
+        --------
+        >>> Cut(label="valence").at_quantiles(pd.DataFrame({"valence": np.linspace(-1, 1, 100)})).edges
+        (-0.333, 0.333)
+        """
+        ratings = _column(table, self.label).dropna().to_numpy(float)
+        if not len(ratings):
+            raise LabelError("no ratings to cut", where=f"column {self.label}", do="check the label column")
+        reach = np.ptp(ratings)
+        digits = int(np.ceil(3 - np.log10(reach))) if reach > 0 else 0
+        found = np.quantile(ratings, np.arange(1, self.parts) / self.parts).round(digits)
+        if len(np.unique(np.searchsorted(np.unique(found), ratings, side="right"))) < self.parts:
+            raise LabelError(
+                f"too many equal ratings for {self.parts} parts",
+                where=f"column {self.label}",
+                do="set edges, or fewer parts",
+            )
+        return self.model_copy(update={"edges": tuple(found.tolist())})
+
+    def targets(self, table: pd.DataFrame) -> np.ndarray:
+        """Return int64 (n,): the number of edges that lie at or below the rating, -1 missing."""
+        if self.edges is None:
+            raise LabelError(
+                "the cut has no edges", where=f"column {self.label}", do="set task.edges, or use at_quantiles"
+            )
+        ratings = _column(table, self.label).to_numpy(float)
+        return np.where(np.isnan(ratings), -1, np.searchsorted(self.edges, ratings, side="right")).astype(np.int64)
+
+
 class Continuous(Settings):
     """A rating on a scale, learnt on [-1, 1].
 
@@ -245,6 +330,8 @@ class Continuous(Settings):
     --------
     >>> Continuous(label="valence", scale=(1, 9)).targets(pd.DataFrame({"valence": [1, 5, 9]}))
     array([-1.,  0.,  1.])
+    >>> Continuous(label="valence", scale=(1, 9)).ratings(np.array([-1.0, 0.5]))
+    array([1., 7.])
     """
 
     kind: Literal["continuous"] = "continuous"
@@ -261,6 +348,11 @@ class Continuous(Settings):
         low, high = self.scale
         ratings = _on_scale(table, self.label, self.scale)
         return (ratings - (low + high) / 2) / ((high - low) / 2)
+
+    def ratings(self, targets: np.ndarray) -> np.ndarray:
+        """Return targets in the label's own units, as predictions are given."""
+        low, high = self.scale
+        return (low + high) / 2 + np.asarray(targets, float) * (high - low) / 2
 
 
 class Votes(Settings):
@@ -292,14 +384,14 @@ class Votes(Settings):
         return np.divide(votes, total, out=np.full_like(votes, np.nan), where=total > 0)
 
 
-LabelTask = Categorical | Binary | Ordinal
+LabelTask = Categorical | Binary | Ordinal | Cut
 """A task whose samples belong to one class each."""
 
-Task = Annotated[Categorical | Binary | Ordinal | Continuous | Votes, Field(discriminator="kind")]
+Task = Annotated[Categorical | Binary | Ordinal | Cut | Continuous | Votes, Field(discriminator="kind")]
 """Any task; `parse_task` reads one from plain values."""
 
 
-def parse_task(values: dict) -> Categorical | Binary | Ordinal | Continuous | Votes:
+def parse_task(values: dict) -> Categorical | Binary | Ordinal | Cut | Continuous | Votes:
     """Build a task from plain values, as a recipe writes them.
 
     Examples

@@ -17,7 +17,7 @@ from insula.protocols.split import Split
 from insula.samples import Samples, System
 from insula.systems.catalogue import SYSTEMS as CATALOGUE
 from insula.systems.catalogue import system
-from toy import CLASSES, toy_study, toy_unpaired, toy_windows
+from toy import CLASSES, toy_pairs, toy_study, toy_unpaired, toy_windows
 
 TASK = Categorical(label="emotion", classes=CLASSES)
 NETWORK = {"training": {"epochs": 12, "patience": 12, "batch_size": 16, "learning_rate": 3e-3}}
@@ -32,6 +32,8 @@ FAST: dict[str, dict[str, Any]] = {
         NETWORK,
     ),
     "histn": {**NETWORK, "spread": 0},
+    "cafnet": {**NETWORK, "width": 32},
+    "ucmc": {**NETWORK, "width": 32, "teacher": NETWORK},
     "crpn": {
         "backbone": "small-cnn",
         "width": 32,
@@ -53,6 +55,7 @@ PEERS = ("fer", "onnx-file", "py-feat")  # they learn nothing: tests/systems/tes
 SYSTEMS = [name for name in CATALOGUE if name not in PEERS]
 GUESSING = ("majority", "stratified")
 READS_EEG = [name for name in SYSTEMS if "picture" not in system(name).predicts_from and name not in GUESSING]
+READS_BOTH = ("feature-fusion", "late-fusion", "cafnet", "ucmc")
 
 pytestmark = pytest.mark.slow
 
@@ -90,8 +93,9 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 def studies() -> dict[str, Given]:
     pictures = _given(toy_study(watched=0.8), "identity-disjoint")
     windows = _given(toy_windows(), "trial-disjoint")
-    unpaired = {"neurogaze": _given(toy_unpaired(), "identity-disjoint")}
-    return {name: unpaired.get(name, windows if name in READS_EEG else pictures) for name in SYSTEMS}
+    pairs = _given(toy_pairs(), "trial-disjoint")
+    own = {"neurogaze": _given(toy_unpaired(), "identity-disjoint")} | dict.fromkeys(READS_BOTH, pairs)
+    return {name: own.get(name, windows if name in READS_EEG else pictures) for name in SYSTEMS}
 
 
 @pytest.fixture(scope="module")

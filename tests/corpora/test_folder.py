@@ -108,6 +108,15 @@ def test_check_names_what_is_missing_or_broken(root: Path, tmp_path: Path, cache
     assert "outside the class folders" in faces(root).check()[0]
 
 
+def test_rows_without_a_label_are_noted_and_stop_nothing(tmp_path: Path, root: Path) -> None:
+    folder = with_manifest(tmp_path, lambda table: table.assign(emotion=table["emotion"].mask([False, True] * 4)))
+    corpus = faces(folder, manifest="manifest.csv")
+    assert corpus.check() == []
+    (note,) = corpus.notes()
+    assert note == f"4 of 8 pictures have no label: the first is {pd.read_csv(folder / 'manifest.csv')['path'].iloc[1]}"
+    assert faces(root).notes() == faces(tmp_path / "nowhere").notes() == []
+
+
 def test_missing_files_of_a_manifest_are_named(tmp_path: Path, cache: Cache) -> None:
     folder = with_manifest(tmp_path)
     (folder / "002_happiness.jpg").unlink()

@@ -104,6 +104,22 @@ def test_an_altered_bundle_is_refused(bundle: Path, tmp_path: Path, harm: str) -
         open_bundle(copy)
 
 
+def test_the_card_says_what_this_bundle_is(bundle: Path, tmp_path: Path) -> None:
+    about = {"classes": list(CLASSES), "data": "0" * 64, "trained_on": {"samples": 1234, "validation": 56}}
+    write_bundle(open_bundle(bundle).system, "bmci", Recipe.load("bmci"), tmp_path / "told", about)
+    said = (tmp_path / "told" / "card.md").read_text().partition("## This bundle")[2]
+    for line in ("| predicts from | picture |", f"| answers with | {', '.join(CLASSES)} |", "| data | 0000",
+                 "| trained on | 1,234 samples of the corpus simulated-study; 56 more"):  # fmt: skip
+        assert line in said
+    manifest = open_bundle(tmp_path / "told").manifest
+    assert all(
+        f"| sha256 of {name} | {fact['sha256']} |" in said
+        for name, fact in manifest["files"].items()
+        if name != "card.md"
+    )
+    assert "Do not use" in said
+
+
 def test_a_bundle_does_not_replace_a_folder_of_something_else(tmp_path: Path, bundle: Path) -> None:
     (tmp_path / "thesis.txt").write_text("mine")
     with pytest.raises(BundleError, match="holds something else"):

@@ -136,6 +136,8 @@ def test_no_face_at_all_is_exit_code_2(insula: Command, bundle: Path, inputs: Pa
 def test_wrong_settings_of_a_video_are_one_line(insula: Command, bundle: Path, inputs: Path, tmp_path: Path) -> None:
     said = insula("predict", bundle, inputs / "group.png", inputs / "film.mp4", "-o", tmp_path / "out", "--rate", 0)
     assert said.code == 2 and "no video at 0.0 frames a second" in said.err and not (tmp_path / "out").exists()
+    said = insula("predict", bundle, inputs / "group.png", "-o", tmp_path / "out", "--smooth", -1)
+    assert said.code == 2 and "smoothed over -1.0 seconds" in said.err and len(said.err.splitlines()) == 1
     (tmp_path / "empty").mkdir()
     said = insula("predict", bundle, tmp_path / "empty", "-o", tmp_path / "out")
     assert said.code == 2 and "no picture or video in this folder" in said.err

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from insula.emotions import Categorical
+from insula.emotions import Categorical, Cut
 from insula.errors import DataError, SettingsError
 from insula.evaluation.recipe import RECIPES, Recipe
 from insula.evaluation.study import complete_task
@@ -47,6 +47,8 @@ def test_classes_left_out_are_those_that_occur_in_their_usual_order() -> None:
     assert isinstance(task, Categorical) and task.classes == ("happiness", "neutral")
     with pytest.raises(DataError, match="no label column 'mood'"):
         complete_task({"label": "mood"}, samples)
+    with pytest.raises(DataError, match="all samples show one class, neutral"):
+        complete_task({"label": "emotion"}, samples.select([0, 2]))
     ratings = samples.with_columns(valence=pd.Series([1.0, 2.0, 3.0]))
-    with pytest.raises(SettingsError, match="continuous task"):
-        complete_task({"kind": "continuous", "label": "valence", "scale": [1, 9]}, ratings)
+    cut = complete_task({"kind": "cut", "label": "valence"}, ratings)
+    assert isinstance(cut, Cut) and cut.edges == (1.667, 2.333)

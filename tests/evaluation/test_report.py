@@ -76,7 +76,7 @@ def test_the_page_loads_nothing_from_anywhere(run, page):
 
 
 def test_every_picture_and_table_can_be_heard(page):
-    assert len(page.all("img")) == 8
+    assert len(page.all("img")) == 9
     assert all(len(image["alt"]) > 40 for image in page.all("img"))
     assert len(page.all("table")) == len(page.all("caption"))
     assert page.all("html")[0]["lang"] == "en"
@@ -146,7 +146,7 @@ def test_a_bare_run_still_makes_a_report(tmp_path):
     )  # fmt: skip
     write_report(bare, tmp_path)
     page = Page((tmp_path / "report.html").read_text())
-    assert len(page.all("img")) == 4
+    assert len(page.all("img")) == 5
     assert "No placebo was run" in page.text
     assert "Reported, not ours" not in page.text
 

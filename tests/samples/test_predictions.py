@@ -6,7 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pytest
 
+from insula.errors import DataError
 from insula.samples import Predictions
 from insula.samples.predictions import join_sets, split_sets
 
@@ -29,3 +31,12 @@ def test_sets_read_back_as_written_with_any_class_name() -> None:
     admitted = np.array([[a, b, c] for a in (True, False) for b in (True, False) for c in (True, False)])
     assert (split_sets(join_sets(admitted, classes), classes) == admitted).all()
     assert split_sets([], classes).shape == (0, 3)
+
+
+def test_ratings_have_no_classes_and_say_so() -> None:
+    said = Predictions.rate(np.array([1.0, 2.0, 6.0]), range(3), mode=["eeg", "eeg", "both"])
+    units = said.collapse(np.array(["a", "a", "b"]))
+    assert units.table["rating"].to_dict() == {"a": 1.5, "b": 6.0} and units.classes == ()
+    for ask in (lambda: said.probabilities, lambda: said.labels):
+        with pytest.raises(DataError, match="ratings have no classes"):
+            ask()

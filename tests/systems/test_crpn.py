@@ -291,6 +291,21 @@ def test_features_are_those_of_both_pathways(fitted: CRPN, parts: Any) -> None:
     assert all(np.allclose(np.linalg.norm(rows, axis=1), 1, atol=1e-5) for rows in found.values())
 
 
+def test_logits_that_are_cosines_know_no_size_and_come_back_from_disk(
+    parts: Any, task: Categorical, tmp_path: Path
+) -> None:
+    teacher = {**TINY["teacher"], "cosine_scale": 10.0}
+    found = fit(parts, task, arm="teacher", teacher=teacher)
+    network: Any = found.network
+    features = torch.randn(5, 16)
+    logits = network.classifier(features)
+    directions = network.classifier.weight
+    assert torch.allclose(logits, 10 * torch.cosine_similarity(features[:, None], directions[None], dim=2), atol=1e-5)
+    assert torch.allclose(logits, network.classifier(7 * features), atol=1e-5)
+    found.save(tmp_path)
+    assert np.array_equal(CRPN.load(tmp_path).predict(parts[2]).probabilities, found.predict(parts[2]).probabilities)
+
+
 def test_variants_of_the_released_code_run(parts: Any, task: Categorical) -> None:
     short = {name: {**TINY[name], "training": {**TINY["training"], "epochs": 1}} for name in ("teacher",)}
     concepts = {"altered": True, "pool": "online", "similarity": "mmd", "gate": "online", "strict": True,

@@ -10,8 +10,9 @@ import torch
 
 from insula.emotions import Categorical
 from insula.errors import DataError
-from insula.samples import ArrayStore, Description, Samples, concat
+from insula.samples import ArrayStore, Description, Samples, concat, provenance
 from insula.systems.picture_network import PictureNetwork, PictureNetworkSettings
+from insula.systems.pictures import pictures_digest
 from insula.training.rows import PictureRows
 from insula.training.settings import Training
 from toy import CLASSES, toy_study
@@ -77,3 +78,18 @@ def test_rows_of_two_stores_come_in_order_and_of_two_sizes_are_refused() -> None
     small = ArrayStore(np.zeros((len(two), 8, 8, 3), np.uint8), two.store("picture").description)
     with pytest.raises(DataError, match=r"two sizes.*48 x 48 and .*8 x 8"):
         PictureRows(concat([one, two.with_modality("picture", "small", small, range(len(two)))]))
+
+
+def test_pictures_are_told_apart_by_content_order_and_store() -> None:
+    form = Description(kind="picture", axes=("row", "column", "colour"), units="uint8 RGB")
+    stores = {
+        name: ArrayStore(np.full((2, 4, 4, 3), value, np.uint8), form) for name, value in (("one", 1), ("two", 2))
+    }
+    table = provenance(2, corpus="c").assign(picture_row=[0, 0])
+
+    def named(*names: str) -> list[object]:
+        return pictures_digest(Samples(table.assign(picture_store=names), stores))
+
+    assert named("one", "two") == named("one", "two")
+    assert named("one", "two") != named("two", "one")
+    assert named("one", "one") != named("two", "two")

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from insula.cli import corpora, experiments, recognisers
+from insula.cli import corpora, experiments, labelling, recognisers
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -26,6 +26,7 @@ for command in (
 ):  # fmt: skip
     app.command()(command)
 app.add_typer(corpora.commands, name="corpora")
+app.add_typer(labelling.commands, name="label")
 
 
 @app.callback()

@@ -52,7 +52,7 @@ def corpora_check(
     That it holds more or fewer pictures than were published is a note, and stops nothing.
     """
     from insula.corpora.catalogue import corpus
-    from insula.corpora.published import PublishedFaces
+    from insula.corpora.folder import Folder
     from insula.evaluation.recipe import apply, parse_change
 
     settings: dict[str, Any] = {"root": root} if root else {}
@@ -60,7 +60,7 @@ def corpora_check(
         apply(settings, *parse_change(change))
     one = corpus(name, **settings)
     lacks = one.check()
-    notes: list[str] = one.notes() if isinstance(one, PublishedFaces) else []
+    notes: list[str] = one.notes() if isinstance(one, Folder) else []
     if as_json:
         typer.echo(json.dumps({"corpus": name, "lacks": lacks, "notes": notes}))
     else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from insula.evaluation.results import Results
+
+_CURVES = ("label_curves", "label_efficiency")  # tables of a run with label curves
 
 
 def demo(
@@ -71,6 +73,8 @@ def run(
     from insula.evaluation.experiment import run as run_experiment
     from insula.evaluation.recipe import Recipe, is_sweep, read_yaml
     from insula.evaluation.results import check_output
+    from insula.labelling.curves import curve_settings, label_curves
+    from insula.labelling.efficiency import with_label_curves
     from insula.storage.cache import Cache
 
     words = [*(changes or []), *(["protocol.as_published=true"] if as_published else [])]
@@ -80,8 +84,12 @@ def run(
     loaded = Recipe.load(recipe, words)
     folder = output or Path("runs") / loaded.name
     check_output(folder)
+    if loaded.label_curves is not None:
+        curve_settings(loaded)
     with progress_bar(not as_json) as step:
         results = run_experiment(loaded, Cache(), processes(jobs), step, engine)
+        if loaded.label_curves is not None:
+            results = with_label_curves(results, label_curves(loaded, Cache(), processes(jobs), step, engine))
     _finish(results, folder, as_json)
 
 
@@ -89,6 +97,7 @@ def _run_sweep(
     source: str, changes: list[str], output: Path | None, jobs: int, engine: str | None, as_json: bool
 ) -> None:
     """Run a sweep, write its folder, and print a line for each cell."""
+    from insula.errors import SettingsError
     from insula.evaluation.results import check_output
     from insula.evaluation.sweep import Sweep
     from insula.evaluation.sweep_report import MARK, headlines, write_sweep
@@ -96,6 +105,8 @@ def _run_sweep(
     from insula.storage.cache import Cache
 
     sweep = Sweep.load(source, changes)
+    if any(cell.recipe.label_curves is not None for cell in sweep.cells()):
+        raise SettingsError("a sweep draws no label curves", where="label_curves", do="run the recipe by itself")
     folder = output or Path("runs") / sweep.name
     check_output(folder, MARK)
     with progress_bar(not as_json) as step:
@@ -115,14 +126,28 @@ def _finish(results: Results, output: Path, as_json: bool) -> None:
     """Write a run's folder and print its table, verdict and paths."""
     from insula.evaluation.report import write_report
     from insula.evaluation.table import metrics_table
+    from insula.labelling.efficiency import efficiency_in_words
 
     said = write_report(results, output)
     if as_json:
+        curves = {name: _records(results.tables[name]) for name in _CURVES if name in results.tables}
         typer.echo(json.dumps({"output": str(output), "verdict": said.sentence, "kind": said.kind,
-                               "metrics": json.loads(metrics_table(results).to_json(orient="records"))}))  # fmt: skip
+                               "metrics": _records(metrics_table(results)), **curves}))  # fmt: skip
         return
-    print_table(_short(metrics_table(results)), "Accuracy by scored unit, with 95 % intervals")
-    typer.echo(f"\n{said.sentence}\n\nreport   {output / 'report.html'}")
+    if results.rated:
+        print_table(_short_ratings(results), f"Error of each {results.series or 'unit'}, with 95 % intervals")
+    else:
+        print_table(_short(metrics_table(results)), "Accuracy by scored unit, with 95 % intervals")
+    typer.echo(f"\n{said.sentence}\n")
+    if "label_efficiency" in results.tables:
+        print_table(efficiency_in_words(results.tables["label_efficiency"]), "Labels that are enough")
+        typer.echo()
+    typer.echo(f"report   {output / 'report.html'}")
+
+
+def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    records: list[dict[str, Any]] = json.loads(table.to_json(orient="records"))
+    return records
 
 
 def _short(metrics: pd.DataFrame) -> pd.DataFrame:
@@ -151,6 +176,31 @@ def _short(metrics: pd.DataFrame) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(rows)
+
+
+def _short_ratings(results: Results) -> pd.DataFrame:
+    """Return the columns of a run of ratings that fit a terminal."""
+    import pandas as pd
+
+    from insula.evaluation.rating_report import rating_rows
+    from insula.evaluation.table import metrics_table
+
+    shown = [
+        {
+            "arm": row["name"],
+            "": row["title"],
+            "error": row["own"][0],
+            "95 % interval": row["own"][1],
+            "Pearson": row["own"][2],
+            "pooled: error": row["pooled"][0],
+            "Pearson ": row["pooled"][2],
+            "concordance": row["pooled"][4],
+            "headline errs less by, %": row["difference"],
+            "p (Holm)": row["p"],
+        }
+        for row in rating_rows(results, metrics_table(results))
+    ]
+    return pd.DataFrame(shown)
 
 
 def audit(

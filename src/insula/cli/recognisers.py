@@ -44,7 +44,7 @@ def predict(
         str | None, typer.Option(help="fusion, visual or virtual; the bundle's first if not given.")
     ] = None,
     rate: Annotated[float, typer.Option(help="Frames of a video to look at, a second.")] = 5.0,
-    smooth: Annotated[float, typer.Option(min=0, help="Seconds over which a video is smoothed; 0 for not.")] = 0.5,
+    smooth: Annotated[float, typer.Option(help="Seconds over which a video is smoothed; 0 for not.")] = 0.5,
     as_json: Json = False,
 ) -> None:
     """Say which emotion each face shows, in pictures and over videos, on this machine alone, or why that is not said.

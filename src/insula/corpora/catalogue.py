@@ -31,6 +31,7 @@ CORPORA: dict[str, str] = {
     "emoeeg-mc": "insula.corpora.bids_sets:EmoEegMc",
     "music-emotion": "insula.corpora.bids_sets:MusicEmotion",
     "simulated-faces": "insula.corpora.simulated_faces:SimulatedFaces",
+    "simulated-pairs": "insula.corpora.simulated_pairs:SimulatedPairs",
     "simulated-ratings": "insula.corpora.simulated_ratings:SimulatedRatings",
     "simulated-study": "insula.corpora.simulated_study:SimulatedStudy",
     "semi-simulated": "insula.corpora.semi_simulated:SemiSimulated",

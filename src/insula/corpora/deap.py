@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
@@ -14,8 +14,9 @@ from pydantic import PositiveFloat
 
 from insula.corpora.contract import Card
 from insula.corpora.deap_tables import RATINGS, VIDEOS, clip_quadrants, presentations, quadrant
+from insula.corpora.film_faces import Film, FilmedSettings, film_problem, with_faces
 from insula.corpora.folder import corpus_folder
-from insula.corpora.trials import Trial, TrialCorpus, TrialSettings, trial_samples
+from insula.corpora.trials import Trial, TrialCorpus, trial_samples
 from insula.eeg.checks import check_recording
 from insula.eeg.preprocessing import Preprocessing
 from insula.errors import DataError, InsulaError
@@ -46,8 +47,8 @@ class DeapPreprocessing(Preprocessing):
     rate: PositiveFloat | None = _RATE
 
 
-class DeapSettings(TrialSettings):
-    """Where the recordings lie, and how trials are cleaned and cut; see `TrialSettings`.
+class DeapSettings(FilmedSettings):
+    """Where the recordings lie, and how trials are cleaned and cut; see `FilmedSettings`.
 
     Parameters
     ----------
@@ -76,7 +77,9 @@ class Deap(TrialCorpus):
     which that person saw them. Columns: `valence`, `arousal`, `dominance` and `liking` (1 to 9); `quadrant`, of valence
     and arousal, a rating of 5 or more being high: HVHA, HVLA, LVHA or LVLA; `stimulus_half`: `first` for videos 1 to
     20, else `second`; `face_video`, the path of the film of that trial below the corpus's folder, missing where there
-    is none; and, where `video_list.csv` is there, `clip_quadrant`, as strangers rated the video.
+    is none; and, where `video_list.csv` is there, `clip_quadrant`, as strangers rated the video. With the setting
+    `faces` samples have the modality `picture`, cut out of that film, and the column `skew`: its first frame is taken
+    to show the video's beginning, which is nowhere documented (`alignment.offset` moves it).
     """
 
     card: ClassVar[Card] = Card(
@@ -108,6 +111,7 @@ class Deap(TrialCorpus):
         except InsulaError as error:
             return [str(error)]
         lacks: list[DataError] = []
+        broken: list[str] = []
         played, quadrants, people = None, None, list(files)
         try:
             quadrants, played = self._quadrants(), self._played()
@@ -123,11 +127,14 @@ class Deap(TrialCorpus):
         lacks += [DataError("no such file", where=path, do="fetch it again") for path in absent]
         for person, path in files.items():
             try:
-                for trial in [*self._trials(person, path, _read(path), played, quadrants)][::13]:
+                trials = [*self._trials(person, path, _read(path), played, quadrants)]
+                for trial in trials[::13]:
                     check_recording(trial.recording, where=path)
+                if self.settings.faces:
+                    broken += filter(None, map(film_problem, self._films(trials).values()))
             except DataError as error:
                 lacks.append(error)
-        return [str(error) for error in lacks]
+        return [str(error) for error in lacks] + broken
 
     def trials(self, cache: Cache) -> list[Trial]:
         """Return the trials of one person after the other, in the order of the videos.
@@ -155,14 +162,31 @@ class Deap(TrialCorpus):
         return trials
 
     def samples(self, cache: Cache) -> Samples:
-        """Return one sample a window; windows and features lie in the cache, memory-mapped.
+        """Return one sample a window; windows, features and faces lie in the cache, memory-mapped.
 
         Raises
         ------
         DataError
             As `trials`, and where a recording cannot be used, naming it.
+
+        Warns
+        -----
+        UserWarning
+            As `trials`, and where faces are asked for and films cannot be used, or not whole.
         """
-        return trial_samples(self.card.name, self.trials(cache), self.settings, cache)
+        trials = self.trials(cache)
+        samples = trial_samples(self.card.name, trials, self.settings, cache)
+        if self.settings.faces:
+            samples = with_faces(samples, self._films(trials), self.settings, cache)
+        return samples
+
+    def _films(self, trials: Iterable[Trial]) -> dict[tuple[str, str], Film]:
+        """Return the films of trials that were filmed; their first frame is taken to show the video's beginning."""
+        filmed = [trial for trial in trials if trial.labels["face_video"]]
+        return {
+            (trial.recording.subject, trial.name): Film(self._folder / trial.labels["face_video"], trial.onset)
+            for trial in filmed
+        }
 
     @property
     def _folder(self) -> Path:

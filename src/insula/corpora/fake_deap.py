@@ -8,11 +8,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from insula.corpora.fake_films import FILM_RATE, write_film
+
 _VIDEOS, _ROWS, _EEG, _RATE = 40, 40, 32, 128
 
 
 def fake_deap(root: Path, seconds: int = 3) -> None:
     """Write `deap/`: participants 1, whose face was filmed in all trials but the last, and 23, who was not filmed.
+
+    Films get lighter from one presentation to the next.
 
     Trials are shorter than the true 63 s: the baseline of 3 s and `seconds` of video.
     """
@@ -35,7 +39,8 @@ def fake_deap(root: Path, seconds: int = 3) -> None:
     pd.concat(tables).to_csv(folder / "metadata_csv" / "participant_ratings.csv", index=False)
     _write_video_list(folder / "metadata_csv" / "video_list.csv")
     for place in range(1, _VIDEOS):
-        (folder / "face_video" / "s01" / f"s01_trial{place:02d}.avi").touch()
+        path = folder / "face_video" / "s01" / f"s01_trial{place:02d}.avi"
+        write_film(path, np.full(seconds * FILM_RATE, 0.2 + 0.8 * place / _VIDEOS))
 
 
 def python2_pickle(arrays: dict[str, np.ndarray]) -> bytes:

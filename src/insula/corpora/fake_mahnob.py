@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from insula.corpora.fake_films import FILM_RATE, write_film
 from insula.corpora.mahnob_hci import CHANNELS
 
 _RATE, _BEFORE, _CLIP = 256, 2, 8  # Hz, seconds before (and after) the clip, seconds of it; 30 s before in truth
@@ -16,7 +17,9 @@ _OTHER = [*(f"EXG{number}" for number in range(1, 9)), "GSR1", "GSR2", "Erg1", "
 def fake_mahnob_hci(root: Path) -> None:
     """Write `mahnob-hci/Sessions/NUMBER/` of two people, and `lable_continous_Mahnob.mat`.
 
-    Session 1 is a neutral clip without ratings, session 1854 has no EEG, session 2 has a (broken) face video.
+    Session 1 is a neutral clip without ratings, session 1854 has no EEG. The face was filmed in session 2, getting
+    lighter all through the clip; in session 6, where it leaves the picture after half of it; in session 132, whose film
+    ends after half of the clip; and in session 134, whose film is broken. Session 4 has no film.
     """
     sessions = root / "mahnob-hci" / "Sessions"
     for number, felt in _RATED.items():
@@ -26,7 +29,11 @@ def fake_mahnob_hci(root: Path) -> None:
     _write_xml(sessions / "1", 1, 1, None)
     _write_bdf(sessions / "1" / "Part_1_N_Trial1_emotion.bdf", seed=1)
     _write_xml(sessions / "1854", 15, 34, (5, 5, 0))
-    (sessions / "2" / "P1-Rec1-2009.07.09.17.53.46_C1 trigger _C_Section_2.avi").write_bytes(b"RIFF")
+    lights = np.linspace(0.3, 1, _CLIP * FILM_RATE)
+    write_film(sessions / "2" / _film(1, 2), lights)
+    write_film(sessions / "6" / _film(1, 6), lights, shown=len(lights) // 2)
+    write_film(sessions / "132" / _film(2, 2), lights[: len(lights) // 2])
+    (sessions / "134" / _film(2, 4)).write_bytes(b"RIFF")
     _write_labels(root / "mahnob-hci" / "lable_continous_Mahnob.mat", {(1, 2): 32, (1, 4): 30, (2, 2): 32})
 
 
@@ -45,6 +52,10 @@ def fake_mahnob_features(root: Path) -> None:
         savemat(folder / name, {**arrays, "target": 2 * label[None]})
 
 
+def _film(person: int, trial: int) -> str:
+    return f"P{person}-Rec1-2009.07.09.17.53.46_C1 trigger _C_Section_{trial}.avi"
+
+
 def _write_xml(folder: Path, person: int, trial: int, felt: tuple[int, int, int] | None) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     said = ""
@@ -54,7 +65,8 @@ def _write_xml(folder: Path, person: int, trial: int, felt: tuple[int, int, int]
     (folder / "session.xml").write_text(
         '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
         f'<session sessionId="{folder.name}" date="2009-07-09" isStim="{int(felt is not None)}" mediaFile="{clip}" '
-        f'cutLenSec="{_CLIP + 2 * _BEFORE}"{said} xmlns="http://hci-tagging/session">\n'
+        f'cutLenSec="{_CLIP + 2 * _BEFORE}" vidRate="{FILM_RATE * 0.9995:.4f}" vidBeginSmp="101" '
+        f'vidEndSmp="{100 + _CLIP * FILM_RATE}"{said} xmlns="http://hci-tagging/session">\n'
         f'<subject id="{person}" gender="male"/>\n<track type="Physiological"/>\n</session>\n'
     )
 

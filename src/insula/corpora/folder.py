@@ -149,6 +149,20 @@ class Folder:
                 lacks.append(str(error))
         return lacks
 
+    def notes(self) -> list[str]:
+        """Return what one should know of this folder and what stops nothing, one line each: rows without a label.
+
+        A folder that cannot be read has none; `check` says why.
+        """
+        try:
+            table = self._table()
+        except InsulaError:
+            return []
+        bare = table["path"][table[self.layout.label].isna()]
+        if bare.empty:
+            return []
+        return [f"{len(bare):,} of {len(table):,} pictures have no label: the first is {bare.iloc[0]}"]
+
     def samples(self, cache: Cache) -> Samples:
         """Return one sample a picture; crops lie in the cache, keyed by the files' content.
 

@@ -14,9 +14,10 @@ import pandas as pd
 from pydantic import PositiveFloat
 
 from insula.corpora.contract import Card
+from insula.corpora.film_faces import Film, FilmedSettings, film_problem, with_faces
 from insula.corpora.folder import corpus_folder
 from insula.corpora.mahnob_labels import RATINGS, Tracks, felt, person_and_trial, read_session
-from insula.corpora.trials import Trial, TrialCorpus, TrialSettings, part_of, trial_samples
+from insula.corpora.trials import Trial, TrialCorpus, part_of, trial_samples
 from insula.eeg.checks import check_recording
 from insula.eeg.preprocessing import Preprocessing
 from insula.eeg.reading import read_recording
@@ -33,6 +34,7 @@ CHANNELS = (
 WITHOUT_EEG = ("1854", "1984")
 
 _BDF = re.compile(r"Part_(\d+)_.*_emotion\.bdf")
+_FILM = re.compile(r"P(\d+)-.*_C1.*_Section_(\d+)\.avi")
 
 
 class MahnobPreprocessing(Preprocessing):
@@ -43,8 +45,8 @@ class MahnobPreprocessing(Preprocessing):
     rate: PositiveFloat | None = 128.0
 
 
-class MahnobSettings(TrialSettings):
-    """The settings of `TrialSettings`, and where the continuous labels are.
+class MahnobSettings(FilmedSettings):
+    """The settings of `FilmedSettings`, and where the continuous labels are.
 
     Parameters
     ----------
@@ -78,7 +80,9 @@ class MahnobHci(TrialCorpus):
 
     A person's clips are one session; its clock runs over the person's recordings in the order of their trials, each
     with what was recorded before and after its clip. The stimulus is the clip's file. `face_video` is the path of the
-    video of the face below the corpus's folder, missing where there is none.
+    video of the face below the corpus's folder, missing where there is none. With the setting `faces` samples have the
+    modality `picture`, cut out of it, and the column `skew`: its first frame is taken to show the clip's beginning, and
+    its rate to be the `vidRate` of session.xml.
     """
 
     card: ClassVar[Card] = Card(
@@ -97,7 +101,8 @@ class MahnobHci(TrialCorpus):
         "Sessions without ratings (neutral clips, implicit tagging) are left out. Sessions 1854 and 1984 have no EEG. "
         "Works cut ratings at 5 on either side: Task binary has threshold and tie. Continuous labels are small "
         "(standard deviation 0.07): print the constant predictor beside any error. Annotators saw the face, and "
-        "most of what EEG says of them is facial muscle (Soleymani et al. 2016). There is no continuous arousal.",
+        "most of what EEG says of them is facial muscle (Soleymani et al. 2016). There is no continuous arousal. "
+        "With faces the films of camera C1 are read too.",
     )
     Settings: ClassVar[type[MahnobSettings]] = MahnobSettings
     settings: MahnobSettings
@@ -116,6 +121,8 @@ class MahnobHci(TrialCorpus):
                     felt(session.attributes, folder / "session.xml")
                     check_recording(self._recording(session), where=session.bdf)
                     triggers(session.bdf)
+                    film = self._film(session, 0.0) if self.settings.faces else None
+                    lacks += [problem for problem in [film and film_problem(film)] if problem]
             except DataError as error:
                 lacks.append(str(error))
         try:
@@ -163,17 +170,32 @@ class MahnobHci(TrialCorpus):
         return trials
 
     def samples(self, cache: Cache) -> Samples:
-        """Return one sample a window; windows and features lie in the cache, memory-mapped.
+        """Return one sample a window; windows, features and faces lie in the cache, memory-mapped.
 
         Raises
         ------
         DataError
             Where a session cannot be used, naming it.
+
+        Warns
+        -----
+        UserWarning
+            Where faces are asked for and films cannot be used, or not whole.
         """
         trials, tracks = self.trials(), self._tracks
         samples = trial_samples("mahnob-hci", trials, self.settings, cache)
-        if tracks is None:
-            return samples
+        if tracks is not None:
+            samples = samples.with_columns(valence_continuous=self._valence(samples, trials, tracks))
+        if self.settings.faces:
+            pairs = zip(self._sessions, trials, strict=True)
+            found = {(t.recording.subject, t.name): self._film(session, t.onset) for session, t in pairs}
+            films = {key: film for key, film in found.items() if film is not None}
+            samples = with_faces(samples, films, self.settings, cache)
+        return samples
+
+    @staticmethod
+    def _valence(samples: Samples, trials: list[Trial], tracks: Tracks) -> np.ndarray:
+        """Return the expressed valence of each window, missing where there is none."""
         table = samples.table
         valence = np.full(len(table), np.nan)
         begins = {(trial.recording.subject, trial.name): trial.onset for trial in trials}
@@ -181,7 +203,7 @@ class MahnobHci(TrialCorpus):
             begin = begins[subject, name]
             start, stop = (table[column].to_numpy()[rows] - begin for column in ("start", "stop"))
             valence[rows] = tracks.means((int(subject), int(name)), start, stop)
-        return Samples(table.assign(valence_continuous=valence), samples.stores)
+        return valence
 
     @cached_property
     def _tracks(self) -> Tracks | None:
@@ -229,9 +251,33 @@ class MahnobHci(TrialCorpus):
         video = videos[0].relative_to(self._folder).as_posix() if videos else None
         return Session(int(folder.name), recordings[0], attributes, video)
 
+    def _film(self, session: Session, begin: float) -> Film | None:
+        """Return the film of the face, of which the first frame is taken to show the clip's beginning, or None."""
+        if session.face_video is None:
+            return None
+        path = self._folder / session.face_video
+        match = _FILM.fullmatch(path.name)
+        problem = None
+        if match and (int(match[1]), int(match[2])) != session.key:
+            person, trial = session.key
+            what = f"the film is of person {match[1]}, trial {match[2]}, the session of person {person}, trial {trial}"
+            problem = str(DataError(what, where=path, do="put files back into their session's folder"))
+        rate, first, last = (_number(session.attributes.get(name)) for name in ("vidRate", "vidBeginSmp", "vidEndSmp"))
+        seconds = (last - first + 1) / rate if rate and first is not None and last is not None else None
+        return Film(path, begin, rate, seconds, problem)
+
     def _recording(self, session: Session) -> Recording:
         # A BDF's header states microvolts; physiological channels and the triggers are not among CHANNELS.
         return read_recording(session.bdf, "mahnob-hci", str(session.key[0]), "1", channels=CHANNELS)
+
+
+def _number(said: str | None) -> float | None:
+    """Return what an attribute says where it is a positive number, else None."""
+    try:
+        number = float(said or "")
+    except ValueError:
+        return None
+    return number if 0 < number < np.inf else None
 
 
 def triggers(path: Path) -> tuple[float, float]:

@@ -69,12 +69,9 @@ class PublishedFaces(Folder, ABC):
         return super().check() if root.is_dir() else [f"no such folder ({root}): correct root"]
 
     def notes(self) -> list[str]:
-        """Return what one should know of this folder and what stops nothing, one line each: what it lacks in number.
-
-        A folder that cannot be read has none; `check` says why.
-        """
+        """Return what `Folder.notes` does, and what the folder lacks in number."""
         try:
-            return missing_pictures(self._table(), self.published)
+            return super().notes() + missing_pictures(self._table(), self.published)
         except InsulaError:
             return []
 

@@ -22,8 +22,12 @@ from insula.storage.settings import Settings
 
 _NAME = "simulated-ratings"
 _GENERATION = 1  # part of every cache key; raised when the same settings make other data
-_CHANNELS = ("AF3", "F7", "F3", "FC5", "T7", "P7", "O1", "O2", "P8", "T8", "FC6", "F4", "F8", "AF4")
-_RATE = 128.0
+HEADSET = ("AF3", "F7", "F3", "FC5", "T7", "P7", "O1", "O2", "P8", "T8", "FC6", "F4", "F8", "AF4")
+"""The electrodes of a headset of fourteen."""
+
+HEADSET_RATE = 128.0
+"""Its samples per second."""
+
 _OWN_SHARE = 0.5  # of a pattern's standard deviation, what is the person's own
 _DISAGREEMENT = 0.25  # standard deviation of what a person feels around what the film is
 
@@ -133,9 +137,9 @@ class SimulatedRatings:
             for film in range(settings.films):
                 gain = settings.fidelity * np.tensordot(felt[subject, film], pattern, 1)
                 gain += settings.drift * rng.standard_normal(gain.shape)
-                signal = _signal(gain, settings.seconds, rng)
-                features.append(differential_entropy(signal, _RATE, window=settings.window))
-        form = Description(kind="features", axes=("channel", "band"), channels=_CHANNELS, units="nats")
+                signal = affective_signal(gain, settings.seconds, rng)
+                features.append(differential_entropy(signal, HEADSET_RATE, window=settings.window))
+        form = Description(kind="features", axes=("channel", "band"), channels=HEADSET, units="nats")
         ArrayStore(np.concatenate(features), form).save(folder / "features")
 
 
@@ -147,9 +151,9 @@ def affective_patterns() -> np.ndarray:
     >>> affective_patterns().shape
     (2, 14, 5)
     """
-    right, front, _ = electrode_directions(_CHANNELS).T
+    right, front, _ = electrode_directions(HEADSET).T
     bands = list(BANDS)
-    patterns = np.zeros((2, len(_CHANNELS), len(bands)))
+    patterns = np.zeros((2, len(HEADSET), len(bands)))
     patterns[0, :, bands.index("alpha")] = 0.3 * right * (front > 0)
     patterns[0, :, bands.index("gamma")] = -0.3 * right
     patterns[1, :, bands.index("alpha")] = -0.3 * (front < 0.3)
@@ -158,15 +162,31 @@ def affective_patterns() -> np.ndarray:
     return patterns
 
 
-def _signal(gain: np.ndarray, seconds: float, rng: np.random.Generator) -> np.ndarray:
-    """Return float32 (channels, times) in microvolts: correlated 1/f noise, its bands louder by exp(gain)."""
-    n_times = round(seconds * _RATE)
-    directions = electrode_directions(_CHANNELS)
+def affective_signal(gain: np.ndarray, seconds: float, rng: np.random.Generator) -> np.ndarray:
+    """Return correlated 1/f noise over the head, its bands louder by exp(gain).
+
+    Parameters
+    ----------
+    gain : array, shape (..., channels, bands)
+        Added to the logarithm of each band's amplitude.
+    seconds : float
+        Length of each signal.
+    rng : Generator
+        Draws the noise.
+
+    Returns
+    -------
+    array, shape (..., channels, times)
+        Float32 microvolts.
+    """
+    n_times = round(seconds * HEADSET_RATE)
+    directions = electrode_directions(HEADSET)
     square = ((directions[:, None] - directions[None]) ** 2).sum(axis=2)
     mixing = np.linalg.cholesky(0.8 * np.exp(-square) + 0.2 * np.eye(len(directions)))
-    frequency = np.fft.rfftfreq(n_times, 1 / _RATE)
-    shape = np.tile(10 / np.sqrt(np.maximum(frequency, 0.5)), (len(gain), 1))
+    frequency = np.fft.rfftfreq(n_times, 1 / HEADSET_RATE)
+    shape = np.empty((*gain.shape[:-1], len(frequency)))
+    shape[:] = 10 / np.sqrt(np.maximum(frequency, 0.5))
     for band, (low, high) in enumerate(BANDS.values()):
-        shape[:, (frequency >= low) & (frequency < high)] *= np.exp(gain[:, band : band + 1])
-    white = mixing @ rng.standard_normal((len(gain), n_times))
+        shape[..., (frequency >= low) & (frequency < high)] *= np.exp(gain[..., band : band + 1])
+    white = mixing @ rng.standard_normal((*gain.shape[:-1], n_times))
     return np.fft.irfft(np.fft.rfft(white) * shape, n_times).astype(np.float32)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import resources
@@ -16,8 +17,14 @@ from insula.samples import System
 from insula.storage.atomic import write_folder
 from insula.storage.code import code_version
 from insula.storage.folder import seal, verify
+from insula.storage.hashing import sha256_of
 
 FORMAT = 2
+
+_UNFIT = """Do not use an answer where the row gives a reason instead of a label; for people, devices or situations
+unlike those of the corpus, of which nothing was measured; for what is none of the classes, as one of them is named all
+the same; or to judge what a person feels, is or will do. How often such a system is right, `insula run` with the same
+recipe says."""
 
 
 @dataclass(frozen=True)
@@ -48,20 +55,19 @@ def write_bundle(system: System, name: str, recipe: Recipe, output: Path, about:
     check_output(output)
     with write_folder(output) as temporary:
         system.save(temporary / "system")
-        size = sum(path.stat().st_size for path in temporary.rglob("*") if path.is_file())
-        (temporary / "card.md").write_text(f"{_card(system, name)}\n## This bundle\n\nSize: {size / 1e6:.1f} MB.\n")
-        seal(
-            temporary,
-            format=FORMAT,
-            system=name,
-            modes=[mode for mode in system.modes if mode not in getattr(system, "not_bundled", ())],
-            predicts_from=list(system.predicts_from),
-            recipe=json.loads(json.dumps(recipe.model_dump(mode="json", exclude={"corpus", "reported"}))),
-            corpus=recipe.corpus.get("name"),
-            code=code_version(),
-            created=datetime.now(UTC).isoformat(timespec="seconds"),
+        known: dict[str, Any] = {
+            "format": FORMAT,
+            "system": name,
+            "modes": [mode for mode in system.modes if mode not in getattr(system, "not_bundled", ())],
+            "predicts_from": list(system.predicts_from),
+            "recipe": json.loads(json.dumps(recipe.model_dump(mode="json", exclude={"corpus", "reported"}))),
+            "corpus": recipe.corpus.get("name"),
+            "code": code_version(),
+            "created": datetime.now(UTC).isoformat(timespec="seconds"),
             **about,
-        )
+        }
+        (temporary / "card.md").write_text(f"{_card(system, name)}\n{_of_this_bundle(known, temporary)}")
+        seal(temporary, **known)
 
 
 def check_output(folder: Path) -> None:
@@ -85,6 +91,26 @@ def _card(system: System, name: str) -> str:
     """Return the card in the system's folder; a baseline, which has none, is described by its class."""
     card = resources.files(type(system).__module__.rpartition(".")[0]).joinpath("README.md")
     return card.read_text() if card.is_file() else f"# {name}\n\n{inspect.getdoc(type(system))}\n"
+
+
+def _of_this_bundle(known: Mapping[str, Any], folder: Path) -> str:
+    """Return the part of the card that is about this one bundle, whose system has written its files by now."""
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    trained = known.get("trained_on", {})
+    settings = known["recipe"]["system"]
+    lines = {
+        "predicts from": " and ".join(known["predicts_from"]),
+        "answers with": ", ".join(known.get("classes", [])),
+        "trained on": trained
+        and f"{trained['samples']:,} samples of the corpus {known['corpus']}; "
+        f"{trained['validation']:,} more chose epochs and calibrated it, none was left to score it",
+        "data": known.get("data"),
+        "by": f"recipe {known['recipe']['name']}, system {settings['name']}, {known['created']}",
+        "size": f"{sum(path.stat().st_size for path in files) / 1e6:.1f} MB",
+        **{f"sha256 of {path.relative_to(folder)}": sha256_of(path) for path in files},
+    }
+    table = "\n".join(f"| {name} | {value} |" for name, value in lines.items() if value)
+    return f"## This bundle\n\n| | |\n| --- | --- |\n{table}\n\n{_UNFIT}\n"
 
 
 def open_bundle(folder: Path) -> Bundle:

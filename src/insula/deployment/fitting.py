@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from insula.deployment.bundle import check_output, write_bundle
+from insula.emotions import Continuous
 from insula.errors import SettingsError
 from insula.evaluation.candidates import Fitting, alone, candidate
 from insula.evaluation.recipe import Recipe
-from insula.evaluation.study import ClassTask, open_study
+from insula.evaluation.study import AnyTask, open_study
 from insula.protocols.access import TargetAccess
 from insula.protocols.audit import audit
 from insula.protocols.protocol import Protocol
@@ -36,6 +37,10 @@ def fit_bundle(recipe: Recipe, output: Path, cache: Cache) -> dict[str, Any]:
         do = "evaluate it with `insula run`, or fit a recipe without steps"
         raise SettingsError("a bundle holds a system and no steps before it", where="steps", do=do)
     study = open_study(recipe, 0, cache)
+    if isinstance(study.task, Continuous):
+        raise SettingsError(
+            "a bundle answers with classes, not with ratings", where="task", do="use `insula run`, or a cut"
+        )
     split = _validation_alone(study.protocol, study.samples, study.task)
     audit(split, study.samples, study.protocol)
     train, validation = study.samples.by_id(split.train), study.samples.by_id(split.validation)
@@ -60,7 +65,7 @@ def _picture_size(samples: Samples) -> int | None:
     return samples.select(pictured[:1]).read("picture").shape[1] if len(pictured) else None
 
 
-def _validation_alone(protocol: Protocol, samples: Samples, task: ClassTask) -> Split:
+def _validation_alone(protocol: Protocol, samples: Samples, task: AnyTask) -> Split:
     """Return a split without a test part, validation held out by the protocol's own rule."""
     changes = {
         "test_share": protocol.validation_share or 0.15,

@@ -16,6 +16,7 @@ from insula.eeg.alignment import Alignment, OnlineAlignment
 from insula.eeg.covariance import Method, reference_covariance
 from insula.eeg.features import BANDS, differential_entropy
 from insula.eeg.harmonisation import MONTAGE_60, Rule, harmonise
+from insula.eeg.muscle import WithoutMuscle
 from insula.eeg.smoothing import initial_moments, lds, lds_causal, online_normalise
 from insula.errors import DataError, SettingsError
 from insula.protocols.units import SAMPLE, unit_codes
@@ -243,6 +244,7 @@ STEPS: Mapping[str, type[Step]] = {
     "subtract-baseline": BaselineSubtraction,
     "normalise-online": OnlineNormalisation,
     "smooth": Smoothing,
+    "without-muscle": WithoutMuscle,
 }
 """Steps by the name that a recipe gives."""
 

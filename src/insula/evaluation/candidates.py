@@ -18,6 +18,12 @@ _CONTROLS = {
     "linear": "logistic regression on plain features",
     "permuted": "the system itself, labels permuted",
 }
+_OF_RATINGS = {
+    "majority": "constant: mean of the training ratings",
+    "linear": "ridge regression on plain features",
+}
+ZERO = ("zero", "constant: zero")
+"""A control of ratings that needs no fit: the name and title of its arm."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +42,8 @@ class Fitting:
 def controls(recipe: Recipe) -> dict[str, str]:
     """Return the arms that a recipe wants beside its system, with their titles: its controls, then its peers.
 
+    A continuous task always has the constant predictor (`majority`) and a ridge regression (`linear`) among them.
+
     Raises
     ------
     SettingsError
@@ -45,6 +53,8 @@ def controls(recipe: Recipe) -> dict[str, str]:
     if unknown:
         raise SettingsError(f"unknown control {unknown[0]!r}", do=f"controls are {', '.join(_CONTROLS)}")
     found = {name: _CONTROLS[name] for name in recipe.controls}
+    if recipe.task.get("kind") == "continuous":
+        found |= _OF_RATINGS
     return found | {name: next(iter(_build(peer, 0).modes.values())) for name, peer in peers(recipe).items()}
 
 
@@ -65,7 +75,7 @@ def peers(recipe: Recipe) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     for peer in recipe.peers:
         name = " ".join(str(peer[key]) for key in ("name", "preset") if peer.get(key))
-        if name in found or name in _CONTROLS:
+        if name in found or name in (*_CONTROLS, ZERO[0]):
             raise SettingsError(f"two arms have the name {name!r}", where="peers", do="run them one after the other")
         found[name] = peer
     return found

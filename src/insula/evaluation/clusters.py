@@ -10,7 +10,7 @@ import pandas as pd
 
 from insula.emotions import LabelTask
 from insula.errors import DataError
-from insula.evaluation.study import ClassTask
+from insula.evaluation.study import AnyTask
 from insula.evaluation.subset import evenly
 from insula.samples import Samples
 from insula.systems.baselines.plain import plain_features
@@ -27,7 +27,7 @@ _PLAIN = {"signal": "log variance of each channel", "features": "features as sto
 
 
 def write_clusters(
-    folder: Path, samples: Mapping[str, Samples], read: Sequence[str], task: ClassTask, most: int = _SAMPLES
+    folder: Path, samples: Mapping[str, Samples], read: Sequence[str], task: AnyTask, most: int = _SAMPLES
 ) -> None:
     """Write plain features of some samples of each subject and class, and their silhouettes, to the folder of a fit.
 
@@ -42,7 +42,7 @@ def write_clusters(
         samples differ in form, as before harmonisation, is left out.
     read : sequence of str
         The modalities that the system predicts from.
-    task : Categorical, Binary, Ordinal or Votes
+    task : Task
         Whose label features are grouped by, where it has classes; it may be absent from samples.
     most : int
         Of how many samples at most.
@@ -76,7 +76,7 @@ def _kind(samples: Samples, modality: str) -> str | None:
         return None
 
 
-def _groups(samples: Samples, task: ClassTask) -> pd.DataFrame:
+def _groups(samples: Samples, task: AnyTask) -> pd.DataFrame:
     """Return corpus, subject and label of each sample, without those that are the same for all."""
     groups: dict[str, np.ndarray] = {"corpus": samples.units("corpus"), "subject": samples.units("subject")}
     if isinstance(task, LabelTask) and set(task.columns) <= set(samples.table):

@@ -8,9 +8,10 @@ from pathlib import Path
 import pandas as pd
 
 from insula.errors import DataError
-from insula.evaluation.results import Results
+from insula.evaluation.results import CONSTANT, Results
 from insula.evaluation.statistics import (
     accuracy_interval,
+    cluster_interval,
     difference_interval,
     holm,
     paired_test,
@@ -34,8 +35,10 @@ def compare(folders: Sequence[Path], *, mixed: bool = False) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row a run: `run, arm, split, units, accuracy, low, high, verdict`; against the first run over
-        the units both predicted `shared` (their number), `difference` (this run minus the first),
+        One row a run: `run, arm, split, units, accuracy, low, high, verdict` (of ratings `series` and `error`, the root
+        mean square error of one, in place of `units` and `accuracy`); against the first run over
+        the units both predicted `shared` (their number), `difference` (this run minus the first;
+        of ratings by how much this run errs less, as a share of the first's constant predictor's error),
         `difference_low, difference_high, p` and `p_holm`, corrected for the number of tests; NaN where no unit is
         shared. Clean runs and runs as published are never tested against each other.
 
@@ -87,12 +90,16 @@ def _check(runs: dict[str, Results], mixed: bool) -> None:
 
 def _own(run: Results) -> dict[str, object]:
     scores = unit_scores(run, run.headline)
-    found = accuracy_interval(scores)
+    if run.rated:
+        found = cluster_interval(scores["score"].to_numpy(), scores["cluster"].to_numpy())
+        figures = {"series": len(scores), "error": found.value}
+    else:
+        found = accuracy_interval(scores)
+        figures = {"units": len(scores), "accuracy": found.value}
     return {
         "arm": run.arm(run.headline).title,
         "split": run.mark or "clean",
-        "units": len(scores),
-        "accuracy": found.value,
+        **figures,
         "low": found.low,
         "high": found.high,
         "verdict": verdict(run).kind,
@@ -111,7 +118,11 @@ def _against(run: Results, first: Results) -> dict[str, object]:
     if both.empty:
         return nothing
     units = both.assign(score=both["score"] - both["score_first"])
-    found = difference_interval(units)
+    if run.rated:
+        units["score"] /= -first.error(CONSTANT)
+        found = cluster_interval(units["score"].to_numpy(), units["cluster"].to_numpy())
+    else:
+        found = difference_interval(units)
     return {
         **nothing,
         "shared": len(units),

@@ -86,7 +86,9 @@ def continuous_metrics(truth: np.ndarray, predicted: np.ndarray, trials: Sequenc
     -------
     dict
         `rmse_pooled`, `pcc_pooled`, `ccc_pooled`, `r2_pooled` over all rows together, and `rmse_per_trial`,
-        `pcc_per_trial`, `ccc_per_trial`: means over trials, those with a flat truth left out of the last two.
+        `pcc_per_trial`, `ccc_per_trial`: means over trials. Last `r2_per_trial`, of all trials together around each
+        one's own mean: the mean of the trials' own R2 would be that of the flattest one. Trials with a flat truth count
+        in the error alone.
 
     Raises
     ------
@@ -119,4 +121,8 @@ def continuous_metrics(truth: np.ndarray, predicted: np.ndarray, trials: Sequenc
         values = np.array([score(*group) for group in groups])
         defined = values[~np.isnan(values)]
         per_trial[f"{name}_per_trial"] = float(defined.mean()) if len(defined) else float("nan")
+    moving = [(own, said) for own, said in groups if np.ptp(own) > 0]
+    spread = sum(((own - own.mean()) ** 2).sum() for own, _ in moving)
+    missed = sum(((own - said) ** 2).sum() for own, said in moving)
+    per_trial["r2_per_trial"] = float(1 - missed / spread) if spread > 0 else float("nan")
     return {**pooled, "r2_pooled": float(r2_score(truth, predicted)), **per_trial}

@@ -7,13 +7,29 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from insula.evaluation.drawing import ACCENT, FAINT, INK, MARKERS, PALETTE, QUIET, Plot, canvas, in_percent, picture
-from insula.evaluation.metrics import calibration_error, confusion, reliability
+from insula.evaluation.drawing import (
+    ACCENT,
+    FAINT,
+    INK,
+    MARKERS,
+    PALETTE,
+    QUIET,
+    WIDTH,
+    Plot,
+    canvas,
+    colour,
+    in_percent,
+    picture,
+)
+from insula.evaluation.metrics import calibration_error, confusion, rejection, reliability
 from insula.evaluation.results import Results
 from insula.evaluation.verdict import percent
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+
+_FEWEST, _POINTS = 0.1, 500  # of a rejection curve: the least share that is shown, and points that are drawn
 
 
 def confusions(results: Results) -> Plot:
@@ -84,6 +100,36 @@ def calibration(results: Results, table: pd.DataFrame) -> Plot:
         "Reliability in 15 bins; larger dots hold more units. Below the dashed line a system is surer than it "
         "should be; ECE is the mean distance from that line. The headline's uncertainty finds its errors with AUROC "
         f"{table.loc[results.headline, 'auroc_error']:.2f} (0.5 is guessing).",
+    )  # fmt: skip
+
+
+def rejections(results: Results, table: pd.DataFrame) -> Plot:
+    """Draw how often each system is right when it answers only what it is surest of."""
+    figure, axes = canvas(WIDTH, 4.2)
+    parts = []
+    for arm in [arm for arm in results.arms if arm.kind == "system"]:
+        rows = results.rows(arm.name)
+        sure = rows[[f"p_{label}" for label in results.classes]].to_numpy(float).max(axis=1)
+        unsure = (
+            rows["uncertainty"].fillna(pd.Series(1 - sure, index=rows.index)) if "uncertainty" in rows else 1 - sure
+        )
+        curve = rejection(rows["correct"].to_numpy(), np.asarray(unsure, float), rows["weight"].to_numpy())
+        curve = curve[curve["coverage"] >= _FEWEST].iloc[:: max(1, len(curve) // _POINTS)]
+        title = f"{arm.title}: AUROC {table.loc[arm.name, 'auroc_error']:.2f}"
+        width, dashes = (2, "-") if arm.name == results.headline else (1.2, "--")
+        axes.plot(curve["coverage"], curve["accuracy"], color=colour(results, arm), lw=width, ls=dashes, label=title)
+        parts.append(title)
+    axes.set(xlim=(1, _FEWEST), xlabel="share that is answered, the surest first", ylabel="how often it is right")
+    axes.grid()
+    for which in ("x", "y"):
+        in_percent(axes, which)
+    figure.legend(loc="outside upper center", ncols=2)
+    return Plot(
+        "rejection", "What an uncertainty is good for", picture(figure, results),
+        f"Accuracy against the share of units answered. {'; '.join(parts)}.",
+        "How often a system is right if the units it is least sure of are left out, more of them farther right. A flat "
+        "line means that the uncertainty knows nothing of the errors; AUROC is how well it finds them, 0.5 is "
+        "guessing. Below a tenth of the units nothing is drawn: few are left.",
     )  # fmt: skip
 
 

@@ -24,7 +24,7 @@ from insula.evaluation.drawing import (
     rows_of,
 )  # fmt: skip
 from insula.evaluation.groups import grouped_by
-from insula.evaluation.results import Results
+from insula.evaluation.results import CONSTANT, Results
 from insula.evaluation.statistics import Estimate, accuracy_interval, group_scores, unit_scores
 from insula.evaluation.verdict import MARGIN, between, percent, points
 
@@ -62,7 +62,7 @@ def overview(results: Results, table: pd.DataFrame) -> Plot:
 
 def placebo_panel(results: Results, table: pd.DataFrame) -> Plot:
     """Draw the paired difference of the headline from each comparator."""
-    names = sorted(results.comparators, key=results.accuracy, reverse=True)
+    names = sorted(results.comparators, key=results.score, reverse=True)
     figure, axes = canvas(WIDTH, 1.0 + 0.36 * len(names))
     axes.axvspan(-MARGIN, MARGIN, color=FAINT, lw=0)
     axes.axvline(0, color=INK, lw=1)
@@ -76,13 +76,20 @@ def placebo_panel(results: Results, table: pd.DataFrame) -> Plot:
         parts.append(f"{results.arm(name).title} {points(found.value)} ({between(found.low, found.high)})")
     rows_of(axes, [results.arm(name).title for name in names])
     _emphasise(axes, [place == 0 for place in range(len(names))])
-    axes.set_xlabel(f"points by which “{results.arm(results.headline).title}” is right more often")
+    title = results.arm(results.headline).title
+    if results.rated:
+        unit, nothing = "per cent of the constant predictor's error", "two per cent either way"
+        axes.set_xlabel(f"by how much “{title}” errs less, in {unit}")
+    else:
+        unit, nothing = "points", "two points either way"
+        axes.set_xlabel(f"points by which “{title}” is right more often")
     in_points(axes)
     return Plot(
         "placebos", "Against each comparator", picture(figure, results),
-        f"Paired differences in points, headline minus comparator: {'; '.join(parts)}.",
-        "Paired differences over the same units with 95 % intervals; the best comparator (bold) decides the verdict. "
-        "Right of the line the headline is better; the grey band is two points either way, which is nothing. "
+        f"Paired differences in {unit}, headline minus comparator: {'; '.join(parts)}.",
+        f"Paired differences in {unit} over the same {results.series or 'unit'}s with 95 % intervals; the best "
+        "comparator (bold) decides the verdict. Right of the line the headline is better; the grey band is "
+        f"{nothing}, which is nothing. "
         "p: paired sign-flip test, corrected for the number of comparators (Holm).",
     )  # fmt: skip
 
@@ -134,14 +141,19 @@ def spread(results: Results) -> Plot | None:
     short = {name: f"{by} {place + 1}" for place, name in enumerate(sorted(pairs.index))} if by == "study" else {}
     names = [f"repeat {name}" if by == "repeat" else short.get(name, str(name)) for name in pairs.index]
     rows_of(axes, names if few else ["" for _ in names])
-    axes.set_xlabel("units that are right")
-    in_percent(axes)
+    gains = pairs[results.headline] - pairs[other]
+    if results.rated:
+        gains = -gains / results.error(CONSTANT)
+        axes.set_xlabel(f"root mean square error of a {results.series or 'unit'}, in the label's units")
+    else:
+        axes.set_xlabel("units that are right")
+        in_percent(axes)
     figure.legend(loc="outside upper center", ncols=2)
-    gains, better = pairs[results.headline] - pairs[other], (pairs[results.headline] > pairs[other]).sum()
+    unit = "per cent of the constant's error" if results.rated else "points"
     summary = (
-        f"“{results.arm(results.headline).title}” is better than “{results.arm(other).title}” in {better} of "
-        f"{len(pairs)}; the difference is {points(gains.mean())} points on average, with a standard deviation of "
-        f"{100 * gains.std(ddof=1):.1f}."
+        f"“{results.arm(results.headline).title}” is better than “{results.arm(other).title}” in "
+        f"{(gains > 0).sum()} of {len(pairs)}; the difference is {points(gains.mean())} {unit} on average, "
+        f"with a standard deviation of {100 * gains.std(ddof=1):.1f}."
     )
     return Plot("spread", f"By {by}", picture(figure, results), summary, f"One line a {by}. {summary}")
 

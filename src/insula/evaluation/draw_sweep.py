@@ -11,7 +11,7 @@ import numpy as np
 from insula.evaluation import drawing
 from insula.evaluation.drawing import ACCENT, FAINT, INK, QUIET, WARNING, in_points, rows_of, stamp
 from insula.evaluation.statistics import Estimate
-from insula.evaluation.sweep_run import Outcome, against
+from insula.evaluation.sweep_run import Outcome, against, unit_of
 from insula.evaluation.verdict import MARGIN, MINUS, between, points
 
 if TYPE_CHECKING:
@@ -94,7 +94,9 @@ def gain_map(outcomes: Sequence[Outcome], axes: Sequence[str], titles: Mapping[s
         panel.spines[:].set_visible(False)
     figure.supxlabel(titles.get(axes[-1], axes[-1]), fontsize=9.5)
     figure.supylabel(titles.get(axes[-2], axes[-2]), fontsize=9.5)
-    figure.colorbar(image, ax=grid, shrink=0.8, label="gain, points", format=FuncFormatter(lambda v, _: points(v)))
+    figure.colorbar(
+        image, ax=grid, shrink=0.8, label=f"gain, {unit_of(outcomes)}", format=FuncFormatter(lambda v, _: points(v))
+    )
     stamp(figure, _mark(outcomes))
     return figure
 
@@ -131,7 +133,7 @@ def _factors(
         _factor(panel, line, axis, first, marks.get(axis, {}))
         panel.set_title(titles.get(axis, axis), fontsize=9.5)
         if place % 2 == 0:
-            panel.set_ylabel("gain, points")
+            panel.set_ylabel(f"gain, {unit_of([first])}")
             panel.annotate("without:", (0, 0), (-6, -27), "axes fraction", "offset points", ha="right", fontsize=8,
                            color=QUIET)  # fmt: skip
     panels[0].set_ylim(*_reach([outcome for line in lines.values() for outcome in line]))
@@ -150,13 +152,21 @@ def _factor(axes: Axes, line: list[Outcome], axis: str, first: Outcome, marks: M
                   color=QUIET, fontsize=8)  # fmt: skip
     for place, outcome in enumerate(line):
         _dots(axes, place, 0.1, outcome, upright=True)
-    without = [100 * outcome.results.accuracy(against(outcome.results)) for outcome in line]
-    labels = [f"{_text(value)}\n{share:.0f} %" for value, share in zip(values, without, strict=True)]
+    labels = [f"{_text(value)}\n{_without(outcome)}" for value, outcome in zip(values, line, strict=True)]
     axes.set_xticks(range(len(line)), labels)
     axes.get_xticklabels()[line.index(first)].set_fontweight("bold")
     axes.set_xlim(-0.5, len(line) - 0.5)
     in_points(axes, "y")
     axes.grid(axis="y")
+
+
+def _without(outcome: Outcome) -> str:
+    other = against(outcome.results)
+    return (
+        outcome.reached(other, short=True)
+        if outcome.results.rated
+        else f"{100 * outcome.results.accuracy(other):.0f} %"
+    )
 
 
 def _beside(axes: Axes, outcomes: list[Outcome]) -> None:
@@ -169,7 +179,7 @@ def _beside(axes: Axes, outcomes: list[Outcome]) -> None:
         axes.text(1.02, place, text, transform=axes.get_yaxis_transform(), va="center", color=INK)
     rows_of(axes, [o.cell.title for o in outcomes])
     in_points(axes)
-    axes.set_xlabel("gain, points")
+    axes.set_xlabel(f"gain, {unit_of(outcomes)}")
 
 
 def _dots(axes: Axes, place: int, aside: float, outcome: Outcome, *, upright: bool = False) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -14,8 +14,9 @@ import numpy as np
 import pandas as pd
 
 from insula.eeg.steps import apply_steps, parse_steps
+from insula.emotions import Continuous
 from insula.errors import DataError, SettingsError
-from insula.evaluation.candidates import Fitting, candidate, controls, files, own_system, peers
+from insula.evaluation.candidates import ZERO, Fitting, candidate, controls, files, own_system, peers
 from insula.evaluation.clusters import read_clusters, read_silhouettes, write_clusters
 from insula.evaluation.decoding import decoding_over_time
 from insula.evaluation.engine import each, parse_engine
@@ -25,9 +26,10 @@ from insula.evaluation.feature_map import feature_map, write_features
 from insula.evaluation.groups import group_columns
 from insula.evaluation.passport import build_passport
 from insula.evaluation.recipe import Recipe
-from insula.evaluation.results import Arm, Results
+from insula.evaluation.results import CONSTANT, Arm, Results
+from insula.evaluation.robustness import read_robustness, write_robustness
 from insula.evaluation.scalp_maps import read_scalp_maps, write_scalp_maps
-from insula.evaluation.study import Study, answers, corpus_of, open_study, protocol_of
+from insula.evaluation.study import Study, answers, cluster_of, corpus_of, open_study, protocol_of, series_of
 from insula.protocols.audit import audit
 from insula.protocols.controls import permute_labels
 from insula.protocols.protocol import Protocol
@@ -39,6 +41,8 @@ from insula.training.threads import one_thread
 log = logging.getLogger(__name__)
 
 Progress = Callable[[int, int, str], None]
+
+_WITHOUT = ("visual", "alone", "distillation")  # modes of systems that lack what their headline adds
 
 
 @dataclass(frozen=True)
@@ -52,7 +56,7 @@ class Plan:
     def key(self, fitting: Fitting) -> dict[str, Any]:
         """Return what decides the outcome of a fit: the same key is the same fit, whichever recipe asks for it."""
         study = self.studies[fitting.repeat]
-        names = {"name", "repeats", "reported", "placebos", "controls", "practice", "peers", "groups"}
+        names = {"name", "repeats", "reported", "placebos", "controls", "practice", "peers", "groups", "label_curves"}
         peer = peers(self.recipe).get(fitting.name) if fitting.kind == "control" else None
         return {
             "recipe": self.recipe.model_dump(mode="json", exclude=names),
@@ -134,7 +138,9 @@ def plan(recipe: Recipe, cache: Cache) -> Plan:
     for study in studies:
         for split in study.splits:
             audit(split, study.samples, study.protocol)
-    if "linear" in recipe.controls and not studies[0].samples.has(recipe.control_modality).any():
+    if isinstance(studies[0].task, Continuous) and recipe.groups:
+        raise SettingsError("ratings are not told by group", where="groups", do="leave groups out, or use classes")
+    if "linear" in controls(recipe) and not studies[0].samples.has(recipe.control_modality).any():
         known = ", ".join(studies[0].samples.modalities)
         what = f"no modality {recipe.control_modality!r}"
         raise SettingsError(what, where="control_modality", do=f"there is {known}")
@@ -234,6 +240,8 @@ def fit_and_predict(recipe: Recipe, study: Study, fitting: Fitting, folder: Path
         facts = {**facts, "held_out": system.measure(hidden)}
     about = {"facts": facts, "audit": audited.to_dict()}
     (folder / "about.json").write_text(json.dumps(about, default=float))
+    if recipe.robustness and fitting.kind == "system" and fitting.fold == 0:
+        write_robustness(folder, system, hidden, study.protocol)
     if fitting.fold == fitting.repeat == 0:
         if fitting.kind == "system" and hasattr(system, "features"):
             write_features(folder, system, hidden, study.protocol)
@@ -297,21 +305,27 @@ def collect(planned: Plan, cache: Cache, *, maps: bool = True) -> Results:
         frames.append(frame.merge(held[fitting.repeat], left_on="unit", right_index=True, how="left"))
     predictions = pd.concat(frames, ignore_index=True)
     task = studies[0].task
-    names = np.asarray(task.classes, object)
-    columns = [f"p_{name}" for name in task.classes]
-    predictions["predicted"] = names[predictions[columns].to_numpy().argmax(axis=1)]
     system = own_system(recipe, 0)
     arms = _arms(system, planned.fittings, controls(recipe))
+    classes = () if isinstance(task, Continuous) else tuple(task.classes)
+    if not isinstance(task, Continuous):
+        names = np.asarray(classes, object)
+        predictions["predicted"] = names[predictions[[f"p_{name}" for name in classes]].to_numpy().argmax(axis=1)]
+    elif task.scale[0] <= 0 <= task.scale[1]:
+        zero, title = ZERO
+        constant = predictions[predictions["arm"] == CONSTANT]
+        predictions = pd.concat([predictions, constant.assign(arm=zero, rating=0.0)], ignore_index=True)
+        arms.append(Arm(zero, title, "control"))
     own = [str(fitting) for fitting in planned.fittings if fitting.kind == "system"]
     comparators = [arm.name for arm in arms if arm.kind == "placebo"]
-    comparators += ["visual"] if "visual" in system.modes else []
+    comparators += [mode for mode in _WITHOUT if mode in system.modes]
     comparators = comparators or [arm.name for arm in arms if arm.kind == "control" and not arm.at_chance]
     chosen = studies[0].protocol
     first = next(folder for fitting, folder in folders.items() if fitting.kind == "system")
     return Results(
         predictions=predictions,
         arms=tuple(arms),
-        classes=tuple(task.classes),
+        classes=classes,
         headline=next(iter(system.modes)),
         comparators=tuple(comparators),
         passport=build_passport(
@@ -325,15 +339,20 @@ def collect(planned: Plan, cache: Cache, *, maps: bool = True) -> Results:
             seeds=[recipe.seed + study.repeat for study in studies],
         ),
         facts={**facts, **epochs_by_subject(studies[0].samples)},
-        embedding=feature_map(first, predictions) if maps else None,
+        embedding=feature_map(first, predictions) if maps and classes else None,
         tables={
             **read_scalp_maps((fitting.kind, fitting.name, folder) for fitting, folder in folders.items()),
             **read_explanations(first),
             **(read_clusters(first) if maps else {}),
         },
-        measured={**_measured(system, [facts[name] for name in own if name in facts]), **read_silhouettes(first)},
+        measured={
+            **_measured(system, [facts[name] for name in own if name in facts]),
+            **read_silhouettes(first),
+            **_robustness(folders, held),
+        },
         reported=recipe.reported,
-        cluster="identity" if "identity" in predictions and predictions["identity"].notna().all() else None,
+        cluster=cluster_of(studies[0]),
+        series=series_of(studies[0]),
     )
 
 
@@ -341,6 +360,16 @@ def _measured(system: System, facts: list[dict[str, Any]]) -> dict[str, pd.DataF
     """Return the tables that the system makes of the facts of its own fits, none of a placebo's."""
     tables = system.tables(facts) if hasattr(system, "tables") else {}
     return {title: table.reset_index() for title, table in tables.items()}
+
+
+def _robustness(folders: Mapping[Fitting, Path], held: Mapping[int, pd.DataFrame]) -> dict[str, pd.DataFrame]:
+    """Return the table of disturbed inputs, where the recipe asked for it."""
+    mine: dict[int, list[Path]] = {}
+    for fitting, folder in folders.items():
+        if fitting.kind == "system":
+            mine.setdefault(fitting.repeat, []).append(folder)
+    table = read_robustness(mine, held)
+    return {"disturbed inputs": table} if len(table) else {}
 
 
 def _arms(system: System, fittings: list[Fitting], titles: dict[str, str]) -> list[Arm]:
@@ -355,5 +384,7 @@ def _decoding(planned: Plan) -> dict[str, pd.DataFrame]:
     """Return the table `decoding` of the first training part, where the system learns from EEG cut around events."""
     study = planned.studies[0]
     train = study.samples.by_id(study.splits[0].train)
-    table = decoding_over_time(train, study.task) if "eeg" in own_system(planned.recipe, 0).trains_on else None
+    if isinstance(study.task, Continuous) or "eeg" not in own_system(planned.recipe, 0).trains_on:
+        return {}
+    table = decoding_over_time(train, study.task)
     return {} if table is None else {"decoding": table}

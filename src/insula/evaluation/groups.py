@@ -55,8 +55,13 @@ def named_groups(values: pd.Series) -> pd.Series:
 
 
 def grouped_by(results: Results) -> list[str]:
-    """Return the columns that results are told by group for: provenance of few values, but not that of people."""
-    columns = [name for name in results.groups if name not in ("subject", results.cluster)]
+    """Return the columns that results are told by group for: provenance of few values, but not that of people.
+
+    There are none for ratings.
+    """
+    if results.rated:
+        return []
+    columns = [name for name in results.groups if name not in ("subject", results.cluster, results.series)]
     return [name for name in columns if 2 <= results.predictions[name].nunique() <= _MOST]
 
 

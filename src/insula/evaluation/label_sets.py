@@ -77,7 +77,11 @@ def label_sets(results: Results) -> dict[str, Any]:
         said = rows[[f"p_{name}" for name in results.classes]].to_numpy(float)
         found = label_set_metrics(rows["truth"].to_numpy(object), said, results.classes, rows["weight"].to_numpy())
         arms[arm.name] = {"title": arm.title, **found}
-    told = ("task", "seeds", "data", "splits", "recipe")
-    known: dict[str, Any] = {key: results.passport[key] for key in told if key in results.passport}
     units = len(results.rows(results.headline)[["study", "unit"]].drop_duplicates())
-    return {"n": units, "classes": list(results.classes), **known, "arms": arms}
+    return {"n": units, "classes": list(results.classes), **known_of(results), "arms": arms}
+
+
+def known_of(results: Results) -> dict[str, Any]:
+    """Return what figures are of: the parts of the passport that stand in `metrics.json`."""
+    told = ("task", "seeds", "data", "splits", "recipe")
+    return {key: results.passport[key] for key in told if key in results.passport}

@@ -53,6 +53,47 @@ def calibration_error(curve: pd.DataFrame) -> float:
     return float((curve["share"] * (curve["confidence"] - curve["accuracy"]).abs()).sum())
 
 
+def rejection(correct: np.ndarray, uncertainty: np.ndarray, weights: np.ndarray) -> pd.DataFrame:
+    """Return how often the surest predictions are right, for every share of them that is answered.
+
+    Predictions that are equally unsure cannot be told apart: their errors count as spread evenly over them.
+
+    Parameters
+    ----------
+    correct : array of bool, shape (n,)
+        Whether a prediction is right.
+    uncertainty : array, shape (n,)
+        Larger is less sure.
+    weights : array, shape (n,)
+        Weight of each row.
+
+    Returns
+    -------
+    DataFrame
+        One row a prediction, the surest first: `coverage` (the share answered) and `accuracy` among these.
+
+    Examples
+    --------
+    >>> rejection(np.array([True, False]), np.array([0.1, 0.9]), np.ones(2)).to_dict("list")
+    {'coverage': [0.5, 1.0], 'accuracy': [1.0, 0.5]}
+    """
+    order = np.argsort(uncertainty, kind="stable")
+    tied = np.unique(uncertainty[order], return_inverse=True)[1]
+    ordered = weights[order]
+    right = np.bincount(tied, ordered * correct[order]) / np.bincount(tied, ordered)
+    answered = np.cumsum(ordered)
+    accuracy = np.cumsum(ordered * right[tied]) / answered
+    return pd.DataFrame({"coverage": answered / answered[-1], "accuracy": accuracy})
+
+
+def rejection_area(curve: pd.DataFrame) -> float:
+    """Return the area under the error of a `rejection` curve, over coverage (AURC; Geifman and El-Yaniv 2017).
+
+    Smaller is better; an uncertainty that knows nothing comes to the error itself.
+    """
+    return float(np.average(1 - curve["accuracy"], weights=np.diff(curve["coverage"], prepend=0.0)))
+
+
 def brier(truth: np.ndarray, probabilities: np.ndarray, weights: np.ndarray) -> float:
     """Return the Brier score over all classes, 0 to 2 (Brier 1950).
 
@@ -195,7 +236,8 @@ def classification_metrics(
     dict
         `accuracy`, `balanced_accuracy` (mean recall over the classes present in the truth), `macro_f1` (over the
         same classes), `kappa` (Cohen), `log_loss` (nats), `brier`, `ece` (15 bins), `auroc_error` (how well the
-        uncertainty finds the errors; NaN where all or none is right) and `recall_CLASS`.
+        uncertainty finds the errors; NaN where all or none is right), `aurc` (`rejection_area`) and `aurc_best` (what
+        the best order of the same errors would come to), and `recall_CLASS`.
 
     Examples
     --------
@@ -227,5 +269,7 @@ def classification_metrics(
         "brier": brier(places, probabilities, weights),
         "ece": calibration_error(reliability(probabilities.max(axis=1), correct, weights)),
         "auroc_error": float(sk.roc_auc_score(~correct, unsure, sample_weight=weights)) if mixed else float("nan"),
+        "aurc": rejection_area(rejection(correct, unsure, weights)),
+        "aurc_best": rejection_area(rejection(correct, 1.0 - correct, weights)),
         **{f"recall_{name}": float(value) for name, value in zip(classes, recall, strict=True)},
     }

@@ -21,6 +21,7 @@ RECIPES = {
     "neurogaze": ("insula.systems.neurogaze", "recipe.yaml"),
     "neurogaze-simulated": ("insula.systems.neurogaze", "simulated.yaml"),
     "crpn-simulated": ("insula.systems.crpn", "recipe.yaml"),
+    "ucmc-simulated": ("insula.systems.ucmc", "recipe.yaml"),
     "face-recogniser": ("insula.systems.faces", "recogniser.yaml"),
     "watermelon": ("insula.systems.baselines", "watermelon.yaml"),
 }
@@ -34,6 +35,9 @@ SWEEPS = {
     "eeg-protocols": ("insula.systems.baselines", "protocols.yaml"),
     "faces": ("insula.systems.faces", "recipe.yaml"),
     "neurogaze-ablations": ("insula.systems.neurogaze", "ablations.yaml"),
+    "ucmc-ablations": ("insula.systems.ucmc", "ablations.yaml"),
+    "ucmc-mahnob-features": ("insula.systems.ucmc", "mahnob.yaml"),
+    "ucmc-tables": ("insula.systems.ucmc", "tables.yaml"),
     "rbtransformer-null": ("insula.systems.rbtransformer", "null.yaml"),
 }
 """Sweeps, of many recipes each, that come with insula."""
@@ -72,8 +76,13 @@ class Recipe(Settings):
     groups : tuple of str or None
         Columns of the corpus to tell results by group for; ages and other numbers are cut at their quartiles. None for
         `face_gender`, `face_eth` and `face_age`, as far as the corpus has them.
+    robustness : bool
+        Whether to predict the test part of each repeat's first fold once more, from inputs made noisy, cut or missing.
     reported : tuple of dict
         Published figures, shown beside ours as "reported": `title`, `value`, `source`, `note`.
+    label_curves : dict or None
+        How well the system does with fewer labels, and which are best asked for: the settings of
+        `insula.labelling.curves.CurveSettings`, such as `until: 0.5`; None for no curves.
     repeats : int
         Times the whole is repeated with the next seed; a simulated study is drawn anew each time.
     seed : int
@@ -95,7 +104,9 @@ class Recipe(Settings):
     control_modality: str = "picture"
     peers: tuple[dict[str, Any], ...] = ()
     groups: tuple[str, ...] | None = None
+    robustness: bool = False
     reported: tuple[dict[str, str], ...] = ()
+    label_curves: dict[str, Any] | None = None
     repeats: int = Field(default=1, ge=1)
     seed: int = 0
     practice: str = ""

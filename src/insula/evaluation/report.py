@@ -13,12 +13,13 @@ from insula.evaluation.chance import chance_of
 from insula.evaluation.draw_scores import p_value
 from insula.evaluation.facts import flat, summarise
 from insula.evaluation.groups import group_differences, group_table
-from insula.evaluation.label_sets import label_sets
+from insula.evaluation.label_sets import known_of, label_sets
 from insula.evaluation.passport import plain
 from insula.evaluation.plots import plots
-from insula.evaluation.results import Results
+from insula.evaluation.rating_report import rating_rows
+from insula.evaluation.results import CONSTANT, Results
 from insula.evaluation.table import metrics_table
-from insula.evaluation.verdict import MINUS, Verdict, between, percent, points, verdict
+from insula.evaluation.verdict import MINUS, Verdict, between, in_units, percent, points, verdict
 from insula.storage.atomic import write_into
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def write_report(results: Results, folder: Path) -> Verdict:
     contents = {
         "report.html": render_report(results, table, answer, by_group),
         "metrics.csv": table.to_csv(index=False),
-        "metrics.json": json.dumps(plain(label_sets(results)), indent=2) + "\n",
+        "metrics.json": json.dumps(plain(_in_json(results, table)), indent=2) + "\n",
         **({"groups.csv": by_group.to_csv(index=False)} if len(by_group) else {}),
         "passport.json": json.dumps(plain(results.passport), indent=2) + "\n",
     }
@@ -57,6 +58,13 @@ def write_report(results: Results, folder: Path) -> Verdict:
         for name, text in contents.items():
             (temporary / name).write_text(text, encoding="utf-8")
     return answer
+
+
+def _in_json(results: Results, table: pd.DataFrame) -> dict[str, Any]:
+    if not results.rated:
+        return label_sets(results)
+    arms = {str(row.pop("arm")): row for row in table.to_dict("records")}
+    return {"series": results.series, "cluster": results.cluster, **known_of(results), "arms": arms}
 
 
 def render_report(results: Results, table: pd.DataFrame, answer: Verdict, by_group: pd.DataFrame) -> str:
@@ -74,20 +82,15 @@ def render_report(results: Results, table: pd.DataFrame, answer: Verdict, by_gro
         Its `group_table`.
     """
     record = plain(results.passport)
-    return template("report.html").render(
+    own = _ratings(results, table) if results.rated else _classes(results, table, by_group)
+    return template("rating_report.html" if results.rated else "report.html").render(
         results=results,
         answer=answer,
         title=record.get("recipe", {}).get("settings", {}).get("name") or "insula",
-        rows=[_row(results, row) for row in table.to_dict("records")],
-        has_agreement="agreement" in table,
-        chance=chance_of(results),
         plots=plots(results, table),
-        groups=_groups(results, by_group),
         facts=summarise(plain(results.facts)),
         protocol=flat({key: value for key, value in record.get("protocol", {}).items() if key != "description"}),
         has_sd=bool(table["sd"].notna().any()),
-        has_sets="coverage" in table,
-        has_truth="coverage_truth" in table,
         none_mark=NONE,
         task=flat(record.get("task", {})),
         record=record,
@@ -95,7 +98,32 @@ def render_report(results: Results, table: pd.DataFrame, answer: Verdict, by_gro
         number=number_in_words,
         percent=percent,
         points=points,
+        **own,
     )
+
+
+def _classes(results: Results, table: pd.DataFrame, by_group: pd.DataFrame) -> dict[str, Any]:
+    """Return what a report of classes shows beside what every report does."""
+    return {
+        "rows": [_row(results, row) for row in table.to_dict("records")],
+        "has_agreement": "agreement" in table,
+        "chance": chance_of(results),
+        "groups": _groups(results, by_group),
+        "has_sets": "coverage" in table,
+        "has_truth": "coverage_truth" in table,
+    }
+
+
+def _ratings(results: Results, table: pd.DataFrame) -> dict[str, Any]:
+    """Return what a report of ratings shows beside what every report does."""
+    headline = table.set_index("arm").loc[results.headline]
+    return {
+        "rows": rating_rows(results, table),
+        "units": int(headline["units"]),
+        "number_of_series": int(headline["series"]),
+        "constant": in_units(results, results.error(CONSTANT)),
+        "has_uncertainty": "uncertainty_error" in table and bool(table["uncertainty_error"].notna().any()),
+    }
 
 
 def number_in_words(value: object) -> str:
@@ -168,6 +196,8 @@ def _row(results: Results, row: dict[str, Any]) -> dict[str, str]:
         "ece": share("ece"),
         "ece_before": share("ece_before"),
         "auroc": number("auroc_error"),
+        "aurc": share("aurc"),
+        "aurc_best": share("aurc_best"),
         "agreement": share("agreement"),
         "promised": share("coverage_promised"),
         "coverage": share("coverage"),

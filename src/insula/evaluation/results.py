@@ -6,6 +6,7 @@ import dataclasses
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -19,12 +20,15 @@ from insula.storage.atomic import write_folder
 KEY = ("study", "repeat", "fold", "unit")
 """What identifies a prediction of one arm."""
 
-COLUMNS = ("arm", *KEY, "truth", "label", "predicted")
+COLUMNS = ("arm", *KEY, "truth", "label")
 
-# what a system may say beside classes
+CONSTANT = "majority"
+"""The control that says the mean rating whatever it is shown: every error stands beside its error."""
+
+# what a system may say beside classes or a rating, and when it was
 _SAID = (
     "uncertainty", "valence", "arousal", "temperature", "set", "set_coverage", "epistemic", "out_of_distribution",
-    "mode", "reason",
+    "mode", "reason", "uncertainty_eeg", "uncertainty_face", "discrepancy", "time",
 )  # fmt: skip
 _FOLDER = "results"
 _TABLE, _MEASURED = ".table.parquet", ".measured.parquet"
@@ -60,16 +64,16 @@ class Results:
     Parameters
     ----------
     predictions : DataFrame
-        One row per arm, repeat, fold and unit: `arm, study, repeat, fold, unit, truth, label, predicted`, a
-        probability `p_CLASS` for each class and, where known, `uncertainty` (NaN: one minus the highest
-        probability) and the other columns of `Predictions`. `truth` is scored: the sealed one in a simulated study,
-        else the label. `study` is the study's fingerprint: independent simulated studies differ, repeats on one
-        corpus share it. Any further column is a group of provenance (`subject`, `identity`, `face_gender`), for
-        errors by group.
+        One row per arm, repeat, fold and unit: `arm, study, repeat, fold, unit, truth, label`, then `predicted` and a
+        probability `p_CLASS` for each class, or `rating`, and, where known, `uncertainty` (NaN: one minus the highest
+        probability), the other columns of `Predictions` and `time` (s). `truth` is scored: the sealed one in a
+        simulated study, else the label. `study` is the study's fingerprint: independent simulated studies differ,
+        repeats on one corpus share it. Any further column is a group of provenance (`subject`, `identity`,
+        `face_gender`), for errors by group.
     arms : tuple of Arm
         In the order of the tables.
     classes : tuple of str
-        Class names.
+        Class names; empty for ratings.
     headline : str
         The arm the verdict is about.
     comparators : tuple of str
@@ -83,7 +87,11 @@ class Results:
     reported : tuple of dict
         Published figures, always shown as reported by others: `title, value, source` and perhaps `note`.
     cluster : str, optional
-        Group column whose members are no independent units (two pictures of one face); intervals resample it whole.
+        Group column whose members are no independent units (two pictures of one face, the rows of one trial); intervals
+        resample it whole.
+    series : str, optional
+        Column that says which units follow one another (the rows of one trial, the trials of one subject); the error of
+        ratings is that of each series, and it is never divided by a cluster. The unit itself where not given.
     tables : dict of str to DataFrame
         Small tables that a picture of the report is drawn from, by name.
     measured : dict of str to DataFrame
@@ -106,6 +114,7 @@ class Results:
     embedding: pd.DataFrame | None = None
     reported: tuple[Mapping[str, str], ...] = ()
     cluster: str | None = None
+    series: str | None = None
     tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     measured: Mapping[str, pd.DataFrame] = field(default_factory=dict)
 
@@ -124,6 +133,11 @@ class Results:
         return f"{self.passport.get('practice') or 'leaking split'}, as published" if self.as_published else ""
 
     @property
+    def rated(self) -> bool:
+        """Whether arms gave ratings and not classes."""
+        return not self.classes
+
+    @property
     def studies(self) -> int:
         """Number of independent studies."""
         return len(self.predictions["study"].unique())
@@ -131,29 +145,66 @@ class Results:
     @property
     def groups(self) -> tuple[str, ...]:
         """Provenance columns beyond the required ones."""
-        known = {*COLUMNS, *_SAID, *(f"p_{name}" for name in self.classes)}
+        known = {*_columns(self), *_SAID}
         return tuple(str(column) for column in self.predictions.columns if column not in known)
 
     @property
     def baseline(self) -> str | None:
         """The comparator that is a system itself: the best model without the ingredient under test."""
         systems = [name for name in self.comparators if self.arm(name).kind == "system"]
-        return max(systems, key=self.accuracy) if systems else None
+        return max(systems, key=self.score) if systems else None
 
     def arm(self, name: str) -> Arm:
         """Return an arm by name."""
         return next(arm for arm in self.arms if arm.name == name)
 
     def rows(self, name: str) -> pd.DataFrame:
-        """Return the predictions of an arm, with `correct` and `weight`: every unit weighs one over its repeats."""
-        rows = self.predictions[self.predictions["arm"] == name]
-        repeats = rows.groupby(["study", "unit"])["truth"].transform("size")
-        return rows.assign(correct=(rows["predicted"] == rows["truth"]).astype(float), weight=1 / repeats)
+        """Return the predictions of an arm, with `weight`: every unit weighs one over its repeats.
+
+        Of classes also `correct`, of ratings `error` (the rating minus the truth).
+        """
+        return self._rows[name]
+
+    @cached_property
+    def _rows(self) -> dict[str, pd.DataFrame]:
+        rows = self.predictions
+        repeats = rows.groupby(["arm", "study", "unit"])["truth"].transform("size")
+        if self.rated:
+            rows = rows.assign(weight=1 / repeats, error=rows["rating"] - rows["truth"])
+        else:
+            rows = rows.assign(weight=1 / repeats, correct=(rows["predicted"] == rows["truth"]).astype(float))
+        return {str(name): part for name, part in rows.groupby("arm", sort=False)}
 
     def accuracy(self, name: str) -> float:
         """Return the share of units an arm gets right."""
         rows = self.rows(name)
         return float(np.average(rows["correct"], weights=rows["weight"]))
+
+    def error(self, name: str) -> float:
+        """Return the root mean square error of an arm's ratings, that of a series on average."""
+        return self._errors[name]
+
+    @cached_property
+    def _errors(self) -> dict[str, float]:
+        return {arm.name: float(self.series_errors(self.rows(arm.name)).mean()) for arm in self.arms}
+
+    def series_errors(self, rows: pd.DataFrame, column: str = "error") -> pd.Series:
+        """Return the root mean square error of each series, index (study, series); a mean over repeats.
+
+        Parameters
+        ----------
+        rows : DataFrame
+            As `rows` has them, or some of them.
+        column : str
+            Of the errors.
+        """
+        series = self.series or "unit"
+        squares = (rows[column] ** 2).groupby([rows["study"], rows["repeat"], rows[series]]).mean()
+        return np.sqrt(squares).groupby(level=["study", series]).mean()
+
+    def score(self, name: str) -> float:
+        """Return what arms are ranked by, larger is better: the accuracy, or minus the error of ratings."""
+        return -self.error(name) if self.rated else self.accuracy(name)
 
     def save(self, folder: Path) -> None:
         """Write to `results/` in a run's folder, whole or not at all."""
@@ -173,6 +224,7 @@ class Results:
                 "facts": plain(self.facts),
                 "reported": [dict(figure) for figure in self.reported],
                 "cluster": self.cluster,
+                "series": self.series,
             }
             (temporary / "about.json").write_text(json.dumps(about, indent=2) + "\n")
 
@@ -248,29 +300,27 @@ def _check_arms(results: Results) -> None:
     for figure in results.reported:
         if not {"title", "value", "source"} <= set(figure):
             raise DataError("a reported figure lacks its title, value or source", where=", ".join(figure.values()))
-    if len(results.classes) < 2:
-        raise DataError("a result needs at least two classes", do="score a continuous task with continuous_metrics")
+    if len(results.classes) == 1:
+        raise DataError("a result needs at least two classes", do="name all classes of the task")
+    if results.rated and CONSTANT not in names:
+        raise DataError("ratings need the constant predictor beside them", where=f"no arm {CONSTANT!r}")
+
+
+def _columns(results: Results) -> list[str]:
+    said = ["rating"] if results.rated else ["predicted", *(f"p_{name}" for name in results.classes)]
+    return [*COLUMNS, *said]
 
 
 def _check_rows(results: Results) -> None:
     rows = results.predictions
-    probabilities = [f"p_{name}" for name in results.classes]
-    wanted = [*COLUMNS, *probabilities, *([results.cluster] if results.cluster else [])]
-    missing = [name for name in wanted if name not in rows.columns]
+    missing = [name for name in (*_columns(results), results.cluster, results.series) if name and name not in rows]
     if missing:
         raise DataError(f"missing column {', '.join(missing)}", where="predictions")
-    silent = [arm.name for arm in results.arms if arm.name not in set(rows["arm"])]
+    heard = set(rows["arm"].unique())
+    silent = [arm.name for arm in results.arms if arm.name not in heard]
     if silent:
         raise DataError(f"arm {silent[0]!r} predicted nothing", where="predictions")
-    for column in ("truth", "predicted"):
-        strange = ~rows[column].isin(results.classes)
-        if strange.any():
-            where, value = rows.index[strange][0], rows.loc[strange, column].iloc[0]
-            raise DataError(f"{column} {value!r} is no class", where=f"predictions, row {where}")
-    table = rows[probabilities].to_numpy(float)
-    broken = ~(np.isfinite(table).all(axis=1) & (table >= 0).all(axis=1) & (np.abs(table.sum(axis=1) - 1) < 1e-3))
-    if broken.any():
-        raise DataError("probabilities do not add up to one", where=f"predictions, row {rows.index[broken][0]}")
+    (_check_ratings if results.rated else _check_classes)(results)
     twice = rows.duplicated(["arm", *KEY])
     if twice.any():
         first = rows.loc[twice, ["arm", *KEY]].iloc[0]
@@ -281,3 +331,25 @@ def _check_rows(results: Results) -> None:
     truths = rows[~rows["arm"].isin(controls)].groupby(["study", "unit"])["truth"].nunique()
     if (truths > 1).any():
         raise DataError("two arms or repeats disagree about the truth", where=f"unit {truths.index[truths > 1][0][1]}")
+
+
+def _check_classes(results: Results) -> None:
+    rows = results.predictions
+    for column in ("truth", "predicted"):
+        strange = ~rows[column].isin(results.classes)
+        if strange.any():
+            where, value = rows.index[strange][0], rows.loc[strange, column].iloc[0]
+            raise DataError(f"{column} {value!r} is no class", where=f"predictions, row {where}")
+    table = rows[[f"p_{name}" for name in results.classes]].to_numpy(float)
+    broken = ~(np.isfinite(table).all(axis=1) & (table >= 0).all(axis=1) & (np.abs(table.sum(axis=1) - 1) < 1e-3))
+    if broken.any():
+        raise DataError("probabilities do not add up to one", where=f"predictions, row {rows.index[broken][0]}")
+
+
+def _check_ratings(results: Results) -> None:
+    for column in ("truth", "rating"):
+        broken = ~np.isfinite(results.predictions[column].to_numpy(float))
+        if broken.any():
+            where = f"predictions, row {results.predictions.index[broken][0]}"
+            arm = results.predictions.loc[broken, "arm"].iloc[0]
+            raise DataError(f"the {column} is no number", where=where, do=f"see the arm {arm!r}")

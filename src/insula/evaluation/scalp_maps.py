@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from insula.eeg.maps import Signals, agreement, class_maps, is_time_locked
+from insula.emotions import Continuous
 from insula.evaluation.study import Study, answers
 from insula.samples import Samples
 
@@ -31,7 +32,7 @@ def write_scalp_maps(folder: Path, system: Any, test: Samples, study: Study) -> 
         What the truth is taken from.
     """
     test = test.select(test.has("eeg"))
-    if not len(test) or not is_time_locked(test.store("eeg").description):
+    if isinstance(study.task, Continuous) or not len(test) or not is_time_locked(test.store("eeg").description):
         return
     truth = answers(study)["truth"].reindex(study.protocol.scored_units(test))
     codes = pd.Index(study.task.classes).get_indexer(truth)

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from insula.errors import DataError
-from insula.evaluation.results import KEY, Results
+from insula.evaluation.results import CONSTANT, KEY, Results
 
 FEW = 30
 """Below this many units or clusters a bootstrap is too narrow, and Student's t takes its place."""
@@ -34,32 +34,43 @@ class Estimate(NamedTuple):
 def unit_scores(results: Results, arm: str) -> pd.DataFrame:
     """Return the score of each unit under an arm: its share of right predictions over repeats.
 
+    Of ratings a row is a series of units, and its score the root mean square error: smaller is better.
+
     Returns
     -------
     DataFrame
-        Index (study, unit); columns `score` in [0, 1] and `cluster`.
+        Index (study, unit); columns `score` and `cluster`.
     """
     rows = results.rows(arm)
+    if results.rated:
+        return _per_series(results, rows, results.series_errors(rows))
     return _per_unit(rows.assign(score=rows["correct"]), results.cluster)
 
 
 def unit_differences(results: Results, arm: str, other: str) -> pd.DataFrame:
-    """Return `arm` minus `other` for each unit, from the splits in which both predicted it.
+    """Return how much better `arm` is than `other` for each unit, from the splits in which both predicted it.
+
+    Of ratings a row is a series of units: by how much `arm` errs less, as a share of the error of the constant
+    predictor over all series.
 
     Returns
     -------
     DataFrame
-        Index (study, unit); columns `score` in [-1, 1] and `cluster`.
+        Index (study, unit); columns `score`, of classes in [-1, 1], and `cluster`.
 
     Raises
     ------
     DataError
         Where the arms have no unit in common.
     """
+    said = "error" if results.rated else "correct"
     first, second = results.rows(arm), results.rows(other)
-    both = first.merge(second[[*KEY, "correct"]], on=list(KEY), suffixes=("", "_other"))
+    both = first.merge(second[[*KEY, said]], on=list(KEY), suffixes=("", "_other"))
     if both.empty:
         raise DataError("two arms have no unit in common", where=f"{arm} and {other}")
+    if results.rated:
+        spared = results.series_errors(both, "error_other") - results.series_errors(both)
+        return _per_series(results, both, spared / results.error(CONSTANT))
     return _per_unit(both.assign(score=both["correct"] - both["correct_other"]), results.cluster)
 
 
@@ -67,6 +78,30 @@ def _per_unit(rows: pd.DataFrame, cluster: str | None) -> pd.DataFrame:
     own = rows["study"].astype(str) + "/" + rows[cluster or "unit"].astype(str)  # names repeat between studies
     grouped = rows.assign(cluster=own).groupby(["study", "unit"], sort=True)
     return grouped.agg(score=("score", "mean"), cluster=("cluster", "first"))
+
+
+def _per_series(results: Results, rows: pd.DataFrame, scores: pd.Series) -> pd.DataFrame:
+    series = results.series or "unit"
+    known = rows.drop_duplicates(["study", series])
+    clusters = known["study"].astype(str) + "/" + known[results.cluster or series].astype(str)
+    clusters.index = pd.MultiIndex.from_frame(known[["study", series]])
+    return pd.DataFrame({"score": scores, "cluster": clusters.reindex(scores.index)})
+
+
+def gain(results: Results, arm: str, other: str) -> Estimate:
+    """Return how much better `arm` is than `other`, with a 95 % interval, as `gain_interval` has it."""
+    return gain_interval(results, unit_differences(results, arm, other))
+
+
+def gain_interval(results: Results, differences: pd.DataFrame) -> Estimate:
+    """Return the mean of what `unit_differences` returned, with a 95 % interval.
+
+    Of classes by `difference_interval`. Of ratings over clusters (`cluster_interval`): 0.02 is an error smaller by 2 %
+    of the constant predictor's. That the constant's error is itself an estimate is not in the interval.
+    """
+    if results.rated:
+        return cluster_interval(differences["score"].to_numpy(), differences["cluster"].to_numpy())
+    return difference_interval(differences)
 
 
 def accuracy_interval(scores: pd.DataFrame) -> Estimate:
@@ -192,11 +227,15 @@ def holm(values: Sequence[float]) -> np.ndarray:
 
 
 def group_scores(results: Results, arm: str, by: str) -> pd.Series:
-    """Return the mean score of an arm in each group of a column, each unit counting once.
+    """Return the mean score of an arm in each group of a column, each unit counting once; of ratings the error.
 
     The standard deviation over studies, subjects or repeats is the spread.
     """
-    units = results.rows(arm).groupby(list(dict.fromkeys([by, "study", "unit"])))["correct"].mean()
+    rows = results.rows(arm)
+    if results.rated:
+        series = list(dict.fromkeys([by, "study", "repeat", results.series or "unit"]))
+        return np.sqrt((rows["error"] ** 2).groupby([rows[name] for name in series]).mean()).groupby(level=by).mean()
+    units = rows.groupby(list(dict.fromkeys([by, "study", "unit"])))["correct"].mean()
     return units.groupby(level=by).mean()
 
 
@@ -250,10 +289,24 @@ def resampled_test(results: Results, arm: str, other: str) -> ResampledTest | No
 
     What a split does not test it may train on: the ratio of sizes is taken from the units themselves.
     """
+    said = "error" if results.rated else "correct"
     first, second = results.rows(arm), results.rows(other)
-    both = first.merge(second[[*KEY, "correct"]], on=list(KEY), suffixes=("", "_other"))
-    splits = both.assign(score=both["correct"] - both["correct_other"]).groupby(["repeat", "fold"])["score"]
+    both = first.merge(second[[*KEY, said]], on=list(KEY), suffixes=("", "_other"))
+    splits = both.groupby(["repeat", "fold"])
     test, all_units = splits.size().mean(), both["unit"].nunique()
     if results.studies > 1 or len(splits) < 2 or test >= all_units:
         return None
-    return corrected_resampled_t(splits.mean().to_numpy(), float(test / (all_units - test)))
+    return corrected_resampled_t(_by_split(results, both), float(test / (all_units - test)))
+
+
+def _by_split(results: Results, both: pd.DataFrame) -> np.ndarray:
+    """Return the mean difference of two arms in each split, float (splits,), as `unit_differences` counts it."""
+    split = ["repeat", "fold"]
+    if not results.rated:
+        return (both["correct"] - both["correct_other"]).groupby([both[name] for name in split]).mean().to_numpy()
+    series = both.assign(own=both["error"] ** 2, other=both["error_other"] ** 2).groupby(
+        [*split, results.series or "unit"]
+    )
+    errors = np.sqrt(series[["own", "other"]].mean())
+    spared = (errors["other"] - errors["own"]).groupby(level=split).mean()
+    return spared.to_numpy() / results.error(CONSTANT)

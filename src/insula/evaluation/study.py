@@ -11,17 +11,21 @@ import pandas as pd
 
 from insula.corpora.catalogue import corpus as build_corpus
 from insula.corpora.contract import Corpus
-from insula.emotions import LABEL_SPACES, Binary, Categorical, Continuous, Ordinal, Votes, parse_task
+from insula.emotions import LABEL_SPACES, Binary, Categorical, Continuous, Cut, Ordinal, Votes, parse_task
 from insula.errors import DataError, SettingsError
 from insula.evaluation.groups import group_columns, named_groups
 from insula.evaluation.recipe import Recipe
 from insula.protocols.protocol import Protocol, protocol
 from insula.protocols.split import Split
+from insula.protocols.units import SAMPLE, unit_codes, unit_names
 from insula.samples import Samples
 from insula.samples.table import PROVENANCE
 from insula.storage.cache import Cache
 
-ClassTask = Categorical | Binary | Ordinal | Votes
+ClassTask = Categorical | Binary | Ordinal | Cut | Votes
+AnyTask = ClassTask | Continuous
+
+_PEOPLE = ("subject", "identity", "person")
 
 
 @dataclass(frozen=True)
@@ -30,7 +34,7 @@ class Study:
 
     corpus: Corpus
     samples: Samples
-    task: ClassTask
+    task: AnyTask
     protocol: Protocol
     splits: list[Split]
     fingerprint: str
@@ -67,21 +71,50 @@ def protocol_of(recipe: Recipe, repeat: int) -> Protocol:
     return protocol(recipe.protocol.get("name", ""), **{"seed": recipe.seed + repeat, **changes})
 
 
-def complete_task(values: Mapping[str, Any], samples: Samples) -> ClassTask:
-    """Read a task; classes left out are those that occur in the samples, in their usual order."""
+def complete_task(values: Mapping[str, Any], samples: Samples) -> AnyTask:
+    """Read a task; what it leaves open is completed from the whole corpus, and part of its identity from then on.
+
+    Classes left out are those that occur, in their usual order; edges left out are the quantiles of all labels.
+    """
     values = {"kind": "categorical", "label": "emotion", **values}
     if values["kind"] == "categorical" and "classes" not in values:
         if values["label"] not in samples.table:
             columns = ", ".join(map(str, samples.table.columns))
             raise DataError(f"no label column {values['label']!r}", do=f"the table has {columns}")
         found = set(samples.table[values["label"]].dropna())
+        if len(found) < 2:
+            what = f"all samples show one class, {found.pop()}" if found else "no sample has a label"
+            raise DataError(what, where=values["label"], do="give samples of at least two classes")
         usual = [name for space in LABEL_SPACES.values() for name in space]
         order = {name: place for place, name in enumerate(dict.fromkeys(usual))}
         values["classes"] = tuple(sorted(found, key=lambda name: (order.get(name, len(order)), name)))
     task = parse_task(values)
-    if isinstance(task, Continuous):
-        raise SettingsError("a continuous task cannot be reported yet", do="use classes, or a binary cut of the rating")
-    return task
+    return task.at_quantiles(samples.table) if isinstance(task, Cut) and task.edges is None else task
+
+
+def series_of(study: Study) -> str | None:
+    """Return the column of `answers` that says which scored units follow one another, None where none is known.
+
+    Rows that are scored one by one are a series each trial, rated trials one each subject.
+    """
+    wanted = "trial" if study.protocol.scored_unit == SAMPLE else "subject"
+    if wanted == "subject" and not isinstance(study.task, Continuous):
+        return None
+    scored = unit_codes(study.samples, study.protocol.scored_unit) >= 0
+    return wanted if (unit_codes(study.samples, wanted)[scored] >= 0).all() else None
+
+
+def cluster_of(study: Study) -> str | None:
+    """Return the column of `answers` whose units depend on one another, so that intervals resample it whole.
+
+    Of units in series the people that the protocol keeps apart, or else the series themselves; of others the people
+    whose faces are seen, where all are known.
+    """
+    series = series_of(study)
+    if series:
+        return next((name for name in study.protocol.disjoint if name in _PEOPLE), series)
+    scored = unit_codes(study.samples, study.protocol.scored_unit) >= 0
+    return "identity" if study.samples.table.loc[scored, "identity"].notna().all() else None
 
 
 def answers(study: Study, groups: Sequence[str] | None = None) -> pd.DataFrame:
@@ -98,18 +131,54 @@ def answers(study: Study, groups: Sequence[str] | None = None) -> pd.DataFrame:
     """
     units = study.protocol.scored_units(study.samples)
     known = np.array([unit is not None for unit in units])
-    table = study.samples.table[known].assign(unit=units[known]).drop_duplicates("unit").set_index("unit")
-    codes = study.task.targets(table)
-    names = np.asarray(study.task.classes, object)
-    found = pd.DataFrame({"label": np.where(codes >= 0, names[codes], None)}, index=table.index)
-    truth = study.corpus.truth()
+    table = study.samples.table[known].assign(unit=units[known])
+    first = table.drop_duplicates("unit").set_index("unit")
+    found = pd.DataFrame({"label": _labels(study.task, table, first)}, index=first.index)
     found["truth"] = found["label"]
-    if truth is not None and study.task.columns[0] in truth:
-        stimuli = pd.Series(study.samples.units("stimulus")[known], index=units[known]).groupby(level=0).first()
-        sealed = truth[study.task.columns[0]].reindex(stimuli.reindex(found.index)).to_numpy(object)
-        found["truth"] = np.where(pd.notna(sealed), sealed, found["label"])  # a joined corpus may have no sealed ones
-    columns = [*group_columns(table, groups), *(["identity"] if "identity" in table else [])]
+    sealed = _sealed(study, units, known)
+    if sealed is not None:
+        told = sealed.reindex(found.index).to_numpy()
+        found["truth"] = np.where(pd.notna(told), told, found["label"])  # a joined corpus may have no sealed ones
+    columns = [*group_columns(first, groups), *(["identity"] if "identity" in first else [])]
     if study.protocol.disjoint and "subject" in study.protocol.disjoint:
         columns.append("subject")
-    named = {name: table[name] if name in PROVENANCE else named_groups(table[name]) for name in columns}
-    return found.join(pd.DataFrame(named))
+    named = {name: first[name] if name in PROVENANCE else named_groups(first[name]) for name in columns}
+    return found.join(pd.DataFrame(named)).assign(**_series(study, units, known))
+
+
+def _labels(task: AnyTask, table: pd.DataFrame, first: pd.DataFrame) -> np.ndarray:
+    """Return the label of each unit: a class name or None, or the mean rating of its rows."""
+    if isinstance(task, Continuous):
+        ratings = pd.Series(task.ratings(task.targets(table)), index=table["unit"])
+        return ratings.groupby(level=0).mean().reindex(first.index).to_numpy(float)
+    return _names(task, first)
+
+
+def _names(task: ClassTask, table: pd.DataFrame) -> np.ndarray:
+    codes = task.targets(table)
+    names = np.asarray(task.classes, object)[codes]
+    names[codes < 0] = None
+    return names
+
+
+def _sealed(study: Study, units: np.ndarray, known: np.ndarray) -> pd.Series | None:
+    """Return what a simulated corpus knows to be true of each unit, by its stimulus; None where it tells nothing."""
+    truth, task = study.corpus.truth(), study.task
+    if truth is None or task.columns[0] not in truth:
+        return None
+    stimuli = pd.Series(study.samples.units("stimulus")[known], index=units[known]).groupby(level=0).first()
+    told = truth.reindex(stimuli).set_axis(stimuli.index)
+    if isinstance(task, Continuous):
+        return pd.Series(task.ratings(task.targets(told)), index=told.index)
+    return pd.Series(_names(task, told), index=told.index)
+
+
+def _series(study: Study, units: np.ndarray, known: np.ndarray) -> dict[str, pd.Series]:
+    """Return the columns that say what depends on what, and, of rows that are scored one by one, when they were."""
+    series = series_of(study)
+    if series is None:
+        return {}
+    columns = {name: unit_names(study.samples, name)[known] for name in {series, cluster_of(study) or series}}
+    if study.protocol.scored_unit == SAMPLE:
+        columns["time"] = study.samples.table.loc[known, "start"].to_numpy(float)
+    return {name: pd.Series(values, index=units[known]).groupby(level=0).first() for name, values in columns.items()}

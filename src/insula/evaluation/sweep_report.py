@@ -20,8 +20,9 @@ from insula.evaluation.drawing import Plot, address, stamp, style, svg
 from insula.evaluation.engine import each
 from insula.evaluation.passport import plain
 from insula.evaluation.report import NONE, template, write_report
+from insula.evaluation.results import CONSTANT
 from insula.evaluation.sweep import FigureSettings, Sweep
-from insula.evaluation.sweep_run import Outcome, against, cells_table
+from insula.evaluation.sweep_run import Outcome, against, cells_table, measure_of, unit_of
 from insula.evaluation.sweep_tables import show
 from insula.evaluation.verdict import between, points
 from insula.storage.atomic import write_into
@@ -84,6 +85,9 @@ def write_sweep(sweep: Sweep, outcomes: Sequence[Outcome], folder: Path, jobs: i
             tables=tables,
             cells=[{**_row(o), "report": f"{place}/report.html"} for o, place in zip(outcomes, places, strict=True)],
             any_mark=any(outcome.results.mark for outcome in outcomes),
+            any_rated=any(outcome.results.rated for outcome in outcomes),
+            measure=measure_of(outcomes),
+            unit=unit_of(outcomes),
         )
         (temporary / "report.html").write_text(page, encoding="utf-8")
     return summary
@@ -120,12 +124,13 @@ def headlines(outcomes: Sequence[Outcome]) -> pd.DataFrame:
     """Return one row a cell, as people read it: the headline, chance, its gain, its best placebo's, the verdict.
 
     Chance is adjusted for the number of units: guessing exceeds it in one test of twenty (`insula.evaluation.chance`).
+    Cells of ratings have their error, with Pearson's correlation beside the interval, and the constant predictor's.
     """
     rows = [_row(outcome) for outcome in outcomes]
+    guess = "adjusted chance, or constant" if any(o.results.rated for o in outcomes) else "adjusted chance"
     shown = {
-        "title": "cell", "mark": "practice", "headline": "accuracy %", "range": "95 % interval",
-        "chance": "adjusted chance", "gain": "gain", "interval": "95 % of gain", "placebo": "best placebo",
-        "kind": "verdict",
+        "title": "cell", "mark": "practice", "headline": measure_of(outcomes), "range": "95 % interval",
+        "chance": guess, "gain": "gain", "interval": "95 % of gain", "placebo": "best placebo", "kind": "verdict",
     }  # fmt: skip
     table = pd.DataFrame(rows)[list(shown)].rename(columns=shown)
     table["practice"] = ["as published" if mark else "clean" for mark in table["practice"]]
@@ -134,16 +139,18 @@ def headlines(outcomes: Sequence[Outcome]) -> pd.DataFrame:
 
 
 def _row(outcome: Outcome) -> dict[str, Any]:
-    results, table, said = outcome.results, outcome.table, outcome.said
-    gain, placebo, own = outcome.gain, outcome.placebo_gain, table.loc[results.headline]
+    results, said = outcome.results, outcome.said
+    gain, placebo = outcome.gain, outcome.placebo_gain
+    reached, *beside = outcome.reached(results.headline).split("\n")
+    constant = outcome.reached(CONSTANT, short=True) if results.rated else None
     return {
         "title": outcome.cell.title,
         "mark": results.mark,
-        "units": f"{own['units']:,.0f}",
-        "headline": f"{100 * own['accuracy']:.1f}",
-        "range": f"{100 * own['low']:.1f} to {100 * own['high']:.1f}",
-        "chance": f"{100 * chance_of(results).threshold:.1f}",
-        "without": f"{100 * table.loc[against(results), 'accuracy']:.1f}",
+        "units": f"{outcome.table.loc[results.headline, 'units']:,.0f}",
+        "headline": reached,
+        "range": ", ".join(beside),
+        "chance": constant or f"{100 * chance_of(results).threshold:.1f}",
+        "without": outcome.reached(against(results), short=True),
         "gain": points(gain.value),
         "interval": between(gain.low, gain.high),
         "placebo": NONE if placebo is None else points(placebo.value),
@@ -164,7 +171,8 @@ def _draw(settings: FigureSettings, sweep: Sweep, outcomes: Sequence[Outcome]) -
         stamp(figure, outcome.results.mark)
         caption = f"t-SNE of held-out features, {outcome.cell.title}. Sizes of clusters and distances mean nothing."
         return [_plot(settings, settings.name, figure, caption, caption)]
-    found = [_plot(settings, settings.name, gains(outcomes, sweep.axes, sweep.titles, settings.marks), _GAINS,
+    found = [_plot(settings, settings.name, gains(outcomes, sweep.axes, sweep.titles, settings.marks),
+                   _GAINS.format(unit=unit_of(outcomes)),
                    "; ".join(_gain_in_words(outcome) for outcome in outcomes))]  # fmt: skip
     over_all = gain_map(outcomes, sweep.axes, sweep.titles)
     if over_all is not None:
@@ -173,10 +181,10 @@ def _draw(settings: FigureSettings, sweep: Sweep, outcomes: Sequence[Outcome]) -
 
 
 _GAINS = (
-    "Points by which the headline arm (left of each pair) and the best of its placebos (diamonds) are right more often "
-    "than the model without the ingredient, with paired 95 % intervals. One factor changes in a panel, the others "
-    "stay at the reference, whose value is bold; under each value stands the accuracy of the model without the "
-    "ingredient. The grey band is two points either way, which is nothing. A gain that a placebo shares does not come "
+    "By how much the headline arm (left of each pair) and the best of its placebos (diamonds) are better than the "
+    "model without the ingredient, in {unit}, with paired 95 % intervals. One factor changes in a panel, the others "
+    "stay at the reference, whose value is bold; under each value stands what the model without the ingredient "
+    "reaches. The grey band is two of them either way, which is nothing. A gain that a placebo shares does not come "
     "from what the placebo takes away: the look of a dot is the verdict against the best comparator, placebos included."
 )
 _MAP = (

@@ -9,9 +9,9 @@ import pandas as pd
 
 from insula.errors import SettingsError
 from insula.evaluation.report import number_in_words
-from insula.evaluation.statistics import difference_interval, holm, paired_test, unit_differences
+from insula.evaluation.statistics import gain_interval, holm, paired_test, unit_differences
 from insula.evaluation.sweep import Row, TableSettings
-from insula.evaluation.sweep_run import Outcome
+from insula.evaluation.sweep_run import Outcome, measure_of
 from insula.evaluation.verdict import between, percent, points
 
 NOT_RUN = "not run"
@@ -76,7 +76,7 @@ def _accuracy(settings: TableSettings, outcomes: Sequence[Outcome]) -> Shown:
         for place in columns:
             levels = dict(zip(settings.across, place, strict=True))
             found = [o for o in outcomes if _holds(row, o) and o.cell.at(levels)]
-            cells.append(_figure(found[0].table.loc[row.arm]) if found else NOT_RUN)
+            cells.append(found[0].reached(row.arm) if found else NOT_RUN)
             about = {**levels, "row": row.title, **reported}
             data += [{**about, **o.figures(row.arm), "cell": o.cell.title} for o in found[:1]]
         rows.append(("", tuple(cells)))
@@ -89,15 +89,13 @@ def _holds(row: Row, outcome: Outcome) -> bool:
     return outcome.cell.at(row.where) and row.arm in outcome.table.index
 
 
-def _figure(row: pd.Series) -> str:
-    return f"{100 * row['accuracy']:.1f}\n{100 * row['low']:.1f} to {100 * row['high']:.1f}"
-
-
 def _recall(settings: TableSettings, outcomes: Sequence[Outcome]) -> Shown:
     """One row a class and cell: recall under the first arm, under the second, and the change."""
     chosen = _chosen(settings, outcomes)
     if len(settings.arms) != 2 or any(arm not in outcome.table.index for outcome in chosen for arm in settings.arms):
         raise _unknown(settings, f"arms are two that were run, not {', '.join(settings.arms) or 'none'}")
+    if any(outcome.results.rated for outcome in chosen):
+        raise _unknown(settings, "ratings have no recall of classes")
     before, after = settings.arms
     rows, data = [], []
     for outcome in chosen:
@@ -123,20 +121,24 @@ def _paired(settings: TableSettings, outcomes: Sequence[Outcome]) -> Shown:
         lost = [arm for arm in settings.arms if arm not in outcome.table.index]
         if lost or not settings.arms:
             raise _unknown(settings, f"no arm {', '.join(lost) or 'is named'} in the cell {outcome.cell.title!r}")
-    rows = [[o.cell.title, _figure(o.table.loc[o.results.headline])] for o in chosen]
+    rows = [[o.cell.title, o.reached(o.results.headline)] for o in chosen]
     data = []
     for arm in settings.arms:
         units = [unit_differences(o.results, o.results.headline, arm) for o in chosen]
         corrected = holm([paired_test(one) for one in units])
         for row, outcome, one, p in zip(rows, chosen, units, corrected, strict=True):
-            gain = difference_interval(one)
+            found = gain_interval(outcome.results, one)
             in_words = "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
-            row.append(f"{points(gain.value)} ({between(gain.low, gain.high)})\n{in_words}")
-            about = {"cell": outcome.cell.title, "against": arm, "accuracy": outcome.table.loc[arm, "accuracy"]}
-            data.append({**about, "gain": gain.value, "low": gain.low, "high": gain.high, "p_holm": p})
-    against = [chosen[0].table.loc[arm] for arm in settings.arms]
-    titles = [f"against {arm['title']}\n{percent(arm['accuracy'])}" for arm in against]
-    head = tuple(("", name) for name in ("", "accuracy %", *titles))
+            row.append(f"{points(found.value)} ({between(found.low, found.high)})\n{in_words}")
+            name = "error" if outcome.results.rated else "accuracy"
+            about = {"cell": outcome.cell.title, "against": arm, name: abs(outcome.results.score(arm))}
+            data.append({**about, "gain": found.value, "low": found.low, "high": found.high, "p_holm": p})
+    unit = "" if chosen[0].results.rated else " %"
+    titles = [
+        f"against {chosen[0].results.arm(arm).title}\n{chosen[0].reached(arm, short=True)}{unit}"
+        for arm in settings.arms
+    ]
+    head = tuple(("", name) for name in ("", measure_of(chosen), *titles))
     marked = tuple((o.results.mark, tuple(row)) for o, row in zip(chosen, rows, strict=True))
     return Shown(settings, head, marked, pd.DataFrame(data))
 

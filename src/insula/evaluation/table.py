@@ -12,10 +12,11 @@ from insula.evaluation.metrics import (
     reliability,
     set_metrics,
 )
+from insula.evaluation.rating_table import rating_figures_of
 from insula.evaluation.results import Results
 from insula.evaluation.statistics import (
     accuracy_interval,
-    difference_interval,
+    gain_interval,
     group_scores,
     holm,
     paired_test,
@@ -28,6 +29,10 @@ from insula.samples.predictions import split_sets
 def metrics_table(results: Results) -> pd.DataFrame:
     """Return every figure of a run.
 
+    Of ratings the columns between `split` and `difference` are those of
+    `insula.evaluation.rating_table.rating_figures_of`, in the label's own units, and a difference is by how much the
+    headline errs less, as a share of the constant predictor's error.
+
     Parameters
     ----------
     results : Results
@@ -38,7 +43,8 @@ def metrics_table(results: Results) -> pd.DataFrame:
     DataFrame
         One row an arm: `arm, title, kind, split` ("clean", or what flatters it, as published), `units`,
         `accuracy` with its 95 % interval `low, high`, `sd` (over studies, else over repeats; NaN for one of each),
-        `balanced_accuracy, macro_f1, kappa, log_loss, brier, ece, auroc_error, recall_CLASS`, `agreement` (with the
+        `balanced_accuracy, macro_f1, kappa, log_loss, brier, ece, auroc_error, aurc, aurc_best, recall_CLASS` (see
+        `insula.evaluation.metrics.classification_metrics`), `agreement` (with the
         given label, where that differs from the scored truth); of ordered classes `top_two`, `neighbours` and `near`
         (see `insula.evaluation.metrics.ordinal_metrics`); of arms that give sets of classes, `ece_before` (of
         the probabilities before the temperature), `coverage` (how often the set holds the given label) with
@@ -49,7 +55,8 @@ def metrics_table(results: Results) -> pd.DataFrame:
         `difference` (the headline minus this arm) with `difference_low, difference_high`, and for the comparators
         `p` of the paired test and `p_holm`, corrected for their number. Shares, not percentages.
     """
-    rows = {arm.name: {"title": arm.title, "kind": arm.kind, **_figures(results, arm.name)} for arm in results.arms}
+    figures = rating_figures_of if results.rated else _figures
+    rows = {arm.name: {"title": arm.title, "kind": arm.kind, **figures(results, arm.name)} for arm in results.arms}
     table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("arm")
     table.insert(2, "split", results.mark or "clean")
     tests = pd.DataFrame.from_dict(
@@ -122,7 +129,7 @@ def _ece_before(rows: pd.DataFrame, classes: tuple[str, ...]) -> float:
 
 def _against(results: Results, name: str) -> dict[str, float]:
     units = unit_differences(results, results.headline, name)
-    found = difference_interval(units)
+    found = gain_interval(results, units)
     return {
         "difference": found.value,
         "difference_low": found.low,

@@ -8,17 +8,21 @@ from typing import Literal
 import numpy as np
 
 from insula.evaluation.chance import beats_chance, chance_of
-from insula.evaluation.results import Results
+from insula.evaluation.results import CONSTANT, Results
 from insula.evaluation.statistics import (
     Estimate,
     cluster_interval,
-    difference_interval,
+    gain,
     resampled_test,
     unit_differences,
 )
 
 MARGIN = 0.02
-"""A difference inside plus or minus two points is nothing."""
+"""A difference inside plus or minus two points is nothing; of ratings, two per cent of the constant predictor's error.
+
+An error is in the label's own units, so only a share says how small it is. The constant predictor says the mean of the
+training ratings whatever it is shown: a gain of two per cent of its error is what nobody would miss.
+"""
 
 MINUS = "\u2212"
 
@@ -36,7 +40,8 @@ class Verdict:
     sentence : str
         The answer in plain English, with its numbers.
     difference, low, high : float
-        Accuracy of the headline minus that of its best comparator, with the 95 % interval.
+        Accuracy of the headline minus that of its best comparator, with the 95 % interval; of ratings by how much the
+        headline errs less, as a share of the constant predictor's error.
     against : str
         Name of the best comparator.
     notes : tuple of str
@@ -90,19 +95,20 @@ def verdict(results: Results) -> Verdict:
         Its kind is "refused" where an arm that must be at chance is above it: then something of the test part was
         known in training, and no difference means anything.
     """
-    against = max(results.comparators, key=results.accuracy)
-    found = difference_interval(unit_differences(results, results.headline, against))
+    against = max(results.comparators, key=results.score)
+    found = gain(results, results.headline, against)
     kind: Kind = judge(found)
     if kind == "harms" and results.baseline is not None and results.baseline != against:
         # The best of several comparators is best by luck, too: harm must also show against the system without.
-        plain = judge(difference_interval(unit_differences(results, results.headline, results.baseline)))
+        plain = judge(gain(results, results.headline, results.baseline))
         kind = "harms" if plain == "harms" else "undecided"
     leaking = [arm.name for arm in results.arms if arm.at_chance and beats_chance(results, arm.name)]
     if leaking:
         kind, sentence, notes = "refused", _refusal(results, leaking[0]), []
     else:
         sentence = _sentence(results, kind, found, against)
-        notes = [*_placebo_notes(results), *_agreement_notes(results, against, kind), *_missing_notes(results)]
+        notes = [*_constant_notes(results, against), *_placebo_notes(results)]
+        notes += [*_agreement_notes(results, against, kind), *_missing_notes(results)]
     if results.as_published:
         sentence = f"Run with {results.mark}, so no figure proves anything. {sentence}"
     return Verdict(kind, sentence, found.value, found.low, found.high, against, tuple(notes))
@@ -137,47 +143,98 @@ def between(low: float, high: float) -> str:
 
 
 def _sentence(results: Results, kind: Kind, found: Estimate, against: str) -> str:
-    headline, other = results.arm(results.headline).title, results.arm(against).title
+    said = _said(results, kind)
+    if kind == "helps" and found.high < MARGIN:
+        said += ", but by less than two per cent" if results.rated else ", but by less than two points"
+    parts = [f"{said}: {(_rated if results.rated else _right)(results, found, against)}"]
+    baseline = results.baseline
+    if baseline is not None and baseline != against:
+        over = gain(results, results.headline, baseline)
+        parts.append(
+            f"and {points(over.value)} {_unit(results)} against “{results.arm(baseline).title}” "
+            f"({between(over.low, over.high)})"
+        )
+    rows = results.rows(results.headline)
+    units = f"{len(rows[['study', 'unit']].drop_duplicates()):,} units"
+    if results.series:
+        units += f" in {len(rows[['study', results.series]].drop_duplicates()):,} {results.series}s"
+    return f"{', '.join(parts)}; {units}" + (f" of {results.studies} studies." if results.studies > 1 else ".")
+
+
+def _said(results: Results, kind: Kind) -> str:
+    headline = results.arm(results.headline).title
     first = headline[:1].upper() + headline[1:]
-    direction = "above" if found.value >= 0 else "below"
     if all(results.arm(name).kind == "control" for name in results.comparators):  # nothing was taken away from it
-        said = {
+        return {
             "helps": f"{first} is better than its controls",
             "harms": f"{first} is worse than its best control",
             "contributes nothing": f"{first} is no better than its best control",
             "undecided": f"It is undecided whether {headline} is better than its controls",
         }[kind]
-    else:
-        said = {
-            "helps": f"{first} helps",
-            "harms": f"{first} harms",
-            "contributes nothing": f"{first} contributes nothing",
-            "undecided": f"It is undecided whether {headline} helps",
-        }[kind]
-    if kind == "helps" and found.high < MARGIN:
-        said += ", but by less than two points"
-    sentence = (
-        f"{said}: it is right in {percent(results.accuracy(results.headline))} of units, "
-        f"{100 * abs(found.value):.1f} points {direction} its best comparator, “{other}” "
-        f"(95 % interval {between(found.low, found.high)})"
+    return {
+        "helps": f"{first} helps",
+        "harms": f"{first} harms",
+        "contributes nothing": f"{first} contributes nothing",
+        "undecided": f"It is undecided whether {headline} helps",
+    }[kind]
+
+
+def _right(results: Results, found: Estimate, against: str) -> str:
+    return (
+        f"it is right in {percent(results.accuracy(results.headline))} of units, "
+        f"{100 * abs(found.value):.1f} points {'above' if found.value >= 0 else 'below'} its best comparator, "
+        f"“{results.arm(against).title}” (95 % interval {between(found.low, found.high)})"
     )
-    baseline = results.baseline
-    if baseline is not None and baseline != against:
-        gain = difference_interval(unit_differences(results, results.headline, baseline))
-        title = results.arm(baseline).title
-        sentence += f", and {points(gain.value)} points against “{title}” ({between(gain.low, gain.high)})"
-    units = len(results.rows(results.headline)[["study", "unit"]].drop_duplicates())
-    return f"{sentence}; {units:,} units" + (f" of {results.studies} studies." if results.studies > 1 else ".")
+
+
+def _rated(results: Results, found: Estimate, against: str) -> str:
+    own, other, constant = (in_units(results, results.error(name)) for name in (results.headline, against, CONSTANT))
+    share, direction = percent(abs(found.value)), "less" if found.value >= 0 else "more"
+    return (
+        f"its ratings miss by {own} (root mean square error of a {results.series or 'unit'}) and those of its best "
+        f"comparator, “{results.arm(against).title}”, by {other}: {share} of the constant "
+        f"predictor's {constant} {direction} (95 % interval {between(found.low, found.high)})"
+    )
+
+
+def in_units(results: Results, value: float) -> str:
+    """Return an error in the label's units, to a hundredth of the constant predictor's or finer."""
+    if np.isnan(value):
+        return "\u2013"
+    digits = max(0, 2 - int(np.floor(np.log10(results.error(CONSTANT) or 1.0))))
+    return f"{value:.{digits}f}".replace("-", MINUS)
+
+
+def _unit(results: Results) -> str:
+    return "per cent of the constant's error" if results.rated else "points"
 
 
 def _refusal(results: Results, name: str) -> str:
-    guess = chance_of(results, name)
+    if results.rated:
+        found = (
+            f"misses by {in_units(results, results.error(name))}, less than the constant predictor "
+            f"({in_units(results, results.error(CONSTANT))}). "
+        )
+    else:
+        found = (
+            f"is right in {percent(results.accuracy(name))} of units, where guessing stays below "
+            f"{percent(chance_of(results, name).threshold)}. "
+        )
     return (
-        f"No verdict: “{results.arm(name).title}” must be at chance and is right in "
-        f"{percent(results.accuracy(name))} of units, where guessing stays below {percent(guess.threshold)}. "
+        f"No verdict: “{results.arm(name).title}” must be at chance and {found}"
         "Something of the test part is known in training; "
         "find the leak before reading any figure."
     )
+
+
+def _constant_notes(results: Results, against: str) -> list[str]:
+    if not results.rated or against == CONSTANT:
+        return []
+    found = gain(results, results.headline, CONSTANT)
+    return [
+        f"Against the constant predictor, which always says the mean of the training ratings, it spares "
+        f"{points(found.value)} per cent of the error ({between(found.low, found.high)})."
+    ]
 
 
 def _placebo_notes(results: Results) -> list[str]:
@@ -187,11 +244,11 @@ def _placebo_notes(results: Results) -> list[str]:
     for name in results.comparators:
         if results.arm(name).kind != "placebo":
             continue
-        gain = difference_interval(unit_differences(results, name, results.baseline))
-        if gain.low > 0:
+        found = gain(results, name, results.baseline)
+        if found.low > 0:
             notes.append(
-                f"“{results.arm(name).title}” gains over “{title}” too, {points(gain.value)} "
-                f"({between(gain.low, gain.high)}): that much does not come from what this placebo takes away."
+                f"“{results.arm(name).title}” gains over “{title}” too, {points(found.value)} "
+                f"({between(found.low, found.high)}): that much does not come from what this placebo takes away."
             )
     return notes
 
@@ -203,7 +260,7 @@ def _agreement_notes(results: Results, against: str, kind: Kind) -> list[str]:
         over = cluster_interval(studies.to_numpy(), np.arange(len(studies)))
         note = (
             f"By study: above the best comparator in {int((studies > 0).sum())} of {len(studies)}, "
-            f"{points(over.value)} with a standard deviation of {100 * studies.std(ddof=1):.1f} points; "
+            f"{points(over.value)} with a standard deviation of {100 * studies.std(ddof=1):.1f} {_unit(results)}; "
             f"the interval over studies, which also counts the luck of training, is {between(over.low, over.high)}"
         )
         return [note + (", so more studies are needed to be sure." if kind in ("helps", "harms") and

@@ -119,6 +119,23 @@ def _download(network: nn.Module, name: str) -> bool:
     return True
 
 
+def usual_colours(network: nn.Module) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return mean and deviation of colours, 0 to 1, that a backbone's weights want, each (1, 3, 1, 1)."""
+    about: dict[str, Any] = vars(network)["pretrained_cfg"]
+    mean, deviation = (torch.tensor(about[name]).view(1, 3, 1, 1) for name in ("mean", "std"))
+    return mean, deviation
+
+
+def standardised(
+    pictures: torch.Tensor, mean: torch.Tensor, deviation: torch.Tensor, size: int | None = None
+) -> torch.Tensor:
+    """Return pictures, (n, 3, height, width), RGB from 0 to 255, as a backbone wants them, first resized to a side."""
+    pictures = pictures.float() / 255
+    if size is not None and pictures.shape[-2:] != (size, size):
+        pictures = functional.interpolate(pictures, (size, size), mode="bilinear", antialias=True)
+    return (pictures - mean) / deviation
+
+
 def feature_map(network: nn.Module, pictures: torch.Tensor, size: int | None = None) -> torch.Tensor:
     """Return the last map of a backbone, (n, width, rows, columns).
 
@@ -136,13 +153,10 @@ def feature_map(network: nn.Module, pictures: torch.Tensor, size: int | None = N
     WeightsError
         Where the architecture gives something else, as transformers do.
     """
-    about: dict[str, Any] = vars(network)["pretrained_cfg"]
-    mean, std = (torch.tensor(about[name], device=pictures.device).view(1, 3, 1, 1) for name in ("mean", "std"))
-    pictures = pictures.float() / 255
-    if size is not None and pictures.shape[-2:] != (size, size):
-        pictures = functional.interpolate(pictures, (size, size), mode="bilinear", antialias=True)
-    maps: torch.Tensor = network.forward_features((pictures - mean) / std)  # type: ignore[operator]
+    mean, deviation = (part.to(pictures.device) for part in usual_colours(network))
+    maps: torch.Tensor = network.forward_features(standardised(pictures, mean, deviation, size))  # type: ignore[operator]
     if maps.ndim != 4 or maps.shape[1] != network.num_features:
+        about: dict[str, Any] = vars(network)["pretrained_cfg"]
         what = f"the backbone {about.get('architecture', '')} gives no map of features"
         raise WeightsError(what, do="use a convolutional one, such as resnet18")
     return maps

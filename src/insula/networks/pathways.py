@@ -58,6 +58,35 @@ class FrozenEncoder(Encoder):
         return self
 
 
+class CosineClassifier(nn.Linear):
+    """Logits that are cosines between features and a direction for each class, times a fixed scale.
+
+    Neither weights nor features can make a logit larger than the scale: what is said of a picture is a direction alone.
+
+    Parameters
+    ----------
+    width, classes : int
+        Features in, classes out.
+    scale : float
+        The largest logit.
+
+    Examples
+    --------
+    >>> said = CosineClassifier(4, 3, scale=10.0)(1000 * torch.randn(20, 4))
+    >>> bool(said.abs().max() <= 10)
+    True
+    """
+
+    def __init__(self, width: int, classes: int, scale: float) -> None:
+        super().__init__(width, classes, bias=False)
+        self.scale = scale
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        """Return logits, (n, classes), of features, (n, width)."""
+        directions = functional.normalize(self.weight, dim=1)
+        return self.scale * functional.linear(functional.normalize(features, dim=1), directions)
+
+
 class Concept(NamedTuple):
     """What the conceptual pathway says of n pictures.
 
@@ -102,7 +131,7 @@ class Percept(nn.Module):
     def __init__(self, encoder: Encoder, width: int, classes: int) -> None:
         super().__init__()
         self.encoder = encoder
-        self.classifier = nn.Sequential(nn.Linear(width, _HIDDEN), nn.ReLU(), nn.Linear(_HIDDEN, classes))
+        self.classifier: nn.Module = nn.Sequential(nn.Linear(width, _HIDDEN), nn.ReLU(), nn.Linear(_HIDDEN, classes))
 
     def begin_epoch(self, epoch: int) -> None:
         """Pass on that an epoch begins."""
@@ -131,10 +160,16 @@ class EmotionBranch(Percept):
         As of `Percept`.
     confident : bool
         Whether there is a confidence; else it is 1 for every picture.
+    scale : float, optional
+        That of a `CosineClassifier`, which then takes the place of the perceptron.
     """
 
-    def __init__(self, encoder: Encoder, width: int, classes: int, *, confident: bool = True) -> None:
+    def __init__(
+        self, encoder: Encoder, width: int, classes: int, *, confident: bool = True, scale: float | None = None
+    ) -> None:
         super().__init__(encoder, width, classes)
+        if scale is not None:
+            self.classifier = CosineClassifier(width, classes, scale)
         self.confidence = nn.Linear(width, 1) if confident else None
 
     def conceive(self, pictures: torch.Tensor) -> Concept:

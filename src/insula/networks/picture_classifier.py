@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import nn
-from torch.nn import functional
+
+from insula.networks.backbones import standardised, usual_colours
 
 
 class PictureClassifier(nn.Module):
@@ -40,14 +40,13 @@ class PictureClassifier(nn.Module):
 
     def __init__(self, backbone: nn.Module, classes: int, sizes: Sequence[int] = (), epochs: int = 1) -> None:
         super().__init__()
-        about: dict[str, Any] = vars(backbone)["pretrained_cfg"]
         self.backbone, self.sizes, self.epochs = backbone.requires_grad_(True), tuple(sizes), epochs
         self.size = self.sizes[-1] if self.sizes else None
         # Some architectures have a layer between the last map and the classifier, which widens what the head reads.
         width = getattr(backbone, "head_hidden_size", None) or backbone.num_features
         self.head = nn.Linear(int(width), classes)  # type: ignore[arg-type]
-        for name, key in (("mean", "mean"), ("deviation", "std")):
-            self.register_buffer(name, torch.tensor(about[key]).view(1, 3, 1, 1), persistent=False)
+        for name, values in zip(("mean", "deviation"), usual_colours(backbone), strict=True):
+            self.register_buffer(name, values, persistent=False)
 
     def begin_epoch(self, epoch: int) -> None:
         """Take the size of pictures that this epoch trains on, counted from 0."""
@@ -63,10 +62,7 @@ class PictureClassifier(nn.Module):
 
     def embed(self, pictures: torch.Tensor) -> torch.Tensor:
         """Return features, (n, width), of pictures (n, 3, height, width), RGB from 0 to 255."""
-        pictures = pictures.float() / 255
-        if self.size is not None and pictures.shape[-2:] != (self.size, self.size):
-            pictures = functional.interpolate(pictures, (self.size, self.size), mode="bilinear", antialias=True)
-        return self.backbone((pictures - self.mean) / self.deviation)
+        return self.backbone(standardised(pictures, self.mean, self.deviation, self.size))
 
     def forward(self, pictures: torch.Tensor) -> torch.Tensor:
         """Return logits, (n, classes)."""

@@ -26,7 +26,9 @@ def logit_distance(student: torch.Tensor, teacher: torch.Tensor, temperature: fl
     return ((difference - difference.mean(dim=1, keepdim=True)) ** 2).mean() / temperature**2
 
 
-def softened_divergence(student: torch.Tensor, teacher: torch.Tensor, temperature: float) -> torch.Tensor:
+def softened_divergence(
+    student: torch.Tensor, teacher: torch.Tensor, temperature: float, weights: torch.Tensor | None = None
+) -> torch.Tensor:
     """Return the divergence of the student's probabilities from the teacher's, both softened (Hinton et al. 2015).
 
     Parameters
@@ -35,6 +37,8 @@ def softened_divergence(student: torch.Tensor, teacher: torch.Tensor, temperatur
         Logits.
     temperature : float
         Divides both; the divergence is multiplied by its square, so that gradients keep their size.
+    weights : tensor, shape (n,), optional
+        Of the rows.
 
     Examples
     --------
@@ -43,4 +47,7 @@ def softened_divergence(student: torch.Tensor, teacher: torch.Tensor, temperatur
     0.0
     """
     said, wanted = ((logits / temperature).log_softmax(dim=1) for logits in (student, teacher))
-    return temperature**2 * functional.kl_div(said, wanted, reduction="batchmean", log_target=True)
+    if weights is None:
+        return temperature**2 * functional.kl_div(said, wanted, reduction="batchmean", log_target=True)
+    each = functional.kl_div(said, wanted, reduction="none", log_target=True).sum(dim=1)
+    return temperature**2 * (weights * each).mean()

@@ -1,4 +1,4 @@
-"""Prototypes on a grid of valence and arousal: where a feature stands among them, and where it ought to stand."""
+"""Prototypes of classes, or on a grid of valence and arousal: where a feature stands, and where it ought to stand."""
 
 from __future__ import annotations
 
@@ -37,6 +37,47 @@ def interpolated(prototypes: torch.Tensor, places: torch.Tensor) -> torch.Tensor
     where = places.to(prototypes).reshape(1, 1, -1, 2)
     found = functional.grid_sample(field, where, mode="bilinear", padding_mode="border", align_corners=False)
     return functional.normalize(found[0, :, 0].T, dim=1)
+
+
+def class_means(features: torch.Tensor, labels: torch.Tensor, start: torch.Tensor) -> torch.Tensor:
+    """Return a prototype for each class, (classes, width): the mean direction of its features, of unit length.
+
+    Parameters
+    ----------
+    features : tensor, shape (n, width)
+        Of any length; directions count.
+    labels : int tensor, shape (n,)
+        Classes, -1 where there is no label.
+    start : tensor, shape (classes, width)
+        Prototypes of classes that no row has.
+
+    Examples
+    --------
+    >>> features = torch.tensor([[2.0, 0.0], [0.0, 1.0], [0.0, 3.0]])
+    >>> class_means(features, torch.tensor([0, 1, 1]), torch.full((3, 2), -5.0)).round(decimals=2).tolist()
+    [[1.0, 0.0], [0.0, 1.0], [-0.7099999785423279, -0.7099999785423279]]
+    """
+    known = labels >= 0
+    member = functional.one_hot(labels[known], len(start)).to(features)
+    sums = member.T @ functional.normalize(features[known], dim=1)
+    return functional.normalize(torch.where(member.any(dim=0)[:, None], sums, start), dim=1)
+
+
+def crowding(prototypes: torch.Tensor) -> torch.Tensor:
+    """Return the mean cosine of each two prototypes, a scalar: above 0.9 they tell classes apart no longer.
+
+    Parameters
+    ----------
+    prototypes : tensor, shape (two or more, width)
+        Of any length.
+
+    Examples
+    --------
+    >>> crowding(torch.eye(3)).item(), round(crowding(torch.ones(3, 2)).item(), 4)
+    (0.0, 1.0)
+    """
+    alike = similarities(prototypes, prototypes)
+    return alike[~torch.eye(len(alike), dtype=torch.bool, device=alike.device)].mean()
 
 
 def affinities(features: torch.Tensor, prototypes: torch.Tensor, tau: float) -> torch.Tensor:

@@ -84,7 +84,7 @@ def permute_labels(samples: Samples, task: Task, unit: str, seed: int) -> Sample
     """
     columns = list(task.columns)
     targets = task.targets(samples.table)
-    labelled = targets >= 0 if targets.dtype.kind == "i" else ~np.isnan(targets.reshape(len(targets), -1)[:, 0])
+    labelled = targets >= 0 if targets.dtype.kind == "i" else ~np.isnan(targets if targets.ndim == 1 else targets[:, 0])
     units = unit_codes(samples, unit)
     lost = np.flatnonzero(labelled & (units < 0))
     if len(lost):

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from insula.errors import DataError
+
 
 @dataclass(frozen=True)
 class Predictions:
@@ -16,12 +18,13 @@ class Predictions:
     Parameters
     ----------
     table : DataFrame
-        Index: sample ids (or scored units after `collapse`). Columns: `p_CLASS` for each class (adding up to one),
-        and, where the system gives them, `valence`, `arousal`, `uncertainty` (0 sure to 1 unsure), `temperature`
-        (by which the logarithms of the probabilities were divided), `set` (the classes that may be right, as
-        `join_sets` writes them) and `set_coverage` (how often it is promised to hold the label), `epistemic` (how far
-        parts of the system disagree), `out_of_distribution` (larger is stranger), `mode` (which modalities were used)
-        and `reason` (why the answer should not be used; empty where it may be).
+        Index: sample ids (or scored units after `collapse`). Columns: `p_CLASS` for each class (adding up to one), or
+        `rating` in the label's own units, and, where the system gives them, `valence`, `arousal`, `uncertainty` (0 sure
+        to 1 unsure), `temperature` (by which the logarithms of the probabilities were divided), `set` (the classes that
+        may be right, as `join_sets` writes them) and `set_coverage` (how often it is promised to hold the label),
+        `epistemic` (how far parts of the system disagree), `out_of_distribution` (larger is stranger), `mode` (which
+        modalities were used) and `reason` (why the answer should not be used, or a modality was not; else empty). Of
+        two modalities also `uncertainty_eeg`, `uncertainty_face` and `discrepancy` (how far they disagree; 0 to 1).
     classes : tuple of str
         Names of the classes, in the order of `probabilities`; empty for a continuous task.
 
@@ -44,17 +47,32 @@ class Predictions:
         table = pd.DataFrame(np.asarray(probabilities, float), columns=names, index=pd.Index(index))
         return cls(table.assign(**columns), tuple(classes))
 
+    @classmethod
+    def rate(cls, ratings: np.ndarray, index: object, **columns: object) -> Predictions:
+        """Build predictions of a continuous task from ratings in the label's own units, shape (n,).
+
+        Examples
+        --------
+        >>> said = Predictions.rate(np.array([0.1, 0.3]), index=[7, 8], uncertainty=np.array([0.5, 1.0]))
+        >>> said.collapse(["t1", "t1"]).table.round(2).to_dict("index")
+        {'t1': {'rating': 0.2, 'uncertainty': 0.75}}
+        """
+        table = pd.DataFrame({"rating": np.asarray(ratings, float)}, index=pd.Index(index))
+        return cls(table.assign(**columns), ())
+
     def __len__(self) -> int:
         return len(self.table)
 
     @property
     def probabilities(self) -> np.ndarray:
-        """Class probabilities, float64 (n, classes)."""
+        """Class probabilities, float64 (n, classes); raises DataError for ratings."""
+        if not self.classes:
+            raise DataError("ratings have no classes", where="predictions", do="read the column rating of the table")
         return self.table[[f"p_{name}" for name in self.classes]].to_numpy()
 
     @property
     def labels(self) -> pd.Series:
-        """The most probable class of each row."""
+        """The most probable class of each row; raises DataError for ratings."""
         names = np.asarray(self.classes, object)[self.probabilities.argmax(axis=1)]
         return pd.Series(names, index=self.table.index, name="label")
 

@@ -57,6 +57,10 @@ SYSTEMS: dict[str, tuple[str, str]] = {
     "py-feat": ("insula.systems.peers.pyfeat:PyFeat", "insula.systems.peers.pyfeat:PyFeatSettings"),
     "onnx-file": ("insula.systems.peers.onnx_file:OnnxFile", "insula.systems.peers.onnx_file:OnnxFileSettings"),
     "crpn": ("insula.systems.crpn.system:CRPN", "insula.systems.crpn.settings:CRPNSettings"),
+    "ucmc": ("insula.systems.ucmc.system:UCMC", "insula.systems.ucmc.settings:UCMCSettings"),
+    "feature-fusion": ("insula.systems.fusion.plain:FeatureFusion", "insula.systems.fusion.pairs:PairSettings"),
+    "late-fusion": ("insula.systems.fusion.plain:LateFusion", "insula.systems.fusion.pairs:PairSettings"),
+    "cafnet": ("insula.systems.fusion.cafnet:CAFNet", "insula.systems.fusion.cafnet:CAFNetSettings"),
     "svm": ("insula.systems.baselines.plain:SupportVectors", "insula.systems.baselines.plain:PlainSettings"),
 }
 

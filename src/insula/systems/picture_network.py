@@ -196,16 +196,20 @@ class PictureNetwork(OneModality):
         """
         mode = mode_of(self.modes, mode)
         unique, place = unique_pictures(samples)
-        strange = self.caution.strange(unique)
-        probabilities, about = self.caution.speak(mode, self._probabilities(unique), strange, self.task.classes)
+        said, more = self._said(mode, unique)
+        probabilities, about = self.caution.speak(mode, said, self.caution.strange(unique), self.task.classes)
         return Predictions.of(
             self.task.classes,
             probabilities[place],
             samples.ids,
             mode=mode,
             uncertainty=normalised_entropy(probabilities)[place],
-            **{name: values[place] for name, values in about.items()},
+            **{name: values[place] for name, values in (about | more).items()},
         )
+
+    def _said(self, mode: str, pictures: Samples) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+        """Return the probabilities, (n, classes), that a mode gives pictures, and further columns of its answer."""
+        return self._probabilities(pictures), {}
 
     def _probabilities(self, pictures: Samples) -> np.ndarray:
         return self._each(pictures, lambda batch: self.network(batch).double().softmax(dim=1), len(self.task.classes))

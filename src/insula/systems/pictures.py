@@ -12,6 +12,7 @@ import pandas as pd
 from insula.errors import DataError
 from insula.samples import ArrayStore, Samples
 from insula.storage.cache import Cache
+from insula.storage.hashing import digest, digest_array
 from insula.storage.settings import Settings
 
 
@@ -89,8 +90,6 @@ class PictureReader:
         return picture_features(self.network, pictures, self.settings.picture_size, self.settings.grid)
 
     def _key(self, store: ArrayStore) -> dict[str, object]:
-        from insula.storage.hashing import digest, digest_array
-
         weights = self.network.state_dict() if self.network else {}
         state = {name: digest_array(value.numpy()) for name, value in weights.items()}
         about = self.settings.model_dump(include={"backbone", "grid", "picture_size"})
@@ -109,6 +108,13 @@ def stored_pictures(samples: Samples) -> ArrayStore | None:
     store = samples.store("picture")
     one = len(set(samples.table["picture_store"])) == 1
     return store if one and isinstance(store, ArrayStore) and isinstance(store.values, np.memmap) else None
+
+
+def pictures_digest(samples: Samples) -> list[object]:
+    """Return what tells the pictures of these samples, and their order, from others: a part of cache keys."""
+    names = samples.table["picture_store"].astype(str).tolist()
+    stores = {name: samples.stores[name].fingerprint() for name in sorted(set(names))}
+    return [stores, digest_array(samples.rows("picture")), names if len(stores) > 1 else None]
 
 
 def unique_pictures(samples: Samples) -> tuple[Samples, np.ndarray]:

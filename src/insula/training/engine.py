@@ -142,8 +142,10 @@ class _Module(lightning.LightningModule):
         return 1_000_003 * self.seed + self.current_epoch
 
     def training_step(self, batch: tuple[torch.Tensor, torch.Tensor], index: int) -> torch.Tensor:
-        torch.manual_seed(self.epoch_seed + 7919 * index)  # of alterations and dropout: they repeat after a resume, too
         inputs, targets = batch
+        # Of alterations and dropout: they repeat after a resume, too. torch.manual_seed looks for a GPU at each call.
+        seed = torch.manual_seed if targets.is_cuda else torch.default_generator.manual_seed
+        seed(self.epoch_seed + 7919 * index)
         if self.companions:
             inputs = torch.cat([inputs, self._some(self.companions.inputs, len(inputs), index).to(inputs.device)])
         inputs = self.alter(inputs) if self.alter else inputs

@@ -1,4 +1,4 @@
-"""Majority, linear and support-vector classifiers on plain features of one modality."""
+"""Majority, linear and support-vector models on plain features of one modality; the first two also learn ratings."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from insula.emotions import LabelTask, Task
+from insula.emotions import Continuous, LabelTask, Task
 from insula.errors import DataError, SettingsError
+from insula.protocols.units import unit_codes
 from insula.samples import FitLog, Predictions, Roles, Samples, mode_of
 from insula.storage.folder import load_estimator, load_system, save_estimator, save_system
 from insula.storage.settings import Settings
+from insula.systems.baselines.ridge import choose_strength
 from insula.systems.fitting import labelled
 from insula.systems.one_modality import OneModality
 
@@ -41,10 +43,11 @@ def plain_features(samples: Samples, modality: str) -> np.ndarray:
         return np.empty((0, 0), np.float32)
     kind = samples.store(modality).description.kind
     parts = (samples.select(slice(start, start + _ROWS)).read(modality) for start in range(0, len(samples), _ROWS))
-    return np.concatenate([_plain(values, kind) for values in parts])
+    return np.concatenate([plain_values(values, kind) for values in parts])
 
 
-def _plain(values: np.ndarray, kind: str) -> np.ndarray:
+def plain_values(values: np.ndarray, kind: str) -> np.ndarray:
+    """Return what rows of a modality, (n, ...), show without any learning, (n, d), by the kind of their store."""
     if kind == "picture":
         from PIL import Image
 
@@ -58,13 +61,17 @@ def _plain(values: np.ndarray, kind: str) -> np.ndarray:
 
 
 class PlainClassifier(OneModality):
-    """What the plain classifiers share; a subclass names its estimator."""
+    """What the plain models share; a subclass names its estimator, and its regressor where it learns ratings, too."""
 
     Settings: ClassVar[type[Settings]] = PlainSettings
     modes: ClassVar[Mapping[str, str]] = {"plain": "plain classifier"}
 
     def _estimator(self) -> Any:
         raise SettingsError("PlainClassifier has no estimator", do="use Majority, Linear or SupportVectors")
+
+    def _regressor(self, train: Samples, features: np.ndarray, ratings: np.ndarray) -> Any:
+        """Return an unfitted estimator of ratings."""
+        raise SettingsError(f"{type(self).__name__} learns no ratings", do="use Majority or Linear, or classes")
 
     def _features(self, samples: Samples) -> np.ndarray:
         return plain_features(samples, self.settings.modality)
@@ -78,20 +85,26 @@ class PlainClassifier(OneModality):
         unlabelled: Samples | None = None,
         start_from: Path | None = None,
     ) -> Self:
-        """Fit on the labelled training samples; validation is not needed."""
-        if not isinstance(train, Samples) or not isinstance(task, LabelTask):
-            raise DataError("a plain classifier learns one task of classes from one table of samples")
+        """Fit on the labelled training samples that have the modality; validation is not needed."""
+        if not isinstance(train, Samples) or not isinstance(task, LabelTask | Continuous):
+            raise DataError("a plain model learns one task, of classes or of a rating, from one table of samples")
         self.task, self.log = task, FitLog()
-        train = labelled(train, task)
+        train = _with_modalities(_rated(train, task) if isinstance(task, Continuous) else labelled(train, task), self)
         if not len(train):
             raise DataError("no training sample has a label", where=task.label, do="check the label column")
-        self.estimator = self._estimator().fit(self._features(train), task.targets(train.table))
+        features, targets = self._features(train), task.targets(train.table)
+        rated = isinstance(task, Continuous)
+        estimator = self._regressor(train, features, targets) if rated else self._estimator()
+        self.estimator = estimator.fit(features, targets)
         self.log.record(type(self).__name__.lower(), train)
         return self
 
     def predict(self, samples: Samples, mode: str | None = None) -> Predictions:
-        """Return class probabilities."""
+        """Return class probabilities, or ratings."""
         mode_of(self.modes, mode)
+        if isinstance(self.task, Continuous):
+            said = self.estimator.predict(self._features(samples)) if len(samples) else np.empty(0)
+            return Predictions.rate(self.task.ratings(said), samples.ids)
         probabilities = np.zeros((len(samples), len(self.task.classes)))
         probabilities[:, self.estimator.classes_] = self.estimator.predict_proba(self._features(samples))
         return Predictions.of(self.task.classes, probabilities, samples.ids, uncertainty=1 - probabilities.max(axis=1))
@@ -110,19 +123,63 @@ class PlainClassifier(OneModality):
         about = load_system(folder)
         classifier = cls(cls.Settings.parse(about["settings"], where="system.yaml"))
         task = parse_task(about["task"])
-        if isinstance(task, LabelTask):
+        if isinstance(task, LabelTask | Continuous):
             classifier.task = task
         classifier.estimator = load_estimator(folder / "estimator.skops")
         return classifier
 
 
+def logistic_regression() -> Any:
+    """Return an unfitted multinomial logistic regression of standardised features."""
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    return make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=500))
+
+
+def ridge_regression(train: Samples, features: np.ndarray, ratings: np.ndarray) -> Any:
+    """Return an unfitted ridge regression of standardised features, its strength chosen on trials left out together.
+
+    Parameters
+    ----------
+    train : Samples
+        Whose trials they are; a sample of no known trial is left out by itself.
+    features, ratings : array, shapes (n, d) and (n,)
+        What it will be fitted on.
+    """
+    from sklearn.linear_model import Ridge
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    trials = unit_codes(train, "trial")
+    alone = np.where(trials < 0, trials.max(initial=-1) + 1 + np.arange(len(trials)), trials)
+    strength = choose_strength(StandardScaler().fit_transform(features), ratings, alone)
+    return make_pipeline(StandardScaler(), Ridge(strength))
+
+
+def _rated(samples: Samples, task: Continuous) -> Samples:
+    return samples.select(~np.isnan(task.targets(samples.table)))
+
+
+def _with_modalities(samples: Samples, system: PlainClassifier) -> Samples:
+    """Return the samples that have what the system reads."""
+    there = [samples.has(modality) for modality in system.predicts_from]
+    return samples.select(np.all(there, axis=0)) if there else samples
+
+
 class Majority(PlainClassifier):
-    """Says the shares of the training classes, whatever it is shown."""
+    """Says the shares of the training classes, or the mean of the training ratings, whatever it is shown."""
 
     def _estimator(self) -> Any:
         from sklearn.dummy import DummyClassifier
 
         return DummyClassifier(strategy="prior")
+
+    def _regressor(self, train: Samples, features: np.ndarray, ratings: np.ndarray) -> Any:
+        from sklearn.dummy import DummyRegressor
+
+        return DummyRegressor()
 
     @property
     def predicts_from(self) -> tuple[str, ...]:
@@ -134,23 +191,30 @@ class Majority(PlainClassifier):
 
 
 class Stratified(Majority):
-    """Guesses by the shares of the training classes: each sample gets one class, drawn by lot."""
+    """Guesses by the shares of the training classes: each sample gets one class, drawn by lot; learns no ratings."""
 
     def _estimator(self) -> Any:
         from sklearn.dummy import DummyClassifier
 
         return DummyClassifier(strategy="stratified", random_state=self.settings.seed)
 
+    def _regressor(self, train: Samples, features: np.ndarray, ratings: np.ndarray) -> Any:
+        raise SettingsError("Stratified learns no ratings", do="use Majority, which says their mean")
+
 
 class Linear(PlainClassifier):
-    """Multinomial logistic regression on standardised plain features."""
+    """Multinomial logistic regression on standardised plain features; ridge regression where ratings are learnt.
+
+    The strength of the ridge is chosen inside the training part, on trials that the fit has not seen.
+    """
 
     def _estimator(self) -> Any:
-        from sklearn.linear_model import LogisticRegression
-        from sklearn.pipeline import make_pipeline
-        from sklearn.preprocessing import StandardScaler
+        return logistic_regression()
 
-        return make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=500))
+    def _regressor(self, train: Samples, features: np.ndarray, ratings: np.ndarray) -> Any:
+        model = ridge_regression(train, features, ratings)
+        self.facts = {"strength of the ridge": model[-1].alpha}
+        return model
 
 
 class SupportVectors(PlainClassifier):

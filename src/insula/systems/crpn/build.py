@@ -24,7 +24,7 @@ def emotion_branch(settings: CRPNSettings, classes: int, *, pretrained: bool = T
     teacher = settings.teacher
     known = (teacher.backbone, teacher.weights if pretrained else None, teacher.training.epochs)
     encoder = _encoder(Encoder, settings, *known)
-    return EmotionBranch(encoder, settings.width, classes, confident=teacher.confidence)
+    return EmotionBranch(encoder, settings.width, classes, confident=teacher.confidence, scale=teacher.cosine_scale)
 
 
 def conceptual_pathway(settings: CRPNSettings, classes: int, *, pretrained: bool = True) -> ConceptualPathway:

@@ -42,6 +42,8 @@ class Teacher(Settings):
         weights, whose pickle of arrays may be given.
     confidence : bool
         Whether a confidence multiplies the logits, under rank regularisation.
+    cosine_scale : float or None
+        Logits are cosines with one direction a class, times this; None for a perceptron, as in the released code.
     task_loss : {"ce", "focal"}
         Of these logits.
     class_weights : dict
@@ -64,6 +66,7 @@ class Teacher(Settings):
     backbone: str = "resnet50"
     weights: str | None = None
     confidence: bool = True
+    cosine_scale: float | None = Field(None, gt=0)
     task_loss: Literal["ce", "focal"] = "ce"
     class_weights: dict[str, float] = Field(default={})
     orthogonality: float = Field(0.1, ge=0)

@@ -23,6 +23,7 @@ from insula.systems.crpn.build import conceptual_pathway, percept
 from insula.systems.crpn.losses import StudentLoss, TeacherLoss
 from insula.systems.crpn.settings import CRPNSettings
 from insula.systems.crpn.statistics import Statistics, conceive, statistics, sure_of
+from insula.systems.pictures import pictures_digest
 from insula.training.engine import Trained, train
 from insula.training.rows import PictureRows
 
@@ -84,8 +85,8 @@ def taught_once(lesson: Lesson) -> tuple[ConceptualPathway, dict[str, Any]]:
     Arms and placebos differ in the student alone: their teacher is the same and is trained once, where the pictures
     lie in the cache on disk. Where several processes want it at the same time, one trains and the others wait.
     """
-    data = [_on_disk(part) for part in (lesson.pictures, lesson.held)]
-    if None in data:
+    parts = (lesson.pictures, lesson.held)
+    if not all(map(_on_disk, parts)):
         return train_teacher(lesson)
     settings = lesson.settings
     read = {"teacher", "width", "dropout", "sizes", "augment", "seed"}
@@ -93,8 +94,8 @@ def taught_once(lesson: Lesson) -> tuple[ConceptualPathway, dict[str, Any]]:
         "code": code_version(),
         "settings": settings.model_dump(mode="json", include=read),
         "classes": lesson.task.classes,
-        "data": data,
-        "labels": [digest_array(lesson.labels(part)) for part in (lesson.pictures, lesson.held)],
+        "data": [pictures_digest(part) for part in parts],
+        "labels": [digest_array(lesson.labels(part)) for part in parts],
     }
 
     def build(folder: Path, checkpoints: Path) -> None:
@@ -108,12 +109,10 @@ def taught_once(lesson: Lesson) -> tuple[ConceptualPathway, dict[str, Any]]:
     return network.eval().requires_grad_(False), json.loads((folder / "facts.json").read_text())
 
 
-def _on_disk(samples: Samples) -> list[str] | None:
-    """Return what tells these pictures from others; None where one of them lies in memory alone."""
-    stores = [samples.stores[name] for name in sorted(set(samples.table["picture_store"]))]
-    if not all(isinstance(store, ArrayStore) and isinstance(store.values, np.memmap) for store in stores):
-        return None
-    return [digest_array(samples.rows("picture")), *(store.fingerprint() for store in stores)]
+def _on_disk(samples: Samples) -> bool:
+    """Return whether none of the pictures lies in memory alone."""
+    stores = [samples.stores[name] for name in set(samples.table["picture_store"])]
+    return all(isinstance(store, ArrayStore) and isinstance(store.values, np.memmap) for store in stores)
 
 
 def confidence_statistics(lesson: Lesson, teacher: ConceptualPathway) -> Statistics:

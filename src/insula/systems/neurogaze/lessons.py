@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -18,6 +18,7 @@ from insula.storage.hashing import digest_array
 from insula.systems.neurogaze.bank import PrototypeBank
 from insula.systems.neurogaze.settings import NeuroGazeSettings
 from insula.systems.picture_network import PictureNetwork, PictureNetworkSettings
+from insula.systems.pictures import pictures_digest
 
 _SPREAD = 0.4  # of the classes' anchors, where logits are read off them
 
@@ -133,7 +134,7 @@ def _network_logits(pictures: Samples, held: Samples, task: Categorical, setting
         "code": code_version(),
         "settings": own.model_dump(mode="json", include=set(PictureNetworkSettings.model_fields)),
         "classes": list(task.classes),
-        "pictures": [_pictures_digest(side) for side in (pictures, held)],
+        "pictures": [pictures_digest(side) for side in (pictures, held)],
         "labels": [digest_array(task.targets(side.table)) for side in (pictures, held)],
         "shares": [None if some is None else digest_array(some) for some in shares],
     }
@@ -143,9 +144,3 @@ def _network_logits(pictures: Samples, held: Samples, task: Categorical, setting
 
     folder = Cache().folder("neurogaze-image-teacher", about, build)
     return torch.from_numpy(np.load(folder / "logits.npy", allow_pickle=False)).float()
-
-
-def _pictures_digest(pictures: Samples) -> list[Any]:
-    names = pictures.table["picture_store"]
-    stores = {name: pictures.stores[name].fingerprint() for name in dict.fromkeys(names)}
-    return [stores, digest_array(pictures.rows("picture")), [str(name) for name in names] if len(stores) > 1 else None]

@@ -13,7 +13,7 @@ import numpy as np
 
 from insula.emotions import Categorical, Task
 from insula.errors import BundleError
-from insula.samples import FitLog, Predictions, Roles, Samples, check_placebo, mode_of, normalised_entropy
+from insula.samples import FitLog, Roles, Samples, check_placebo
 from insula.storage.folder import load_estimator, load_system, save_estimator, save_system
 from insula.systems.caution import Caution
 from insula.systems.fitting import labelled, one_table, stage, training_pictures
@@ -218,42 +218,23 @@ class NeuroGaze(PictureNetwork):
 
     # predicting -------------------------------------------------------------------------------------------------------
 
-    def predict(self, samples: Samples, mode: str | None = None) -> Predictions:
-        """Return calibrated class probabilities of pictures, and how strange each is.
+    def _said(self, mode: str, pictures: Samples) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+        """Return probabilities, (n, classes), and, of a student that learnt prototypes, `valence` and `arousal`.
 
-        A student that learnt prototypes also says `valence` and `arousal`: where the picture stands among them, a
-        readout of the network and no measurement.
+        These say where a picture stands among the prototypes: a readout of the network and no measurement.
 
         Raises
         ------
         BundleError
             Where the student of this mode was not saved.
         """
-        mode = mode_of(self.modes, mode)
-        if mode not in self.students:
-            do = f"a bundle answers in the mode `{next(iter(self.modes))}`"
-            raise BundleError(f"no student {mode!r} here", do=do)
-        unique, place = unique_pictures(samples)
-        strange = self.caution.strange(unique)
-        probabilities, affect = self._said(mode, unique)
-        probabilities, about = self.caution.speak(mode, probabilities, strange, self.task.classes)
-        if self.settings.of_arm(mode).proto_weight:
-            about |= {"valence": affect[:, 0], "arousal": affect[:, 1]}
-        return Predictions.of(
-            self.task.classes,
-            probabilities[place],
-            samples.ids,
-            uncertainty=normalised_entropy(probabilities)[place],
-            **{name: values[place] for name, values in about.items()},
-            mode=mode,
-        )
-
-    def _said(self, mode: str, pictures: Samples) -> tuple[np.ndarray, np.ndarray]:
-        """Return probabilities, (n, classes), and valence and arousal, (n, 2), of pictures."""
         import torch
 
         from insula.objectives.prototypes import read_affect
 
+        if mode not in self.students:
+            do = f"a bundle answers in the mode `{next(iter(self.modes))}`"
+            raise BundleError(f"no student {mode!r} here", do=do)
         student, classes = self.students[mode], len(self.task.classes)
 
         def say(batch: torch.Tensor) -> torch.Tensor:
@@ -262,7 +243,8 @@ class NeuroGaze(PictureNetwork):
             return torch.cat([logits.double().softmax(dim=1), affect.double()], dim=1)
 
         said = self._each(pictures, say, classes + 2)
-        return said[:, :classes], said[:, classes:]
+        affect = {"valence": said[:, classes], "arousal": said[:, classes + 1]}
+        return said[:, :classes], affect if self.settings.of_arm(mode).proto_weight else {}
 
     def features(self, samples: Samples) -> dict[str, np.ndarray]:
         """Return what the report draws: where pictures stand, from B0 to B3."""

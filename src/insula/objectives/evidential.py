@@ -1,0 +1,136 @@
+"""Evidence for classes: a Dirichlet distribution in place of probabilities, whose width says how little is known.
+
+A network gives each of C classes evidence e, 0 or more; the Dirichlet's parameters are e + 1, their sum is S, and the
+uncertainty is C / S: 1 where there is no evidence at all.
+
+Source: Sensoy, Kaplan and Kandemir, "Evidential deep learning to quantify classification uncertainty", NeurIPS 2018,
+arXiv 1806.01768; the fit to the label is their equation 4, the divergence their equation 5.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch.distributions import Dirichlet, kl_divergence
+from torch.nn import functional
+
+CAP = 10.0
+"""Largest `gain * similarity + bias`: evidence that grows without end makes every sample certain."""
+
+
+def evidence(similarities: torch.Tensor, gain: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
+    """Return the evidence that similarities to the prototypes of classes are, of the same shape.
+
+    Parameters
+    ----------
+    similarities : tensor, shape (n, classes)
+        Cosines; see `insula.objectives.prototypes.similarities`.
+    gain, bias : tensor
+        Scalars, learnt. ``gain * similarity + bias`` counts up to `CAP`, beyond which there is no gradient.
+
+    Examples
+    --------
+    >>> like = torch.tensor([[1.0, 0.0, -1.0]])
+    >>> evidence(like, torch.tensor(10.0), torch.tensor(-5.0)).round(decimals=3).tolist()
+    [[5.006999969482422, 0.007000000216066837, 0.0]]
+    """
+    return functional.softplus((gain * similarities + bias).clamp(max=CAP))
+
+
+def uncertainty(given: torch.Tensor) -> torch.Tensor:
+    """Return the uncertainty, (n,), that evidence, (n, classes), leaves: classes over the sum of e + 1.
+
+    Examples
+    --------
+    >>> uncertainty(torch.tensor([[0.0, 0.0, 0.0], [9.0, 0.0, 0.0]])).tolist()
+    [1.0, 0.25]
+    """
+    return given.shape[1] / (given + 1).sum(dim=1)
+
+
+def expected(given: torch.Tensor) -> torch.Tensor:
+    """Return the Dirichlet's mean, probabilities of the shape of the evidence, (n, classes).
+
+    Examples
+    --------
+    >>> expected(torch.tensor([[2.0, 0.0]])).tolist()
+    [[0.75, 0.25]]
+    """
+    return (given + 1) / (given + 1).sum(dim=1, keepdim=True)
+
+
+def fused(given: torch.Tensor, there: torch.Tensor) -> torch.Tensor:
+    """Return the evidence, (n, classes), of several modalities: their sum, each counting by its certainty.
+
+    Parameters
+    ----------
+    given : tensor, shape (modalities, n, classes)
+        Evidence of each; what is said of a modality that is not there does not matter.
+    there : bool tensor, shape (modalities, n)
+        Which rows have which modality. A row without any gets no evidence.
+
+    Examples
+    --------
+    >>> given = torch.tensor([[[3.0, 1.0]], [[0.0, 2.0]]])  # of uncertainty 1/3 and 1/2
+    >>> fused(given, torch.tensor([[True], [True]])).round(decimals=2).tolist()
+    [[2.0, 1.6699999570846558]]
+    >>> fused(given, torch.tensor([[False], [True]])).tolist()
+    [[0.0, 1.0]]
+    """
+    counted = (1 - uncertainty(given.flatten(0, 1))).unflatten(0, given.shape[:2])[..., None] * given
+    return torch.where(there[..., None], counted, 0).sum(dim=0)
+
+
+def surplus(parameters: torch.Tensor) -> torch.Tensor:
+    """Return how far Dirichlet distributions, (n, classes), are from the flat one: KL divergences, (n,).
+
+    Examples
+    --------
+    >>> surplus(torch.ones(1, 4)).tolist()
+    [0.0]
+    """
+    given, flat = (Dirichlet(values, validate_args=False) for values in (parameters, torch.ones_like(parameters)))
+    return kl_divergence(given, flat)
+
+
+def annealed(epoch: int, epochs: int = 10) -> float:
+    """Return how much the divergence counts in an epoch, counted from 0: it grows to 1 in so many epochs.
+
+    Examples
+    --------
+    >>> [annealed(epoch) for epoch in (0, 5, 10, 30)]
+    [0.0, 0.5, 1.0, 1.0]
+    """
+    return min(1.0, epoch / epochs)
+
+
+def evidential_loss(given: torch.Tensor, labels: torch.Tensor, rho: float) -> torch.Tensor:
+    """Return the mean over labelled rows of the expected cross-entropy and the evidence for wrong classes.
+
+    Parameters
+    ----------
+    given : tensor, shape (n, classes)
+        Evidence.
+    labels : int tensor, shape (n,)
+        Classes, -1 where there is no label.
+    rho : float
+        What the divergence of the Dirichlet without the evidence for the label from the flat one counts; see
+        `annealed`.
+
+    Returns
+    -------
+    tensor
+        A scalar, 0 where no row has a label.
+
+    Examples
+    --------
+    >>> sure = torch.tensor([[9.0, 0.0]])
+    >>> said = [evidential_loss(sure, torch.tensor([label]), 1.0).item() for label in (0, 1, -1)]
+    >>> said[0] < 0.2 and said[1] > 2 and said[2] == 0
+    True
+    """
+    labelled = labels >= 0
+    parameters = given[labelled] + 1
+    member = functional.one_hot(labels[labelled], given.shape[1]).to(parameters)
+    fit = (member * (parameters.sum(dim=1, keepdim=True).digamma() - parameters.digamma())).sum(dim=1)
+    wrong = surplus(member + (1 - member) * parameters)
+    return (fit + rho * wrong).sum() / labelled.sum().clamp(min=1)

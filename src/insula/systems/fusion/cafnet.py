@@ -1,0 +1,191 @@
+"""CAFNet: EEG and face features joined, each weighed by how likely it is to be right.
+
+Source: the idea of "Dynamic confidence-aware multi-modal emotion recognition", IEEE Transactions on Affective Computing
+15(3), 2024, and of its public code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+
+import numpy as np
+from pydantic import Field
+
+from insula.samples import Samples
+from insula.systems.fusion.pairs import SIDES, PairSettings, PairSystem
+from insula.systems.two_modalities import Cells
+from insula.training.settings import Training
+
+if TYPE_CHECKING:
+    import torch
+
+    from insula.systems.fusion.cafnet_network import Said
+
+_ROWS = 4096  # said at a time
+
+
+class CAFNetTraining(Training):
+    """How CAFNet is trained; the source trains 200 epochs."""
+
+    epochs: int = 60
+    patience: int = 10
+    batch_size: int = 40
+    optimiser: Literal["adamw", "adam", "sgd"] = "adam"
+    weight_decay: float = 1e-5
+
+
+class CAFNetSettings(PairSettings):
+    """How CAFNet learns.
+
+    Parameters
+    ----------
+    eeg, face, max_skew, seed
+        As in `PairSettings`.
+    width : int
+        Numbers in a modality's feature.
+    dropout : float
+        In the encoders and before the joint classifier.
+    error, disagreement : float
+        What the squared error of confidences, and the divergence of the modalities from each other, count.
+    all_epochs : int
+        Epochs in which all rows are learnt from.
+    pace, growth : float
+        After these, rows are learnt from whose loss is below this multiple of the loss of a guess, and the factor by
+        which it grows in each epoch. The source's limit of 1.0 for two classes is 1.44 times that of a guess.
+    training : CAFNetTraining
+        Epochs, optimiser, device; the epoch is chosen on validation rows, where there are any.
+    """
+
+    width: int = Field(256, ge=2)
+    dropout: float = Field(0.5, ge=0, lt=1)
+    error: float = Field(0.5, ge=0)
+    disagreement: float = Field(0.4, ge=0)
+    all_epochs: int = Field(3, ge=0)
+    pace: float = Field(1.44, gt=0)
+    growth: float = Field(1.15, ge=1)
+    training: Training = CAFNetTraining()
+
+
+class CAFNet(PairSystem):
+    """A network of EEG and face that weighs each by its own estimate of being right."""
+
+    Settings: ClassVar[type[PairSettings]] = CAFNetSettings
+    modes: ClassVar[Mapping[str, str]] = {
+        "both": "EEG and face weighed by confidence",
+        "eeg": "the EEG's own classifier",
+        "face": "the face's own classifier",
+    }
+    rates: ClassVar = False
+
+    def _learn(
+        self,
+        train: Samples,
+        validation: Samples,
+        cells: dict[str, Cells],
+        targets: np.ndarray,
+        rows: dict[str, np.ndarray],
+    ) -> list[str]:
+        import torch
+
+        from insula.networks.standardised import moments
+        from insula.systems.fusion.cafnet_network import ConfidenceLoss
+        from insula.training.engine import train as train_network
+
+        settings = self.settings
+        spreads = []
+        for side in SIDES:
+            values, usable = torch.from_numpy(cells[side].values), torch.from_numpy(cells[side].usable)
+            standard = torch.zeros(values.shape[1]), torch.ones(values.shape[1])
+            spreads.append(moments([values[usable]], over_time=False) if usable.any() else standard)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(settings.seed)
+            self.network = self._network(tuple(spreads))
+        used = cells["eeg"].usable | cells["face"].usable
+        known = _rows(cells)[torch.from_numpy(used)], torch.from_numpy(targets[used])
+        held = self._held(validation)
+        loss = ConfidenceLoss(
+            settings.error, settings.disagreement, settings.all_epochs, settings.pace, settings.growth
+        )
+        trained = train_network(self.network, loss, *known, held, settings.training, settings.seed)
+        self.facts = {"epoch": trained.best_epoch + 1}
+        self.log.record("cafnet", train.select(used))
+        if held is not None:
+            self.log.record("epoch of cafnet", validation, "selection")
+        return self.learnt
+
+    def _network(self, spreads: tuple[tuple[torch.Tensor, torch.Tensor], ...]) -> Any:
+        from insula.systems.fusion.cafnet_network import ConfidenceFusion
+
+        return ConfidenceFusion(spreads, len(self.task.classes), self.settings.width, self.settings.dropout)
+
+    def _held(self, validation: Samples) -> tuple[torch.Tensor, torch.Tensor] | None:
+        """Return the validation rows that have either modality, with their targets; None where there are none."""
+        import torch
+
+        cells = self._cells(validation)
+        used = cells["eeg"].usable | cells["face"].usable
+        if not used.any():
+            return None
+        targets = self.task.targets(validation.table)[used]
+        return _rows(cells)[torch.from_numpy(used)], torch.from_numpy(targets)
+
+    # predicting -------------------------------------------------------------------------------------------------------
+
+    def _say(self, way: str, eeg: np.ndarray, face: np.ndarray) -> np.ndarray:
+        def logits(said: Said) -> torch.Tensor:
+            return said.joint if way == "both" else said.alone[list(SIDES).index(way)]
+
+        return self._each(way, eeg, face, lambda said: logits(said).double().softmax(dim=1))
+
+    def _doubt(self, side: str, values: np.ndarray) -> np.ndarray:
+        """Return one minus the confidence of one side."""
+        return self._each(side, values, values, lambda said: 1 - said.confidence[list(SIDES).index(side)].double())
+
+    def _each(self, way: str, eeg: np.ndarray, face: np.ndarray, read: Any) -> np.ndarray:
+        """Return what is read of the network's words on rows that have what the way needs."""
+        import torch
+
+        from insula.systems.fusion.cafnet_network import joined
+
+        given = {"eeg": eeg, "face": face}
+        parts = [
+            torch.from_numpy(given[side] if way in (side, "both") else np.zeros((len(eeg), width), np.float32))
+            for side, width in zip(SIDES, self.network.widths, strict=True)
+        ]
+        there = torch.tensor([way in (side, "both") for side in SIDES])[:, None].expand(2, len(eeg))
+        with torch.inference_mode():
+            found = [read(self.network(rows)) for rows in joined(parts[0], parts[1], there).split(_ROWS)]
+            return torch.cat(found).numpy()
+
+    # saving -----------------------------------------------------------------------------------------------------------
+
+    def save(self, folder: Path) -> None:
+        """Write the network's weights beside settings and task."""
+        from safetensors.torch import save_file
+
+        super().save(folder)
+        save_file(self.network.state_dict(), folder / "network.safetensors")
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read a saved folder."""
+        import torch
+        from safetensors.torch import load_model
+
+        system = super().load(folder)
+        widths = [system.shapes[side][0] if side in system.learnt else 1 for side in SIDES]
+        system.network = system._network(tuple((torch.zeros(width), torch.ones(width)) for width in widths))
+        load_model(system.network, folder / "network.safetensors")
+        system.network.eval()
+        return system
+
+
+def _rows(cells: Mapping[str, Cells]) -> torch.Tensor:
+    import torch
+
+    from insula.systems.fusion.cafnet_network import joined
+
+    there = torch.from_numpy(np.stack([cells[side].usable for side in SIDES]))
+    return joined(torch.from_numpy(cells["eeg"].values), torch.from_numpy(cells["face"].values), there)

@@ -1,0 +1,106 @@
+"""Linear models of two modalities: joined before they answer, or after."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from insula.emotions import Continuous
+from insula.samples import Samples
+from insula.storage.folder import load_estimator, save_estimator
+from insula.systems.baselines.plain import logistic_regression, ridge_regression
+from insula.systems.fusion.pairs import PairSystem
+from insula.systems.two_modalities import Cells
+
+
+class _LinearPair(PairSystem):
+    """A linear model for each way: logistic regression of classes, ridge regression of ratings."""
+
+    ways: ClassVar[tuple[str, ...]]
+
+    def _learn(
+        self,
+        train: Samples,
+        validation: Samples,
+        cells: dict[str, Cells],
+        targets: np.ndarray,
+        rows: dict[str, np.ndarray],
+    ) -> list[str]:
+        self.models: dict[str, Any] = {}
+        for way in [way for way in self.ways if way in rows]:
+            given = train.select(rows[way])
+            values = self._inputs(way, cells["eeg"].values[rows[way]], cells["face"].values[rows[way]])
+            known = targets[rows[way]]
+            rated = isinstance(self.task, Continuous)
+            model = ridge_regression(given, values, known) if rated else logistic_regression()
+            self.models[way] = model.fit(values, known)
+            self.log.record(f"{way} of {type(self).__name__}", given)
+        return list(self.models)
+
+    def _inputs(self, way: str, eeg: np.ndarray, face: np.ndarray) -> np.ndarray:
+        """Return what a way reads, float64: a value near the end of float32 does not overflow when it is scaled."""
+        parts = {"both": [eeg, face], "eeg": [eeg], "face": [face]}[way]
+        return np.concatenate(parts, axis=1, dtype=float)
+
+    def _say(self, way: str, eeg: np.ndarray, face: np.ndarray) -> np.ndarray:
+        model, values = self.models[way], self._inputs(way, eeg, face)
+        if isinstance(self.task, Continuous):
+            return model.predict(values)[:, None]
+        probabilities = np.zeros((len(values), len(self.task.classes)))
+        probabilities[:, model.classes_] = model.predict_proba(values)
+        return probabilities
+
+    def save(self, folder: Path) -> None:
+        """Write the models beside settings and task."""
+        super().save(folder)
+        for way, model in self.models.items():
+            save_estimator(folder / f"{way}.skops", model)
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read a saved folder."""
+        system = super().load(folder)
+        there = [way for way in cls.ways if way in system.learnt]
+        system.models = {way: load_estimator(folder / f"{way}.skops") for way in there}
+        return system
+
+
+class FeatureFusion(_LinearPair):
+    """A linear model of EEG and face features side by side; rows that lack one are said by the other's own model."""
+
+    modes: ClassVar[Mapping[str, str]] = {
+        "both": "EEG and face features side by side, linear",
+        "eeg": "EEG features alone, linear",
+        "face": "face features alone, linear",
+    }
+    ways: ClassVar = ("both", "eeg", "face")
+
+
+class LateFusion(_LinearPair):
+    """The mean of what a linear model of the EEG and one of the face say."""
+
+    modes: ClassVar[Mapping[str, str]] = {
+        "both": "mean of what EEG and face say, linear",
+        "eeg": "EEG features alone, linear",
+        "face": "face features alone, linear",
+    }
+    ways: ClassVar = ("eeg", "face")
+
+    def _learn(
+        self,
+        train: Samples,
+        validation: Samples,
+        cells: dict[str, Cells],
+        targets: np.ndarray,
+        rows: dict[str, np.ndarray],
+    ) -> list[str]:
+        learnt = super()._learn(train, validation, cells, targets, rows)
+        return ["both", *learnt] if len(learnt) > 1 else learnt
+
+    def _say(self, way: str, eeg: np.ndarray, face: np.ndarray) -> np.ndarray:
+        if way != "both":
+            return super()._say(way, eeg, face)
+        return (super()._say("eeg", eeg, face) + super()._say("face", eeg, face)) / 2

@@ -1,0 +1,152 @@
+"""What is said of rows from EEG, from a face, or from both together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
+import torch
+
+from insula.objectives.evidential import expected, fused, uncertainty
+from insula.objectives.evidential_regression import believed, ignorance
+from insula.samples import Predictions, Samples, normalised_entropy
+from insula.systems.two_modalities import Asked, Cells, modes_used
+from insula.systems.ucmc.aim import Aim
+from insula.systems.ucmc.networks import Bridge, Network
+from insula.systems.ucmc.reading import Reader, items_of
+from insula.systems.ucmc.settings import UCMCSettings
+
+
+@dataclass(frozen=True)
+class Side:
+    """What one modality says of rows; what stands in rows without it means nothing.
+
+    Parameters
+    ----------
+    cells : Cells
+        Which rows have it.
+    features, embedded : tensor, shape (n, width)
+        Of its network; and of unit length, beside the other modality's where there is a bridge.
+    said : float64 array, shape (n, classes) or (n, 1)
+        Probabilities, or standardised ratings.
+    evidence : tensor, shape (n, parts), or None
+        For each class; None where none was learnt.
+    doubt : float64 array, shape (n,)
+        Uncertainty, 0 to 1; NaN where a rating comes without.
+    """
+
+    cells: Cells
+    features: torch.Tensor
+    embedded: torch.Tensor
+    said: np.ndarray
+    evidence: torch.Tensor | None
+    doubt: np.ndarray
+
+
+@torch.inference_mode()
+def listen(
+    aim: Aim,
+    settings: UCMCSettings,
+    samples: Samples,
+    reader: Reader | None,
+    cells: Cells,
+    network: Network | None,
+    bridge: Bridge | None,
+) -> Side:
+    """Return what a network says of the rows that can be used.
+
+    Parameters
+    ----------
+    aim, settings
+        Of the system.
+    samples : Samples
+        The rows.
+    reader, network : Reader, Network or None
+        None where no training row had the modality.
+    cells : Cells
+        Which rows can be used.
+    bridge : Bridge or None
+        None for a student that has none.
+    """
+    rows, usable = len(samples), torch.from_numpy(cells.usable)[:, None]
+    if reader is None or network is None or not usable.any():
+        nothing = torch.zeros(rows, settings.width)
+        return Side(cells, nothing, nothing, np.zeros((rows, aim.outputs)), None, np.full(rows, np.nan))
+    items = items_of(reader, samples, cells, cells.usable, settings.steps, settings.hop)
+    features = items.each(lambda batch: network(batch).features, settings.width)
+    features = torch.where(usable, features, 0)
+    outputs = network.head(features)
+    of_eeg = reader.called == "EEG"
+    embedded, evidence = torch.nn.functional.normalize(features, dim=1), None
+    if bridge is not None:
+        embedded = bridge.of_eeg(features) if of_eeg else bridge.face(features)
+        evidence = bridge.evidence(embedded) if settings.uncertainty else None
+    said = outputs.double().softmax(dim=1).numpy() if aim.kind == "classes" else outputs[:, :1].double().numpy()
+    if of_eeg and outputs.shape[1] > aim.outputs:
+        doubt = ignorance(believed(outputs)).double().numpy()
+    elif evidence is not None:
+        doubt = uncertainty(evidence).double().numpy()
+    else:
+        doubt = normalised_entropy(said) if aim.kind == "classes" else np.full(rows, np.nan)
+    return Side(cells, features, embedded, said, evidence, doubt)
+
+
+def answer(aim: Aim, index: np.ndarray, eeg: Side, face: Side, asked: str) -> Predictions:
+    """Return predictions of rows from what either modality says of them.
+
+    Parameters
+    ----------
+    aim : Aim
+        What is to be said.
+    index : array, shape (n,)
+        Ids of the rows.
+    eeg, face : Side
+        Of the same rows.
+    asked : {"eeg", "face", "both"}
+        What may be used.
+    """
+    modes, reasons = modes_used(eeg.cells, face.cells, cast(Asked, asked))
+    together, doubt = _fused(aim, eeg, face)
+    nothing = np.broadcast_to(aim.shares if aim.kind == "classes" else [0.0], together.shape)
+    uses = [modes == name for name in ("both", "eeg", "face")]
+    said = np.select([use[:, None] for use in uses], [together, eeg.said, face.said], nothing)
+    columns = {
+        "uncertainty": np.select(uses, [doubt, eeg.doubt, face.doubt], 1.0),
+        "mode": modes,
+        "reason": reasons,
+    }
+    if asked == "both":
+        far = (1 - torch.nn.functional.cosine_similarity(eeg.embedded, face.embedded, dim=1).double().numpy()) / 2
+        columns |= {
+            "uncertainty_eeg": np.where(eeg.cells.usable, eeg.doubt, np.nan),
+            "uncertainty_face": np.where(face.cells.usable, face.doubt, np.nan),
+            "discrepancy": np.where(uses[0], far, np.nan),
+        }
+    if aim.kind == "classes":
+        return Predictions.of(aim.names, said, index, **columns)
+    return Predictions.rate(aim.ratings(said[:, 0]), index, **columns)
+
+
+def _fused(aim: Aim, eeg: Side, face: Side) -> tuple[np.ndarray, np.ndarray]:
+    """Return what both say together, and how uncertain that is; rows that lack either mean nothing.
+
+    With evidence: the mean of the fused Dirichlet distribution, or ratings weighted by certainty. Without: the mean.
+    """
+    if eeg.evidence is None or face.evidence is None:
+        said = (eeg.said + face.said) / 2
+        return said, normalised_entropy(said) if aim.kind == "classes" else np.fmax(eeg.doubt, face.doubt)
+    there = torch.from_numpy(np.stack([eeg.cells.usable, face.cells.usable]))
+    evidence = fused(torch.stack([eeg.evidence, face.evidence]), there)
+    doubt = uncertainty(evidence).double().numpy()
+    if aim.kind == "classes":
+        return expected(evidence).double().numpy(), doubt
+    sure = [1 - uncertainty(side.evidence).double().numpy()[:, None] + 1e-6 for side in (eeg, face)]  # type: ignore[arg-type]
+    return (sure[0] * eeg.said + sure[1] * face.said) / (sure[0] + sure[1]), doubt
+
+
+def together(eeg: Side, face: Side) -> np.ndarray:
+    """Return embeddings of both sides as one, float32 (n, width): of unit length, zeros where there is neither."""
+    there = (torch.from_numpy(side.cells.usable)[:, None] for side in (eeg, face))
+    summed = sum(torch.where(use, side.embedded, 0) for use, side in zip(there, (eeg, face), strict=True))
+    return torch.nn.functional.normalize(cast(torch.Tensor, summed), dim=1).numpy()
