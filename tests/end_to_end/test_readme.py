@@ -62,7 +62,7 @@ def test_every_command_of_the_readme_runs(
         said = insula(*words, *(["--jobs", 1] if words[0] == "run" else []))
         assert said.code == 0, (words, said.err)
         seen.add(words[0])
-    assert seen == {"corpora", "run", "audit", "fit", "predict", "export"}
+    assert seen == {"corpora", "run", "audit", "fit", "predict", "export", "label"}
     assert Path("face.onnx").is_file() and list(Path("runs/film").glob("*film-tracks.png"))
     found = pd.read_csv("runs/predictions/predictions.csv")
     counts = found[found["face"].notna()].groupby(found["path"].map(lambda name: Path(name).name)).size()

@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pytorch_lightning as lightning
 import torch
@@ -16,12 +16,18 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from insula.errors import SettingsError
-from insula.training.rows import PictureRows, Rows
 from insula.training.settings import Training
 
 Loss = Callable[[Any, torch.Tensor], torch.Tensor]
 Alter = Callable[[torch.Tensor], torch.Tensor]
-Inputs = torch.Tensor | Rows | PictureRows
+
+
+class Inputs(Protocol):
+    """A tensor, `Rows`, or whatever else hands out the rows at some places."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, chosen: torch.Tensor, /) -> torch.Tensor: ...
 
 
 @dataclass(frozen=True)

@@ -260,12 +260,8 @@ class Lesson:
         training: Training,
         pretrained: bool = False,
     ) -> dict[str, Any]:
-        inputs: Any = items
-        checked: Any = held
         rates = dict.fromkeys(_backbones(network), _SLOW) if pretrained else {}
-        trained = train(
-            network, loss, inputs, self._told(items, known), checked, training, self.settings.seed, rates=rates
-        )
+        trained = train(network, loss, items, self._told(items, known), held, training, self.settings.seed, rates=rates)
         return {"epoch": trained.best_epoch + 1, "epochs": len(trained.train_losses)}
 
 
