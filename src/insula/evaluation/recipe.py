@@ -37,6 +37,7 @@ SWEEPS = {
     "neurogaze-ablations": ("insula.systems.neurogaze", "ablations.yaml"),
     "ucmc-ablations": ("insula.systems.ucmc", "ablations.yaml"),
     "ucmc-mahnob-features": ("insula.systems.ucmc", "mahnob.yaml"),
+    "ucmc-robustness": ("insula.systems.ucmc", "robustness.yaml"),
     "ucmc-tables": ("insula.systems.ucmc", "tables.yaml"),
     "rbtransformer-null": ("insula.systems.rbtransformer", "null.yaml"),
 }
