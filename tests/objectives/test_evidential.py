@@ -10,11 +10,10 @@ from scipy.special import digamma, gammaln
 
 from insula.objectives.evidential import (
     CAP,
+    agreed,
     annealed,
     evidence,
     evidential_loss,
-    expected,
-    fused,
     surplus,
     uncertainty,
 )
@@ -43,10 +42,9 @@ def test_the_divergence_is_that_of_the_formula_and_nothing_at_the_flat_distribut
     assert surplus(torch.ones(3, 4)).tolist() == [0, 0, 0]
 
 
-def test_no_evidence_is_full_uncertainty_and_even_odds() -> None:
+def test_no_evidence_is_full_uncertainty() -> None:
     nothing = torch.zeros(2, 5)
     assert uncertainty(nothing).tolist() == [1, 1]
-    assert torch.allclose(expected(nothing), torch.full((2, 5), 0.2))
     said = evidence(torch.full((2, 5), -1.0), torch.tensor(50.0), torch.tensor(-5.0))
     assert uncertainty(said).numpy() == pytest.approx(1, abs=1e-6)
 
@@ -96,24 +94,37 @@ def test_the_divergence_counts_fully_from_the_tenth_epoch() -> None:
     assert [annealed(epoch) for epoch in range(12)] == pytest.approx([*np.arange(10) / 10, 1, 1])
 
 
-def test_fusion_weighs_by_certainty_and_knows_what_is_missing() -> None:
-    given = RNG.gamma(1.0, 3.0, (2, 6, 3))
-    there = np.array([[1, 1, 1, 0, 0, 1], [1, 0, 1, 1, 0, 0]], bool)
-    by_hand = np.zeros((6, 3))
-    for modality in range(2):
-        u = 3 / (3 + given[modality].sum(axis=1))
-        by_hand += there[modality][:, None] * (1 - u)[:, None] * given[modality]
-    broken = given.copy()
-    broken[~there] = np.nan
-    said = fused(torch.from_numpy(broken), torch.from_numpy(there))
-    assert said.numpy() == pytest.approx(by_hand)
-    assert uncertainty(said)[4].item() == 1
+def by_sets(opinions: list[np.ndarray], doubts: list[float]) -> tuple[np.ndarray, float]:
+    """Combine two opinions by Dempster's rule over sets: single classes, and the set of all that says "not known"."""
+    classes = len(opinions[0])
+    masses = [[*((1 - doubt) * opinion), doubt] for opinion, doubt in zip(opinions, doubts, strict=True)]
+    sets = [{k} for k in range(classes)] + [set(range(classes))]
+    joint = np.zeros(classes + 1)
+    for first, one in zip(sets, masses[0], strict=True):
+        for second, two in zip(sets, masses[1], strict=True):
+            both = first & second
+            if both:
+                joint[sets.index(both)] += one * two
+    joint /= joint.sum()
+    return joint[:-1], joint[-1]
 
 
-def test_two_that_agree_are_surer_than_either() -> None:
-    sure = torch.tensor([[8.0, 0.5, 0.5]]).expand(2, 1, 3)
-    alone = fused(sure, torch.tensor([[True], [False]]))
-    assert uncertainty(fused(sure, torch.ones(2, 1, dtype=torch.bool))) < uncertainty(alone)
+def test_opinions_are_combined_as_by_dempsters_rule_over_sets() -> None:
+    first, second = RNG.dirichlet(np.ones(4), (2, 6))
+    doubts = RNG.uniform(0, 1, (2, 6))
+    told, left = agreed(*(torch.from_numpy(part) for part in (first, second, doubts)))
+    for row in range(6):
+        belief, doubt = by_sets([first[row], second[row]], list(doubts[:, row]))
+        assert left[row].item() == pytest.approx(doubt)
+        assert told[row].numpy() == pytest.approx(belief / belief.sum())
+
+
+def test_who_knows_nothing_is_not_heard_and_two_that_agree_are_surer_than_either() -> None:
+    sure, other = torch.tensor([[0.8, 0.1, 0.1]]), torch.tensor([[0.0, 0.5, 0.5]])
+    told, left = agreed(sure, other, torch.tensor([[0.3], [1.0]]))
+    assert torch.allclose(told, sure) and left.item() == pytest.approx(0.3)
+    assert agreed(sure, sure, torch.tensor([[0.3], [0.3]]))[1].item() < 0.3
+    assert torch.allclose(agreed(sure, other, torch.ones(2, 1))[0], (sure + other) / 2)
 
 
 def test_the_likelihood_of_a_rating_is_that_of_a_t_distribution() -> None:

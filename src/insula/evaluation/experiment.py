@@ -22,7 +22,7 @@ from insula.evaluation.decoding import decoding_over_time
 from insula.evaluation.engine import each, parse_engine
 from insula.evaluation.explanations import read_explanations, write_explanations
 from insula.evaluation.facts import epochs_by_subject
-from insula.evaluation.feature_map import feature_map, write_features
+from insula.evaluation.feature_map import feature_map, feature_silhouettes, write_features
 from insula.evaluation.groups import group_columns
 from insula.evaluation.passport import build_passport
 from insula.evaluation.recipe import Recipe
@@ -348,6 +348,7 @@ def collect(planned: Plan, cache: Cache, *, maps: bool = True) -> Results:
         measured={
             **_measured(system, [facts[name] for name in own if name in facts]),
             **read_silhouettes(first),
+            **(feature_silhouettes(first, predictions) if classes else {}),
             **_robustness(folders, held),
         },
         reported=recipe.reported,

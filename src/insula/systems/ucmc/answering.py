@@ -8,7 +8,7 @@ from typing import cast
 import numpy as np
 import torch
 
-from insula.objectives.evidential import expected, fused, uncertainty
+from insula.objectives.evidential import agreed, uncertainty
 from insula.objectives.evidential_regression import believed, ignorance
 from insula.samples import Predictions, Samples, normalised_entropy
 from insula.systems.two_modalities import Asked, Cells, modes_used
@@ -131,18 +131,17 @@ def answer(aim: Aim, index: np.ndarray, eeg: Side, face: Side, asked: str) -> Pr
 def _fused(aim: Aim, eeg: Side, face: Side) -> tuple[np.ndarray, np.ndarray]:
     """Return what both say together, and how uncertain that is; rows that lack either mean nothing.
 
-    With evidence: the mean of the fused Dirichlet distribution, or ratings weighted by certainty. Without: the mean.
+    With evidence: probabilities by the reduced rule of Dempster, or ratings weighted by certainty. Without: the mean.
     """
     if eeg.evidence is None or face.evidence is None:
         said = (eeg.said + face.said) / 2
         return said, normalised_entropy(said) if aim.kind == "classes" else np.fmax(eeg.doubt, face.doubt)
-    there = torch.from_numpy(np.stack([eeg.cells.usable, face.cells.usable]))
-    evidence = fused(torch.stack([eeg.evidence, face.evidence]), there)
-    doubt = uncertainty(evidence).double().numpy()
+    doubts = torch.stack([uncertainty(side.evidence).double() for side in (eeg, face)])  # type: ignore[arg-type]
     if aim.kind == "classes":
-        return expected(evidence).double().numpy(), doubt
-    sure = [1 - uncertainty(side.evidence).double().numpy()[:, None] + 1e-6 for side in (eeg, face)]  # type: ignore[arg-type]
-    return (sure[0] * eeg.said + sure[1] * face.said) / (sure[0] + sure[1]), doubt
+        told, left = agreed(torch.from_numpy(eeg.said), torch.from_numpy(face.said), doubts)
+        return told.numpy(), left.numpy()
+    sure = (1 - doubts + 1e-6).numpy()[..., None]
+    return (sure * np.stack([eeg.said, face.said])).sum(axis=0) / sure.sum(axis=0), doubts.prod(dim=0).numpy()
 
 
 def together(eeg: Side, face: Side) -> np.ndarray:

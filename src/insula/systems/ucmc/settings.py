@@ -114,7 +114,7 @@ class UCMCSettings(Settings):
     uncertainty: bool = True
     distillation: bool = True
     similarity_weight: float = Field(0.5, ge=0)
-    uncertainty_weight: float = Field(0.1, ge=0)
+    uncertainty_weight: float = Field(1.0, ge=0)
     distillation_weight: float = Field(1.0, ge=0)
     contrast_weight: float = Field(0.1, ge=0)
     sharpness: float = Field(0.1, gt=0)

@@ -49,7 +49,7 @@ class UCMC:
         "alone": "the same student without a teacher",
         "distillation": "plain distillation from the face",
         "face": "the teacher: face alone",
-        "both": "EEG and face: evidence fused",
+        "both": "EEG and face, each as far as it is certain",
     }
     placebos: ClassVar[Mapping[str, str]] = {
         "shuffled-faces": "faces dealt out anew before the teacher is trained",
