@@ -55,6 +55,10 @@ RUNS = {
     "crpn-simulated": Run("drawn faces, labels a third wrong", "insula run crpn-simulated"),
     "neurogaze-simulated": Run("drawn faces, simulated brains", "insula run neurogaze-simulated"),
     "neurogaze-ablations": Run("grids and weights", "insula run neurogaze-ablations"),
+    "ucmc-simulated": Run("simulated pairs", "insula run ucmc-simulated"),
+    "ucmc-ablations": Run("objectives on and off", "insula run ucmc-ablations"),
+    "ucmc-tables": Run("beside other methods", "insula run ucmc-tables"),
+    "ucmc-robustness": Run("wrong labels, missing rows", "insula run ucmc-robustness"),
     "face-recognisers": Run(
         "recognisers on photographs",
         "insula run faces --set corpus.name=london-faces --set corpus.root=$INSULA_DATA/london-faces",
