@@ -106,3 +106,8 @@ def test_a_cut_that_cannot_be_made_says_why() -> None:
     for wrong in ({"parts": 2}, {"edges": [1.0]}, {"edges": [2.0, 1.0]}):
         with pytest.raises(SettingsError, match="task"):
             parse_task({"kind": "cut", "label": "v", **wrong})
+
+
+def test_a_key_of_another_kind_of_task_is_one_line() -> None:
+    with pytest.raises(SettingsError, match=r"a continuous task has no classes \(task\): leave task.classes out"):
+        parse_task({"kind": "continuous", "label": "valence", "classes": None})

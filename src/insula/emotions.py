@@ -404,4 +404,8 @@ def parse_task(values: dict) -> Categorical | Binary | Ordinal | Cut | Continuou
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
+        if first["type"] == "extra_forbidden":
+            kind, name = first["loc"][0], first["loc"][-1]
+            what = f"a {kind} task has no {name}"
+            raise SettingsError(what, where="task", do=f"leave task.{name} out") from None
         raise SettingsError(f"{key or 'kind'}: {first['msg']}", where="task", do="see insula.emotions") from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +11,8 @@ import pandas as pd
 import pytest
 
 from conftest import TINY, Said, sets
+from insula.corpora.catalogue import card
+from insula.corpora.contract import Card
 
 Command = Callable[..., Said]
 
@@ -123,7 +126,7 @@ def test_fit_then_predict_without_eeg(insula: Command, runs: Path, tmp_path: Pat
         (("run", "bmci", "--set", "corpus.name=[a]"), "corpus.name"),
         (("run", "bmci", "--set", "corpus=3", "--set", "corpus.name=folder"), "folder"),
         (("run", "bmci", "--as-published"), "identity-disjoint keeps units apart"),
-        (("run", "bmci", "--set", "control_modality=smell", *sets(TINY)), "no modality 'smell'"),
+        (("run", "bmci", "--set", "control_modality=smell", *sets(TINY)), "no sample has 'smell' (0 of"),
         (("run", "bmci", "--set", "controls=[]", "--set", "placebos=[]", *sets(TINY)), "nothing to compare with"),
         (("run", "bmci", "--set", "task.label=mood", *sets(TINY)), "no label column 'mood'"),
         (("corpora", "card", "fer2099"), "fer2099"),
@@ -241,6 +244,17 @@ def test_recordings_of_ones_own_are_checked_with_settings(insula: Command, tmp_p
 def test_corpora_check_names_what_is_missing(insula: Command, tmp_path: Path) -> None:
     said = insula("corpora", "check", "london-faces", tmp_path)
     assert said.code == 2 and "manifest.csv" in said.out
+
+
+def test_a_warning_is_one_plain_line_once(insula: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    def warns() -> list[Card]:
+        for number in range(3):
+            warnings.warn_explicit("labels are\nhalves", UserWarning, f"study{number}.py", 47)
+        return [card("seed")]
+
+    warnings.simplefilter("default")
+    monkeypatch.setattr("insula.corpora.catalogue.cards", warns)
+    assert insula("corpora", "list").err == "labels are halves\n"
 
 
 def test_every_command_explains_itself(insula: Command) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -65,6 +66,31 @@ def test_the_maps_are_drawn_with_their_silhouettes() -> None:
     drawn = base64.b64decode(plot.picture.partition(",")[2]).decode()
     assert all(f"<!-- {word} -->" in drawn for word in ("joy", "fear", "S3", "LEAKING", "after, by corpus: one group"))
     assert "before: corpus one group, subject 0." in plot.alternative
+
+
+def drawn_sizes(groups: list[str], labels: list[str]) -> tuple[float, list[tuple[float, float]], float, float]:
+    """Width of the picture, width and height of each panel, and where its legends begin and end, in pixels."""
+    points = pd.DataFrame({"space": "features", "x": np.arange(40.0), "y": np.arange(40.0) ** 2})
+    points = points.assign(**{label: np.resize(np.array(groups, object), 40) for label in labels})
+    scores = pd.DataFrame({"space": "features", "label": labels, "silhouette": 0.1})
+    figures: list[Any] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("insula.evaluation.draw_clusters.svg", lambda figure: figures.append(figure) or b"")
+        draw_clusters(points, scores)
+    (figure,) = figures
+    figure.draw_without_rendering()
+    sizes = [(box.width, box.height) for box in (axes.get_window_extent() for axes in figure.axes)]
+    legends = [axes.get_legend().get_window_extent() for axes in figure.axes]
+    return figure.bbox.width, sizes, min(box.x0 for box in legends), max(box.x1 for box in legends)
+
+
+@pytest.mark.parametrize("labels", [["emotion"], ["the label of a corpus with a long name", "subject", "emotion"]])
+@pytest.mark.parametrize("length", [1, 12, 90])
+def test_long_names_leave_room_for_the_map(length: int, labels: list[str]) -> None:
+    groups = [" ".join(f"{letter}{'o' * 8}" for _ in range(length // 10 + 1)) for letter in "abcdefg"]
+    whole, sizes, left, right = drawn_sizes(groups, labels)
+    assert all(0.75 * whole / len(labels) < width and height > 0.75 * width for width, height in sizes)
+    assert left >= 0 and right <= whole, "no legend is cut off"
 
 
 def amplified() -> dict[str, Samples]:

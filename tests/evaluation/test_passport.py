@@ -56,6 +56,18 @@ def test_a_leak_marks_the_run():
     assert record["audit"]["leaks"] == ["trial t1 is in train and test"]
 
 
+def test_of_a_rating_it_says_that_ratings_are_spread_evenly():
+    from insula.evaluation.passport import build_passport
+    from insula.protocols.protocol import protocol
+
+    for kind, labels in (("continuous", "ratings"), ("cut", "classes")):
+        record = build_passport(
+            recipe={}, corpus={}, task={"kind": kind}, protocol=protocol("subject-disjoint"), splits=[], audits=[],
+            data_fingerprints=[], seeds=[],
+        )  # fmt: skip
+        assert f"{labels} spread evenly" in record["protocol"]["description"]
+
+
 def test_transductive_use_is_said():
     record = make_passport(target={"kind": "unlabelled"})
     assert record["test_inputs_used"]

@@ -8,12 +8,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from insula.emotions import Categorical
 from insula.evaluation.experiment import run
 from insula.evaluation.recipe import Recipe
-from insula.evaluation.robustness import KEY, disturbances, read_robustness
+from insula.evaluation.robustness import KEY, disturbances, read_robustness, write_robustness
+from insula.protocols.protocol import protocol
 from insula.samples import Samples
 from insula.storage.cache import Cache
-from toy import toy_study, toy_windows
+from insula.systems.catalogue import system
+from toy import CLASSES, toy_pairs, toy_study, toy_windows
+
+TASK = Categorical(label="emotion", classes=CLASSES)
 
 
 def disturbed(samples: Samples, modality: str) -> dict[tuple[str, str], Samples]:
@@ -53,9 +58,21 @@ def test_a_run_prints_the_table_of_disturbed_inputs(tmp_path: Path) -> None:
         controls=("majority",),
         robustness=True,
     )
-    table = run(recipe, Cache(tmp_path)).measured["disturbed inputs"]
+    results = run(recipe, Cache(tmp_path))
+    table = results.measured["Disturbed inputs: share of units that are right"]
+    assert list(table) == ["modality", "disturbance", "level", results.arm(results.headline).title]
     assert set(table["disturbance"]) == {"noise", "dropped channels"}, "without its one modality it could say nothing"
     assert table.iloc[:, 3:].to_numpy().min() >= 0 and table.iloc[:, 3:].to_numpy().max() <= 1
+
+
+def test_a_modality_that_no_test_row_has_is_left_alone(tmp_path: Path) -> None:
+    pairs = toy_pairs()
+    faceless = pairs.with_columns(face_features_row=-1, face_features_store=None)
+    pair = system("late-fusion").fit(pairs, pairs.select([]), TASK)
+    units = protocol("subject-disjoint", scored_unit="sample")
+    write_robustness(tmp_path, pair, faceless.without(["emotion"]), units)
+    said = pd.read_parquet(tmp_path / "robustness.parquet")
+    assert set(said["modality"]) == {"features"} and set(said["arm"]) == {"both", "eeg", "face"}
 
 
 def test_ratings_are_scored_by_their_error(tmp_path: Path) -> None:

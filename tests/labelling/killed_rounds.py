@@ -40,11 +40,19 @@ def one_round(url: str, folder: Path, number: int) -> None:
 
 
 def seconds_of_a_round(url: str) -> float:
-    """Return how long a round takes here and now, once everything is imported, which no process need do again."""
+    """Return how long a new process takes for a round here and now, from its start to its end."""
     with tempfile.TemporaryDirectory() as name:
-        one_round(url, Path(name), 1)
-        start = time.monotonic()
-        one_round(url, Path(name), 2)
+        for number in (1, 2):  # the first one makes the tables
+            start = time.monotonic()
+            child = os.fork()
+            if child == 0:
+                failed = 1
+                try:
+                    one_round(url, Path(name), number)
+                    failed = 0
+                finally:
+                    os._exit(failed)
+            assert os.waitpid(child, 0)[1] == 0, "a round failed"
         return time.monotonic() - start
 
 

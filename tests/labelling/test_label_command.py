@@ -119,6 +119,29 @@ def test_a_bundle_says_what_it_is_least_sure_of(
     assert [item.rpartition("/")[2].split(".")[0] for item in asked] == ["2", "3", "4"]  # 0 and 1 have a label
 
 
+def test_a_round_that_was_asked_before_is_said_to_be_found_again(label: Callable, faces: list[str]) -> None:
+    assert "found again" not in label("queue", *faces, "--count", 6, "-o", "labels/round-1")[1]
+    out = label("queue", *faces, "--count", 2, "-o", "labels/round-1")[1]
+    assert "found again, as it was asked 20" in out and "6 items" in out
+    assert json.loads(label("queue", *faces, "-o", "labels/round-1", "--json")[1])["found_again"]
+
+
+def test_names_are_shown_as_they_are_and_what_is_not_known_as_a_dash(label: Callable, faces: list[str]) -> None:
+    label("queue", *faces, "--count", 1, "-o", "labels/round-1")
+    names = "a[/red]b", "[bold]c:smile:\x1b[31m"
+    label_all(Path("labels/round-1"), Path("export.json"), lambda place: [annotation(who, "joy") for who in names])
+    assert label("import", "export.json")[0] == 0
+    for words in ("status", "agreement"):
+        code, out, err = label(words)
+        assert code == 0 and "a[/red]b" in out and "[bold]c:smile:" in out and "\x1b" not in out, err
+        assert "nan" not in out
+    assert "not known where all answers are the same" in out
+    later = "2026-03-03T10:00:00Z"
+    label_all(Path("labels/round-1"), Path("later.json"), lambda place: [annotation(names[0], "fear", later)])
+    label("import", "later.json")
+    assert "interval not known, too few items" in label("agreement")[1]
+
+
 def test_bad_input_is_one_line_and_exit_code_2(label: Callable, faces: list[str], tmp_path: Path) -> None:
     Path("full").mkdir()
     Path("full/file").touch()
@@ -133,6 +156,7 @@ def test_bad_input_is_one_line_and_exit_code_2(label: Callable, faces: list[str]
         (("queue", *faces, "-o", "labels/two", "--bundle", "gone"), "gone"),
         (("queue", *faces, "-o", "labels/two", "--set", "task.classes=[a, b]"), "asks for emotion"),
         (("queue", *faces[:-2], "--set", "corpus.label=mood", "-o", "labels/two"), "mood"),
+        (("queue", *faces, "-o", "scores.csv/x"), "cannot be made"),
         (("import", "export.json"), "no JSON"),
         (("import", "gone.json"), "cannot be read"),
         (("status", "--ledger", "gone.sqlite"), "there is no ledger"),

@@ -84,6 +84,10 @@ def test_curves_say_what_was_reached_with_how_many_labels(data: Cache, fits: lis
     assert label_curves(recipe(repeats=2), data).equals(runs) and len(fits) == 8, "finished curves are read"
 
 
+def test_random_is_always_among_them_to_compare_with() -> None:
+    assert curve_settings(recipe(label_curves={"strategies": ["entropy"]})).strategies == ("random", "entropy")
+
+
 def test_a_query_is_written_down_and_no_trial_stands_twice(data: Cache) -> None:
     label_curves(recipe(), data)
     for path in data.root.glob("label-curves/*/asked.parquet"):
@@ -94,7 +98,7 @@ def test_a_query_is_written_down_and_no_trial_stands_twice(data: Cache) -> None:
 def test_an_interrupted_curve_goes_on_after_its_last_round(
     data: Cache, tmp_path: Path, fits: list, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    curves = {"strategies": ["entropy"], "start": 0.2, "batch": 0.2, "until": 0.8}
+    curves = {"strategies": ["random"], "start": 0.2, "batch": 0.2, "until": 0.8}
     whole = label_curves(recipe(label_curves=curves), Cache(tmp_path / "whole"))
     per_run, counted = len(fits), Linear.fit
     assert per_run == 5
@@ -119,7 +123,7 @@ def test_an_interrupted_curve_goes_on_after_its_last_round(
     [("always", [0, 1, 1, 1]), ("every second round", [0, 1, 0, 1]), ("never", [0, 0, 0, 0])],
 )
 def test_rounds_start_from_the_round_before_or_anew(tmp_path: Path, fits: list, warm: str, expected: list[int]) -> None:
-    curves = {"strategies": ["entropy"], "start": 0.2, "batch": 0.2, "until": 0.8, "warm": warm}
+    curves = {"strategies": ["random"], "start": 0.2, "batch": 0.2, "until": 0.8, "warm": warm}
     label_curves(recipe(label_curves=curves), Cache(tmp_path))
     rounds = [start for _, start in fits[1:]]
     assert [int(start is not None) for start in rounds] == expected
@@ -132,7 +136,7 @@ def test_nothing_of_the_test_part_reaches_a_query(tmp_path: Path, monkeypatch: p
         return [pd.read_parquet(path)["trial"].tolist() for path in sorted(root.glob("label-curves/*/asked.parquet"))]
 
     before = asked(tmp_path / "one")
-    opened = one_curve.open_study
+    opened = one_curve.open_again
 
     def spoiled(*words: Any) -> Any:
         study = opened(*words)
@@ -142,7 +146,7 @@ def test_nothing_of_the_test_part_reaches_a_query(tmp_path: Path, monkeypatch: p
         return replace(study, samples=study.samples.with_columns(valence=ratings))
 
     one_curve._study.cache_clear()
-    monkeypatch.setattr(one_curve, "open_study", spoiled)
+    monkeypatch.setattr(one_curve, "open_again", spoiled)
     assert asked(tmp_path / "two") == before
     one_curve._study.cache_clear()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import ClassVar, cast
 from xml.etree import ElementTree as Xml
 
 import av
@@ -18,8 +19,8 @@ from insula.errors import DataError, SettingsError
 from insula.labelling.label_studio import import_export, page
 from insula.labelling.ledger import Ledger
 from insula.labelling.question import Question
-from insula.labelling.queue import Pool, ranked, write_queue
-from insula.samples import ArrayStore, Description, Samples, provenance
+from insula.labelling.queue import Pool, ranked, uncertainty, write_queue
+from insula.samples import ArrayStore, Description, Predictions, Samples, System, provenance
 
 POOL = picture_pool()
 LATER = "2026-03-02T09:00:00.000000Z"
@@ -214,6 +215,7 @@ def test_one_person_has_the_name_that_is_given(ledger: Ledger, folder: Path) -> 
     ('[{"id": 1, "choice": "joy"}]', "no export"),
     ('[{"data": {}, "annotations": []}]', "no task in it is from"),
     ('[{"data": {"insula": "other/3"}, "annotations": []}]', "another ledger"),
+    ("[]", "no task"), ("[" * 100_000, "nested too deeply"), ('["\\ud800"]', "no Unicode"),
 ])  # fmt: skip
 def test_what_is_no_export_of_ours_is_refused_in_one_line(
     ledger: Ledger, tmp_path: Path, content: str, said: str
@@ -228,9 +230,80 @@ def test_what_is_no_export_of_ours_is_refused_in_one_line(
         import_export(ledger, tmp_path / "nothing.json")
 
 
-@pytest.mark.parametrize("change", [{"completed_by": None}, {"updated_at": "yesterday"}, {"result": ["joy"]}])
-def test_a_broken_annotation_is_refused_and_nothing_is_recorded(ledger: Ledger, folder: Path, change: dict) -> None:
+@pytest.mark.parametrize(("change", "said"), [
+    ({"completed_by": None}, "--annotator NAME"), ({"completed_by": ""}, "--annotator NAME"),
+    ({"completed_by": {}}, "--annotator NAME"), ({"completed_by": True}, "completed_by True is no name"),
+    ({"completed_by": [1]}, "is no name"), ({"completed_by": "a\0b"}, "is no name"),
+    ({"updated_at": "yesterday"}, "updated_at .* no time"), ({"updated_at": 20260301}, "updated_at .* no time"),
+    ({"updated_at": None, "created_at": ""}, "created_at .* no time"),
+    ({"updated_at": "0001-01-01T00:00:00+14:00"}, "updated_at .* no time"),
+    ({"updated_at": "9000-01-01T00:00:00Z"}, "in the future"),
+    ({"was_cancelled": "false"}, "was_cancelled"), ({"result": ["joy"]}, "result cannot be read"),
+])  # fmt: skip
+def test_a_broken_annotation_is_named_and_nothing_is_recorded(
+    ledger: Ledger, folder: Path, change: dict, said: str
+) -> None:
     path = exported(folder, lambda place: [annotation(1, "joy", **(change if place == 5 else {}))])
-    with pytest.raises(DataError, match=r"annotation|result"):
+    with pytest.raises(DataError, match=said) as raised:
         import_export(ledger, path)
+    assert "export.json, task 6" in str(raised.value) and "\n" not in str(raised.value)
     assert ledger.history().empty
+
+
+def test_a_name_that_is_given_stands_for_one_that_is_missing(ledger: Ledger, folder: Path) -> None:
+    found = import_export(ledger, exported(folder, lambda place: [annotation(None, "joy")]), "carla")
+    assert found.new == 6 and set(ledger.answered()["annotator"]) == {"carla"}
+
+
+def test_an_export_of_which_the_ledger_asked_nothing_is_refused(ledger: Ledger, folder: Path, tmp_path: Path) -> None:
+    keys = ["99", "9" * 30, "\u00b2"]  # the last is a digit, and no number
+    tasks = [{"data": {"insula": f"{ledger.project}/{key}"}, "annotations": [annotation(1, "joy")]} for key in keys]
+    (tmp_path / "gone.json").write_text(json.dumps(tasks))
+    with pytest.raises(DataError, match="asked none of its tasks"):
+        import_export(ledger, tmp_path / "gone.json")
+
+
+def test_a_choice_may_be_text_and_what_is_no_number_is_no_rating(ledger: Ledger, folder: Path, tmp_path: Path) -> None:
+    text = [{"from_name": "answer", "type": "choices", "value": {"choices": "joy"}}]
+    found = import_export(ledger, exported(folder, lambda place: [annotation(1, None, result=text)]))
+    assert found.new == 6 and set(ledger.answered()["answer"]) == {"joy"}
+    rating = Ledger(tmp_path / "rating.sqlite", Question(label="valence", scale=(0, 9)))
+    write_queue(rating, POOL, POOL.items(), tmp_path / "rating", count=4)
+    numbers = [True, "3", 10**400, 3]
+    values = [[{"from_name": "answer", "type": "number", "value": {"number": number}}] for number in numbers]
+    found = import_export(
+        rating, exported(tmp_path / "rating", lambda place: [annotation(1, None, result=values[place])])
+    )
+    assert found.strange_answers == ["True", "'3'", "inf"] and rating.answered()["answer"].tolist() == ["3.0"]
+
+
+def test_a_place_where_no_folder_can_be_made_is_refused_before_anything_is_asked(
+    ledger: Ledger, tmp_path: Path
+) -> None:
+    (tmp_path / "films.yaml").touch()
+    for place in (tmp_path / "films.yaml" / "x", tmp_path / ("x" * 300), tmp_path / ("x" * 250)):
+        with pytest.raises(SettingsError, match="cannot be made") as raised:
+            write_queue(ledger, POOL, POOL.items(), place)
+        assert "\n" not in str(raised.value)
+    assert ledger.requests().empty and ledger.rounds().empty
+
+
+def system_of(modality: str, *classes: str) -> System:
+    """Return a stand-in that reads one modality and answers with some classes."""
+
+    class Known:
+        predicts_from = (modality,)
+        modes: ClassVar[dict[str, str]] = {modality: "from it"}
+
+        def predict(self, samples: Samples, mode: str | None = None) -> Predictions:
+            return Predictions.of(classes, np.full((len(samples), len(classes)), 1 / len(classes)), samples.ids)
+
+    return cast("System", Known())
+
+
+def test_a_bundle_of_another_corpus_orders_nothing() -> None:
+    with pytest.raises(DataError, match="reads eeg, and the corpus has picture"):
+        uncertainty(POOL, system_of("eeg", *QUESTION.classes))
+    with pytest.raises(DataError, match="knows low, high, and asked is emotion"):
+        uncertainty(POOL, system_of("picture", "low", "high"))
+    assert len(uncertainty(POOL, system_of("picture", "joy", "awe"))) == 12

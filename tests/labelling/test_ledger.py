@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import sys
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -92,6 +93,56 @@ def test_a_ledger_asks_one_question(ledger: Ledger) -> None:
     assert Ledger(ledger.place, QUESTION).project == ledger.project
     with pytest.raises(DataError, match="asks for emotion"):
         Ledger(ledger.place, Question(label="valence", scale=(-1, 1)))
+
+
+def test_the_order_of_classes_makes_no_other_question(ledger: Ledger) -> None:
+    turned = Question(label="emotion", classes=QUESTION.classes[::-1])
+    assert Ledger(ledger.place, turned).question == QUESTION
+    with pytest.raises(DataError, match="asks for emotion"):
+        Ledger(ledger.place, Question(label="emotion", classes=QUESTION.classes[:2]))
+
+
+def test_who_only_reads_writes_nothing(ledger: Ledger, tmp_path: Path) -> None:
+    asked(ledger, "one", count=2)
+    place = Path(ledger.place)
+    before = (place.stat().st_mtime_ns, place.read_bytes(), sorted(place.parent.iterdir()))
+    reader = Ledger(place)
+    assert len(reader.rounds()) == 1 and reader.answered().empty
+    assert (place.stat().st_mtime_ns, place.read_bytes(), sorted(place.parent.iterdir())) == before
+    empty = tmp_path / "empty.sqlite"
+    empty.touch()
+    with pytest.raises(DataError, match="there is no ledger"):
+        Ledger(empty)
+    assert empty.stat().st_size == 0
+
+
+@pytest.mark.parametrize("made", ["CREATE TABLE songs (title)", "CREATE TABLE insula_items (id)"])
+def test_a_database_of_something_else_is_left_alone(tmp_path: Path, made: str) -> None:
+    place = tmp_path / "other.sqlite"
+    connection = sqlite3.connect(place)
+    connection.execute(made)
+    connection.close()
+    before = place.read_bytes()
+    with pytest.raises(DataError, match="something else") as raised:
+        Ledger(place, QUESTION)
+    assert "\n" not in str(raised.value) and place.read_bytes() == before
+
+
+def test_a_table_of_another_shape_is_refused(ledger: Ledger) -> None:
+    connection = sqlite3.connect(ledger.place)
+    connection.execute("ALTER TABLE insula_items RENAME COLUMN corpus TO origin")
+    connection.close()
+    with pytest.raises(DataError, match="insula_items is none of a ledger's"):
+        Ledger(ledger.place, QUESTION)
+
+
+@pytest.mark.parametrize("name", ["an\0na", "an\ud800na"])
+def test_a_name_that_no_database_keeps_is_refused(ledger: Ledger, name: str) -> None:
+    with pytest.raises(DataError, match="as a name"):
+        ledger.ask(ITEMS, "one", annotator=name)
+    asked(ledger, "one")
+    with pytest.raises(DataError, match="as a name"):
+        ledger.record([Answer("c/0", name, "joy", NOON)])
 
 
 def test_a_question_is_what_a_task_wants() -> None:

@@ -64,6 +64,12 @@ def test_where_all_say_the_same_there_is_no_figure() -> None:
     assert np.isnan([found.alpha, found.low, found.pairs["kappa"][0]]).all() and found.pairs["same"][0] == 1
 
 
+def test_one_item_gives_no_interval() -> None:
+    found = agreement(said(["1", "2"]), LETTERS)
+    assert found.alpha == 0 and np.isnan([found.low, found.high]).all()
+    assert found.pairs["kappa"][0] == 0 and found.pairs[["low", "high"]].isna().all(axis=None)
+
+
 def test_ratings_have_a_distance() -> None:
     found = agreement(said(["1234", "2345"]), RATING)
     assert found.pairs["difference"].tolist() == [1.0] and found.classes.empty and "kappa" not in found.pairs

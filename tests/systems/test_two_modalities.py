@@ -78,3 +78,9 @@ def test_the_mode_is_what_is_there_of_what_was_asked_for() -> None:
     assert brain[0].tolist() == ["eeg", "eeg", "none", "none"]
     assert brain[1].tolist() == ["", "", "no EEG", "EEG not finite"]
     assert modes_used(eeg, face, "face")[0].tolist() == ["face", "none", "face", "none"]
+
+
+def test_text_for_a_skew_is_one_line() -> None:
+    samples = Samples(provenance(2, corpus="demo").assign(skew=["a bit", "0.1"]), {})
+    with pytest.raises(DataError, match=r"not all are numbers \(column skew\): give seconds"):
+        without_late(cells("", ""), cells("", ""), samples, 0.5)

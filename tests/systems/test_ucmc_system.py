@@ -9,9 +9,12 @@ import numpy as np
 import pytest
 import torch
 
+from insula.deployment.fitting import fit_bundle
 from insula.emotions import Categorical, Continuous, Cut
 from insula.errors import DataError, SettingsError
+from insula.evaluation.recipe import Recipe
 from insula.samples import ArrayStore, Samples
+from insula.storage.cache import Cache
 from insula.systems.ucmc.settings import UCMCSettings
 from insula.systems.ucmc.system import UCMC
 from toy import CLASSES, toy_pairs
@@ -150,6 +153,36 @@ def test_missing_corrupted_and_late_cells_never_raise_and_say_so(fitted: UCMC) -
     assert np.allclose(said.probabilities[rows[2]], fitted.aim.shares)
     apart = np.setdiff1d(np.arange(len(TEST)), rows[:4])
     assert np.allclose(said.probabilities[apart], fitted.predict(TEST, "both").probabilities[apart])
+
+
+@pytest.mark.parametrize("encoder", ["mlp", "tcn"])
+def test_eeg_of_which_the_network_says_what_is_not_finite_is_as_good_as_none(encoder: str) -> None:
+    system = fit(encoder=encoder, training={**BRIEF, "epochs": 1}, teacher={"training": {**BRIEF, "epochs": 1}})
+    store, faces = TEST.store("features"), TEST.has("face_features")
+    assert isinstance(store, ArrayStore)
+    rows, powers = [*np.flatnonzero(faces)[:3], np.flatnonzero(~faces)[0]], store.values.copy()
+    for row, value in zip(rows, (-3e38, 1e30, 3e38, 3e38), strict=True):
+        powers[TEST.rows("features")[row]] = value
+    broken = Samples(TEST.table, {**TEST.stores, "features": ArrayStore(powers, store.description)})
+    late = broken.with_columns(skew=np.where(np.arange(len(TEST)) == rows[0], 2.0, 0.0))
+    for mode, used in {"eeg": ["none"] * 4, "alone": ["none"] * 4, "both": ["face"] * 3 + ["none"]}.items():
+        said = system.predict(late, mode)
+        assert said.table["mode"].to_numpy()[rows].tolist() == used
+        assert said.table["reason"].iloc[rows].str.startswith("answer from EEG not finite").all()
+        assert said.table["reason"].str.contains("not finite").sum() == 4, "neighbours of a sequence stay"
+        assert np.isfinite(said.probabilities).all() and said.table["uncertainty"].between(0, 1).all()
+    lengths = np.linalg.norm(system.embed(broken), axis=1)
+    assert lengths == pytest.approx(np.where(np.arange(len(TEST)) == rows[3], 0.0, 1.0), abs=1e-5)
+
+
+def test_the_example_of_the_card_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    monkeypatch.setenv("INSULA_CACHE", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    short = ["corpus.subjects=6", "corpus.trials=3", "system.training.epochs=1", "system.teacher.training.epochs=1"]
+    fit_bundle(Recipe.load("ucmc-simulated", short), Path("ucmc"), Cache())
+    text = (Path("ucmc") / "card.md").read_text()
+    exec(text.split("```python\n")[1].split("```")[0], {})
+    assert {"mode", "reason", "uncertainty", "emotion"} <= set(capsys.readouterr().out.split())
 
 
 @pytest.mark.parametrize("modality", ["features", "face_features"])

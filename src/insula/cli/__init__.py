@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from insula.cli import corpora, experiments, labelling, recognisers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -34,11 +38,25 @@ def _options(debug: Annotated[bool, typer.Option(help="Show a traceback on an er
     _state["debug"] = debug
 
 
+def _once() -> Callable[..., None]:
+    """Return what prints a warning as a plain line, each text once, however often and wherever it is given."""
+    said: set[str] = set()
+
+    def show(message: Warning | str, *about: object, **more: object) -> None:
+        text = " ".join(str(message).split())
+        if text not in said:
+            said.add(text)
+            typer.echo(text, err=True)
+
+    return show
+
+
 def main() -> None:
-    """Run the command; an error of insula's is one line and exit code 2."""
+    """Run the command; an error of insula's is one line and exit code 2, a warning one line."""
     from insula.errors import InsulaError, LeakageError
     from insula.storage.atomic import disk_full, full_disk
 
+    warnings.showwarning = _once()
     try:
         app()
     except InsulaError as error:

@@ -12,6 +12,7 @@ import typer
 
 if TYPE_CHECKING:
     import pandas as pd
+    from rich.text import Text
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines instead of a table.")]
 Sets = Annotated[list[str] | None, typer.Option("--set", help="Change a key of the recipe, as in corpus.pictures=200.")]
@@ -55,16 +56,28 @@ def progress_bar(show: bool) -> Iterator[Callable[[int, int, str], None]]:
 
 
 def print_table(frame: pd.DataFrame, title: str) -> None:
-    """Print a table."""
+    """Print a table: a dash where a value is missing, and every text as it is, whatever it would mean to a terminal."""
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(title=title, title_justify="left")
+    table = Table(title=_plain(title), title_justify="left")
     for column in frame.columns:
-        table.add_column(str(column), justify="right" if frame[column].dtype.kind in "fiu" else "left")
+        table.add_column(_plain(column), justify="right" if frame[column].dtype.kind in "fiu" else "left")
     for values in frame.itertuples(index=False):
-        table.add_row(*(f"{value:.3g}" if isinstance(value, float) else str(value) for value in values))
+        table.add_row(*map(_plain, values))
     Console(width=None if sys.stdout.isatty() else 140).print(table)
+
+
+def _plain(value: object) -> Text:
+    """Return a cell; names come from outside, and one such as `a[/red]` is no markup."""
+    from pandas import isna
+    from pandas.api.types import is_scalar
+    from rich.text import Text
+
+    if is_scalar(value) and isna(value):
+        return Text("-")
+    text = f"{value:.3g}" if isinstance(value, float) else str(value)
+    return Text("".join(sign if sign.isprintable() or sign == "\n" else "\N{REPLACEMENT CHARACTER}" for sign in text))
 
 
 def processes(jobs: int) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -15,6 +16,7 @@ from insula.errors import SettingsError
 if TYPE_CHECKING:
     import pandas as pd
 
+    from insula.labelling.agreement import Agreement
     from insula.labelling.queue import Pool
 
 commands = typer.Typer(no_args_is_help=True, help="Let people label, with Label Studio, and keep a ledger of it.")
@@ -27,6 +29,7 @@ Where = Annotated[
     ),
 ]  # fmt: skip
 _LEDGER = "labels/ledger.sqlite"
+_TIME = "%Y-%m-%d %H:%M UTC"
 
 
 @commands.command("queue")
@@ -59,14 +62,16 @@ def label_queue(
     items = ranked(pool.items(labelled=everything), _scores(pool, bundle, scores))
     opened = Ledger(ledger, pool.question)
     how = f"bundle {bundle}" if bundle else f"scores {scores}" if scores else "at random"
+    before = opened.rounds().set_index("round")["asked_at"].get(output.name)
     asked = write_queue(opened, pool, items, output, count=count, annotator=annotator, how=how)
     left = len(opened.unasked(items, annotator))
     if as_json:
         told = {"folder": str(output), "ledger": opened.place, "asked": [one.item for one in asked], "left": left}
-        typer.echo(json.dumps(told))
+        typer.echo(json.dumps({**told, "found_again": before is not None}))
         return
-    who = annotator or "everyone"
-    typer.echo(f"round    {output}  ({len(asked)} items for {who}, {left} left to ask)\nledger   {opened.place}")
+    again = "" if before is None else f"found again, as it was asked {before:{_TIME}}: "
+    what = f"{again}{len(asked)} items for {annotator or 'everyone'}, {left} left to ask"
+    typer.echo(f"round    {output}  ({what})\nledger   {opened.place}")
     typer.echo(f"next     in Label Studio: paste {output / 'page.xml'} as interface, serve {output}, import tasks.json")
 
 
@@ -139,7 +144,7 @@ def label_status(ledger: Where = _LEDGER, as_json: Json = False) -> None:
 def _dated(table: pd.DataFrame) -> pd.DataFrame:
     """Return a table with its times as people read them."""
     times = table.select_dtypes("datetimetz")
-    return table.assign(**{name: times[name].dt.strftime("%Y-%m-%d %H:%M UTC") for name in times})
+    return table.assign(**{name: times[name].dt.strftime(_TIME) for name in times})
 
 
 def _records(table: pd.DataFrame) -> list[dict]:
@@ -160,12 +165,19 @@ def label_agreement(ledger: Where = _LEDGER, as_json: Json = False) -> None:
         typer.echo(json.dumps({**_finite(told), "annotators": found.annotators, **tables}))
         return
     typer.echo(
-        f"alpha     {found.alpha:.2f}, 95 % interval {found.low:.2f} to {found.high:.2f} "
-        f"({found.items} items that two or more of {found.annotators} annotators answered)"
+        f"alpha     {_in_words(found)} ({found.items} items that two or more of {found.annotators} annotators answered)"
     )
     print_table(found.pairs, "Pairs of annotators")
     if len(found.classes):
         print_table(found.classes, "Classes")
+
+
+def _in_words(found: Agreement) -> str:
+    """Return alpha and its interval; where one is not known, why."""
+    if math.isnan(found.alpha):
+        return "is not known where all answers are the same"
+    interval = f"{found.low:.2f} to {found.high:.2f}" if math.isfinite(found.low) else "not known, too few items"
+    return f"{found.alpha:.2f}, 95 % interval {interval}"
 
 
 def _finite(values: dict[str, float]) -> dict[str, float | None]:
@@ -178,7 +190,10 @@ def label_export(
     output: Annotated[Path, typer.Option("--output", "-o", help="CSV file to write.")],
     merge: Annotated[
         Literal["one", "votes", "all"],
-        typer.Option(help="One label an item (the most named, or the mean), votes for each class, or all answers."),
+        typer.Option(
+            help="One label an item (the most named, or the mean), votes for each class, or all: the latest answer of "
+            "each person. What was corrected stays in the ledger."
+        ),
     ] = "one",
     ledger: Where = _LEDGER,
     as_json: Json = False,

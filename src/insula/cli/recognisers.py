@@ -20,7 +20,11 @@ def fit(
     changes: Sets = None,
     as_json: Json = False,
 ) -> None:
-    """Train and write a bundle that predicts without EEG; a validation part is held out to choose epochs."""
+    """Train and write a bundle; a validation part is held out to choose epochs.
+
+    A system that EEG only teaches (bmci, neurogaze) predicts from pictures; one that reads EEG predicts from EEG, in
+    Python. The bundle's card says which.
+    """
     from insula.deployment.fitting import fit_bundle
     from insula.evaluation.recipe import Recipe
     from insula.storage.cache import Cache

@@ -45,7 +45,8 @@ class Predictor:
         self.system, self.manifest = bundle.system, bundle.manifest
         if "picture" not in self.system.predicts_from:
             needs = ", ".join(self.system.predicts_from) or "features"
-            raise SettingsError(f"this bundle predicts from {needs}", where=folder, do="use one that reads pictures")
+            do = "use one that reads pictures, or in Python `open_bundle(FOLDER).system.predict(samples)`, see its card"
+            raise SettingsError(f"this bundle predicts from {needs}, not from pictures", where=folder, do=do)
 
     def predict(
         self, paths: Iterable[Path], mode: str | None = None, *, rate: float = 5.0, smooth: float = 0.5

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+
 import numpy as np
 import pandas as pd
 
@@ -9,6 +11,8 @@ from insula.evaluation.clusters import SILHOUETTES
 from insula.evaluation.drawing import FAINT, MARKERS, PALETTE, QUIET, WIDTH, Plot, address, canvas, stamp, svg
 from insula.evaluation.results import Results
 from insula.evaluation.verdict import MINUS
+
+_LETTERS = 13  # letters of a title or legend that stand side by side in an inch
 
 
 def clusters(results: Results) -> Plot | None:
@@ -34,8 +38,11 @@ def draw_clusters(points: pd.DataFrame, scores: pd.DataFrame, mark: str = "") ->
     """
     spaces, labels = list(points["space"].unique()), [name for name in points if name not in ("space", "x", "y")]
     table = scores.set_index(["space", "label"])["silhouette"]
-    width, rows, columns = min(3.2, WIDTH / len(labels)), len(spaces), len(labels)
-    figure, panels = canvas(width * columns, width * rows + 0.8, nrows=rows, ncols=columns, squeeze=False)
+    width, rows, columns = min(4.8, WIDTH / len(labels)), len(spaces), len(labels)
+    letters = int(_LETTERS * width)
+    legends = {label: _legend(points[label], letters) for label in labels}
+    below = 0.3 + 0.2 * max(sum(name.count("\n") + 1 for name in names) // across for names, across in legends.values())
+    figure, panels = canvas(width * columns, (width + 0.2) * rows + below, nrows=rows, ncols=columns, squeeze=False)
     for row, space in zip(panels, spaces, strict=True):
         part = points[points["space"] == space]
         for axes, label in zip(row, labels, strict=True):
@@ -44,14 +51,16 @@ def draw_clusters(points: pd.DataFrame, scores: pd.DataFrame, mark: str = "") ->
                 own = part[codes == code]
                 shade = QUIET if code < 0 else PALETTE[code % len(PALETTE)]
                 marker = "." if code < 0 else MARKERS[(code + code // len(PALETTE)) % len(MARKERS)]
-                name = str(found[code]) if code >= 0 else None
+                names, across = legends[label]
+                name = names[code] if code >= 0 and names else None
                 axes.scatter(own["x"], own["y"], 12, color=shade, marker=marker, alpha=0.75, lw=0, label=name)
-            axes.set_title(f"{space}, by {label}: {_said(table[space, label])}", fontsize=9.5)
+            title = f"{space}, by {label}: {_said(table[space, label])}"
+            axes.set_title(textwrap.fill(title, letters), fontsize=9.5)
             axes.set(xticks=[], yticks=[])
             axes.spines[:].set_visible(True)
             axes.spines[:].set_color(FAINT)
-            if space == spaces[-1] and len(found) <= len(PALETTE):
-                axes.legend(loc="upper center", bbox_to_anchor=(0.5, 0), ncols=min(3, len(found)), fontsize=8,
+            if space == spaces[-1] and names:
+                axes.legend(loc="upper center", bbox_to_anchor=(0.5, 0), ncols=across, fontsize=8,
                             markerscale=1.6, handletextpad=0.2, columnspacing=0.8)  # fmt: skip
     stamp(figure, mark)
     said = "; ".join(
@@ -72,6 +81,16 @@ def draw_clusters(points: pd.DataFrame, scores: pd.DataFrame, mark: str = "") ->
         "alike, sizes of clusters and distances between them mean nothing. The titles give the mean silhouette of the "
         f"features, not of the map ({said}). 1: groups apart, 0: overlap, below 0: others are nearer.{aligned}",
     )  # fmt: skip
+
+
+def _legend(groups: pd.Series, letters: int) -> tuple[list[str], int]:
+    """Return the names of a legend, broken to the width of a panel, and how many stand side by side."""
+    _, found = pd.factorize(groups, sort=True)
+    if len(found) > len(PALETTE):
+        return [], 1
+    names = [textwrap.fill(str(name), letters - 4) for name in found]
+    longest = max((len(line) for name in names for line in name.split("\n")), default=1)
+    return names, max(1, min(3, len(names), letters // (longest + 4)))
 
 
 def _said(value: float) -> str:

@@ -27,9 +27,18 @@ from insula.evaluation.groups import group_columns
 from insula.evaluation.passport import build_passport
 from insula.evaluation.recipe import Recipe
 from insula.evaluation.results import CONSTANT, Arm, Results
-from insula.evaluation.robustness import read_robustness, write_robustness
+from insula.evaluation.robustness import DISTURBED, read_robustness, write_robustness
 from insula.evaluation.scalp_maps import read_scalp_maps, write_scalp_maps
-from insula.evaluation.study import Study, answers, cluster_of, corpus_of, open_study, protocol_of, series_of
+from insula.evaluation.study import (
+    Study,
+    answers,
+    cluster_of,
+    corpus_of,
+    open_again,
+    open_study,
+    protocol_of,
+    series_of,
+)
 from insula.protocols.audit import audit
 from insula.protocols.controls import permute_labels
 from insula.protocols.protocol import Protocol
@@ -127,7 +136,7 @@ def _about(recipe: Recipe) -> str:
 
 def _prepare(about: str, repeat: int, root: Path) -> None:
     with one_thread():
-        open_study(Recipe.model_validate_json(about), repeat, Cache(root))
+        open_again(Recipe.model_validate_json(about), repeat, Cache(root))
 
 
 def plan(recipe: Recipe, cache: Cache) -> Plan:
@@ -141,8 +150,9 @@ def plan(recipe: Recipe, cache: Cache) -> Plan:
     if isinstance(studies[0].task, Continuous) and recipe.groups:
         raise SettingsError("ratings are not told by group", where="groups", do="leave groups out, or use classes")
     if "linear" in controls(recipe) and not studies[0].samples.has(recipe.control_modality).any():
-        known = ", ".join(studies[0].samples.modalities)
-        what = f"no modality {recipe.control_modality!r}"
+        samples = studies[0].samples
+        known = ", ".join(name for name in samples.modalities if samples.has(name).any())
+        what = f"no sample has {recipe.control_modality!r} (0 of {len(samples)})"
         raise SettingsError(what, where="control_modality", do=f"there is {known}")
     return Plan(recipe, studies, list(_fittings(recipe, studies)))
 
@@ -178,7 +188,7 @@ def _fit(recipe: Recipe, fitting: Fitting, key: dict[str, Any], root: Path) -> s
 @lru_cache(maxsize=4)
 def _study(about: str, repeat: int, fingerprint: str, root: Path) -> Study:
     """Open a study once a process: it is prepared already, and a worker elsewhere reads it from the shared cache."""
-    study = open_study(Recipe.model_validate_json(about), repeat, Cache(root))
+    study = open_again(Recipe.model_validate_json(about), repeat, Cache(root))
     if study.fingerprint != fingerprint:
         raise DataError("the data changed while they were used, or differ between machines", do="run it again")
     return study
@@ -238,8 +248,7 @@ def fit_and_predict(recipe: Recipe, study: Study, fitting: Fitting, folder: Path
     facts = system.summary()
     if fitting.kind == "system" and hasattr(system, "measure"):
         facts = {**facts, "held_out": system.measure(hidden)}
-    about = {"facts": facts, "audit": audited.to_dict()}
-    (folder / "about.json").write_text(json.dumps(about, default=float))
+    (folder / "about.json").write_text(json.dumps({"facts": facts, "audit": audited.to_dict()}, default=float))
     if recipe.robustness and fitting.kind == "system" and fitting.fold == 0:
         write_robustness(folder, system, hidden, study.protocol)
     if fitting.fold == fitting.repeat == 0:
@@ -304,8 +313,7 @@ def collect(planned: Plan, cache: Cache, *, maps: bool = True) -> Results:
         frame = frame.assign(repeat=fitting.repeat, fold=fitting.fold, study=study.fingerprint[:12])
         frames.append(frame.merge(held[fitting.repeat], left_on="unit", right_index=True, how="left"))
     predictions = pd.concat(frames, ignore_index=True)
-    task = studies[0].task
-    system = own_system(recipe, 0)
+    task, system = studies[0].task, own_system(recipe, 0)
     arms = _arms(system, planned.fittings, controls(recipe))
     classes = () if isinstance(task, Continuous) else tuple(task.classes)
     if not isinstance(task, Continuous):
@@ -320,7 +328,6 @@ def collect(planned: Plan, cache: Cache, *, maps: bool = True) -> Results:
     comparators = [arm.name for arm in arms if arm.kind == "placebo"]
     comparators += [mode for mode in _WITHOUT if mode in system.modes]
     comparators = comparators or [arm.name for arm in arms if arm.kind == "control" and not arm.at_chance]
-    chosen = studies[0].protocol
     first = next(folder for fitting, folder in folders.items() if fitting.kind == "system")
     return Results(
         predictions=predictions,
@@ -332,7 +339,7 @@ def collect(planned: Plan, cache: Cache, *, maps: bool = True) -> Results:
             recipe=recipe.model_dump(mode="json"),
             corpus=studies[0].corpus.settings.model_dump(mode="json"),
             task=task.model_dump(mode="json"),
-            protocol=chosen,
+            protocol=studies[0].protocol,
             splits=[split for study in studies for split in study.splits],
             audits=audits,
             data_fingerprints=[study.fingerprint for study in studies],
@@ -349,7 +356,7 @@ def collect(planned: Plan, cache: Cache, *, maps: bool = True) -> Results:
             **_measured(system, [facts[name] for name in own if name in facts]),
             **read_silhouettes(first),
             **(feature_silhouettes(first, predictions) if classes else {}),
-            **_robustness(folders, held),
+            **_robustness(folders, held, DISTURBED["classes" if classes else "ratings"], system.modes),
         },
         reported=recipe.reported,
         cluster=cluster_of(studies[0]),
@@ -363,14 +370,16 @@ def _measured(system: System, facts: list[dict[str, Any]]) -> dict[str, pd.DataF
     return {title: table.reset_index() for title, table in tables.items()}
 
 
-def _robustness(folders: Mapping[Fitting, Path], held: Mapping[int, pd.DataFrame]) -> dict[str, pd.DataFrame]:
-    """Return the table of disturbed inputs, where the recipe asked for it."""
+def _robustness(
+    folders: Mapping[Fitting, Path], held: Mapping[int, pd.DataFrame], title: str, arms: Mapping[str, str]
+) -> dict[str, pd.DataFrame]:
+    """Return the table of disturbed inputs under its title, a column an arm, where the recipe asked for it."""
     mine: dict[int, list[Path]] = {}
     for fitting, folder in folders.items():
         if fitting.kind == "system":
             mine.setdefault(fitting.repeat, []).append(folder)
     table = read_robustness(mine, held)
-    return {"disturbed inputs": table} if len(table) else {}
+    return {title: table.rename(columns=arms)} if len(table) else {}
 
 
 def _arms(system: System, fittings: list[Fitting], titles: dict[str, str]) -> list[Arm]:

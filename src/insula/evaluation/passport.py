@@ -94,13 +94,14 @@ def build_passport(
     settings = plain(recipe)
     found = [plain(audit) for audit in audits]
     said = {name: sorted({text for audit in found for text in audit.get(name, ())}) for name in _AUDITED}
+    labels = "ratings" if task.get("kind") == "continuous" else "classes"
     practice = "leaking split" if protocol.as_published or said["leaks"] else str(settings.get("practice", ""))
     return {
         "as_published": bool(practice),
         "practice": practice,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "task": plain(task),
-        "protocol": {"description": protocol_in_words(protocol), **protocol.model_dump(mode="json")},
+        "protocol": {"description": protocol_in_words(protocol, labels), **protocol.model_dump(mode="json")},
         "selection": selection_in_words(protocol),
         "test_inputs_used": protocol.target.kind == "unlabelled",
         "audit": {"sha256": digest(found), **said},

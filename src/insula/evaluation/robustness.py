@@ -22,6 +22,13 @@ _DECIBELS = (20, 10, 5, 0)
 _SHARES = (0.25, 0.5, 0.75, 1.0)
 _FILE = "robustness.parquet"
 _SEED = 61
+
+DISTURBED = {
+    "classes": "Disturbed inputs: share of units that are right",
+    "ratings": "Disturbed inputs: pooled root mean square error, in the label's units; smaller is better",
+}
+"""What the table is headed by."""
+
 KEY = ("modality", "disturbance", "level")
 
 
@@ -118,6 +125,8 @@ def _covered(share: float) -> Alter:
 def write_robustness(folder: Path, system: System, hidden: Samples, protocol: Protocol) -> None:
     """Predict disturbed test samples in every mode, and write what was said to the folder of a fit.
 
+    A modality that no test sample has cannot be disturbed.
+
     Parameters
     ----------
     folder : Path
@@ -131,7 +140,7 @@ def write_robustness(folder: Path, system: System, hidden: Samples, protocol: Pr
     """
     frames = []
     units = protocol.scored_units(hidden)
-    modalities = modalities_of(system)
+    modalities = [name for name in modalities_of(system) if hidden.has(name).any()]
     for modality in modalities:
         for name, level, disturbed in disturbances(hidden, modality):
             if name == "missing" and len(modalities) == 1:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -48,6 +49,13 @@ def open_study(recipe: Recipe, repeat: int, cache: Cache) -> Study:
     task = complete_task(recipe.task, samples)
     chosen = protocol_of(recipe, repeat)
     return Study(corpus, samples, task, chosen, chosen.splits(samples, task), samples.fingerprint(), repeat)
+
+
+def open_again(recipe: Recipe, repeat: int, cache: Cache) -> Study:
+    """Open a study in a worker: the process that hands out the work opens it, too, and its warnings are heard there."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        return open_study(recipe, repeat, cache)
 
 
 def corpus_of(recipe: Recipe, repeat: int) -> Corpus:

@@ -169,7 +169,7 @@ class Sweep(Settings):
             if key not in _OWN:
                 apply(base, key, value)
         if sweep.grid not in sweep.grids:
-            do = f"set grid to one of {', '.join(sweep.grids)}"
+            do = f"set grid={' or grid='.join(sweep.grids)}"
             raise SettingsError(f"no grid {sweep.grid!r}", where=where, do=do)
         return sweep.model_copy(update={"base": base})
 

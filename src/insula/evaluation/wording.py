@@ -5,8 +5,8 @@ from __future__ import annotations
 from insula.protocols.protocol import Protocol
 
 
-def protocol_in_words(protocol: Protocol) -> str:
-    """Return what a protocol keeps apart, how it cuts and what it scores.
+def protocol_in_words(protocol: Protocol, labels: str = "classes") -> str:
+    """Return what a protocol keeps apart, how it cuts and what it scores; `labels` are `classes` or `ratings`.
 
     Examples
     --------
@@ -24,7 +24,7 @@ def protocol_in_words(protocol: Protocol) -> str:
         cut = f"One split, {protocol.test_share:.0%} held out"
     else:
         cut = f"{protocol.folds} folds"
-    even = ", classes spread evenly" if protocol.stratify else ""
+    even = f", {labels} spread evenly" if protocol.stratify else ""
     return f"{apart} {cut}{even}. {scored}"
 
 

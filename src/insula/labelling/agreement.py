@@ -29,7 +29,8 @@ class Agreement:
         Items that two or more answered, and who answered any.
     pairs : DataFrame
         A line a pair of annotators: `first`, `second`, `items` that both answered, `same` (the share of equal answers);
-        for classes `kappa` (Cohen's) with its 95 % interval `low` and `high`, for ratings `difference` (mean absolute).
+        for classes `kappa` (Cohen's) with its 95 % interval `low` and `high` (NaN for one item), for ratings
+        `difference` (mean absolute).
     classes : DataFrame
         A line a class: `class`, `answers` (given to items that two or more answered), `agreement` (the share of its
         answers that another annotator's answer to the item matches, averaged over these), and `alpha` of the class
@@ -143,7 +144,8 @@ def _kappa(one: pd.Series, other: pd.Series, question: Question) -> dict[str, fl
     with warnings.catch_warnings(), np.errstate(divide="ignore", invalid="ignore"):
         warnings.simplefilter("ignore")  # where both gave one and the same class throughout, kappa is not defined
         found = cohens_kappa(table)
-    return {"kappa": float(found.kappa), "low": float(found.kappa_low), "high": float(min(found.kappa_upp, 1.0))}
+    low, high = (found.kappa_low, min(found.kappa_upp, 1.0)) if len(one) > 1 else (np.nan, np.nan)
+    return {"kappa": float(found.kappa), "low": float(low), "high": float(high)}
 
 
 def _classes(values: np.ndarray, counts: np.ndarray, question: Question) -> pd.DataFrame:

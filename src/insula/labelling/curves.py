@@ -30,7 +30,7 @@ class CurveSettings(Asking):
     Parameters
     ----------
     strategies : tuple of str
-        Of `insula.labelling.strategies.STRATEGIES`; `random` belongs among them, to compare with.
+        Of `insula.labelling.strategies.STRATEGIES`; `random` is added where it is left out, to compare with.
     folds : int
         How many folds of each repeat are run.
     system : dict
@@ -49,7 +49,7 @@ class CurveSettings(Asking):
             raise ValueError(f"no strategy {unknown[0]!r}; strategies are {', '.join(STRATEGIES)}")
         if not value or len(set(value)) < len(value):
             raise ValueError("name each strategy once")
-        return value
+        return value if "random" in value else ("random", *value)
 
 
 def curve_settings(recipe: Recipe) -> CurveSettings:

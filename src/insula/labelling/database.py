@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import sqlite3
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import sqlalchemy as sql
 from sqlalchemy import CheckConstraint, Column, ForeignKey, Integer, MetaData, String, Table, UniqueConstraint
@@ -109,7 +112,12 @@ def open_engine(url: str | Path, *, new: bool) -> sql.Engine:
             raise DataError(f"no ledger can be made: {error.strerror}", where=path, do="check --ledger") from None
     elif not path.is_file():
         raise DataError("there is no ledger", where=path, do="make one with `insula label queue`, or give --ledger")
-    engine = sql.create_engine(address, poolclass=sql.NullPool)
+    place = f"file:{quote(os.fsencode(path.absolute()))}?mode={'rwc' if new else 'rw'}"
+
+    def connect() -> sqlite3.Connection:
+        return sqlite3.connect(place, uri=True)
+
+    engine = sql.create_engine(address, poolclass=sql.NullPool, creator=connect)
     sql.event.listen(engine, "connect", _prepare)
     sql.event.listen(engine, "begin", _begin)
     return engine
@@ -139,9 +147,12 @@ def _postgresql(address: sql.URL) -> sql.Engine:
 
 
 def _prepare(connection: Any, _: object) -> None:
-    """Set up a connection to SQLite: it waits for others, and what it committed survives a loss of power."""
+    """Set up a connection to SQLite: it waits for others, and what it committed survives a loss of power.
+
+    The journal is the ordinary one, so that who only reads a ledger need not be able to write beside it.
+    """
     connection.isolation_level = None  # transactions begin where we say so, not where the driver sees a change
-    for setting in ("busy_timeout = 60000", "journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+    for setting in ("busy_timeout = 60000", "synchronous = EXTRA", "foreign_keys = ON"):
         connection.execute(f"PRAGMA {setting}")
 
 
@@ -161,6 +172,40 @@ def place_of(engine: sql.Engine) -> str:
 def lock(connection: sql.Connection) -> None:
     """Let whoever else wants to write wait until this transaction ends; what is read afterwards is up to date."""
     connection.execute(sql.update(LEDGER).values(changed_at=datetime.now(UTC)))
+
+
+def has_ledger(connection: sql.Connection) -> bool:
+    """Return whether a database holds a ledger.
+
+    Raises
+    ------
+    DataError
+        Where a file holds tables of something else, or tables of these names in another shape.
+    """
+    inspector = sql.inspect(connection)
+    if connection.dialect.name == "postgresql":  # where others may have tables, too
+        return inspector.has_table(LEDGER.name)
+    names = set(inspector.get_table_names())
+    place, do = place_of(connection.engine), "give another --ledger"
+    if names and LEDGER.name not in names:
+        what = f"the database is of something else: it has the table {min(names)}, and no ledger"
+        raise DataError(what, where=place, do=do)
+    for table in _TABLES.sorted_tables if names else ():
+        found = {column["name"] for column in inspector.get_columns(table.name)} if table.name in names else set()
+        if found != {column.name for column in table.columns}:
+            raise DataError(f"the table {table.name} is none of a ledger's", where=place, do=do)
+    return bool(names)
+
+
+def keepable(text: str) -> bool:
+    r"""Return whether every database can keep a text: no NUL, which PostgreSQL refuses, and no half of a character.
+
+    Examples
+    --------
+    >>> keepable("Zoë"), keepable("Zo\0"), keepable("Zo\ud800")
+    (True, False, False)
+    """
+    return "\0" not in text and not any("\ud800" <= sign <= "\udfff" for sign in text)
 
 
 def create_tables(connection: sql.Connection) -> None:

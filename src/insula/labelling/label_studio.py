@@ -6,12 +6,13 @@ import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as Xml
 
 from insula.errors import DataError
+from insula.labelling.database import keepable
 from insula.labelling.ledger import Answer, Ledger
 from insula.labelling.media import CLIP, SUFFIXES
 from insula.labelling.question import Question
@@ -21,6 +22,8 @@ KEY = "insula"
 """The field of a task's data that says which request it is: `PROJECT/REQUEST`, and nothing of the item itself."""
 
 _ANSWER = "answer"
+_DIGITS = 18  # of a request at most, as databases count
+_AHEAD = timedelta(days=1)  # by which the clock of another machine may be wrong
 _EXPORT = "export it from Label Studio as JSON (not JSON-MIN)"
 
 
@@ -131,20 +134,25 @@ def import_export(ledger: Ledger, path: Path, annotator: str | None = None) -> I
     asked = ledger.requests().set_index("id")
     found, answers = Imported(), []
     people: dict[str, set[str]] = {}
-    for one, key in _tasks(path, ledger, found):
+    tasks = _tasks(path, ledger, found)
+    if not any(key in asked.index for _, key in tasks):
+        raise DataError("the ledger asked none of its tasks", where=path, do="give the --ledger that asked them")
+    for one, key in tasks:
         if key not in asked.index:
             found.strange_tasks += 1
             continue
-        request = asked.loc[key]
-        found.drafts += len(one.get("drafts") or ())
-        for annotation in _list(one, "annotations", path):
-            said = _answer(annotation, ledger.question, found, path)
+        request, where = asked.loc[key], f"{path}, task {one.get('id')}"
+        found.drafts += len(_list(one, "drafts", where))
+        for annotation in _list(one, "annotations", where):
+            said = _answer(annotation, ledger.question, found, where)
             if said is None:
                 continue
-            person = _person(annotation, path)
+            person = _person(annotation, where)
             name = annotator or request["annotator"] or person
-            people.setdefault(name, set()).add(person)
-            answers.append(Answer(request["item"], name, said, _moment(annotation, path)))
+            if not name:
+                raise DataError("an annotation does not say who made it", where=where, do="give --annotator NAME")
+            people.setdefault(name, set()).update([person] if person else [])
+            answers.append(Answer(request["item"], name, said, _moment(annotation, where)))
     _one_person_each(people, {annotator, *asked["annotator"]} - {None, ""}, path)
     found.new = ledger.record(answers, sha256_of(path))
     found.known = len(answers) - found.new
@@ -159,16 +167,19 @@ def _tasks(path: Path, ledger: Ledger, found: Imported) -> list[tuple[dict[str, 
     for one in tasks:
         key = one["data"].get(KEY)
         project, _, request = key.partition("/") if isinstance(key, str) else ("", "", "")
-        if project == ledger.project and request.isdigit():
+        numbered = request.isascii() and request.isdecimal() and len(request) <= _DIGITS
+        if project == ledger.project and numbered:
             ours.append((one, int(request)))
-        elif request.isdigit():
+        elif numbered:
             elsewhere += 1
         else:
             found.strange_tasks += 1
     if elsewhere:
         what = f"{elsewhere} of {len(tasks)} tasks were asked by another ledger than {ledger.place}"
         raise DataError(what, where=path, do="give the --ledger that asked them")
-    if tasks and not ours:
+    if not tasks:
+        raise DataError("it holds no task", where=path, do=_EXPORT)
+    if not ours:
         raise DataError("no task in it is from `insula label queue`", where=path, do=_EXPORT)
     return ours
 
@@ -177,8 +188,13 @@ def _read(path: Path) -> list[dict[str, Any]]:
     """Return the tasks of an export, each of which has its data and its annotations."""
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
+        json.dumps(values, ensure_ascii=False).encode()  # fails for half a character, which JSON can write
     except OSError as error:
         raise DataError(f"cannot be read: {error.strerror}", where=path, do="give an export of Label Studio") from None
+    except UnicodeEncodeError:
+        raise DataError("it holds text that is no Unicode", where=path, do=_EXPORT) from None
+    except RecursionError:
+        raise DataError("it is nested too deeply to be read", where=path, do=_EXPORT) from None
     except ValueError:
         raise DataError("this is no JSON", where=path, do=_EXPORT) from None
     tasks: list[Any] = values if isinstance(values, list) else [None]
@@ -188,24 +204,27 @@ def _read(path: Path) -> list[dict[str, Any]]:
     return tasks
 
 
-def _list(values: dict[str, Any], name: str, path: Path) -> list[dict[str, Any]]:
+def _list(values: dict[str, Any], name: str, where: str) -> list[dict[str, Any]]:
     found = values.get(name) or []
     if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
-        raise DataError(f"{name} of task {values.get('id')} cannot be read", where=path, do=_EXPORT)
+        raise DataError(f"{name} cannot be read", where=where, do=_EXPORT)
     return found
 
 
-def _answer(annotation: dict[str, Any], question: Question, found: Imported, path: Path) -> str | None:
+def _answer(annotation: dict[str, Any], question: Question, found: Imported, where: str) -> str | None:
     """Return the answer of an annotation, empty where it was skipped; None, counted, where there is none to record."""
-    if annotation.get("was_cancelled"):
+    skipped = annotation.get("was_cancelled") or False
+    if not isinstance(skipped, bool):
+        raise DataError(f"was_cancelled is {skipped!r}, and not true or false", where=where, do=_EXPORT)
+    if skipped:
         found.skipped += 1
         return ""
-    said: list[str] = []
-    for one in _list(annotation, "result", path):
-        value = one.get("value")
-        if one.get("from_name") == _ANSWER and isinstance(value, dict):
-            said += [str(name) for name in value.get("choices") or ()]
-            said += [repr(float(value["number"]))] if isinstance(value.get("number"), int | float) else []
+    said = [
+        answer
+        for one in _list(annotation, "result", where)
+        if one.get("from_name") == _ANSWER and isinstance(one.get("value"), dict)
+        for answer in _answers_in(one["value"])
+    ]
     if not said:
         found.empty += 1
         return None
@@ -215,24 +234,44 @@ def _answer(annotation: dict[str, Any], question: Question, found: Imported, pat
     return said[0]
 
 
-def _person(annotation: dict[str, Any], path: Path) -> str:
+def _answers_in(value: dict[str, Any]) -> list[str]:
+    """Return the choices and the number of a result, as text."""
+    choices, number = value.get("choices") or [], value.get("number")
+    answers = [str(name) for name in (choices if isinstance(choices, list) else [choices])]
+    if isinstance(number, int | float) and not isinstance(number, bool):
+        answers.append(repr(float(str(number))))  # by its text, as a long integer may be no float
+    elif number is not None:
+        answers.append(repr(number))
+    return answers
+
+
+def _person(annotation: dict[str, Any], where: str) -> str | None:
+    """Return who made an annotation; None where it does not say."""
     who = annotation.get("completed_by")
     if isinstance(who, dict):
         who = who.get("email") or who.get("id")
-    if not isinstance(who, int | str) or who == "":
-        raise DataError(f"annotation {annotation.get('id')} does not say who made it", where=path, do=_EXPORT)
+    if who is None or who == "":
+        return None
+    if isinstance(who, bool) or not isinstance(who, int | str) or not keepable(str(who)) or not str(who).strip():
+        raise DataError(f"completed_by {who!r} is no name", where=where, do="correct it in the export")
     return str(who)
 
 
-def _moment(annotation: dict[str, Any], path: Path) -> datetime:
+def _moment(annotation: dict[str, Any], where: str) -> datetime:
     """Return when an annotation was last changed; Label Studio's clock is UTC."""
-    said = annotation.get("updated_at") or annotation.get("created_at")
+    name = "updated_at" if annotation.get("updated_at") else "created_at"
+    said = annotation.get(name)
     try:
-        moment = datetime.fromisoformat(str(said))
-    except ValueError:
-        what = f"annotation {annotation.get('id')} does not say when it was made"
-        raise DataError(what, where=path, do=_EXPORT) from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        if not isinstance(said, str):
+            raise ValueError
+        moment = datetime.fromisoformat(said)
+        moment = moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        raise DataError(f"{name} of an annotation is no time: {said!r}", where=where, do=_EXPORT) from None
+    if moment > datetime.now(UTC) + _AHEAD:
+        what = f"{name} of an annotation is in the future: {said}"
+        raise DataError(what, where=where, do="check the clock of this machine and of Label Studio's")
+    return moment
 
 
 def _one_person_each(people: dict[str, set[str]], named: set[str | None], path: Path) -> None:

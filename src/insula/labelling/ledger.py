@@ -23,6 +23,8 @@ from insula.labelling.database import (
     ROUNDS,
     WRITING,
     create_tables,
+    has_ledger,
+    keepable,
     lock,
     open_engine,
     place_of,
@@ -82,7 +84,7 @@ class Ledger:
     Raises
     ------
     DataError
-        Where there is no ledger, it cannot be reached, or it asks another question.
+        Where there is no ledger, it cannot be reached, the database is of something else, or it asks another question.
     SettingsError
         Where the URL is none.
 
@@ -113,7 +115,7 @@ class Ledger:
             raise DataError(f"ledger format {found.format} is unknown", where=self.place, do="update insula")
         self.project: str = found.project
         self.question = Question.model_validate_json(found.question)
-        if question is not None and question != self.question:
+        if question is not None and not question.same_as(self.question):
             do = "give another --ledger for another question"
             raise DataError(f"this ledger asks for {self.question}, not for {question}", where=self.place, do=do)
 
@@ -142,8 +144,10 @@ class Ledger:
         Raises
         ------
         DataError
-            Where the round was asked of another annotator, or nothing is left to ask; nothing is then recorded.
+            Where the round was asked of another annotator, nothing is left to ask, or a name cannot be kept; nothing is
+            then recorded.
         """
+        _check_names(round, annotator)
         with self._transaction(writing=True) as connection:
             lock(connection)
             known = connection.execute(sql.select(ROUNDS).where(ROUNDS.c.name == round)).first()
@@ -178,9 +182,11 @@ class Ledger:
         Raises
         ------
         DataError
-            Where an item was never asked, an answer does not fit the question, or a time has no zone.
+            Where an item was never asked, an answer does not fit the question, a time has no zone, or a name cannot be
+            kept.
         """
         answers = list(answers)
+        _check_names(*{one.annotator for one in answers})
         for one in answers:
             if one.answer and not self.question.accepts(one.answer):
                 raise DataError(f"{one.answer!r} is no answer", where=one.item, do=f"the question is {self.question}")
@@ -275,7 +281,7 @@ class Ledger:
     def _about(self) -> sql.Row | None:
         """Return what the ledger says of itself; None where it is not made yet."""
         with self._transaction() as connection:
-            if not sql.inspect(connection).has_table(LEDGER.name):
+            if not has_ledger(connection):
                 return None
             return connection.execute(sql.select(LEDGER)).first()
 
@@ -283,6 +289,7 @@ class Ledger:
         """Make the tables and their first row, unless another process was faster."""
         first = {"id": 1, "format": FORMAT, "project": uuid4().hex, "question": question.model_dump_json()}
         with self._transaction(writing=True) as connection:
+            has_ledger(connection)  # what is there of something else stays alone
             create_tables(connection)
             connection.execute(self._insert(LEDGER), {**first, "changed_at": datetime.now(UTC)})
 
@@ -301,6 +308,12 @@ class Ledger:
     def _table(self, query: sql.Select, columns: list[str]) -> pd.DataFrame:
         with self._transaction() as connection:
             return pd.DataFrame([tuple(row) for row in connection.execute(query)], columns=columns)
+
+
+def _check_names(*names: str) -> None:
+    for name in names:
+        if not keepable(name):
+            raise DataError(f"{name!r} cannot be kept as a name", do="give one without control characters, in UTF-8")
 
 
 def _requests(connection: Connection, number: int) -> list[Request]:

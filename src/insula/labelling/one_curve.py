@@ -17,7 +17,7 @@ from insula.errors import DataError, SettingsError
 from insula.evaluation.candidates import files, own_system
 from insula.evaluation.experiment import predictable
 from insula.evaluation.recipe import Recipe
-from insula.evaluation.study import Study, open_study
+from insula.evaluation.study import Study, open_again
 from insula.labelling.efficiency import ALL
 from insula.labelling.rounds import Part
 from insula.labelling.strategies import asking_mode
@@ -212,4 +212,4 @@ def label_task(study: Study) -> LabelTask:
 @lru_cache(maxsize=2)
 def _study(recipe: str, repeat: int, root: Path) -> Study:
     """Open a study once a process."""
-    return open_study(Recipe.model_validate_json(recipe), repeat, Cache(root))
+    return open_again(Recipe.model_validate_json(recipe), repeat, Cache(root))

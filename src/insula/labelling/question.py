@@ -52,6 +52,11 @@ class Question(Settings):
         answers = f"{self.scale[0]:g} to {self.scale[1]:g}" if self.scale else ", ".join(self.classes)
         return f"{self.label} ({answers})"
 
+    def same_as(self, other: Question) -> bool:
+        """Return whether another question is this one; the order of the classes is nothing."""
+        mine, theirs = sorted(self.classes), sorted(other.classes)
+        return (self.label, self.scale, mine) == (other.label, other.scale, theirs)
+
     def accepts(self, answer: str) -> bool:
         """Return whether an answer is one of the classes, or a rating on the scale."""
         if self.scale is None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +29,8 @@ from insula.storage.hashing import digest
 from insula.storage.tables import read_csv
 
 TASKS, PAGE = "tasks.json", "page.xml"
+
+_BUNDLE = "give a bundle of the same modalities and classes"
 
 
 @dataclass(frozen=True)
@@ -125,15 +129,22 @@ def uncertainty(pool: Pool, system: System) -> pd.Series:
     Raises
     ------
     DataError
-        Where it can predict none of them.
+        Where it reads what the corpus does not have, can predict none of the items, or knows none of the classes.
     """
     mode = "both" if "both" in system.modes and "both" not in getattr(system, "not_bundled", ()) else None
+    lacks = [name for name in system.predicts_from if name not in pool.samples.modalities]
+    if lacks:
+        known = ", ".join(pool.samples.modalities) or "nothing"
+        raise DataError(f"the bundle reads {' and '.join(lacks)}, and the corpus has {known}", do=_BUNDLE)
     present = np.array([unit is not None for unit in pool.units])
     for modality in system.predicts_from if mode is None else ():
         present &= pool.samples.has(modality)
     if not present.any():
-        raise DataError(f"no item has {' and '.join(system.predicts_from)}", do="give a bundle of the same modality")
+        raise DataError(f"no item has {' and '.join(system.predicts_from)}", do=_BUNDLE)
     said: Predictions = system.predict(pool.samples.select(present), mode).collapse(pool.units[present])
+    asked = pool.question.classes
+    if said.classes and asked and not set(said.classes) & set(asked):
+        raise DataError(f"the bundle knows {', '.join(said.classes)}, and asked is {pool.question}", do=_BUNDLE)
     if "uncertainty" in said.table and said.table["uncertainty"].notna().any():
         return said.table["uncertainty"]
     if not said.classes:
@@ -179,9 +190,9 @@ def write_queue(
 ) -> list[Request]:  # fmt: skip
     """Ask the next items: record the round in the ledger, then write its folder, in this order.
 
-    The folder's name is the round's. It appears whole, in one rename. Where the process ends in between, the same call
-    finds the round in the ledger and writes its folder; where both are there, nothing changes. Thus whatever ends a
-    process, nothing is asked twice.
+    The folder's name is the round's. That it can be made is seen first, and it appears whole, in one rename. Where the
+    process ends in between, the same call finds the round in the ledger and writes its folder; where both are there,
+    nothing changes. Thus whatever ends a process, nothing is asked twice.
 
     Parameters
     ----------
@@ -209,7 +220,7 @@ def write_queue(
     DataError
         Where there is nothing to show, or nothing is left to ask.
     SettingsError
-        Where something else is in the folder's place.
+        Where something else is in the folder's place, or it cannot be made.
     """
     there = _tasks_in(folder)
     kinds = kinds_of(pool.samples, pool.units)
@@ -217,17 +228,15 @@ def write_queue(
     if there and folder.name not in known:
         raise _in_the_way(folder)
     fingerprint = pool.samples.fingerprint()
-    asked = ledger.ask(items, folder.name, count=count, annotator=annotator, corpus=fingerprint, how=how)
+    ask = partial(ledger.ask, items, folder.name, count=count, annotator=annotator, corpus=fingerprint, how=how)
     if there:
+        asked = ask()
         if there != {f"{ledger.project}/{request.id}" for request in asked}:
             raise _in_the_way(folder)
         return asked
-    known_items = set(pool.units)
-    lost = [request.item for request in asked if request.item not in known_items]
-    if lost:
-        what = f"{len(lost)} items of the round are not in the corpus"
-        raise DataError(what, where=f"first: {lost[0]}", do="give the corpus that the round was asked from")
-    with write_folder(folder) as temporary:
+    with _new_folder(folder) as temporary:
+        asked = ask()
+        _check_known(asked, pool)
         (temporary / "media").mkdir()
         for request in asked:
             samples = pool.samples.select(pool.units == request.item)
@@ -239,15 +248,42 @@ def write_queue(
     return asked
 
 
+@contextmanager
+def _new_folder(folder: Path) -> Iterator[Path]:
+    """Yield what becomes a folder when the block ends well; one that cannot be made is refused before the block."""
+    with ExitStack() as stack:
+        try:
+            temporary = stack.enter_context(write_folder(folder))
+        except OSError as error:
+            raise _cannot_be_made(folder, error) from None
+        yield temporary
+
+
+def _cannot_be_made(folder: Path, error: OSError) -> SettingsError:
+    do = "give --output a place where a folder can be made"
+    return SettingsError(f"the folder cannot be made: {error.strerror}", where=folder, do=do)
+
+
+def _check_known(asked: Sequence[Request], pool: Pool) -> None:
+    known = set(pool.units)
+    lost = [request.item for request in asked if request.item not in known]
+    if lost:
+        what = f"{len(lost)} items of the round are not in the corpus"
+        raise DataError(what, where=f"first: {lost[0]}", do="give the corpus that the round was asked from")
+
+
 def _tasks_in(folder: Path) -> set[str]:
     """Return the requests that a folder holds the tasks of; none where there is no folder, or an empty one."""
     if folder.name in ("", ".."):
         raise SettingsError("the output is no folder of its own", where=folder, do="give a new folder")
-    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
-        return set()
+    try:
+        if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+            return set()
+    except OSError as error:  # a folder that may not be looked into, a name that is too long
+        raise _cannot_be_made(folder, error) from None
     try:
         return {one["data"][KEY] for one in json.loads((folder / TASKS).read_text(encoding="utf-8"))}
-    except (OSError, ValueError, TypeError, KeyError):
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
         raise _in_the_way(folder) from None
 
 

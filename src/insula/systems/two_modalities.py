@@ -137,10 +137,20 @@ def without_late(face: Cells, eeg: Cells, samples: Samples, limit: float) -> Cel
     >>> samples = Samples(provenance(2, corpus="demo").assign(skew=[-0.8, 0.1]), {})
     >>> without_late(cells, cells, samples, 0.5).reasons.tolist()
     ['face 0.8 s from the EEG', '']
+
+    Raises
+    ------
+    DataError
+        Where `skew` holds anything but numbers.
     """
     if "skew" not in samples.table:
         return face
-    skew = np.abs(samples.table["skew"].to_numpy(float))
+    try:
+        skew = np.abs(samples.table["skew"].to_numpy(float, na_value=np.nan))
+    except (TypeError, ValueError):
+        raise DataError(
+            "not all are numbers", where="column skew", do="give seconds, or leave the column out"
+        ) from None
     late = face.usable & eeg.usable & (skew > limit)
     reasons, values = face.reasons.copy(), face.values.copy()
     reasons[late] = [f"face {seconds:.1f} s from the EEG" for seconds in skew[late]]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 
 import numpy as np
@@ -14,7 +14,7 @@ from insula.samples import Predictions, Samples, normalised_entropy
 from insula.systems.two_modalities import Asked, Cells, modes_used
 from insula.systems.ucmc.aim import Aim
 from insula.systems.ucmc.networks import Bridge, Network
-from insula.systems.ucmc.reading import Reader, items_of
+from insula.systems.ucmc.reading import Items, Reader, items_of
 from insula.systems.ucmc.settings import UCMCSettings
 
 
@@ -56,6 +56,8 @@ def listen(
 ) -> Side:
     """Return what a network says of the rows that can be used.
 
+    A row of which it says what is not finite, as of values far from all that it was trained on, cannot be used either.
+
     Parameters
     ----------
     aim, settings
@@ -89,7 +91,29 @@ def listen(
         doubt = uncertainty(evidence).double().numpy()
     else:
         doubt = normalised_entropy(said) if aim.kind == "classes" else np.full(rows, np.nan)
+    told = [torch.linalg.vector_norm(features, dim=1)[:, None], embedded, torch.from_numpy(said)]
+    told += [] if evidence is None else [evidence]
+    lost = cells.usable & ~torch.cat(told, dim=1).isfinite().all(dim=1).numpy()
+    if lost.any():
+        spared = _left_out(cells, _to_blame(reader, samples, cells, network, lost), reader.called)
+        return listen(aim, settings, samples, reader, spared, network, bridge)
     return Side(cells, features, embedded, said, evidence, doubt)
+
+
+def _to_blame(reader: Reader, samples: Samples, cells: Cells, network: Network, lost: np.ndarray) -> np.ndarray:
+    """Return which of the lost rows are lost by themselves, and not through others of their sequence; bool (n,)."""
+    if not reader.strung:
+        return lost
+    alone = Items(reader, samples, cells, torch.from_numpy(np.flatnonzero(lost))[:, None])
+    features = alone.each(lambda batch: network(batch).features, network.head.in_features)
+    guilty = lost & ~torch.linalg.vector_norm(features, dim=1).isfinite().numpy()
+    return guilty if guilty.any() else lost
+
+
+def _left_out(cells: Cells, rows: np.ndarray, called: str) -> Cells:
+    reasons = cells.reasons.copy()
+    reasons[rows] = f"answer from {called} not finite"
+    return replace(cells, reasons=reasons)
 
 
 def answer(aim: Aim, index: np.ndarray, eeg: Side, face: Side, asked: str) -> Predictions:

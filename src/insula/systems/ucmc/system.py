@@ -21,8 +21,10 @@ from insula.systems.fitting import stage
 from insula.systems.ucmc.settings import UCMCSettings
 
 if TYPE_CHECKING:
+    from insula.systems.two_modalities import Cells
     from insula.systems.ucmc.answering import Side
     from insula.systems.ucmc.networks import Bridge, Network
+    from insula.systems.ucmc.reading import Reader
     from insula.systems.ucmc.teaching import Lesson
 
 log = logging.getLogger(__name__)
@@ -291,20 +293,19 @@ class UCMC:
         from insula.systems.ucmc.answering import listen
         from insula.systems.ucmc.teaching import cells_of, unread
 
-        settings, arm = self.settings, "eeg" if mode in ("both", "face") else mode
+        arm = "eeg" if mode in ("both", "face") else mode
         bridge = self.bridge if arm == "eeg" else None
-        eeg = cells_of(samples, self.readers.eeg, "EEG")
-        face = unread(samples)
-        if mode in ("both", "face"):
-            face = without_late(cells_of(samples, self.readers.face, "face"), eeg, samples, settings.max_skew)
-        if mode == "face":
-            eeg = unread(samples)
-        sides = ("EEG", self.readers.eeg, eeg, arm), ("face", self.readers.face, face, "face")
-        heard = (
-            listen(self.aim, settings, samples, reader, cells, self.networks.get(name), bridge)
-            for _, reader, cells, name in sides
-        )
-        return next(heard), next(heard)
+
+        def hear(reader: Reader | None, cells: Cells, name: str) -> Side:
+            return listen(self.aim, self.settings, samples, reader, cells, self.networks.get(name), bridge)
+
+        nothing, readers = unread(samples), self.readers
+        eeg = hear(readers.eeg, cells_of(samples, readers.eeg, "EEG"), arm)
+        if mode not in ("both", "face"):
+            return eeg, hear(None, nothing, "face")
+        seen = cells_of(samples, readers.face, "face")
+        face = hear(readers.face, without_late(seen, eeg.cells, samples, self.settings.max_skew), "face")
+        return (eeg if mode == "both" else hear(None, nothing, arm)), face
 
     def embed(self, samples: Samples) -> np.ndarray:
         """Return features of both modalities together, or of the one there is, float32 (n, width).
