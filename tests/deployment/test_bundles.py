@@ -136,7 +136,7 @@ def test_wrong_mode_and_missing_input_are_one_line(bundle: Path, pictures: Path,
 
 def test_the_card_travels_with_its_bundle(bundle: Path) -> None:
     card = (bundle / "card.md").read_text()
-    assert "What a virtual EEG is not" in card and "Size:" in card
+    assert "What a virtual EEG is not" in card and "| size | " in card
     manifest = open_bundle(bundle).manifest
     assert manifest["predicts_from"] == ["picture"] and "real" not in manifest["modes"]
 

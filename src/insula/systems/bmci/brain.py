@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, Self
@@ -172,7 +173,9 @@ class LinearEncoder:
         binned = bin_epochs(train.values, self.bins)
         self.scaler = _Scaler(binned)
         self.analysis = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto")
-        self.analysis.fit(self._flat(binned), train.labels)
+        with warnings.catch_warnings():  # a class of one epoch has no spread of its own, which shrinkage allows for
+            warnings.filterwarnings("ignore", message="Only one sample available")
+            self.analysis.fit(self._flat(binned), train.labels)
 
     def _flat(self, binned: np.ndarray) -> np.ndarray:
         return self.scaler(binned).reshape(len(binned), -1)
