@@ -53,7 +53,7 @@ def test_killed_at_fifty_random_moments_the_ledger_is_whole_and_nothing_is_asked
     out, err = process.communicate(timeout=300)
     assert process.returncode == 0, err
     told = json.loads(out)
-    assert told["rounds"] > 5 and told["open_when_killed"] > 0  # the moments were such that they could do harm
+    assert told["rounds"] > 5 and told["open_when_killed"] > 5  # the moments were such that they could do harm
 
 
 def test_both_databases_keep_the_same(database: Callable[[str], str]) -> None:
