@@ -119,6 +119,8 @@ def main(rounds: int = 15) -> dict[str, float | str]:
             suffix = "one_face" if count == 1 else "eight_faces"
             figures |= {f"{name}_ms_{suffix}": value for name, value in times.items()}
             print(f"{suffix.replace('_', ' ')}, ms: " + ", ".join(f"{name} {ms:.1f}" for name, ms in times.items()))
+    figures["other_peers"] = "not timed: EmotiEffLib and py-feat come without weights, which are fetched by hand"
+    print(f"other peers {figures['other_peers']}")
     for form, budget in BUDGETS.items():
         print(f"photograph to emotions, one face, {form}: {figures[f'whole_{form}_ms_one_face']:.0f} ms "
               f"(budget {budget:.0f})")  # fmt: skip

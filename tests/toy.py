@@ -61,6 +61,14 @@ def toy_study(
     return samples
 
 
+def toy_styles(pictures: int = 240) -> Samples:
+    """Return pictures of `toy_study` that nobody watched, each as it is and paler: two styles of one stimulus."""
+    plain = toy_study(pictures, subjects=()).with_columns(style="plain")
+    paler = ArrayStore(plain.store("picture").values // 2 + 64, plain.store("picture").description)  # type: ignore[attr-defined]
+    drawn = plain.with_columns(style="stylised").with_modality("picture", "paler", paler, plain.rows("picture"))
+    return concat([plain, drawn])
+
+
 def toy_windows(subjects: int = 4, sessions: int = 2, trials: int = 6, windows: int = 2, seed: int = 0) -> Samples:
     """Return windows of EEG and the power of their channels; a class is a wave of 10 Hz in two of six channels.
 

@@ -10,6 +10,7 @@ import argparse
 import json
 import os
 import platform
+import re
 import shlex
 import shutil
 import subprocess
@@ -18,6 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import pandas as pd
 import quotes
 from blocks import MEASURED, ROOT
 
@@ -104,22 +106,35 @@ def passport(run: Run) -> dict[str, Any]:
 
 
 def keep(name: str, folder: Path) -> None:
-    """Copy what is quoted of a run: passport, tables, figures, and its verdict."""
+    """Copy what is quoted of a run: passport, tables, figures, what was measured on the way, and its verdict."""
     target = MEASURED / name
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir()
     for path in folder.iterdir():
         if path.name == "passport.json" or path.suffix in KEPT:
             shutil.copy(path, target / path.name)
+    for title, table in _measured(folder).items():
+        table.to_csv(target / f"{re.sub('[^a-z0-9]+', '-', title.lower()).strip('-')}.csv", index=False)
     known = {"title": RUNS[name].title, "command": RUNS[name].command, **_verdict(folder)}
     (target / "about.json").write_text(json.dumps(known, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _is_run(folder: Path) -> bool:
+    return (folder / "results" / "about.json").is_file()
+
+
+def _measured(folder: Path) -> dict[str, pd.DataFrame]:
+    """Return the tables of what systems measured while they were fitted, by title; none of a sweep or a script."""
+    from insula.evaluation.results import Results
+
+    return dict(Results.open(folder).measured) if _is_run(folder) else {}
 
 
 def _verdict(folder: Path) -> dict[str, str]:
     from insula.evaluation.results import Results
     from insula.evaluation.verdict import verdict
 
-    if not (folder / "results" / "about.json").is_file():
+    if not _is_run(folder):
         return {}
     said = verdict(Results.open(folder))
     return {"kind": said.kind, "verdict": said.sentence}

@@ -11,7 +11,7 @@ import pytest
 
 from insula.corpora.catalogue import CORPORA, card, corpus
 from insula.corpora.contract import Card, Corpus
-from insula.corpora.fakes import FAKES
+from insula.corpora.fakes import FAKES, OTHER_FORMS
 from insula.samples import PROVENANCE, Samples
 from insula.storage.cache import Cache
 
@@ -112,13 +112,17 @@ def build(name: str, root: Path, **changes: Any) -> Corpus:
     return corpus(name, **{**SMALL[name], **place, **changes})
 
 
-@pytest.fixture(scope="module", params=[name for name in CORPORA if name != "joined"])  # tests/corpora/test_joined.py
+OF_OTHERS = ("joined", "stylised")  # tests/corpora/test_joined.py, test_stylised.py
+
+
+@pytest.fixture(scope="module", params=[*(name for name in CORPORA if name not in OF_OTHERS), *OTHER_FORMS])
 def study(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Study:
-    root = tmp_path_factory.mktemp(request.param)
-    if request.param in FAKES:
-        FAKES[request.param](root)
-    one = build(request.param, root)
-    return Study(request.param, root, one, one.samples(Cache(root / "cache")))
+    name, fake = OTHER_FORMS.get(request.param, (request.param, FAKES.get(request.param)))
+    root = tmp_path_factory.mktemp(name)
+    if fake:
+        fake(root)
+    one = build(name, root)
+    return Study(name, root, one, one.samples(Cache(root / "cache")))
 
 
 @pytest.mark.parametrize("name", CORPORA)

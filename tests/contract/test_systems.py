@@ -17,7 +17,7 @@ from insula.protocols.split import Split
 from insula.samples import Samples, System
 from insula.systems.catalogue import SYSTEMS as CATALOGUE
 from insula.systems.catalogue import system
-from toy import CLASSES, toy_pairs, toy_study, toy_unpaired, toy_windows
+from toy import CLASSES, toy_pairs, toy_study, toy_styles, toy_unpaired, toy_windows
 
 TASK = Categorical(label="emotion", classes=CLASSES)
 NETWORK = {"training": {"epochs": 12, "patience": 12, "batch_size": 16, "learning_rate": 3e-3}}
@@ -42,6 +42,13 @@ FAST: dict[str, dict[str, Any]] = {
         "teacher": {"backbone": "small-cnn", "training": NETWORK["training"]},
     },
     **dict.fromkeys(("face-network", "scn"), PICTURES),
+    "crpn-style": {
+        "backbone": "small-cnn",
+        "width": 32,
+        "augment": False,
+        "training": NETWORK["training"],
+        "teacher": {"backbone": "small-cnn", "training": NETWORK["training"]},
+    },
     "neurogaze": {
         **PICTURES,
         "backbone": "test_resnet",
@@ -94,7 +101,10 @@ def studies() -> dict[str, Given]:
     pictures = _given(toy_study(watched=0.8), "identity-disjoint")
     windows = _given(toy_windows(), "trial-disjoint")
     pairs = _given(toy_pairs(), "trial-disjoint")
-    own = {"neurogaze": _given(toy_unpaired(), "identity-disjoint")} | dict.fromkeys(READS_BOTH, pairs)
+    unlike = {"neurogaze": toy_unpaired(), "crpn-style": toy_styles()}
+    own = {name: _given(study, "identity-disjoint") for name, study in unlike.items()} | dict.fromkeys(
+        READS_BOTH, pairs
+    )
     return {name: own.get(name, windows if name in READS_EEG else pictures) for name in SYSTEMS}
 
 

@@ -7,10 +7,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from PIL import Image
 
 from insula.corpora.catalogue import corpus
-from insula.corpora.fake_faces import fake_fer2013
+from insula.corpora.fake_faces import fake_fer2013, write_fer2013_folders
 from insula.corpora.fer2013 import _PUBLISHED
 from insula.corpora.fer_votes import CLASSES, COLUMNS, LabelMode, labels_of, read_votes
 from insula.emotions import LABEL_SPACES, Votes
@@ -166,16 +165,8 @@ def test_votes_of_other_rows_are_refused(root: Path) -> None:
 
 
 def as_folders(root: Path, name: str, part_names: dict[str, str]) -> Path:
-    """Write the fake as folders; `name` is a format of part, row and name in FER+, where it has one."""
-    table = pd.read_csv(root / "fer2013" / "fer2013.csv")
-    names = pd.read_csv(root / "ferplus" / "fer2013new.csv")["Image name"]
-    for row, (code, pixels, usage) in enumerate(table.itertuples(index=False)):
-        if "{ferplus}" in name and pd.isna(names[row]):
-            continue  # without a name there is no file
-        emotion = ["angry", "disgust", "fear", "happy", "sad", "surprise", "neutral"][code]
-        path = root / "folders" / part_names[usage] / emotion / name.format(usage=usage, row=row, ferplus=names[row])
-        path.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(np.array(pixels.split(), np.uint8).reshape(48, 48)).save(path)
+    """Write the fake as folders, too; `name` is a format of part, row and name in FER+, where it has one."""
+    write_fer2013_folders(root, root / "folders", name, part_names)
     return root / "folders"
 
 

@@ -16,7 +16,7 @@ from insula.deployment.bundle import open_bundle, write_bundle
 from insula.deployment.predictor import Predictor, predict_to_folder
 from insula.deployment.sheet import annotate, sheet
 from insula.emotions import Categorical
-from insula.errors import BundleError, DataError, SettingsError
+from insula.errors import BundleError, SettingsError
 from insula.evaluation.recipe import Recipe
 from insula.systems.catalogue import system
 from toy import CLASSES, toy_study
@@ -130,8 +130,8 @@ def test_a_bundle_does_not_replace_a_folder_of_something_else(tmp_path: Path, bu
 def test_wrong_mode_and_missing_input_are_one_line(bundle: Path, pictures: Path, tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="unknown mode 'eeg': modes are fusion"):
         Predictor(bundle).predict([pictures / "a.png"], "eeg")
-    with pytest.raises(DataError, match="no such file or folder"):
-        predict_to_folder(bundle, [tmp_path / "nowhere"], tmp_path / "out")
+    table = predict_to_folder(bundle, [tmp_path / "nowhere"], tmp_path / "out")
+    assert table["reason"].tolist() == ["no such file or folder: give pictures, videos, or folders of them"]
 
 
 def test_the_card_travels_with_its_bundle(bundle: Path) -> None:

@@ -28,7 +28,7 @@ def filmed(tracks: int = 2, frames: int = 40, seed: int = 0) -> pd.DataFrame:
     label = np.where(table["p_fear"] > 0.5, "fear", "anger")
     calm = smoothed(table, 0.5)
     best = calm.idxmax(axis=1).str.removeprefix("smoothed_")
-    return table.assign(label=label).join(calm).assign(smoothed_label=best)
+    return table.assign(label=label, reason=None).join(calm).assign(smoothed_label=best)
 
 
 def test_smoothing_is_the_mean_weighted_by_age_and_keeps_tracks_apart() -> None:
@@ -65,6 +65,7 @@ def test_a_track_is_summed_up_in_one_line() -> None:
             "p_fear": [0.9, 0.1, 0.4, 0.8, None],
             "p_anger": [0.1, 0.9, 0.6, 0.2, None],
             "smoothed_label": ["fear", "anger", "anger", "fear", None],
+            "reason": [None, None, None, None, "too strange: 2.8"],
         }
     )
     first, second, third = track_summary(table).itertuples(index=False)
@@ -72,6 +73,7 @@ def test_a_track_is_summed_up_in_one_line() -> None:
     assert first.probability == pytest.approx(0.7) and first.share == pytest.approx(2 / 3)
     assert second.label == "anger" and second.share == 1
     assert pd.isna(third.label) and np.isnan(third.probability)
+    assert (first.remark, second.remark, third.remark) == ("", "", "no answer: too strange")
     assert track_summary(table[:0]).empty
 
 
@@ -90,3 +92,33 @@ def test_a_line_of_the_plot_breaks_where_the_face_was_gone() -> None:
     first, second = draw_tracks(table[~gone], "a.mp4").axes
     assert [np.isnan(line.get_xdata()).any() for line in first.lines] == [False, True] * 2  # dots, line
     assert not any(np.isnan(line.get_xdata()).any() for line in second.lines)
+
+
+def refused(table: pd.DataFrame, rows: pd.Series) -> pd.DataFrame:
+    """Return a table in which nothing was said in some rows, each with figures of its own in the reason."""
+    answer = [name for name in table if str(name).startswith(("p_", "smoothed_")) or name == "label"]
+    table = table.copy()
+    table.loc[rows, answer] = None
+    reasons = [f"too strange: {2 + number / 10:.1f}, limit 1.5" for number in range(len(table))]
+    return table.assign(reason=pd.Series(reasons, index=table.index).where(rows, None))
+
+
+def test_a_face_of_which_nothing_was_said_has_the_reason_and_the_whole_time_in_its_panel() -> None:
+    table = filmed(tracks=2)
+    silent = (table["track"] == 2) | ((table["track"] == 1) & (table["time"] < 1))
+    first, second = (figure := draw_tracks(refused(table, silent), "a.mp4")).axes
+    assert second.get_title("left") == "face 2, no answer: too strange"
+    count = (silent & (table["track"] == 1)).sum()
+    assert first.get_title("left") == f"face 1, no answer in {count} of 40 frames: too strange"
+    crosses = [next(line for line in panel.lines if line.get_marker() == "x") for panel in (first, second)]
+    assert [len(line.get_xdata()) for line in crosses] == [count, 40]
+    assert {text.get_text() for text in figure.legends[0].get_texts()} == {"fear", "anger", "no answer"}
+    left, right = second.get_xlim()
+    assert left < 0 and table["time"].max() < right < 1.1 * table["time"].max()
+
+
+def test_a_video_of_which_nothing_was_said_at_all_is_drawn_with_the_reason() -> None:
+    table = filmed(tracks=1)
+    figure = draw_tracks(refused(table, table["track"] == 1), "a.mp4")
+    assert figure.axes[0].get_xlim()[1] > table["time"].max()
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["no answer"]

@@ -18,7 +18,7 @@ from insula.corpora.drawn_faces import draw_faces
 from insula.deployment.bundle import write_bundle
 from insula.emotions import Categorical
 from insula.evaluation.recipe import Recipe
-from insula.faces import FaceDetector, cut_faces
+from insula.faces import FaceDetector, Frame, cut_faces, read_video
 from insula.samples import ArrayStore, Description, Samples, provenance
 from insula.systems.catalogue import system
 
@@ -92,8 +92,8 @@ def test_a_folder_gives_one_table_and_names_what_was_skipped(
     assert set(skipped.index) == {"wall.png", "note.jpg", "torn.mp4", "wall.mp4", "text.mp4"}
     assert skipped["wall.png"] == skipped["wall.mp4"] == "no face was found"
     for name, reason in skipped.items():
-        line = next(line for line in said.out.splitlines() if line.startswith("skipped") and f"/{name}" in line)
-        assert line.endswith(reason)
+        line = next(line for line in said.out.splitlines() if f"/{name}: " in line)
+        assert line.startswith("broke off" if name == "torn.mp4" else "skipped") and line.endswith(reason)
     counted = table[table["face"].notna()]
     assert f"{len(counted)} in 3 of 7 files" in said.out
     group = counted[counted["name"] == "group.png"]
@@ -113,8 +113,17 @@ def test_a_film_is_tracked_smoothed_and_drawn(insula: Command, bundle: Path, inp
     assert np.allclose(table["smoothed_happiness"] + table["smoothed_surprise"], 1)
     assert moving["smoothed_surprise"].diff().abs().max() < moving["p_surprise"].diff().abs().max()
     names = {path.name for path in (tmp_path / "out").iterdir()}
-    assert names == {"predictions.csv", "000-film-tracks.png", "000-film-frames.png"}
+    assert names == {"predictions.csv", "000-film.mp4", "000-film-tracks.png", "000-film-frames.png"}
     assert Image.open(tmp_path / "out" / "000-film-frames.png").size[0] > 1000
+    copy, given = list(read_video(tmp_path / "out" / "000-film.mp4")), list(read_video(inputs / "film.mp4"))
+    assert [frame.time for frame in copy] == pytest.approx([frame.time for frame in given], abs=1e-3)
+    for mine, theirs in zip(copy, given, strict=True):
+        drawn_on = np.abs(mine.picture.astype(int) - theirs.picture).mean(axis=2) > 60
+        assert drawn_on[:, :240].sum() > 100 and drawn_on[:, 240:].sum() > 100, "a box for each of the two faces"
+
+
+def read_last(path: Path) -> Frame:
+    return list(read_video(path))[-1]
 
 
 def test_a_torn_film_keeps_what_came_before(insula: Command, bundle: Path, inputs: Path, tmp_path: Path) -> None:
@@ -122,15 +131,36 @@ def test_a_torn_film_keeps_what_came_before(insula: Command, bundle: Path, input
     rows = json.loads(said.out)
     assert said.code == 0 and rows[-1]["face"] is None and rows[-1]["reason"].startswith("broken video")
     assert {row["track"] for row in rows[:-1]} == {1, 2} and (tmp_path / "out" / "000-torn-tracks.png").exists()
+    assert read_last(tmp_path / "out" / "000-torn.mp4").time == pytest.approx(1.8, abs=1e-3)
 
 
-def test_no_face_at_all_is_exit_code_2(insula: Command, bundle: Path, inputs: Path, tmp_path: Path) -> None:
-    given = [inputs / name for name in ("note.jpg", "wall.png", "text.mp4")]
+@pytest.mark.parametrize(
+    ("names", "code"),
+    [
+        (["wall.png"], 0),
+        (["wall.mp4"], 0),
+        (["note.jpg", "wall.png", "absent.png", "nothing"], 0),
+        (["note.jpg", "text.mp4", "absent.png", "nothing"], 2),
+    ],
+)
+def test_no_face_is_an_answer_and_nothing_read_is_exit_code_2(
+    insula: Command, bundle: Path, inputs: Path, tmp_path: Path, names: list[str], code: int
+) -> None:
+    (tmp_path / "nothing").mkdir()
+    given = [tmp_path / name if name == "nothing" else inputs / name for name in names]
     said = insula("predict", bundle, *given, "-o", tmp_path / "out")
-    assert said.code == 2 and "nothing could be read" in said.err and "note.jpg" in said.err
-    assert len(said.err.splitlines()) == 1
-    rows = json.loads(insula("predict", bundle, *given, "-o", tmp_path / "out", "--json").out)
-    assert [row["path"] for row in rows] == [str(path) for path in given] and all(row["reason"] for row in rows)
+    assert said.code == code and f"faces     0 in 0 of {len(given)} files" in said.out
+    assert [line.split(": ")[0] for line in said.out.splitlines() if line.startswith("skipped")] == [
+        f"skipped   {path}" for path in given
+    ]
+    assert len(said.err.splitlines()) == (code == 2) and ("nothing could be read" in said.err) == (code == 2)
+    table = pd.read_csv(tmp_path / "out" / "predictions.csv")
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["predictions.csv"]
+    again = insula("predict", bundle, *given, "-o", tmp_path / "out", "--json")
+    rows = json.loads(again.out)
+    assert again.code == code and again.err == said.err
+    assert [row["path"] for row in rows] == table["path"].tolist() == [str(path) for path in given]
+    assert [row["reason"] for row in rows] == table["reason"].tolist() and table["reason"].notna().all()
 
 
 def test_wrong_settings_of_a_video_are_one_line(insula: Command, bundle: Path, inputs: Path, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from insula.evaluation.feature_map import feature_silhouettes
+from insula.evaluation.feature_map import feature_map, feature_silhouettes
 
 
 def predictions(truth: list[str]) -> pd.DataFrame:
@@ -24,8 +24,28 @@ def test_classes_that_lie_apart_have_a_silhouette_near_one(tmp_path: Path) -> No
     np.savez(tmp_path / "features.npz", units=units, taught=apart, alone=rng.standard_normal((20, 3)))
     (table,) = feature_silhouettes(tmp_path, predictions(truth)).values()
     found = table.set_index("features")["silhouette"]
+    assert (table["by"] == "class").all()
     assert found["taught"] > 0.8 and found["alone"] == pytest.approx(0, abs=0.15)
-    assert (table["n"] == 20).all() and (table["classes"] == 2).all()
+    assert (table["n"] == 20).all() and (table["groups"] == 2).all()
+
+
+def test_groups_that_a_recipe_names_are_told_beside_the_classes(tmp_path: Path) -> None:
+    truth, style = ["fear", "anger"] * 10, ["plain"] * 10 + ["stylised"] * 10
+    units = np.array([f"c/{number}" for number in range(20)])
+    apart = 20.0 * (np.arange(20) < 10)[:, None] + np.random.default_rng(0).standard_normal((20, 3))
+    np.savez(tmp_path / "features.npz", units=units[::-1], taught=apart[::-1])
+    said = predictions(truth).assign(style=2 * style)
+    (table,) = feature_silhouettes(tmp_path, said, ["style"]).values()
+    found = table.set_index("by")["silhouette"]
+    assert found["style"] > 0.8 > 0.2 > abs(found["class"])
+    points = feature_map(tmp_path, said, ["style"])
+    assert (
+        points[["class", "style"]].to_numpy().tolist() == [list(pair) for pair in zip(truth, style, strict=True)][::-1]
+    )
+    left = points.groupby("style")[["x", "y"]].mean()
+    assert (
+        np.linalg.norm(left.loc["plain"] - left.loc["stylised"]) > points.groupby("style")[["x", "y"]].std().max().max()
+    )
 
 
 def test_no_features_or_one_class_make_no_table(tmp_path: Path) -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 from made_up_results import make_results
 from PIL import Image
-from scipy.stats import permutation_test
+from scipy.stats import binomtest, permutation_test
 from statsmodels.stats.proportion import confint_proportions_2indep
 
 from insula.corpora.drawn_faces import draw_faces
@@ -20,7 +22,10 @@ from insula.evaluation.recipe import Recipe
 from insula.evaluation.report import write_report
 from insula.evaluation.results import Results
 from insula.evaluation.statistics import accuracy_interval, unit_scores
+from insula.evaluation.study import Study, answers, open_study
+from insula.protocols.protocol import protocol
 from insula.storage.cache import Cache
+from protocols.studies import TASK, watched_pictures
 
 
 @pytest.fixture(scope="module")
@@ -93,12 +98,30 @@ def test_a_tiny_group_is_shown_and_not_compared() -> None:
     assert group_differences(made, group_table(made)).empty
 
 
-def test_a_person_in_two_groups_leaves_no_interval(results: Results) -> None:
+def test_a_person_more_often_in_one_group_than_in_another_leaves_no_interval(results: Results) -> None:
     rows = results.predictions.drop(columns=["face_gender", "face_eth"])
-    place = np.where(rows["unit"].str[-1].astype(int) % 2, "indoors", "outdoors")
+    place = np.where(rows["unit"].str[-1].astype(int) % 3, "indoors", "outdoors")
     made = make_results(predictions=rows.assign(place=place), cluster="identity")
     found = group_differences(made, group_table(made))
     assert len(found) and found[["low", "high", "p"]].isna().all(axis=None) and found["difference"].notna().all()
+
+
+def test_people_who_are_in_both_groups_are_compared_with_themselves() -> None:
+    """Forty people, each seen once in either light: McNemar's test, and an interval that knows of the pairs."""
+    by_day, at_night = np.array([1] * 30 + [0] * 10), np.array([1] * 16 + [0] * 22 + [1] * 2)
+    made = single({"day": by_day.tolist(), "night": at_night.tolist()})
+    number = made.predictions.groupby("arm").cumcount() % 40
+    made = make_results(
+        predictions=made.predictions.assign(identity=("i" + number.astype(str)).to_numpy()), arms=made.arms,
+        comparators=("visual",), cluster="identity",
+    )  # fmt: skip
+    found = group_differences(made, group_table(made)).set_index("arm").loc["fusion"]
+    assert (found["best"], found["worst"]) == ("day", "night")
+    won, lost = int((by_day > at_night).sum()), int((by_day < at_night).sum())
+    assert found["difference"] == pytest.approx((won - lost) / 40)
+    assert found["p"] == pytest.approx(binomtest(won, won + lost).pvalue)
+    spread = np.std(by_day - at_night, ddof=1) / np.sqrt(40)
+    assert found["high"] - found["low"] == pytest.approx(2 * 1.96 * spread, rel=0.2)
 
 
 def test_a_run_without_groups_has_no_section(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -129,7 +152,7 @@ def recipe(tmp_path_factory: pytest.TempPathFactory) -> Recipe:
         Image.fromarray(picture).save(root / f"{number}.png")
     person = np.arange(120) // 2
     manifest = {"path": [f"{number}.png" for number in range(120)], "emotion": emotions, "identity": person}
-    manifest |= {"gown": np.where(masked, "worn", "none"), "age": 20 + person}
+    manifest |= {"gown": np.where(masked, "worn", "none"), "age": 20 + person, "gender": ["woman", "man"] * 60}
     pd.DataFrame(manifest).to_csv(root / "manifest.csv", index=False)
     return Recipe(
         name="grouped",
@@ -150,6 +173,23 @@ def test_a_recipe_names_its_groups_and_the_report_tells_them(recipe: Recipe, tmp
     page = (tmp_path / "run" / "report.html").read_text()
     assert "Results by group" in page and "none minus worn" in page and "p &lt; 0.001" in page
     assert Results.open(tmp_path / "run").groups == results.groups
+
+
+def test_usual_columns_are_told_without_being_asked_for_and_ages_in_bands(recipe: Recipe, tmp_path: Path) -> None:
+    found = answers(open_study(recipe.model_copy(update={"groups": None}), 0, Cache(tmp_path)))
+    assert [name for name in found if name not in ("label", "truth")] == ["gender", "age", "identity"]
+    assert sorted(found["age"].unique()) == ["20 to 34", "35 to 49", "50 to 64", "65 to 79"]
+
+
+def test_a_unit_of_several_people_has_no_age_unless_it_is_asked_for() -> None:
+    samples = watched_pictures(subjects=3, pictures=24, identities=8)
+    age = samples.table["subject"].map({"S0": 20, "S1": 30, "S2": 40})
+    samples = samples.with_columns(age=age, face_age=samples.table["identity"].str[1:].astype(int))
+    rule = protocol("identity-disjoint", folds=2, validation_share=0)
+    corpus: Any = SimpleNamespace(truth=lambda: None)
+    study = Study(corpus, samples, TASK, rule, rule.splits(samples, TASK), "made up", 0)
+    assert "face_age" in answers(study) and "age" not in answers(study)
+    assert "age" in answers(study, ["age"])
 
 
 def test_a_column_that_the_corpus_lacks_is_said_before_anything_is_fitted(recipe: Recipe, tmp_path: Path) -> None:

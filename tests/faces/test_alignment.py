@@ -4,10 +4,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from scipy.ndimage import affine_transform, center_of_mass, gaussian_filter
 
 from insula.errors import SettingsError
 from insula.faces import Face, FaceDetector, align, list_pictures, read_picture
+from insula.faces.alignment import align_grey
 
 
 def face_with_eyes(right: tuple[float, float], left: tuple[float, float]) -> Face:
@@ -99,3 +101,56 @@ def test_london_faces_are_level_and_in_place_after_alignment(detector: FaceDetec
     off = np.array(found) - expected_eyes(size, margin)
     assert np.abs(off.mean(axis=0)).max() < 3
     assert np.abs(off).max() < 10  # of an eye distance of 54
+
+
+def from_the_whole_picture(picture: np.ndarray, face: Face, size: int, margin: float) -> np.ndarray:
+    """Return the crop as Pillow makes it where it is given all of the picture."""
+    right, left = face.landmarks[:2]
+    distance = np.hypot(*(left - right))
+    cosine, sine = (left - right) / distance
+    side = max(distance, 0.33 * face.size) / 0.42 * (1 + 2 * margin)
+    eyes, middle, scale = expected_eyes(size, margin).mean(axis=0), (right + left) / 2, size / side
+    image = Image.fromarray(picture)
+    if scale < 1:
+        low = np.clip(np.floor(middle - 0.9 * side), 0, image.size)
+        high = np.clip(np.ceil(middle + 0.9 * side), 0, image.size)
+        shrunk = np.maximum(1, np.round((high - low) * scale)).astype(int)
+        image = image.resize(tuple(shrunk), Image.Resampling.LANCZOS, box=(*low, *high), reducing_gap=2.0)
+        middle, scale = (middle - low) * shrunk / (high - low), 1.0
+    turn = np.array([[cosine, -sine], [sine, cosine]]) / scale
+    offset = middle - turn @ eyes
+    coefficients = (*turn[0], offset[0], *turn[1], offset[1])
+    return np.asarray(image.transform((size, size), Image.Transform.AFFINE, coefficients, Image.Resampling.BICUBIC))
+
+
+SIZES = ((224, 0.1), (112, 0.0), (48, 0.3), (16, 0.1))
+
+
+@pytest.mark.parametrize("distance", [6, 40, 150, 520])
+def test_reading_only_what_the_crop_touches_changes_no_pixel(distance: int) -> None:
+    picture = np.random.default_rng(distance).integers(0, 256, (500, 700, 3), dtype=np.uint8)
+    for right in ((60.3, 90.8), (340.0, 250.2), (640.9, 480.1)):
+        face = face_with_eyes(right, (right[0] + distance, right[1] + 0.2 * distance))
+        for size, margin in SIZES:
+            crop, expected = align(picture, face, size, margin), from_the_whole_picture(picture, face, size, margin)
+            off = np.abs(crop.astype(int) - expected)
+            # a crop that is moved by whole pixels rounds its places elsewhere in the last digit of a double
+            assert off.max() <= 1 and (off > 0).mean() < 1e-3, (right, size)
+
+
+def test_crops_of_photographs_are_those_of_the_whole_picture(detector: FaceDetector, data: Path) -> None:
+    for path in [*list_pictures(data / "portraits"), *list_pictures(data / "london-faces")[::40]]:
+        picture = read_picture(path)
+        for face in detector.detect(picture):
+            for size, margin in SIZES:
+                crop = align(picture, face, size, margin)
+                np.testing.assert_array_equal(crop, from_the_whole_picture(picture, face, size, margin))
+
+
+def test_grey_crops_are_the_coloured_ones_in_grey(detector: FaceDetector, data: Path) -> None:
+    for path in list_pictures(data / "portraits"):
+        picture = read_picture(path)
+        for face in detector.detect(picture):
+            coloured = np.asarray(Image.fromarray(align(picture, face, 112, 0.0)).convert("L"), dtype=float)
+            off = np.abs(align_grey(picture, face, 112, 0.0) - coloured)
+            assert off.mean() < 0.5 and (off > 2).mean() < 0.01  # colours that overshoot are clipped one by one

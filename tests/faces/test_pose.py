@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.optimize import least_squares
 from scipy.spatial.transform import Rotation
 
 from insula.faces import Face, FaceDetector, head_pose, list_pictures, read_picture
@@ -50,6 +51,22 @@ def test_other_heads_seen_from_near_are_off_by_a_few_degrees() -> None:
                 noisy = Face(face.box, face.score, face.landmarks + rng.normal(0, 0.03 * 80, (6, 2)))
                 errors.append(np.subtract(head_pose(noisy), (yaw, pitch, roll)))
     assert np.sqrt(np.mean(np.square(errors), axis=0)).max() < 6
+
+
+def test_the_pose_is_that_of_the_best_fit_over_rotation_vectors() -> None:
+    rng = np.random.default_rng(0)
+    head = _HEAD - _HEAD.mean(axis=0)
+    for _ in range(8):
+        face = seen(*rng.uniform(-50, 50, 3), _HEAD + rng.normal(0, 0.06, _HEAD.shape), 12)
+        points = (face.landmarks - face.landmarks.mean(axis=0)) / face.size
+
+        def missed(values: np.ndarray, points: np.ndarray = points) -> np.ndarray:
+            return np.asarray(values[3] * Rotation.from_rotvec(values[:3]).apply(head)[:, :2] - points).ravel()
+
+        starts = [(*start, 0.4) for start in rng.uniform(-1, 1, (4, 3))]
+        best = min((least_squares(missed, start, xtol=1e-12, ftol=1e-12) for start in starts), key=lambda fit: fit.cost)
+        roll, yaw, pitch = Rotation.from_rotvec(best.x[:3]).as_euler("ZYX", degrees=True)
+        assert head_pose(face) == pytest.approx((-yaw, -pitch, roll), abs=0.01)
 
 
 def test_scale_and_place_do_not_matter_and_no_landmarks_are_no_turn() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +11,7 @@ from PIL import Image, ImageDraw, ImageFilter
 from scipy.ndimage import laplace
 from scipy.spatial.transform import Rotation
 
-from insula.faces import FLAGS, Face, FaceDetector, list_pictures, quality, read_picture
+from insula.faces import FLAGS, Face, FaceDetector, align, list_pictures, quality, read_picture
 from insula.faces.quality import _outside, _sharpness, _turn
 
 Change = Callable[[Image.Image], Image.Image]
@@ -121,6 +122,22 @@ def test_an_uncertain_face_is_flagged() -> None:
     unsure = Face(head(0).box, 0.5, head(0).landmarks)
     assert quality(picture, unsure) == ("uncertain",)
     assert set(FLAGS) == {*DEGRADATIONS, "covered", "turned", "uncertain"}
+
+
+def test_flags_are_those_of_the_coloured_crop_turned_grey(
+    detector: FaceDetector, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def coloured_first(picture: np.ndarray, face: Face, size: int, margin: float) -> np.ndarray:
+        return np.asarray(Image.fromarray(align(picture, face, size, margin)).convert("L"))
+
+    changes: list[Change] = [lambda image: image, *DEGRADATIONS.values()]
+    pictures = [Image.fromarray(read_picture(path)) for path in list_pictures(data / "london-faces")[::68]]
+    pictures.append(Image.fromarray(read_picture(data / "portraits" / "group.jpeg")))
+    changed = [np.asarray(change(picture)) for picture in pictures for change in changes]
+    faces = [(picture, face) for picture in changed for face in detector.detect(picture)]
+    found = [quality(*one) for one in faces]
+    monkeypatch.setattr(sys.modules["insula.faces.quality"], "align_grey", coloured_first)
+    assert found == [quality(*one) for one in faces]
 
 
 def test_sharpness_is_scipys_laplacian_and_ignores_light_and_contrast() -> None:

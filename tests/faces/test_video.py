@@ -11,7 +11,7 @@ import pytest
 
 from filmed import break_off, film
 from insula.errors import DataError, SettingsError
-from insula.faces import read_video
+from insula.faces import Frame, read_video, video_writer
 
 
 def corner(count: int, height: int = 48, width: int = 64) -> Iterator[np.ndarray]:
@@ -135,6 +135,56 @@ def test_a_film_that_was_cut_short_says_when(tmp_path: Path) -> None:
     assert next(frames).time == 0
     with pytest.raises(DataError, match=r"no frame after \d\.\d of [56]\.\d seconds|broken video"):
         list(frames)
+
+
+@pytest.mark.parametrize("ending", ["avi", "mkv"])
+@pytest.mark.parametrize("count", [15, 60])
+def test_a_third_that_was_cut_away_is_said_even_of_a_short_film(tmp_path: Path, ending: str, count: int) -> None:
+    """FFmpeg shrinks the duration of such an AVI to what is there; how many frames there were stands in its header."""
+    import av
+
+    path = tmp_path / f"film.{ending}"
+    noise = np.random.default_rng(0).integers(0, 255, (count, 48, 64, 3), dtype=np.uint8)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg4", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for picture in noise:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture)))
+        container.mux(stream.encode())
+    assert len(list(read_video(path))) == count
+    content = path.read_bytes()
+    path.write_bytes(content[: 2 * len(content) // 3])
+    with pytest.raises(DataError, match=rf"no frame after \d\.\d of {count / 10:.1f} seconds|broken video"):
+        list(read_video(path))
+
+
+@pytest.mark.parametrize("ending", ["mp4", "mkv"])
+def test_sound_that_goes_on_after_the_pictures_is_no_missing_video(tmp_path: Path, ending: str) -> None:
+    import av
+
+    path = tmp_path / f"film.{ending}"
+    with av.open(str(path), "w") as container:
+        stream, sound = container.add_stream("mpeg4", rate=10), container.add_stream("aac", rate=48000)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for picture in corner(20):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture)))
+        container.mux(stream.encode())
+        silence = av.AudioFrame.from_ndarray(np.zeros((1, 5 * 48000), np.float32), format="fltp", layout="mono")
+        silence.sample_rate = 48000
+        container.mux([*sound.encode(silence), *sound.encode()])
+    assert len(list(read_video(path))) == 20
+
+
+def test_what_is_written_is_read_again_at_its_own_times(tmp_path: Path) -> None:
+    times = [0.0, 0.1, 0.3, 1.0, 1.05]
+    path = tmp_path / "copy.mp4"
+    with video_writer(path) as add:
+        for time, picture in zip(times, corner(5, 49, 65), strict=True):
+            add(Frame(time, picture))
+    again = list(read_video(path))
+    assert [round(frame.time, 3) for frame in again] == times
+    assert again[0].picture.shape == (48, 64, 3)
+    assert again[0].picture[2:8, 2:8].min() > 200 and again[0].picture[24:, 32:].max() < 30
 
 
 def test_frames_before_a_break_are_kept(tmp_path: Path) -> None:

@@ -51,6 +51,26 @@ def test_features_have_length_one_and_confidence_scales_whole_logits() -> None:
     assert torch.equal(concept.scaled, concept.logits)
 
 
+def test_a_bent_confidence_can_be_low_between_two_classes_and_a_linear_one_cannot() -> None:
+    share, ends = torch.linspace(0, 1, 21)[:, None], torch.eye(8)[:4]
+    between = [share * ends[one] + (1 - share) * ends[other] for one in range(4) for other in range(one)]
+    features = functional.normalize(torch.cat(between), dim=1)
+    wanted = (2 * share[:, 0] - 1).abs().repeat(len(between))  # sure of the classes, not of what lies between two
+    left = {}
+    for bent in (False, True):
+        torch.manual_seed(0)
+        sure = EmotionBranch(Encoder(create_backbone(TINY), 8, 0.0), 8, 4, bent=bent).confidence
+        assert sure is not None
+        optimiser = torch.optim.Adam(sure.parameters(), lr=0.05)
+        for _ in range(300):
+            optimiser.zero_grad()
+            loss = (sure(features)[:, 0].sigmoid() - wanted).square().mean()
+            loss.backward()
+            optimiser.step()
+        left[bent] = loss.item()
+    assert left[True] < left[False] / 4
+
+
 def test_the_frozen_encoder_keeps_backbone_and_statistics_while_its_perceptron_learns() -> None:
     network = teacher().train()
     before = {name: value.clone() for name, value in network.other.state_dict().items()}

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy, normalize
 
-from insula.objectives.confidence import rank_regularisation
+from insula.objectives.confidence import rank_regularisation, true_class_error
 from insula.objectives.contrast import rarity, supervised_contrast
 from insula.objectives.focal import focal_loss
 from insula.objectives.orthogonality import orthogonality, shared_directions
@@ -41,6 +41,21 @@ def test_tiny_batches_have_no_ranks() -> None:
     few = torch.tensor([0.5, 0.5, 0.5], requires_grad=True)
     rank_regularisation(few).backward()
     assert few.grad is not None and not few.grad.any()
+
+
+def test_confidence_learns_how_probable_its_label_is_and_leaves_the_logits_alone() -> None:
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn(20, 3, generator=generator, requires_grad=True)
+    labels = torch.arange(20) % 3
+    confidence = torch.full((20,), 0.5, requires_grad=True)
+    found = true_class_error(confidence, logits, labels)
+    shares = [
+        math.exp(row[label]) / sum(map(math.exp, row)) for row, label in zip(logits.tolist(), labels, strict=True)
+    ]
+    assert found.item() == pytest.approx(sum((0.5 - share) ** 2 for share in shares) / 20, rel=1e-5)
+    found.backward()
+    assert logits.grad is None and confidence.grad is not None
+    assert ((confidence.grad > 0) == (torch.tensor(shares) < 0.5)).all()
 
 
 def test_focal_loss_is_cross_entropy_without_focus_and_finite_where_it_is_certainly_wrong() -> None:

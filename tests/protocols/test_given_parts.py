@@ -86,7 +86,13 @@ def test_copies_are_kept_by_name_alone_and_then_every_figure_is_marked() -> None
 def test_units_that_given_parts_share_are_a_leak_where_the_protocol_parts_them() -> None:
     samples = study(PARTS)
     samples = samples.with_columns(identity=[f"i{row}" for row in range(21)] + ["i0"])
-    assert audit(protocol("as-given").splits(samples, TASK)[0], samples, protocol("as-given")).shared["identity"] == 1
+    found = audit(protocol("as-given").splits(samples, TASK)[0], samples, protocol("as-given"))
+    assert found.shared["identity"] == 1
+    (told,) = [warning for warning in found.warnings if warning.startswith("identity")]
+    assert "1 of the 6 faces in the test part were seen in training" in told
+    apart = samples.with_columns(identity=[f"i{row}" for row in range(22)])
+    found = audit(protocol("as-given").splits(apart, TASK)[0], apart, protocol("as-given"))
+    assert not any(warning.startswith("identity") for warning in found.warnings)
     rule = protocol("as-given", disjoint=("identity",))
     with pytest.raises(LeakageError, match=r"identity c/i0 is in train and test"):
         audit(rule.splits(samples, TASK)[0], samples, rule)

@@ -60,7 +60,7 @@ def fitted(pictures: Samples) -> tuple[TrainedReader, dict]:
 def test_it_learns_what_generalises_and_reports_how(fitted: tuple[TrainedReader, dict]) -> None:
     facts = fitted[1]
     assert facts["accuracy"]["held_out"] > 0.7, "three classes of bars, a third would be chance"
-    assert facts["validation_losses"][facts["best_epoch"]] == min(facts["validation_losses"])
+    assert facts["validation_losses"][facts["epoch"] - 1] == min(facts["validation_losses"])
     assert len(facts["train_losses"]) == 7 and "mmd" not in facts
 
 
@@ -159,7 +159,7 @@ def test_without_validation_the_last_epoch_is_kept_and_there_is_no_gap(source: s
     nobody = pictures.select([])
     reader = TrainedReader(_settings(source=source, **ONE_EPOCH))
     facts = reader.fit(pictures, TASK.targets(pictures.table), nobody, np.empty(0, np.int64), len(CLASSES), None)
-    assert facts["gap"] == {} and facts.get("best_epoch", 0) == 0
+    assert facts["gap"] == {} and facts.get("epoch", 1) == 1
     assert facts.get("accuracy", {"held_out": None})["held_out"] is None
 
 

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from scipy.stats import spearmanr
 from torch.nn.functional import cross_entropy, kl_div
 
 from insula.corpora.catalogue import corpus
 from insula.emotions import Categorical
-from insula.errors import SettingsError
+from insula.errors import BundleError, SettingsError
 from insula.networks.pathways import Concept, Perceived
 from insula.protocols.protocol import protocol
 from insula.samples import Samples
@@ -23,7 +24,7 @@ from insula.systems.crpn import teaching
 from insula.systems.crpn.losses import StudentLoss, TeacherLoss, admitted_divergence
 from insula.systems.crpn.measure import dependence, facts_table, halves, parts_table
 from insula.systems.crpn.settings import PRESETS, Concepts, CRPNSettings, Teacher
-from insula.systems.crpn.statistics import Statistics, hash_of, statistics, sure_of
+from insula.systems.crpn.statistics import Statistics, conceive, hash_of, statistics, sure_of
 from insula.systems.crpn.system import CRPN
 from insula.training.engine import rate_factor
 from insula.training.rows import PictureRows
@@ -151,6 +152,12 @@ def test_a_student_that_says_what_the_teacher_says_is_right_where_the_gate_is_op
     online, _ = student_loss(count=30, gate="online")
     part = online((percept, taught), torch.stack([labels, torch.zeros(12).long()], dim=1)).item()
     assert 0 < part < wanted.item() * 2 and part != pytest.approx(wanted.item())
+    at_threshold = taught._replace(confidence=torch.full((12,), 0.5))
+    for strict in (False, True):
+        gated, same = student_loss(count=30, gate="online", strict=strict)
+        means = torch.stack([same[label::3].mean(dim=0) for label in range(3)])
+        wanted_there = (means[labels] - taught.features).square().sum(dim=1).mean().item() if strict else 0.0
+        assert gated((percept, at_threshold), shut).item() == pytest.approx(wanted_there, rel=1e-5)
     spread, _ = student_loss(similarity="mmd")
     assert torch.isfinite(spread((percept, taught), shut))
     one = (Perceived(*(value[:1] for value in percept)), Concept(*(value[:1] for value in taught)))
@@ -188,6 +195,25 @@ def test_statistics_are_one_hashed_artefact(fitted: CRPN, tmp_path: Path) -> Non
     assert again.teacher == hash_of(fitted.teacher.emotion) and again.view == "as stored"
     moved = Statistics(**{**vars(found), "thresholds": found.thresholds + 1e-3})
     assert moved.digest() != found.digest()
+
+
+@pytest.mark.parametrize("harm", ["array", "about", "text", "missing"])
+def test_statistics_that_were_altered_are_refused(harm: str, fitted: CRPN, tmp_path: Path) -> None:
+    found = fitted.statistics
+    assert found is not None
+    found.save(tmp_path)
+    arrays, about = tmp_path / "concept_stats.npz", tmp_path / "concept_stats.json"
+    if harm == "array":
+        kept = dict(np.load(arrays))
+        np.savez(arrays, **{**kept, "sure": ~kept["sure"]})
+    elif harm == "about":
+        about.write_text(about.read_text().replace('"quantile": 0.2', '"quantile": 0.1'))
+    elif harm == "text":
+        about.write_text("no JSON")
+    else:
+        arrays.unlink()
+    with pytest.raises(BundleError, match="altered" if harm in ("array", "about") else "are no confidence statistics"):
+        Statistics.load(tmp_path)
 
 
 def test_a_strict_gate_leaves_no_class_empty() -> None:
@@ -269,7 +295,10 @@ def test_no_column_beside_picture_and_label_is_read(fitted: CRPN, parts: Any, ta
 
 def test_measures_need_no_label_and_their_tables_hold_what_was_measured(fitted: CRPN, parts: Any) -> None:
     held = fitted.measure(parts[2])
-    assert -1 <= held["confidence against ambiguity: Spearman"] <= 1
+    assert fitted.teacher is not None
+    said = conceive(fitted.teacher.emotion, PictureRows(parts[2]))[0]
+    known = spearmanr(said, parts[2].table["ambiguity"]).statistic
+    assert held["confidence against ambiguity: Spearman"] == pytest.approx(known, abs=1e-3)
     assert {name.split(":")[0] for name in held if "features" in name} >= {
         "identity from emotion features", "identity from non-emotion features", "style from emotion features",
         "emotion and non-emotion features", "identity in percept features",
@@ -334,6 +363,13 @@ def test_presets_are_the_columns_of_the_source() -> None:
     assert [one.arm for one in (default, paper, code)] == ["crpn", "crpn", "distillation"]
     assert code.training.betas == (0.5, 0.999) and code.concepts.altered and not code.teacher.scalar_views
     assert paper.concepts.strict and not code.concepts.strict
+    assert (paper.teacher.positives, paper.teacher.include_self) == ("sum", True)
+    assert {one.teacher.truth for one in (default, paper, code)} == {0}, "the source teaches no such thing"
+    for settings, schedule in ((default, "restarts"), (paper, "restarts"), (code, "triangle-by-step")):
+        assert settings.training.schedule == settings.teacher.training.schedule == schedule
+    assert code.teacher.training.betas == (0.5, 0.999)
+    assert (code.concepts.pool, code.concepts.gate) == ("online", "stored")
+    assert {paper.teacher.backbone, code.teacher.backbone} == {"resnet50-caffe"}
 
 
 @pytest.mark.parametrize(
@@ -345,6 +381,23 @@ def test_presets_are_the_columns_of_the_source() -> None:
 def test_the_three_readings_of_a_cosine_of_period_five(schedule: Any, by_epoch: int, factors: list[float]) -> None:
     found = [rate_factor(Training(schedule=schedule, period=5), step, by_epoch) for step in range(11)]
     assert np.allclose(found, factors, atol=1e-4)
+
+
+def test_a_group_given_in_part_keeps_the_rest_of_its_own_default() -> None:
+    said = system("crpn", training={"epochs": 3}, teacher={"training": {"epochs": 2}}).settings
+    for training, epochs in ((said.training, 3), (said.teacher.training, 2)):
+        assert (training.epochs, training.keep, training.schedule, training.optimiser) == (
+            epochs, "last", "restarts", "adam",
+        )  # fmt: skip
+    released = system("crpn", "code", teacher={"training": {"epochs": 2}}).settings.teacher
+    assert (released.training.epochs, released.training.betas, released.task_loss) == (2, (0.5, 0.999), "focal")
+
+
+def test_doubtful_samples_are_drawn_at_random_where_the_gate_is_stored() -> None:
+    with pytest.raises(SettingsError, match="once"):
+        system("crpn", concepts={"stand_in": "shuffled-confidence", "gate": "online"})
+    twin = CRPN(CRPNSettings(concepts=Concepts(gate="online"))).placebo("shuffled-confidence")
+    assert (twin.settings.concepts.gate, twin.settings.concepts.stand_in) == ("stored", "shuffled-confidence")
 
 
 def test_concepts_without_a_confidence_are_refused() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import warnings
@@ -19,6 +20,7 @@ from insula.evaluation.experiment import run
 from insula.evaluation.label_sets import label_sets
 from insula.evaluation.recipe import Recipe
 from insula.evaluation.report import write_report
+from insula.evaluation.sweep import Sweep
 from insula.objectives.prototypes import interpolated, prototype_loss
 from insula.protocols.protocol import protocol
 from insula.samples import Samples
@@ -80,6 +82,41 @@ def test_each_ingredient_changes_the_student(fitted: NeuroGaze) -> None:
     said = [fitted.predict(TEST, mode).probabilities for mode in fitted.modes]
     for place in range(3):
         assert not np.array_equal(said[place], said[place + 1])
+
+
+def test_every_training_leaves_its_losses(fitted: NeuroGaze) -> None:
+    facts = fitted.facts
+    assert set(facts["student"]) == set(fitted.modes)
+    for one in (*facts["student"].values(), facts["teacher on pictures"]):
+        assert len(one["train_losses"]) == len(one["validation_losses"]) == 3
+    assert {one["epoch"] for one in facts["student"].values()} == {3}  # the last is kept
+    assert len(facts["teacher"]["train_losses"]) == len(facts["teacher"]["validation_losses"]) == 2
+
+
+def test_watching_validation_pictures_changes_no_student(fitted: NeuroGaze) -> None:
+    alone = build(arms=("visual",)).fit(TRAIN, HELD.select(~HELD.has("picture")), TASK)
+    seen, unseen = weights_of(fitted, "visual"), weights_of(alone, "visual")
+    assert all(torch.equal(seen[name], unseen[name]) for name in seen)
+
+
+def test_a_fingerprint_tells_students_and_banks_apart(fitted: NeuroGaze) -> None:
+    found = fitted.facts["fingerprint"]
+    assert fitted.bank is not None and found["bank"] == fitted.bank.sha256
+    assert found["teacher on EEG"] == fitted.bank.about["teacher"]
+    assert [bool(weight) for weight in found["weights"]["prototypes"].values()] == [True, True, False]
+    random = fitted.placebo("random-prototypes").fit(TRAIN, HELD, TASK).facts["fingerprint"]
+    assert random["teacher on EEG"] == found["teacher on EEG"] and random["bank"] != found["bank"]
+    made = fitted.placebo("handmade").fit(TRAIN, HELD, TASK).facts["fingerprint"]
+    assert made["teacher on EEG"] == "none" and made["bank"] not in (found["bank"], random["bank"])
+
+
+def test_the_sources_layout_learns_and_is_saved(fitted: NeuroGaze, tmp_path: Path) -> None:
+    assert NeuroGazeSettings().training.channels_last
+    last = fit(arms=("full",), training={**SMALL["training"], "channels_last": True})
+    last.save(tmp_path)
+    said = NeuroGaze.load(tmp_path).predict(TEST).probabilities
+    assert np.allclose(said, last.predict(TEST).probabilities, atol=1e-6)
+    assert np.allclose(said, fitted.predict(TEST).probabilities, atol=0.05)
 
 
 def test_arms_take_one_ingredient_after_the_other() -> None:
@@ -179,11 +216,13 @@ def voted(faces: Samples) -> Samples:
 def test_votes_teach_where_there_are_any_and_a_network_where_not() -> None:
     faces, held = TRAIN.select(TRAIN.has("picture")), HELD.select(HELD.has("picture"))
     settings = build().settings
-    who, logits = teacher_logits(voted(faces), voted(held), TASK, settings)
-    assert who == "votes" and logits.shape == (len(faces), 3)
+    facts, logits = teacher_logits(voted(faces), voted(held), TASK, settings)
+    assert facts == {"distilled from": "votes"} and logits.shape == (len(faces), 3)
     shares = (1 - 0.055) * 9 / 11 + 0.055 / 3
     assert logits.max(dim=1).values.exp().numpy() == pytest.approx(shares, abs=1e-5)
-    assert teacher_logits(faces, held, TASK, settings)[0] == "image"
+    facts = teacher_logits(faces, held, TASK, settings)[0]
+    assert facts["distilled from"] == "image"
+    assert len(facts["teacher on pictures"]["train_losses"]) == 3
     own = settings.model_copy(update={"kd_teacher": "affect"})
     affect = teacher_logits(faces, held, TASK, own)[1]
     assert np.array_equal(affect.argmax(dim=1).numpy(), TASK.targets(faces.table))
@@ -235,6 +274,17 @@ def test_the_recipe_prints_four_students_beside_four_placebos_and_a_verdict(tmp_
     answer = write_report(results, tmp_path / "run")
     assert answer.sentence and (tmp_path / "run" / "metrics.json").is_file()
     assert "Teacher on EEG and its prototypes" in results.measured
+    told = json.loads((tmp_path / "run" / "metrics.json").read_text())["fingerprint"]
+    assert told["recipe"] == results.passport["recipe"]["sha256"]
+    fits = [name for name, fit in told["fits"].items() if fit["bank"]]
+    assert len(fits) == 5 and len({told["fits"][name]["bank"] for name in fits}) == 5
+    assert "How the networks learnt" in (tmp_path / "run" / "report.html").read_text()
+
+
+def test_the_sources_architectures_are_a_grid_of_their_own() -> None:
+    cells = Sweep.load("neurogaze-ablations", ["grid=backbones"]).cells()
+    assert [cell.recipe.system["backbone"] for cell in cells] == ["resnet18", "resnet50"]
+    assert all("backbone" not in cell.recipe.system for cell in Sweep.load("neurogaze-ablations").cells())
 
 
 def test_the_sources_recipe_runs_on_dreamer_and_fer_plus_in_their_true_form(tmp_path: Path) -> None:

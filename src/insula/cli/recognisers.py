@@ -42,7 +42,7 @@ def predict(
     bundle: Annotated[Path, typer.Argument(help="A folder that `insula fit` wrote.")],
     inputs: Annotated[list[Path], typer.Argument(help="Pictures, videos, or folders of them.")],
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Folder for table and annotated pictures.")
+        Path | None, typer.Option("--output", "-o", help="Folder for the table and annotated copies.")
     ] = None,
     mode: Annotated[
         str | None, typer.Option(help="fusion, visual or virtual; the bundle's first if not given.")
@@ -53,31 +53,39 @@ def predict(
 ) -> None:
     """Say which emotion each face shows, in pictures and over videos, on this machine alone, or why that is not said.
 
-    Prints a table and writes predictions.csv, annotated pictures, and of each video its curves and some frames (to
-    runs/predictions if no folder is given). A file without a face, or that cannot be read, is named and skipped; exit
-    code 2 where that is all of them.
+    Prints a table and writes predictions.csv, annotated pictures and videos, and of each video its curves and a page of
+    frames (to runs/predictions if no folder is given). A file without a face, or that cannot be read, is named and
+    skipped; exit code 2 where nothing could be read at all.
     """
-    from insula.deployment.predictor import predict_to_folder
+    from insula.deployment.predictor import NO_FACE, predict_to_folder
     from insula.errors import DataError
 
     folder = output or Path("runs/predictions")
     table = predict_to_folder(bundle, inputs, folder, mode, rate=rate, smooth=smooth)
     if as_json:
         typer.echo(table.to_json(orient="records"))
-        return
-    found, skipped = table[table["face"].notna()], table[table["face"].isna()]
-    if found.empty:  # a face that is too strange to be judged is an answer; no face at all is none
-        raise DataError("nothing could be read", where=": ".join(skipped[["path", "reason"]].iloc[0]))
+    else:
+        _print_predictions(table, folder)
+    if not (table["face"].notna() | (table["reason"] == NO_FACE)).any():
+        raise DataError("nothing could be read", where=": ".join(table[["path", "reason"]].iloc[0]))
+
+
+def _print_predictions(table: pd.DataFrame, folder: Path) -> None:
+    """Print what was said, where it was written, and what was skipped or broke off."""
+    found, without = table[table["face"].notna()], table[table["face"].isna()]
     filmed = found["track"].notna()
     if not filmed.all():
         print_table(_answers(found[~filmed]), "Predictions")
     if filmed.any():
         print_table(_tracks(found), "Faces of videos")
-    typer.echo(f"table     {folder / 'predictions.csv'}\npictures  {folder}")
-    if len(skipped):
+    typer.echo(f"table     {folder / 'predictions.csv'}")
+    if len(found):
+        typer.echo(f"pictures  {folder}")
+    if len(without):
         typer.echo(f"faces     {len(found)} in {found['path'].nunique()} of {table['path'].nunique()} files")
-    for row in skipped.itertuples():
-        typer.echo(f"skipped   {row.path}: {row.reason}")
+    partly = without["path"].isin(found["path"])  # a video of which the beginning was read
+    for row, broke in zip(without.itertuples(), partly, strict=True):
+        typer.echo(f"{'broke off' if broke else 'skipped  '} {row.path}: {row.reason}")
 
 
 def export(
@@ -144,5 +152,6 @@ def _tracks(table: pd.DataFrame) -> pd.DataFrame:
         "label": found["label"],
         "mean %": _percent(found["probability"]),
         "% of the time": _percent(found["share"]),
+        "remark": found["remark"],
     }
     return pd.DataFrame(shown).fillna("")

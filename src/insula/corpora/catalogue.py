@@ -37,6 +37,7 @@ CORPORA: dict[str, str] = {
     "semi-simulated": "insula.corpora.semi_simulated:SemiSimulated",
     "watermelon": "insula.corpora.watermelon:Watermelon",
     "joined": "insula.corpora.joined:Joined",
+    "stylised": "insula.corpora.stylised:Stylised",
 }
 
 

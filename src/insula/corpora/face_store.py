@@ -21,6 +21,7 @@ Faces = Literal["detect", "cropped", "boxes"]
 PICTURES = Description(kind="picture", axes=("row", "column", "colour"), units="uint8 RGB")
 """What a store of faces holds."""
 
+_STRETCH = 0.05  # programs that draw pictures round their sides, to multiples of 8 or 32
 _BLOCK = 256  # pictures, at least, between two notes of how far the work is
 
 
@@ -31,6 +32,7 @@ def store_faces(
     cache: Cache,
     key: Sequence[object],
     boxes: np.ndarray | None = None,
+    shown: Sequence[Path] | None = None,
 ) -> tuple[Path, pd.DataFrame]:
     """Cut the face out of each picture, once; an interrupted cut goes on where it stopped.
 
@@ -49,6 +51,9 @@ def store_faces(
     boxes : float array, shape (n, 4), optional
         Left, top, right, bottom in pixels, for `faces="boxes"`. The square around a box's middle is cut out, as long as
         its longer side; what lies outside of the picture is black.
+    shown : sequence of Path, optional
+        A picture for each path, such as a drawing of the photograph: the face is found in the one and cut out of the
+        other, as `read_alike` reads it.
 
     Returns
     -------
@@ -59,14 +64,20 @@ def store_faces(
     """
     whole_key = [faces, size, list(key), *([boxes.tolist()] if boxes is not None else [])]
     folder = cache.resumable(
-        "pictures", whole_key, lambda target, checkpoints: _cut(paths, faces, size, boxes, target, checkpoints)
+        "pictures", whole_key, lambda target, checkpoints: _cut(paths, shown, faces, size, boxes, target, checkpoints)
     )
     lines = json.loads((folder / "found.json").read_text())
     return folder / "crops", pd.DataFrame(lines, columns=["problem", "quality"])
 
 
 def _cut(
-    paths: Sequence[Path], faces: Faces, size: int, boxes: np.ndarray | None, folder: Path, checkpoints: Path
+    paths: Sequence[Path],
+    shown: Sequence[Path] | None,
+    faces: Faces,
+    size: int,
+    boxes: np.ndarray | None,
+    folder: Path,
+    checkpoints: Path,
 ) -> None:
     """Write the store `crops`, a row for each path, and `found.json`: [problem, quality] of each."""
     cutter = _Cutter(faces, size)
@@ -78,7 +89,8 @@ def _cut(
     for first in range(len(found), len(paths), block):
         for row, path in enumerate(paths[first : first + block], first):
             try:
-                crops[row], quality = cutter.cut(path, None if boxes is None else boxes[row])
+                box = None if boxes is None else boxes[row]
+                crops[row], quality = cutter.cut(path, path if shown is None else shown[row], box)
                 found.append((None, quality))
             except DataError as error:
                 found.append((error.what, None))
@@ -98,15 +110,37 @@ class _Cutter:
         self.faces, self.size = faces, size
         self.detector = FaceDetector()
 
-    def cut(self, path: Path, box: np.ndarray | None) -> tuple[np.ndarray, str]:
-        """Return the face, uint8 (size, size, 3), and what was noticed about it."""
-        from insula.faces.crops import crop_faces
+    def cut(self, path: Path, shown: Path, box: np.ndarray | None) -> tuple[np.ndarray, str]:
+        """Return the face, uint8 (size, size, 3), cut out of `shown`, and what was noticed about it."""
+        from insula.faces.crops import cut_faces
 
-        if self.faces == "detect":
-            face = crop_faces([path], self.size, self.detector, require=True)[0][0]
-            return face.pixels, " ".join(face.flags)
         picture = read_picture(path)
-        return shrink(picture if box is None else _square(picture, box, path), self.size), ""
+        drawn = picture if shown == path else read_alike(shown, picture)
+        if self.faces != "detect":
+            return shrink(drawn if box is None else _square(drawn, box, path), self.size), ""
+        found = self.detector.detect(picture)
+        if not found:
+            raise DataError("no face was found", where=path, do="leave it out, or give a picture that shows a face")
+        (face,) = cut_faces(drawn, found[:1], self.size)
+        return face.pixels, " ".join(face.flags)
+
+
+def read_alike(path: Path, like: np.ndarray) -> np.ndarray:
+    """Return a picture brought to the height and width of another, of which it is a drawing at any scale.
+
+    Raises
+    ------
+    DataError
+        Where it cannot be read, or its sides are in another proportion.
+    """
+    from PIL import Image
+
+    drawn, (height, width) = read_picture(path), like.shape[:2]
+    stretched = drawn.shape[1] * height / (drawn.shape[0] * width)
+    if abs(np.log(stretched)) > _STRETCH:
+        what = f"{drawn.shape[1]} x {drawn.shape[0]} pixels, and the picture that it repeats has {width} x {height}"
+        raise DataError(what, where=path, do="draw the whole picture, at any scale")
+    return np.asarray(Image.fromarray(drawn).resize((width, height), Image.Resampling.LANCZOS))
 
 
 def shrink(picture: np.ndarray, size: int) -> np.ndarray:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from insula.corpora import affectnet, ck_plus, fer2013, raf_db
+from insula.corpora import affectnet, ck_plus, fer2013, fer_votes, raf_db
 from insula.corpora.drawn_faces import draw_faces
-from insula.corpora.fer_votes import COLUMNS, PARTS
 from insula.emotions import LABEL_SPACES
 
 _STANDS_FOR = {"contempt": ("happiness", 0.4)}  # there is no drawing of it
@@ -62,23 +62,64 @@ def fake_affectnet_newer(root: Path) -> None:
 
 
 def fake_fer2013(root: Path) -> None:
-    """Write `fer2013/fer2013.csv`, and `ferplus/fer2013new.csv` with ten votes a row; one row names no picture."""
+    """Write `fer2013/fer2013.csv`, and `ferplus/fer2013new.csv` with ten votes a row; one row names no picture.
+
+    The last picture of each part is neutral to FER2013, which has no contempt, and contempt to FER+.
+    """
     rows: list[tuple] = []
     votes: list[tuple] = []
-    for usage, each in zip(PARTS, (4, 2, 2), strict=True):
+    for usage, each in zip(fer_votes.PARTS, (4, 2, 2), strict=True):
         codes = np.repeat(np.arange(len(fer2013.CODES)), each)
         emotions = [fer2013.CODES[code] for code in codes]
+        emotions[-1] = "contempt"
         for code, emotion, picture in zip(codes, emotions, _pictures(emotions, 48, seed=len(rows)), strict=True):
             grey = picture.mean(axis=-1).astype(np.uint8)
-            count = dict.fromkeys(COLUMNS, 0) | {emotion: 7, "contempt": 1, "unknown": 2}
+            other = "neutral" if emotion == "contempt" else "contempt"
+            count = dict.fromkeys(fer_votes.COLUMNS, 0) | {emotion: 7, other: 1, "unknown": 2}
             name = "" if len(rows) == 1 else f"fer{len(rows) - (len(rows) > 1):07d}.png"  # numbers skip such a row
-            votes.append((usage, name, *(count[column] for column in COLUMNS)))
+            votes.append((usage, name, *(count[column] for column in fer_votes.COLUMNS)))
             rows.append((code, " ".join(map(str, grey.ravel())), usage))
     (root / "fer2013").mkdir(parents=True)
     (root / "ferplus").mkdir()
     pd.DataFrame(rows, columns=["emotion", "pixels", "Usage"]).to_csv(root / "fer2013" / "fer2013.csv", index=False)
-    table = pd.DataFrame(votes, columns=["Usage", "Image name", *COLUMNS])
+    table = pd.DataFrame(votes, columns=["Usage", "Image name", *fer_votes.COLUMNS])
     table.to_csv(root / "ferplus" / "fer2013new.csv", index=False)
+
+
+def fake_fer2013_folders(root: Path) -> None:
+    """Write `fer2013/train/angry/*.png` to `fer2013/test/surprise`, named as FER+ names them, and the votes."""
+    fake_fer2013(root)
+    write_fer2013_folders(root, root / "fer2013")
+    (root / "fer2013" / "fer2013.csv").unlink()
+
+
+def write_fer2013_folders(
+    root: Path, folder: Path, name: str = "{ferplus}", parts: Mapping[str, str] = fer_votes.PARTS
+) -> None:
+    """Write the pictures of the fake `fer2013.csv` as files in a folder for each part and emotion.
+
+    Parameters
+    ----------
+    root : Path
+        Where `fake_fer2013` wrote.
+    folder : Path
+        To write into.
+    name : str
+        Of a file, a format of `usage`, `row` and `ferplus`, its name in FER+; a picture that wants a name and has none
+        is left out.
+    parts : mapping
+        Name of the folder of each Usage.
+    """
+    table = pd.read_csv(root / "fer2013" / "fer2013.csv")
+    names = pd.read_csv(root / "ferplus" / "fer2013new.csv")["Image name"]
+    emotions = {"anger": "angry", "happiness": "happy", "sadness": "sad"}
+    for row, (code, pixels, usage) in enumerate(table.itertuples(index=False)):
+        if "{ferplus}" in name and pd.isna(names[row]):
+            continue
+        emotion = fer2013.CODES[code]
+        file = name.format(usage=usage, row=row, ferplus=names[row])
+        grey = np.array(pixels.split(), np.uint8).reshape(48, 48)
+        _write(folder / parts[usage] / emotions.get(emotion, emotion) / file, grey)
 
 
 def fake_fed_ro(root: Path) -> None:

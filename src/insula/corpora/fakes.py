@@ -13,7 +13,15 @@ from insula.corpora.fake_bids import fake_bids_emotion, fake_dens, fake_emoeeg_m
 from insula.corpora.fake_deap import fake_deap
 from insula.corpora.fake_dreamer import fake_dreamer
 from insula.corpora.fake_faced import fake_faced
-from insula.corpora.fake_faces import fake_affectnet, fake_ck_plus, fake_fed_ro, fake_fer2013, fake_raf_db
+from insula.corpora.fake_faces import (
+    fake_affectnet,
+    fake_affectnet_newer,
+    fake_ck_plus,
+    fake_fed_ro,
+    fake_fer2013,
+    fake_fer2013_folders,
+    fake_raf_db,
+)
 from insula.corpora.fake_mahnob import fake_mahnob_features, fake_mahnob_hci
 from insula.corpora.fake_seed import fake_seed, fake_seed_iv
 
@@ -160,6 +168,12 @@ FAKES: dict[str, Callable[[Path], None]] = {
     "music-emotion": fake_music_emotion,
 }
 """What writes the fake of a corpus under a root; a corpus without one is simulated."""
+
+OTHER_FORMS: dict[str, tuple[str, Callable[[Path], None]]] = {
+    "affectnet, newer release": ("affectnet", fake_affectnet_newer),
+    "fer2013, folders": ("fer2013", fake_fer2013_folders),
+}
+"""Another form in which a corpus is in circulation: the corpus, and what writes its fake."""
 
 
 def _fake_stimuli(folder: Path, manifest: str, label: str) -> pd.DataFrame:

@@ -183,14 +183,7 @@ class Folder:
     def everything(self, cache: Cache) -> Samples:
         """Return one sample a picture, as `samples` does, but without `picture` where that leaves one out."""
         table, layout = self._table(), self.layout
-        paths = [layout.root / path for path in table["path"]]
-        absent = [path for path in paths if not path.is_file()]
-        if absent:
-            raise DataError(f"{len(absent)} pictures are missing", where=absent[0], do="correct the manifest")
-        boxes = (
-            table[list(_BOX)].apply(pd.to_numeric, errors="coerce").to_numpy(float) if layout.faces == "boxes" else None
-        )
-        folder, found = store_faces(paths, layout.faces, layout.size, cache, self._contents(paths), boxes)
+        folder, found = self._cut(table, cache)
         failed = np.flatnonzero(found["problem"].notna())
         if len(failed):
             named = "; ".join(f"{table['path'].iloc[row]}: {found['problem'].iloc[row]}" for row in failed[:3])
@@ -206,10 +199,69 @@ class Folder:
         rows = np.where(found["problem"].isna(), range(len(frame)), -1)
         return Samples(frame, {}).with_modality("picture", "pictures", open_store(folder), rows)
 
+    def restyled(self, folder: Path, cache: Cache) -> tuple[Path, pd.Series]:
+        """Return the faces as another folder shows them, cut out where the corpus's own pictures have them.
+
+        Parameters
+        ----------
+        folder : Path
+            As `counterparts` has it.
+        cache : Cache
+            Where the crops lie.
+
+        Returns
+        -------
+        store : Path
+            Folder of a store with the rows of that of `everything`.
+        problems : Series
+            Of each row, missing where there is none; indexed by the path of the picture.
+        """
+        table, pairs = self._table(), self.counterparts(folder)
+        store, found = self._cut(table, cache, [drawn for _, drawn in pairs])
+        return store, found["problem"].set_axis(table["path"])
+
+    def counterparts(self, folder: Path) -> list[tuple[Path, Path]]:
+        """Return each picture and its namesake, of any file type, in a folder laid out as the corpus is.
+
+        Raises
+        ------
+        DataError
+            Where a picture has none, or two of other types than its own.
+        """
+        drawn = [path.relative_to(folder) for path in list_pictures(folder)]
+        named = {path.as_posix(): [path] for path in drawn}
+        for path in drawn:
+            named.setdefault(f"{path.with_suffix('')}.*", []).append(path)
+        pairs: list[tuple[Path, Path]] = []
+        lacking = []
+        for name in map(Path, self._table()["path"]):
+            found = named.get(name.as_posix()) or named.get(f"{name.with_suffix('')}.*", [])
+            if len(found) > 1:
+                raise DataError(f"{len(found)} pictures repeat {name}", where=folder / found[0], do="keep one")
+            lacking += [name] if not found else []
+            pairs += [(self.layout.root / name, folder / path) for path in found]
+        if lacking:
+            what = f"{len(lacking)} of {len(lacking) + len(pairs)} pictures have no counterpart"
+            raise DataError(what, where=folder / lacking[0], do="give one of the same name, of any file type")
+        return pairs
+
     def stimuli(self) -> list[str]:
         """Return what each picture is called; nothing but the folder's or manifest's names is read."""
         table = self._table()
         return list(table["stimulus" if "stimulus" in table else "path"])
+
+    def _cut(self, table: pd.DataFrame, cache: Cache, shown: list[Path] | None = None) -> tuple[Path, pd.DataFrame]:
+        """Return what `store_faces` does for the rows of the table."""
+        layout = self.layout
+        paths = [layout.root / path for path in table["path"]]
+        absent = [path for path in paths if not path.is_file()]
+        if absent:
+            raise DataError(f"{len(absent)} pictures are missing", where=absent[0], do="correct the manifest")
+        boxes = (
+            table[list(_BOX)].apply(pd.to_numeric, errors="coerce").to_numpy(float) if layout.faces == "boxes" else None
+        )
+        contents = [*self._contents(paths), *(sha256_of(path) for path in shown or ())]
+        return store_faces(paths, layout.faces, layout.size, cache, contents, boxes, shown)
 
     def _looked_at(self, paths: pd.Series) -> pd.Series:
         """Return the paths of the pictures that `check` opens."""

@@ -90,10 +90,16 @@ class Joined:
         """Return what each corpus lacks, its name first."""
         return [f"{name}: {lack}" for name, part in self.parts.items() for lack in part.check()]
 
+    def notes(self) -> list[str]:
+        """Return what one should know of each corpus, its name first: pictures that are not there, rows unlabelled."""
+        told = {name: part.notes() for name, part in self.parts.items() if hasattr(part, "notes")}
+        return [f"{name}: {note}" for name, notes in told.items() for note in notes]
+
     def samples(self, cache: Cache) -> Samples:
         """Return the samples of all corpora, one corpus after the other.
 
-        Where one gives official parts (the column `part`), all rows of those that give none are of the training part.
+        Where one gives official parts (the column `part`), all rows of those that give none are of the training part;
+        the protocol `corpus-to-corpus` tests such a corpus whole, where it is named.
         """
         dropped = {name: values.get("without", ()) for name, values in self.settings.corpora.items()}
         found = [part.samples(cache).without(dropped[name]) for name, part in self.parts.items()]

@@ -1,7 +1,8 @@
-"""What was said of the faces of a video: curves over time, and a page of annotated frames."""
+"""What was said of the faces of a video: curves over time, an annotated copy, and a page of its frames."""
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,9 +10,12 @@ import numpy as np
 import pandas as pd
 from PIL import Image, ImageOps
 
+from insula.deployment.tracks import calm, no_answer
+from insula.errors import DataError
 from insula.storage.atomic import write_file
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -21,7 +25,9 @@ _GAP = 1.0  # s without the face, after which a curve is broken
 
 
 def write_tracks(path: Path, rows: pd.DataFrame, stem: Path, rate: float) -> None:
-    """Write `STEM-tracks.png`, the probabilities of each track over time, and `STEM-frames.png`, frames with boxes.
+    """Write a video's curves (`STEM-tracks.png`), annotated copy (`STEM.mp4`) and a page of frames (`STEM-frames.png`).
+
+    The copy has the frames that were looked at, each at its own time, and no sound.
 
     Parameters
     ----------
@@ -39,24 +45,30 @@ def write_tracks(path: Path, rows: pd.DataFrame, stem: Path, rate: float) -> Non
 
     with style(), write_file(stem.with_name(f"{stem.name}-tracks.png")) as temporary:
         draw_tracks(rows, path.name).savefig(temporary, format="png")
-    drawn = _frames(path, rows, rate)
+    with write_file(stem.with_name(f"{stem.name}.mp4")) as temporary:
+        drawn = _annotated(path, calm(rows), rate, temporary)
     captions = [f"{time:.1f} s" for time in drawn]
     page = stem.with_name(f"{stem.name}-frames.png")
     sheet(list(drawn.values()), captions, [None] * len(drawn), path.name, page, columns=3, side=_SIDE)
 
 
-def _frames(path: Path, rows: pd.DataFrame, rate: float) -> dict[float, np.ndarray]:
-    """Return frames with a face, evenly over the video, annotated and small, by their times."""
-    from insula.faces import read_video
+def _annotated(path: Path, rows: pd.DataFrame, rate: float, copy: Path) -> dict[float, np.ndarray]:
+    """Write the annotated copy; return frames with a face, evenly over the video, annotated and small, by their times.
+
+    Where the video breaks off, which was said when it was predicted, so does the copy.
+    """
+    from insula.deployment.sheet import annotate
+    from insula.faces import Frame, read_video, video_writer
 
     times = rows["time"].unique()
     wanted = set(times[np.unique(np.linspace(0, len(times) - 1, _MOST_FRAMES).round().astype(int))])
     drawn: dict[float, np.ndarray] = {}
-    for frame in read_video(path, rate):
-        if frame.time in wanted:
-            drawn[frame.time] = _small(frame.picture, _calm(rows[rows["time"] == frame.time]))
-        if len(drawn) == len(wanted):
-            break  # before a place where the video may be broken
+    with video_writer(copy) as add, suppress(DataError):
+        for frame in read_video(path, rate):
+            here = rows[rows["time"] == frame.time]
+            add(Frame(frame.time, np.asarray(annotate(frame.picture, here))))
+            if frame.time in wanted:
+                drawn[frame.time] = _small(frame.picture, here)
     return drawn
 
 
@@ -70,18 +82,11 @@ def _small(picture: np.ndarray, rows: pd.DataFrame) -> np.ndarray:
     return np.asarray(annotate(np.asarray(image), scaled))
 
 
-def _calm(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return rows of a video with the smoothed answer in place of that of the single frame."""
-    names = [name for name in rows if str(name).startswith("smoothed_") and name != "smoothed_label"]
-    return rows.assign(
-        label=rows["smoothed_label"], **{f"p_{name.removeprefix('smoothed_')}": rows[name] for name in names}
-    )
-
-
 def draw_tracks(rows: pd.DataFrame, title: str) -> Figure:
     """Draw the probabilities of the longest tracks of one video, of each frame (dots) and smoothed (lines).
 
-    Of many classes only those that are the answer most often are drawn.
+    Of many classes only those that are the answer most often are drawn. A frame without an answer is a cross at the
+    bottom, and the panel's heading says why.
 
     Parameters
     ----------
@@ -99,13 +104,19 @@ def draw_tracks(rows: pd.DataFrame, title: str) -> Figure:
     figure, axes = canvas(WIDTH, 1.3 + 1.8 * len(shown), nrows=len(shown), squeeze=False, sharex=True, sharey=True)
     for panel, track in zip(axes[:, 0], shown, strict=True):
         _curves(panel, rows[rows["track"] == track], looks)
-        panel.set_title(f"face {int(track)}", loc="left", fontsize="medium")
+        remark = no_answer(rows[rows["track"] == track])
+        panel.set_title(f"face {int(track)}{', ' * bool(remark)}{remark}", loc="left", fontsize="medium")
         panel.set_ylim(-0.03, 1.03)
         panel.grid(axis="y")
         in_percent(panel, "y")
+    end = rows["time"].max() or 1.0
+    axes[-1, 0].set_xlim(-0.02 * end, 1.02 * end)
     axes[-1, 0].set_xlabel("seconds")
-    handles, labels = axes[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=_MOST_CLASSES)
+    named: dict[str, Artist] = {}
+    for panel in axes[:, 0]:
+        handles, labels = panel.get_legend_handles_labels()
+        named |= dict(zip(labels, handles, strict=True))
+    figure.legend(named.values(), named.keys(), loc="outside lower center", ncols=_MOST_CLASSES + 1)
     more = rows["track"].nunique() - len(shown)
     tail = f", and {more} seen for shorter" if more else ""
     figure.suptitle(f"{title}: each frame (dots), smoothed (lines){tail}", x=0.01, ha="left")
@@ -113,9 +124,14 @@ def draw_tracks(rows: pd.DataFrame, title: str) -> Figure:
 
 
 def _curves(axes: Axes, rows: pd.DataFrame, looks: dict[str, tuple[str, str]]) -> None:
+    from insula.evaluation.drawing import QUIET
+
     times = rows["time"].to_numpy(float)
     breaks = np.flatnonzero(np.diff(times) > _GAP) + 1
     for name, (colour, marker) in looks.items():
         axes.plot(times, rows[f"p_{name}"].to_numpy(float), marker, color=colour, ms=3.5, alpha=0.45, mew=0)
         smooth = rows[f"smoothed_{name}"].to_numpy(float)
         axes.plot(np.insert(times, breaks, np.nan), np.insert(smooth, breaks, np.nan), color=colour, label=name)
+    silent = rows.loc[rows["reason"].notna(), "time"]
+    if len(silent):
+        axes.plot(silent, np.zeros(len(silent)), "x", color=QUIET, ms=5, label="no answer")

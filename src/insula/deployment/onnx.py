@@ -163,7 +163,7 @@ def quantise_onnx(model: Path, pictures: np.ndarray, output: Path) -> None:
                 per_channel=True,
                 activation_type=QuantType.QUInt8,
                 weight_type=QuantType.QInt8,
-                op_types_to_quantize=["Conv", "Gemm", "MatMul", "Add", "MaxPool"],
+                op_types_to_quantize=["Conv", "Gemm", "MatMul", "Add", "MaxPool", "Relu"],
             )
         finally:
             prepared.unlink(missing_ok=True)

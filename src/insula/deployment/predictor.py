@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from insula.deployment.bundle import open_bundle
-from insula.deployment.inputs import is_video, list_inputs
+from insula.deployment.inputs import check_input, is_video, list_inputs
 from insula.deployment.tracks import smoothed
 from insula.emotions import ANCHORS
 from insula.errors import InsulaError, SettingsError
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from insula.faces import FaceCrop
 
 log = logging.getLogger(__name__)
+
+NO_FACE = "no face was found"
+"""The reason of a file that was read and shows no face; every other reason without a face is of one not read."""
 
 _PICTURE = Description(kind="picture", axes=("row", "column", "colour"), units="uint8 RGB")
 _BATCH = 64  # faces that are held in memory and judged together
@@ -60,7 +63,7 @@ class Predictor:
         Parameters
         ----------
         paths : iterable of Path
-            Files of pictures and videos; which is which is known by the ending.
+            Pictures, videos (which is which is known by the ending), and folders of them.
         mode : str, optional
             One of the bundle's modes.
         rate : float
@@ -91,7 +94,7 @@ class Predictor:
         rows: list[_Row] = []
         held: dict[int, np.ndarray] = {}
         said: list[pd.DataFrame] = []
-        for row, crop in self._rows(paths, rate):
+        for row, crop in self._rows(list_inputs(paths), rate):
             if crop is not None:
                 held[len(rows)] = crop
             rows.append(row)
@@ -112,6 +115,7 @@ class Predictor:
         for path in paths:
             seen = False
             try:
+                check_input(path)
                 for about, crop in self._watch(path, rate) if is_video(path) else self._look(path):
                     seen = True
                     yield {"path": str(path), **about}, crop
@@ -120,7 +124,7 @@ class Predictor:
                 yield {"path": str(path), "reason": reason}, None
             else:
                 if not seen:
-                    yield {"path": str(path), "reason": "no face was found"}, None
+                    yield {"path": str(path), "reason": NO_FACE}, None
 
     def _look(self, path: Path) -> Iterator[tuple[_Row, np.ndarray]]:
         from insula.faces import read_picture
@@ -210,8 +214,8 @@ def predict_to_folder(
 ) -> pd.DataFrame:
     """Predict pictures, videos and folders of them, and write what was said.
 
-    Written are `predictions.csv`, an annotated copy of every picture that shows a face, and for every video its tracks
-    over time and a page of annotated frames.
+    Written are `predictions.csv`, an annotated copy of every picture and video that shows a face (of a video the frames
+    that were looked at, without sound), and for every such video its tracks over time and a page of frames.
 
     Returns
     -------
@@ -223,7 +227,7 @@ def predict_to_folder(
     from insula.storage.atomic import write_file
 
     predictor = Predictor(bundle)
-    table = predictor.predict(list_inputs(inputs), mode, rate=rate, smooth=smooth)
+    table = predictor.predict(inputs, mode, rate=rate, smooth=smooth)
     columns = [name for name in table if str(name).startswith("p_")]
     table["probability"] = table[columns].max(axis=1) if columns else np.nan
     for number, (name, rows) in enumerate(table.groupby("path", sort=False)):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from statistics import mode
+
 import numpy as np
 import pandas as pd
 
@@ -53,8 +55,8 @@ def track_summary(table: pd.DataFrame) -> pd.DataFrame:
     -------
     DataFrame
         `path, track, start, stop` (seconds), `frames`, `label` (the class of the highest mean probability),
-        `probability` (that mean), `share` (of the frames with an answer whose smoothed answer is that label). A track
-        without any answer has no label.
+        `probability` (that mean), `share` (of the frames with an answer whose smoothed answer is that label), `remark`
+        (from `no_answer`). A track without any answer has no label.
     """
     filmed = table[table["track"].notna()]
     names = [name for name in filmed if str(name).startswith("p_")]
@@ -72,7 +74,33 @@ def track_summary(table: pd.DataFrame) -> pd.DataFrame:
                 "label": label,
                 "probability": means.max(),
                 "share": (part["smoothed_label"].dropna() == label).mean(),
+                "remark": no_answer(part),
             }
         )
-    columns = ["path", "track", "start", "stop", "frames", "label", "probability", "share"]
+    columns = ["path", "track", "start", "stop", "frames", "label", "probability", "share", "remark"]
     return pd.DataFrame(rows, columns=columns)
+
+
+def no_answer(rows: pd.DataFrame) -> str:
+    """Return in how many frames of one track nothing was said, and the most frequent reason; empty where there is none.
+
+    Examples
+    --------
+    >>> no_answer(pd.DataFrame({"reason": [None, "too strange: 2.8", "too strange: 3.1"]}))
+    'no answer in 2 of 3 frames: too strange'
+    >>> no_answer(pd.DataFrame({"reason": ["too strange: 2.8"]}))
+    'no answer: too strange'
+    """
+    reasons = [reason.partition(":")[0] for reason in rows["reason"].dropna()]  # after it: figures of single frames
+    if not reasons:
+        return ""
+    where = "" if len(reasons) == len(rows) else f" in {len(reasons)} of {len(rows)} frames"
+    return f"no answer{where}: {mode(reasons)}"
+
+
+def calm(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return rows of videos with the smoothed answer in place of that of the single frame."""
+    names = [name for name in rows if str(name).startswith("smoothed_") and name != "smoothed_label"]
+    return rows.assign(
+        label=rows["smoothed_label"], **{f"p_{name.removeprefix('smoothed_')}": rows[name] for name in names}
+    )

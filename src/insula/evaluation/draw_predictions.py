@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -20,15 +20,18 @@ from insula.evaluation.drawing import (
     colour,
     in_percent,
     picture,
+    sheet,
 )
 from insula.evaluation.metrics import calibration_error, confusion, rejection, reliability
 from insula.evaluation.results import Results
 from insula.evaluation.verdict import percent
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 
+_NAMED = 14  # two lines of a map's legend; more names than these nobody reads
 _FEWEST, _POINTS = 0.1, 500  # of a rejection curve: the least share that is shown, and points that are drawn
 
 
@@ -139,13 +142,14 @@ def _shares(sure: np.ndarray, weights: np.ndarray) -> np.ndarray:
 
 
 def feature_maps(results: Results) -> Plot | None:
-    """Draw the two-dimensional maps of features, one panel a source, classes by colour and marker."""
+    """Draw the two-dimensional maps of features, one panel a source: by class and, below, by each group."""
     if results.embedding is None:
         return None
     sources = " and ".join(dict.fromkeys(results.embedding["source"]))
+    by = " and ".join(["class", *_groups_of(results.embedding)])
     return Plot(
         "features", "Where the classes lie", picture(feature_sheet(results, results.embedding), results),
-        f"Maps of {sources} features, one dot a unit, coloured by class.",
+        f"Maps of {sources} features, one dot a unit, coloured by {by}.",
         "t-SNE of held-out features. Neighbours are alike; sizes of clusters and distances between them mean nothing.",
     )  # fmt: skip
 
@@ -153,19 +157,33 @@ def feature_maps(results: Results) -> Plot | None:
 def feature_sheet(results: Results, embedding: pd.DataFrame) -> Figure:
     """Return the figure that `feature_maps` shows."""
     sources = list(dict.fromkeys(embedding["source"]))
-    figure, panels = canvas(4.8 * len(sources), 5.3, ncols=len(sources), squeeze=False)
-    for axes, source in zip(panels[0], sources, strict=True):
-        part = embedding[embedding["source"] == source]
-        for place, name in enumerate(results.classes):
-            own = part[part["class"] == name]
-            shade, marker = PALETTE[place % len(PALETTE)], MARKERS[place % len(MARKERS)]
-            axes.scatter(own["x"], own["y"], 14, color=shade, marker=marker, alpha=0.75, lw=0, label=name)
-        axes.set_title(f"{source} features", fontsize=9.5)
-        axes.set(xticks=[], yticks=[])
-        axes.set_aspect("equal", "datalim")
-        axes.spines[:].set_visible(True)
-        axes.spines[:].set_color(FAINT)
-    handles, labels = panels[0][0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=min(len(labels), 7), markerscale=1.6,
-                  handletextpad=0.2, columnspacing=1.2)  # fmt: skip
+    known = {name: sorted(embedding[name].dropna().unique(), key=str) for name in _groups_of(embedding)}
+    rows = {"class": list(results.classes), **known}
+    figure = sheet(4.8 * len(sources), 5.3 * len(rows))
+    parts = figure.subfigures(nrows=len(rows), squeeze=False)[:, 0]
+    for part, (column, names) in zip(parts, rows.items(), strict=True):
+        panels = part.subplots(ncols=len(sources), squeeze=False)[0]
+        for axes, source in zip(panels, sources, strict=True):
+            _scatter(axes, embedding[embedding["source"] == source], column, names)
+            by = f", by {column.replace('_', ' ')}" if len(rows) > 1 else ""
+            axes.set_title(f"{source} features{by}", fontsize=9.5)
+        handles, labels = panels[0].get_legend_handles_labels()
+        if len(labels) <= _NAMED:
+            part.legend(handles, labels, loc="outside lower center", ncols=min(len(labels), 7), markerscale=1.6,
+                        handletextpad=0.2, columnspacing=1.2)  # fmt: skip
     return figure
+
+
+def _groups_of(embedding: pd.DataFrame) -> list[str]:
+    return [str(name) for name in embedding if name not in ("x", "y", "source", "class")]
+
+
+def _scatter(axes: Axes, points: pd.DataFrame, column: str, names: list[Any]) -> None:
+    for place, name in enumerate(names):
+        own = points[points[column] == name]
+        shade, marker = PALETTE[place % len(PALETTE)], MARKERS[(place + place // len(PALETTE)) % len(MARKERS)]
+        axes.scatter(own["x"], own["y"], 14, color=shade, marker=marker, alpha=0.75, lw=0, label=name)
+    axes.set(xticks=[], yticks=[])
+    axes.set_aspect("equal", "datalim")
+    axes.spines[:].set_visible(True)
+    axes.spines[:].set_color(FAINT)

@@ -159,11 +159,12 @@ def spread(results: Results) -> Plot | None:
 
 
 def errors_by_group(results: Results) -> Plot | None:
-    """Draw the error of the headline and the baseline in each group of provenance with few members."""
+    """Draw the error in each group of provenance with few members: of headline and baseline, or another mode."""
     columns = grouped_by(results)
     if not columns:
         return None
-    arms = [name for name in (results.baseline, results.headline) if name is not None]
+    others = [arm.name for arm in results.arms if arm.kind == "system" and arm.name != results.headline]
+    arms = [*([results.baseline] if results.baseline else others[:1]), results.headline]
     found = [
         (column, value, {name: _error(results, name, column, value) for name in arms})
         for column in columns

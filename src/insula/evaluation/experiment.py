@@ -337,7 +337,7 @@ def collect(planned: Plan, cache: Cache, *, maps: bool = True) -> Results:
         comparators=tuple(comparators),
         passport=build_passport(
             recipe=recipe.model_dump(mode="json"),
-            corpus=studies[0].corpus.settings.model_dump(mode="json"),
+            corpus=studies[0].corpus.settings.model_dump(mode="json") | _notes(studies[0]),
             task=task.model_dump(mode="json"),
             protocol=studies[0].protocol,
             splits=[split for study in studies for split in study.splits],
@@ -346,7 +346,7 @@ def collect(planned: Plan, cache: Cache, *, maps: bool = True) -> Results:
             seeds=[recipe.seed + study.repeat for study in studies],
         ),
         facts={**facts, **epochs_by_subject(studies[0].samples)},
-        embedding=feature_map(first, predictions) if maps and classes else None,
+        embedding=feature_map(first, predictions, recipe.groups or ()) if maps and classes else None,
         tables={
             **read_scalp_maps((fitting.kind, fitting.name, folder) for fitting, folder in folders.items()),
             **read_explanations(first),
@@ -355,13 +355,19 @@ def collect(planned: Plan, cache: Cache, *, maps: bool = True) -> Results:
         measured={
             **_measured(system, [facts[name] for name in own if name in facts]),
             **read_silhouettes(first),
-            **(feature_silhouettes(first, predictions) if classes else {}),
+            **(feature_silhouettes(first, predictions, recipe.groups or ()) if classes else {}),
             **_robustness(folders, held, DISTURBED["classes" if classes else "ratings"], system.modes),
         },
         reported=recipe.reported,
         cluster=cluster_of(studies[0]),
         series=series_of(studies[0]),
     )
+
+
+def _notes(study: Study) -> dict[str, list[str]]:
+    """Return what one should know of the corpus, such as how many of its published pictures are there."""
+    notes = study.corpus.notes() if hasattr(study.corpus, "notes") else []
+    return {"notes": notes} if notes else {}
 
 
 def _measured(system: System, facts: list[dict[str, Any]]) -> dict[str, pd.DataFrame]:

@@ -12,6 +12,9 @@ import pandas as pd
 
 from insula.samples import Samples
 
+LOSSES = ("train_losses", "validation_losses")
+"""Entries that hold the loss of each epoch of a training, as `insula.training.engine.Trained.facts` has them."""
+
 _FIT = re.compile(r", repeat \d+, fold \d+$")
 
 
@@ -22,7 +25,7 @@ def summarise(facts: Mapping[str, Any]) -> dict[str, list[tuple[str, str]]]:
     ----------
     facts : mapping
         Nested, JSON-like. Entries named `SYSTEM, repeat N, fold N` belong together: numbers become their mean and
-        range, and whatever else differs is counted.
+        range, and whatever else differs is counted. Losses by epoch are left out: they are drawn.
 
     Examples
     --------
@@ -32,8 +35,9 @@ def summarise(facts: Mapping[str, Any]) -> dict[str, list[tuple[str, str]]]:
     fits: dict[str, list[dict[str, Any]]] = defaultdict(list)
     rest = {}
     for name, value in facts.items():
-        if _FIT.search(name) and isinstance(value, Mapping):
-            fits[_FIT.sub("", name)].append(dict(_flat(value)))
+        system = system_of(name)
+        if system and isinstance(value, Mapping):
+            fits[system].append(dict(_flat(value)))
         else:
             rest[name] = value
     tables = {}
@@ -44,6 +48,29 @@ def summarise(facts: Mapping[str, Any]) -> dict[str, list[tuple[str, str]]]:
     if rest:
         tables[""] = flat(rest)
     return tables
+
+
+def system_of(name: str) -> str | None:
+    """Return whose fit an entry of facts is; None of one that is no fit.
+
+    Examples
+    --------
+    >>> system_of("bmci, repeat 0, fold 1"), system_of("epochs of EEG")
+    ('bmci', None)
+    """
+    return _FIT.sub("", name) if _FIT.search(name) else None
+
+
+def fingerprints(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what each fit says tells it from others, where its system leaves a `fingerprint` among its facts.
+
+    Examples
+    --------
+    >>> fingerprints({"a, repeat 0, fold 0": {"fingerprint": {"bank": "3d"}}, "b, repeat 0, fold 0": {}})
+    {'a, repeat 0, fold 0': {'bank': '3d'}}
+    """
+    fits = {name: fit for name, fit in facts.items() if isinstance(fit, Mapping)}
+    return {name: fit["fingerprint"] for name, fit in fits.items() if "fingerprint" in fit}
 
 
 def epochs_by_subject(samples: Samples) -> dict[str, dict[str, str]]:
@@ -87,7 +114,7 @@ def _flat(value: Mapping[str, Any], before: tuple[str, ...] = ()) -> Iterator[tu
     for key, entry in value.items():
         if isinstance(entry, Mapping):
             yield from _flat(entry, (*before, str(key)))
-        else:
+        elif key not in LOSSES:
             yield ": ".join((*before, str(key))), entry
 
 

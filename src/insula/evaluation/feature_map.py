@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from insula.evaluation.clusters import flat
+from insula.evaluation.clusters import flat, silhouettes
 from insula.protocols.protocol import Protocol
 from insula.samples import Samples
 
@@ -22,45 +23,59 @@ def write_features(folder: Path, system: Any, test: Samples, protocol: Protocol)
     np.savez(folder / _FEATURES, units=units, **system.features(test.select(first)))
 
 
-def feature_map(folder: Path, predictions: pd.DataFrame) -> pd.DataFrame | None:
-    """Return t-SNE coordinates of the features that the system named, one fold's test units."""
+def feature_map(folder: Path, predictions: pd.DataFrame, groups: Sequence[str] = ()) -> pd.DataFrame | None:
+    """Return t-SNE coordinates of the features that the system named, one fold's test units.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the fit.
+    predictions : DataFrame
+        Says of each `unit` its `truth`, and its groups.
+    groups : sequence of str
+        Columns by which the map is coloured, too.
+
+    Returns
+    -------
+    DataFrame or None
+        `x, y, source, class` and the groups, a row a unit and source; None where the system named no features.
+    """
     path = folder / _FEATURES
     if not path.exists():
         return None
-    features, classes = _stored(path, predictions)
+    features, known = _stored(path, predictions, groups)
+    named = known.rename(columns={"truth": "class"})
     frames = [
-        pd.DataFrame(flat(values), columns=["x", "y"]).assign(source=source, **{"class": classes})
+        pd.DataFrame(flat(values), columns=["x", "y"]).assign(source=source).join(named)
         for source, values in features.items()
     ]
     return pd.concat(frames, ignore_index=True)
 
 
-def feature_silhouettes(folder: Path, predictions: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Return the table of how far classes lie apart in the features that the system named, one fold's test units.
+def feature_silhouettes(folder: Path, predictions: pd.DataFrame, groups: Sequence[str] = ()) -> dict[str, pd.DataFrame]:
+    """Return the table of how far classes, and groups, lie apart in the features that the system named.
 
     The mean silhouette of the features themselves, not of their map: 1 where classes are apart, 0 where they overlap.
-    """
-    from sklearn.metrics import silhouette_score
 
+    Parameters
+    ----------
+    folder, predictions, groups
+        As for `feature_map`.
+    """
     path = folder / _FEATURES
     if not path.exists():
         return {}
-    features, classes = _stored(path, predictions)
-    groups = len(set(classes))
-    if not 1 < groups < len(classes):
-        return {}
-    rows = [
-        (source, len(classes), groups, silhouette_score(values.reshape(len(values), -1), classes))
-        for source, values in features.items()
-    ]
-    table = pd.DataFrame(rows, columns=["features", "n", "classes", "silhouette"])
-    return {"Mean silhouettes of learnt features": table}
+    features, known = _stored(path, predictions, groups)
+    labels = {"class": known["truth"], **{name: known[name] for name in groups}}
+    table = silhouettes({name: values.reshape(len(values), -1) for name, values in features.items()}, labels)
+    table = table.dropna(subset=["silhouette"]).rename(columns={"space": "features", "label": "by"})
+    return {"Mean silhouettes of learnt features": table.reset_index(drop=True)} if len(table) else {}
 
 
-def _stored(path: Path, predictions: pd.DataFrame) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """Return features, (units, ...), by their names, and the class of each unit."""
+def _stored(path: Path, predictions: pd.DataFrame, groups: Sequence[str]) -> tuple[dict[str, np.ndarray], pd.DataFrame]:
+    """Return features, (units, ...), by their names, and `truth` and groups of each unit."""
     with np.load(path, allow_pickle=False) as stored:
         features = {name: stored[name] for name in stored.files if name != "units"}
         units = stored["units"]
-    classes = predictions.drop_duplicates("unit").set_index("unit")["truth"]
-    return features, classes.reindex(units).to_numpy(object)
+    known = predictions.drop_duplicates("unit").set_index("unit")[["truth", *groups]]
+    return features, known.reindex(units).reset_index(drop=True)

@@ -11,9 +11,9 @@ import pandas as pd
 from insula.errors import SettingsError
 from insula.evaluation.metrics import recalls
 from insula.evaluation.results import Results
-from insula.evaluation.statistics import accuracy_interval, unit_scores
+from insula.evaluation.statistics import accuracy_interval, difference_interval, paired_test, unit_scores
 
-USUAL = ("face_gender", "face_eth", "face_age")
+USUAL = ("face_gender", "face_eth", "face_age", "gender", "ethnicity", "race", "age")
 """Columns that a run groups by where the corpus has them and the recipe names none."""
 
 _MOST = 12  # more groups than this nobody reads
@@ -95,8 +95,10 @@ def group_differences(results: Results, table: pd.DataFrame) -> pd.DataFrame:
         One row an arm and column: `arm, column`, `best` and `worst` (groups), `difference` of their accuracies with a
         95 % interval `low, high` (Newcombe's, from the two groups' own intervals), and `p`: how often people that are
         put into groups of these sizes at random lie as far apart. Best and worst were chosen by what they reached, so
-        the interval, which does not know that, lies too high; `p` knows. Interval and `p` are NaN where a cluster is in
-        two groups.
+        the interval, which does not know that, lies too high; `p` knows. Where every cluster has as many units in
+        either group (each face in two styles), both are paired: the interval of differences within clusters, and a
+        sign-flip test over clusters, times the number of pairs of groups. They are NaN where some clusters are in two
+        groups and others are not.
 
     References
     ----------
@@ -112,8 +114,7 @@ def group_differences(results: Results, table: pd.DataFrame) -> pd.DataFrame:
             best, worst = found.loc[found["accuracy"].idxmax()], found.loc[found["accuracy"].idxmin()]
             known = _units(results, arm.name, column)
             kept = scores.assign(group=known).loc[lambda units, found=found: units["group"].isin(found["group"])]
-            apart = not kept[["cluster", "group"]].drop_duplicates()["cluster"].duplicated().any()
-            low, high = _newcombe(best, worst) if apart else (np.nan, np.nan)
+            low, high, p = _tested(best, worst, kept)
             rows.append(
                 {
                     "arm": arm.name,
@@ -123,7 +124,7 @@ def group_differences(results: Results, table: pd.DataFrame) -> pd.DataFrame:
                     "difference": best["accuracy"] - worst["accuracy"],
                     "low": low,
                     "high": high,
-                    "p": _by_luck(kept) if apart else np.nan,
+                    "p": p,
                 }
             )
     return pd.DataFrame(rows, columns=["arm", "column", "best", "worst", "difference", "low", "high", "p"])
@@ -160,6 +161,19 @@ def _accuracy(truth: np.ndarray, predicted: np.ndarray, sample_weight: np.ndarra
 
 def _balanced(truth: np.ndarray, predicted: np.ndarray, sample_weight: np.ndarray, classes: tuple[str, ...]) -> float:
     return float(np.nanmean(recalls(truth, predicted, classes, sample_weight)))
+
+
+def _tested(best: pd.Series, worst: pd.Series, units: pd.DataFrame) -> tuple[float, float, float]:
+    """Return the interval of the difference of two groups, and its p; NaN where there is neither."""
+    if not units[["cluster", "group"]].drop_duplicates()["cluster"].duplicated().any():
+        return *_newcombe(best, worst), _by_luck(units)
+    ordered = units.sort_values("cluster", kind="stable")
+    first, second = (ordered[ordered["group"] == row["group"]] for row in (best, worst))
+    if first["cluster"].tolist() != second["cluster"].tolist():
+        return np.nan, np.nan, np.nan
+    pairs = first.assign(score=first["score"].to_numpy() - second["score"].to_numpy())
+    found, count = difference_interval(pairs), units["group"].nunique()
+    return found.low, found.high, min(1.0, paired_test(pairs) * count * (count - 1) / 2)
 
 
 def _newcombe(best: pd.Series, worst: pd.Series) -> tuple[float, float]:

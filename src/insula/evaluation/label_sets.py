@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from insula.evaluation.results import Results
 
@@ -70,15 +71,56 @@ def _scores(truth: np.ndarray, said: np.ndarray, classes: list[str], weights: np
 
 
 def label_sets(results: Results) -> dict[str, Any]:
-    """Return `label_set_metrics` of every arm of a run, JSON-like, with what they are of."""
+    """Return `label_set_metrics` of every arm of a run, JSON-like, with what they are of.
+
+    Where several corpora were tested, `corpora` has `n` and `arms` of each: classes are present in a corpus, or not.
+    """
+    found = {**_scored(results), "classes": list(results.classes), **known_of(results)}
+    by_corpus = {name: _scored(results, name) for name in _corpora(results)}
+    return found | ({"corpora": by_corpus} if by_corpus else {})
+
+
+def label_set_table(results: Results) -> pd.DataFrame:
+    """Return the same of the system's arms as a table, where it says more than the figures of a run do.
+
+    Returns
+    -------
+    DataFrame
+        One row a tested corpus and arm: `corpus` (empty where there is one), `title`, `n`, `acc, macro_f1, bacc` over
+        all classes, `present_acc, present_macro_f1, present_bacc` over those present, and `absent`, the other classes.
+        It is empty where one corpus alone was tested and has all classes.
+    """
+    corpora = {name: _scored(results, name) for name in _corpora(results)} or {"": _scored(results)}
+    rows = []
+    for corpus, found in corpora.items():
+        for arm in (arm for arm in results.arms if arm.kind == "system" and arm.name in found["arms"]):
+            free, bound = found["arms"][arm.name][f"{len(results.classes)}way"], found["arms"][arm.name]["present_only"]
+            absent = [name for name in results.classes if name not in bound["present_names"]]
+            present = {f"present_{name}": bound[name] for name in free}
+            rows.append({"corpus": corpus, "title": arm.title, "n": found["n"], **free, **present, "absent": absent})
+    table = pd.DataFrame(rows)
+    return table if len(corpora) > 1 or table["absent"].str.len().any() else table[:0]
+
+
+def _corpora(results: Results) -> list[str]:
+    """Return the corpora that were tested, none where there is one."""
+    rows = results.predictions
+    names = sorted(rows["corpus"].dropna().unique()) if "corpus" in rows else []
+    return names if len(names) > 1 else []
+
+
+def _scored(results: Results, corpus: str | None = None) -> dict[str, Any]:
+    """Return the number of units, of one corpus or of all, and `label_set_metrics` of every arm."""
+    by_arm = {arm.name: results.rows(arm.name) for arm in results.arms}
+    if corpus is not None:
+        by_arm = {name: rows[rows["corpus"] == corpus] for name, rows in by_arm.items()}
     arms = {}
-    for arm in results.arms:
-        rows = results.rows(arm.name)
-        said = rows[[f"p_{name}" for name in results.classes]].to_numpy(float)
-        found = label_set_metrics(rows["truth"].to_numpy(object), said, results.classes, rows["weight"].to_numpy())
-        arms[arm.name] = {"title": arm.title, **found}
-    units = len(results.rows(results.headline)[["study", "unit"]].drop_duplicates())
-    return {"n": units, "classes": list(results.classes), **known_of(results), "arms": arms}
+    for name, rows in by_arm.items():
+        if len(rows):  # an arm that reads what this corpus does not have says nothing of it
+            said, truth = rows[[f"p_{one}" for one in results.classes]].to_numpy(float), rows["truth"].to_numpy(object)
+            found = label_set_metrics(truth, said, results.classes, rows["weight"].to_numpy())
+            arms[name] = {"title": results.arm(name).title, **found}
+    return {"n": len(by_arm[results.headline][["study", "unit"]].drop_duplicates()), "arms": arms}
 
 
 def known_of(results: Results) -> dict[str, Any]:

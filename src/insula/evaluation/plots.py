@@ -8,6 +8,7 @@ from insula.evaluation.draw_attributions import attention, attributions
 from insula.evaluation.draw_clusters import clusters
 from insula.evaluation.draw_eeg import decoding, map_agreement, scalp_maps
 from insula.evaluation.draw_label_curves import label_curves
+from insula.evaluation.draw_learning import learning_curves
 from insula.evaluation.draw_predictions import calibration, confusions, feature_maps, rejections
 from insula.evaluation.draw_ratings import agreement, errors, tracks
 from insula.evaluation.draw_scores import errors_by_group, overview, placebo_panel, recall_by_class, spread
@@ -38,6 +39,7 @@ def _of_ratings(results: Results, table: pd.DataFrame) -> list[Plot | None]:
         tracks(results),
         agreement(results, table),
         label_curves(results),
+        learning_curves(results),
         clusters(results),
         attributions(results),
         attention(results),
@@ -61,6 +63,7 @@ def _of_classes(results: Results, table: pd.DataFrame) -> list[Plot | None]:
         decoding(results),
         calibration(results, table),
         rejections(results, table),
+        learning_curves(results),
         spread(results),
         errors_by_group(results),
     ]

@@ -21,6 +21,8 @@ RECIPES = {
     "neurogaze": ("insula.systems.neurogaze", "recipe.yaml"),
     "neurogaze-simulated": ("insula.systems.neurogaze", "simulated.yaml"),
     "crpn-simulated": ("insula.systems.crpn", "recipe.yaml"),
+    "crpn-style": ("insula.systems.crpn", "style.yaml"),
+    "crpn-identity": ("insula.systems.crpn", "identity.yaml"),
     "ucmc-simulated": ("insula.systems.ucmc", "recipe.yaml"),
     "face-recogniser": ("insula.systems.faces", "recogniser.yaml"),
     "watermelon": ("insula.systems.baselines", "watermelon.yaml"),
@@ -76,7 +78,8 @@ class Recipe(Settings):
         a system.
     groups : tuple of str or None
         Columns of the corpus to tell results by group for; ages and other numbers are cut at their quartiles. None for
-        `face_gender`, `face_eth` and `face_age`, as far as the corpus has them.
+        `gender`, `ethnicity`, `race` and `age`, and `face_gender`, `face_eth` and `face_age`, as far as the corpus has
+        them and they are of one person a scored unit. Where several corpora are tested, the corpus is a group, too.
     robustness : bool
         Whether to predict the test part of each repeat's first fold once more, from inputs made noisy, cut or missing.
     reported : tuple of dict

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,9 +12,9 @@ import pandas as pd
 
 from insula.evaluation.chance import chance_of
 from insula.evaluation.draw_scores import p_value
-from insula.evaluation.facts import flat, summarise
+from insula.evaluation.facts import fingerprints, flat, summarise
 from insula.evaluation.groups import group_differences, group_table
-from insula.evaluation.label_sets import known_of, label_sets
+from insula.evaluation.label_sets import known_of, label_set_table, label_sets
 from insula.evaluation.passport import plain
 from insula.evaluation.plots import plots
 from insula.evaluation.rating_report import rating_rows
@@ -61,10 +62,12 @@ def write_report(results: Results, folder: Path) -> Verdict:
 
 
 def _in_json(results: Results, table: pd.DataFrame) -> dict[str, Any]:
+    prints = fingerprints(results.facts)
+    own = {"fingerprint": {"recipe": results.passport["recipe"]["sha256"], "fits": prints}} if prints else {}
     if not results.rated:
-        return label_sets(results)
+        return {**label_sets(results), **own}
     arms = {str(row.pop("arm")): row for row in table.to_dict("records")}
-    return {"series": results.series, "cluster": results.cluster, **known_of(results), "arms": arms}
+    return {"series": results.series, "cluster": results.cluster, **known_of(results), "arms": arms, **own}
 
 
 def render_report(results: Results, table: pd.DataFrame, answer: Verdict, by_group: pd.DataFrame) -> str:
@@ -109,6 +112,7 @@ def _classes(results: Results, table: pd.DataFrame, by_group: pd.DataFrame) -> d
         "has_agreement": "agreement" in table,
         "chance": chance_of(results),
         "groups": _groups(results, by_group),
+        "label_sets": _label_sets(results),
         "has_sets": "coverage" in table,
         "has_truth": "coverage_truth" in table,
     }
@@ -148,21 +152,37 @@ def template(name: str) -> Template:
 
 
 def _groups(results: Results, table: pd.DataFrame) -> list[list[str]]:
-    """Return the lines of the table by group, of the headline: a group, units, clusters and figures in words."""
+    """Return the lines of the table by group, of the system's arms: a group, units, clusters and figures in words."""
     if table.empty:
         return []
+    arms = [arm for arm in results.arms if arm.kind == "system"]
     differences = group_differences(results, table)
-    differences = differences[differences["arm"] == results.headline]
     lines = []
-    for column, rows in table[table["arm"] == results.headline].groupby("column", sort=False):
+    for column, arm in product(table["column"].unique(), arms):
+        rows, apart = (part[(part["column"] == column) & (part["arm"] == arm.name)] for part in (table, differences))
+        whose = f", {arm.title}" if len(arms) > 1 else ""
         for row in rows.itertuples():
             interval = NONE if math.isnan(row.low) else f"{100 * row.low:.1f} to {100 * row.high:.1f}"
             figures = [f"{100 * row.accuracy:.1f}", interval, f"{100 * row.balanced_accuracy:.1f}"]
-            lines.append([f"{str(column).replace('_', ' ')}: {row.group}", str(row.units), str(row.clusters), *figures])
-        for found in differences[differences["column"] == column].itertuples():
+            group = f"{str(column).replace('_', ' ')}: {row.group}{whose}"
+            lines.append([group, str(row.units), str(row.clusters), *figures])
+        for found in apart.itertuples():
             p = NONE if math.isnan(found.p) else p_value(found.p)
-            apart = [points(found.difference), between(found.low, found.high), p]
-            lines.append([f"{found.best} minus {found.worst}", "", "", *apart])
+            figures = [points(found.difference), between(found.low, found.high), p]
+            lines.append([f"{found.best} minus {found.worst}", "", "", *figures])
+    return lines
+
+
+def _label_sets(results: Results) -> list[list[str]]:
+    """Return the lines of the table of label sets: what was scored, n, six figures in per cent, classes not there."""
+    table = label_set_table(results)
+    several = len(set(table["title"])) > 1
+    lines = []
+    for row in table.itertuples():
+        what = ", ".join(part for part in (row.corpus, row.title if several or not row.corpus else "") if part)
+        free, bound = (row.acc, row.macro_f1, row.bacc), (row.present_acc, row.present_macro_f1, row.present_bacc)
+        figures = [f"{100 * value:.1f}" for value in (*free, *bound)]
+        lines.append([what, str(row.n), *figures, ", ".join(row.absent) or NONE])
     return lines
 
 

@@ -83,7 +83,7 @@ class Results:
     facts : dict
         Measured facts, nested, JSON-like.
     embedding : DataFrame, optional
-        Two-dimensional maps of features: `source, x, y, class`.
+        Two-dimensional maps of features: `source, x, y, class`, and the groups that a recipe asks for.
     reported : tuple of dict
         Published figures, always shown as reported by others: `title, value, source` and perhaps `note`.
     cluster : str, optional

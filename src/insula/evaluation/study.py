@@ -116,11 +116,13 @@ def cluster_of(study: Study) -> str | None:
     """Return the column of `answers` whose units depend on one another, so that intervals resample it whole.
 
     Of units in series the people that the protocol keeps apart, or else the series themselves; of others the people
-    whose faces are seen, where all are known.
+    whose faces are seen, where all are known. Between corpora, where some are: any other picture is of somebody else.
     """
     series = series_of(study)
     if series:
         return next((name for name in study.protocol.disjoint if name in _PEOPLE), series)
+    if study.protocol.test_corpora:
+        return "identity" if study.samples.by_id(study.splits[0].test).table["identity"].notna().any() else None
     scored = unit_codes(study.samples, study.protocol.scored_unit) >= 0
     return "identity" if study.samples.table.loc[scored, "identity"].notna().all() else None
 
@@ -147,11 +149,23 @@ def answers(study: Study, groups: Sequence[str] | None = None) -> pd.DataFrame:
     if sealed is not None:
         told = sealed.reindex(found.index).to_numpy()
         found["truth"] = np.where(pd.notna(told), told, found["label"])  # a joined corpus may have no sealed ones
-    columns = [*group_columns(first, groups), *(["identity"] if "identity" in first else [])]
+    columns = group_columns(first, groups)
+    if groups is None:  # of a unit that several people stand behind nothing is told
+        columns = [name for name in columns if not table[["unit", name]].drop_duplicates()["unit"].duplicated().any()]
+    columns += [*(["identity"] if "identity" in first else []), *_corpus(study)]
     if study.protocol.disjoint and "subject" in study.protocol.disjoint:
         columns.append("subject")
     named = {name: first[name] if name in PROVENANCE else named_groups(first[name]) for name in columns}
+    if study.protocol.test_corpora:  # names hold within a corpus
+        people = first["corpus"] + "/" + first["identity"]
+        named["identity"] = people.where(people.notna(), first.index.to_series())
     return found.join(pd.DataFrame(named)).assign(**_series(study, units, known))
+
+
+def _corpus(study: Study) -> list[str]:
+    """Return the column of corpora, where more than one is tested."""
+    tested = np.concatenate([split.test for split in study.splits])
+    return ["corpus"] if len(set(study.samples.by_id(tested).table["corpus"])) > 1 else []
 
 
 def _labels(task: AnyTask, table: pd.DataFrame, first: pd.DataFrame) -> np.ndarray:

@@ -52,12 +52,24 @@ class Block(Settings):
 
 
 class Row(Settings):
-    """A row of a table of accuracies: its title, the arm, the levels that choose the cell, and what was published."""
+    """A row of a table of accuracies.
+
+    Parameters
+    ----------
+    title : str
+        What the row is of.
+    arm : str
+        Of ours; empty where the row holds published figures alone.
+    where : dict
+        Levels that choose the cell.
+    reported : dict
+        What was published, by the name of the column.
+    """
 
     title: str
-    arm: str
+    arm: str = ""
     where: dict[str, str] = Field(default={})
-    reported: str = ""
+    reported: dict[str, str] = Field(default={})
 
 
 class TableSettings(Settings):
@@ -75,6 +87,8 @@ class TableSettings(Settings):
         For `accuracy`: axes, whose levels are the columns.
     rows : tuple of Row
         For `accuracy`.
+    blank : tuple of str
+        For `accuracy`: what the source's table has columns of and we have not run, such as corpora under licence.
     where : dict
         For `recall`, `paired` and `system`: levels that choose the cells.
     by : str
@@ -93,6 +107,7 @@ class TableSettings(Settings):
     kind: Literal["accuracy", "recall", "paired", "system"] = "accuracy"
     across: tuple[str, ...] = ()
     rows: tuple[Row, ...] = ()
+    blank: tuple[str, ...] = ()
     by: str = ""
     where: dict[str, str] = Field(default={})
     arms: tuple[str, ...] = ()

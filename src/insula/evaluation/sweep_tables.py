@@ -57,7 +57,7 @@ def show(settings: TableSettings, outcomes: Sequence[Outcome], titles: Mapping[s
 
 
 def _accuracy(settings: TableSettings, outcomes: Sequence[Outcome]) -> Shown:
-    """One row an arm; what was published, and a column for each combination of levels that a cell of any row has."""
+    """One row an arm: what was published, a column for each combination of levels that a cell has, what was not run."""
     places: dict[tuple[str, ...], str] = {}
     for outcome in outcomes:
         if any(_holds(row, outcome) for row in settings.rows) and set(settings.across) <= set(outcome.cell.levels):
@@ -69,19 +69,20 @@ def _accuracy(settings: TableSettings, outcomes: Sequence[Outcome]) -> Shown:
         places, key=lambda place: [levels.index(level) for levels, level in zip(order, place, strict=True)]
     )
     rows, data = [], []
-    published = any(row.reported for row in settings.rows)
+    published = list(dict.fromkeys(name for row in settings.rows for name in row.reported))
     for row in settings.rows:
-        cells, reported = [row.title], {"reported": row.reported} if published else {}
-        cells += reported.values()
+        reported = {f"reported: {name}": row.reported.get(name, "") for name in published}
+        cells = [row.title, *reported.values()]
         for place in columns:
             levels = dict(zip(settings.across, place, strict=True))
             found = [o for o in outcomes if _holds(row, o) and o.cell.at(levels)]
-            cells.append(found[0].reached(row.arm) if found else NOT_RUN)
+            cells.append(found[0].reached(row.arm) if found else NOT_RUN if row.arm else "")
             about = {**levels, "row": row.title, **reported}
             data += [{**about, **o.figures(row.arm), "cell": o.cell.title} for o in found[:1]]
-        rows.append(("", tuple(cells)))
-    first = (("", ""), ("", "reported, not ours")) if published else (("", ""),)
-    head = (*first, *((places[place], "\n".join(place)) for place in columns))
+        rows.append(("", (*cells, *(NOT_RUN if row.arm else "" for _ in settings.blank))))
+    theirs = [("", f"reported, not ours:\n{name}") for name in published]
+    ours = [(places[place], "\n".join(place)) for place in columns]
+    head = (("", ""), *theirs, *ours, *(("", f"ours:\n{name}") for name in settings.blank))
     return Shown(settings, head, tuple(rows), pd.DataFrame(data))
 
 

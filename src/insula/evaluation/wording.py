@@ -31,6 +31,12 @@ def protocol_in_words(protocol: Protocol, labels: str = "classes") -> str:
 def _kept_apart(protocol: Protocol) -> str:
     units = " and no ".join(unit.replace("+", " with ") for unit in protocol.disjoint)
     apart = f"No {units} of the test part was seen in training." if units else ""
+    if protocol.test_corpora or protocol.name == "corpus-to-corpus":
+        tested = " and ".join(protocol.test_corpora) or "the corpora that test_corpora names"
+        copies = "without pictures of which a later part holds a near-duplicate"
+        if protocol.as_published:
+            copies = "copies of one picture in two parts included: this split may leak"
+        return f"Tested on {tested}, trained on the training parts of the other corpora, {copies}. {apart}".strip()
     if protocol.parts is not None and protocol.as_published:
         return "Parts are as the corpus gives them, copies of one picture in two parts included: this split may leak."
     if protocol.parts is not None:

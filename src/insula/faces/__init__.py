@@ -7,7 +7,7 @@ from insula.faces.pictures import list_pictures, read_picture
 from insula.faces.pose import HeadPose, head_pose
 from insula.faces.quality import FLAGS, quality
 from insula.faces.tracking import FaceTracker
-from insula.faces.video import Frame, read_video
+from insula.faces.video import Frame, read_video, video_writer
 
 __all__ = [
     "FLAGS",
@@ -26,4 +26,5 @@ __all__ = [
     "quality",
     "read_picture",
     "read_video",
+    "video_writer",
 ]

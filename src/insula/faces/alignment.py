@@ -10,6 +10,7 @@ from insula.faces.detection import Face
 
 _EYE_HEIGHT, _EYE_DISTANCE = 0.36, 0.42  # in a crop without margin: from above the brows to the chin
 _LEAST_EYE_DISTANCE = 0.33  # of the box; frontal faces have 0.37 to 0.46, strongly turned ones less
+_RIM = 4  # pixels beyond the crop that the filters see, at the crop's own scale: 3 of Lanczos's and one to spare
 
 
 def align(picture: np.ndarray, face: Face, size: int, margin: float = 0.1) -> np.ndarray:
@@ -39,6 +40,15 @@ def align(picture: np.ndarray, face: Face, size: int, margin: float = 0.1) -> np
     SettingsError
         Where the size or the margin is not positive.
     """
+    return np.asarray(_aligned(picture, face, size, margin, "RGB"))
+
+
+def align_grey(picture: np.ndarray, face: Face, size: int, margin: float = 0.1) -> np.ndarray:
+    """Return what `align` shows in grey levels, uint8 (size, size), in less time."""
+    return np.asarray(_aligned(picture, face, size, margin, "L"))
+
+
+def _aligned(picture: np.ndarray, face: Face, size: int, margin: float, mode: str) -> Image.Image:
     if size < 1 or margin < 0:
         raise SettingsError(
             f"no crop of size {size} with margin {margin}", do="give a size above 0 and a margin from 0"
@@ -50,15 +60,22 @@ def align(picture: np.ndarray, face: Face, size: int, margin: float = 0.1) -> np
     side = max(distance, _LEAST_EYE_DISTANCE * face.size) / _EYE_DISTANCE * (1 + 2 * margin)  # of the crop, in pixels
     eyes = np.array([0.5, (_EYE_HEIGHT + margin) / (1 + 2 * margin)]) * size  # their middle, in the crop
 
-    # Shrink first, with Pillow's widening filter, only what the crop can touch; then turn at a scale of one.
-    image = Image.fromarray(picture)
+    # Only what the crop can touch becomes a picture of Pillow's, which has to copy it, and a rim for Pillow's filters.
     middle, scale = (right + left) / 2, size / side
+    reach = 0.9 * side  # its furthest corner lies 0.8 sides from the eyes
+    corner = np.array([picture.shape[1], picture.shape[0]])
+    low, high = np.clip(np.floor(middle - reach), 0, corner), np.clip(np.ceil(middle + reach), 0, corner)
+    if (high <= low).any():
+        return Image.new(mode, (size, size))
+    rim = np.ceil(_RIM * max(1.0, 1.0 / scale))
+    start, stop = np.maximum(low - rim, 0).astype(int), np.minimum(high + rim, corner).astype(int)
+    image = Image.fromarray(picture[start[1] : stop[1], start[0] : stop[0]])
+    if mode != image.mode:
+        image = image.convert(mode)
+    middle, low, high = middle - start, low - start, high - start
+
+    # Shrink first, with Pillow's widening filter; then turn at a scale of one.
     if scale < 1:
-        reach = 0.9 * side  # its furthest corner lies 0.8 sides from the eyes
-        low = np.clip(np.floor(middle - reach), 0, image.size)
-        high = np.clip(np.ceil(middle + reach), 0, image.size)
-        if (high <= low).any():
-            return np.zeros((size, size, 3), dtype=np.uint8)
         shrunk = np.maximum(1, np.round((high - low) * scale)).astype(int)
         image = image.resize(tuple(shrunk), Image.Resampling.LANCZOS, box=(*low, *high), reducing_gap=2.0)
         middle = (middle - low) * shrunk / (high - low)
@@ -67,4 +84,4 @@ def align(picture: np.ndarray, face: Face, size: int, margin: float = 0.1) -> np
     turn = np.array([[cosine, -sine], [sine, cosine]])  # from the crop to the picture
     offset = middle - turn @ eyes
     coefficients = (cosine, -sine, offset[0], sine, cosine, offset[1])
-    return np.asarray(image.transform((size, size), Image.Transform.AFFINE, coefficients, Image.Resampling.BICUBIC))
+    return image.transform((size, size), Image.Transform.AFFINE, coefficients, Image.Resampling.BICUBIC)

@@ -151,7 +151,9 @@ class FaceDetector:
         if x_end > x and y_end > y:
             # Pillow's filters widen when they shrink, so nothing aliases; the gap makes that cheap for large pictures
             small = image.resize((x_end - x, y_end - y), Image.Resampling.BILINEAR, box=inside, reducing_gap=2.0)
-            tensor[0, y:y_end, x:x_end] = np.asarray(small, dtype=np.float32) / 127.5 - 1.0
+            shown = tensor[0, y:y_end, x:x_end]
+            np.divide(np.asarray(small), np.float32(127.5), out=shown)
+            shown -= 1.0
         offsets, logits = self._run(design, tensor)
         scores = 1.0 / (1.0 + np.exp(-np.clip(logits, -80, 80)))
         keep = (scores >= score) & (offsets[:, 1] > 0).all(axis=1)

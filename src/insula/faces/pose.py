@@ -64,15 +64,27 @@ def head_pose(face: Face) -> HeadPose:
 
     head = _HEAD - _HEAD.mean(axis=0)
     points = (face.landmarks - face.landmarks.mean(axis=0)) / max(face.size, 1e-9)
+    if not points.any():  # landmarks that are all one point tell nothing
+        return HeadPose(0.0, 0.0, 0.0)
     rows = np.linalg.lstsq(head, points, rcond=None)[0].T  # of the turned head, scaled: right and down
     left, scales, right = np.linalg.svd(rows, full_matrices=False)
     right_and_down = left @ right  # the nearest two of unit length and square to each other
-    start = Rotation.from_matrix(np.vstack([right_and_down, np.cross(*right_and_down)])).as_rotvec()
+    turned = Rotation.from_matrix(np.vstack([right_and_down, np.cross(*right_and_down)]))
 
     def missed(values: np.ndarray) -> np.ndarray:
-        turned = Rotation.from_rotvec(values[:3]).apply(head)[:, :2]
-        return np.asarray(values[3] * turned - points).ravel()
+        return np.asarray(head @ _turning_and_scaling(*values) - points).ravel()
 
-    found = least_squares(missed, [*start, scales.mean()], method="lm").x
-    roll, yaw, pitch = Rotation.from_rotvec(found[:3]).as_euler("ZYX", degrees=True)
+    found = least_squares(missed, turned.as_quat() * np.sqrt(scales.mean()), method="lm").x
+    roll, yaw, pitch = Rotation.from_quat(found).as_euler("ZYX", degrees=True)
     return HeadPose(float(-yaw), float(-pitch), float(roll))
+
+
+def _turning_and_scaling(x: float, y: float, z: float, w: float) -> np.ndarray:
+    """Return the matrix (3, 2) that takes points to the right and down; a quaternion of length l scales by l * l."""
+    return np.array(
+        [
+            (w * w + x * x - y * y - z * z, 2 * (x * y + w * z)),
+            (2 * (x * y - w * z), w * w - x * x + y * y - z * z),
+            (2 * (x * z + w * y), 2 * (y * z - w * x)),
+        ]
+    )

@@ -6,9 +6,8 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image
 
-from insula.faces.alignment import align
+from insula.faces.alignment import align_grey
 from insula.faces.detection import Face
 
 _TURNED = 0.6  # eye distances from the nose to the middle of the ears
@@ -99,6 +98,6 @@ def quality(picture: np.ndarray, face: Face) -> tuple[str, ...]:
     under 0.7.
     """
     side = max(8, min(112, int(face.size)))
-    grey = np.asarray(Image.fromarray(align(picture, face, side, margin=0.0)).convert("L"), dtype=np.float64)
+    grey = align_grey(picture, face, side, margin=0.0).astype(np.float64)
     measures = _Measures(face, grey, (picture.shape[1], picture.shape[0]))
     return tuple(name for name, holds in _FLAGS.items() if holds(measures))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
     from av.container import InputContainer
     from av.video.stream import VideoStream
 
-_SHORT_SECONDS, _SHORT_SHARE = 1.0, 0.1  # FFmpeg ends a file that was cut short without a word, where its kind permits
+_ROUNDED = 0.1  # s; what a file says of its length may be rounded, and count a frame that the encoder held back
+_CLOCK = Fraction(1, 90_000)  # seconds a tick, as MPEG counts
 SUFFIXES = frozenset({".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".ogv", ".webm", ".wmv"})
 
 
@@ -53,29 +55,28 @@ def read_video(path: Path, rate: float | None = None) -> Iterator[Frame]:
     Raises
     ------
     DataError
-        Where the file is absent, no video, without a stream of video or without a frame, breaks off, or ends well
-        before the time that it says; what was yielded before is good.
+        Where the file is absent, no video, without a stream of video or without a frame, breaks off, or ends more than
+        two frames before the time that it says; what was yielded before is good. WMV and MPEG streams that were cut
+        short no longer say how long they were: they end like a shorter film.
     SettingsError
         Where the rate is not positive.
     """
     if rate is not None and not rate > 0:
         raise SettingsError(f"no rate of {rate} frames a second", where=path, do="give one above 0")
-    import av
-
-    start, last, time = None, -1, 0.0
+    start, last, time, longest = None, -1, 0.0, 0.0
     with _opened(path) as (container, stream):
         for count, frame in enumerate(container.decode(stream)):
-            time = _time(frame, count, stream, path)
-            start = time if start is None else start
+            before, time = time, _time(frame, count, stream, path)
+            start, longest = (time, 0.0) if start is None else (start, max(longest, time - before))
             tick = count if rate is None else int((time - start) * rate + 1e-6)  # 0.3 * 10 is a little less than 3
             if tick > last:
                 last = tick
                 yield Frame(time - start, _upright(frame, stream))
         if start is None:
             raise DataError("the video has no frame", where=path, do="give one that plays")
-        promised, seen = (container.duration or 0) / av.time_base, time - start
-        if seen < promised - max(_SHORT_SECONDS, _SHORT_SHARE * promised):
-            what = f"the video has no frame after {seen:.1f} of {promised:.1f} seconds"
+        promised, end = _promised(container, stream), time + float((frame.duration or 0) * (frame.time_base or 0))
+        if end < promised - 2 * longest - _ROUNDED:  # FFmpeg itself ends such a file without a word
+            what = f"the video has no frame after {end:.1f} of {promised:.1f} seconds"
             raise DataError(what, where=path, do="copy it again if it was cut short")
 
 
@@ -97,6 +98,23 @@ def _opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
         raise DataError(f"broken video: {what}", where=path, do="give one that plays, or leave it out") from None
 
 
+def _promised(container: InputContainer, stream: VideoStream) -> float:
+    """Return the seconds that a file says its pictures last, by its header; 0 where it says nothing."""
+    import av
+    import pandas as pd
+
+    if container.format.name == "avi":  # FFmpeg cuts its duration down to the size of the file, and leaves the count
+        return float(stream.frames / stream.average_rate) if stream.average_rate else 0.0
+    if stream.duration is not None and stream.time_base is not None:
+        return float(stream.duration * stream.time_base)
+    if "DURATION" in stream.metadata:  # Matroska and WebM
+        return float(
+            pd.to_timedelta(stream.metadata["DURATION"], errors="coerce").total_seconds()
+        )  # NaN promises nothing
+    alone = len(container.streams) == 1  # sound may go on after the last picture
+    return (container.duration or 0) / av.time_base if alone else 0.0
+
+
 def _time(frame: VideoFrame, count: int, stream: VideoStream, path: Path) -> float:
     if frame.time is not None:
         return float(frame.time)
@@ -110,3 +128,29 @@ def _upright(frame: VideoFrame, stream: VideoStream) -> np.ndarray:
     shape = stream.sample_aspect_ratio or 1
     picture = frame.to_ndarray(format="rgb24", width=max(1, round(frame.width * shape)), height=frame.height)
     return np.ascontiguousarray(np.rot90(picture, round(frame.rotation / 90)))  # both count against the clock
+
+
+@contextmanager
+def video_writer(path: Path) -> Iterator[Callable[[Frame], None]]:
+    """Yield what adds a frame to a new video, H.264 in a container of the path's ending, without sound.
+
+    Frames must come in the order of their times, and are shown at those times. Width and height lose a pixel where they
+    are odd. The file is whole when the block ends.
+    """
+    import av
+
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("h264", rate=30)  # a hint to the encoder: the times of the frames are what counts
+        stream.pix_fmt, stream.time_base = "yuv420p", _CLOCK
+        stream.codec_context.time_base = _CLOCK
+
+        def add(frame: Frame) -> None:
+            height, width = (side // 2 * 2 for side in frame.picture.shape[:2])
+            if not stream.codec_context.is_open:
+                stream.height, stream.width = height, width
+            picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame.picture[:height, :width]))
+            picture.pts, picture.time_base = round(frame.time / _CLOCK), _CLOCK
+            container.mux(stream.encode(picture))
+
+        yield add
+        container.mux(stream.encode())

@@ -162,15 +162,25 @@ class EmotionBranch(Percept):
         Whether there is a confidence; else it is 1 for every picture.
     scale : float, optional
         That of a `CosineClassifier`, which then takes the place of the perceptron.
+    bent : bool
+        Whether the confidence is a perceptron with a hidden layer instead of one linear layer. Features of a class lie
+        close together on a sphere, and one plane cannot part what lies between two classes from what lies within them.
     """
 
     def __init__(
-        self, encoder: Encoder, width: int, classes: int, *, confident: bool = True, scale: float | None = None
+        self,
+        encoder: Encoder,
+        width: int,
+        classes: int,
+        *,
+        confident: bool = True,
+        scale: float | None = None,
+        bent: bool = False,
     ) -> None:
         super().__init__(encoder, width, classes)
         if scale is not None:
             self.classifier = CosineClassifier(width, classes, scale)
-        self.confidence = nn.Linear(width, 1) if confident else None
+        self.confidence = (_bent(width) if bent else nn.Linear(width, 1)) if confident else None
 
     def conceive(self, pictures: torch.Tensor) -> Concept:
         """Return features, confidence and logits."""
@@ -182,6 +192,11 @@ class EmotionBranch(Percept):
     def forward(self, pictures: torch.Tensor) -> torch.Tensor:
         """Return logits, (n, classes), multiplied by the confidence."""
         return self.conceive(pictures).scaled
+
+
+def _bent(width: int) -> nn.Module:
+    """Return a perceptron from features of unit length, brought to unit variance first, to a number."""
+    return nn.Sequential(nn.LayerNorm(width), nn.Linear(width, _HIDDEN), nn.ReLU(), nn.Linear(_HIDDEN, 1))
 
 
 class ConceptualPathway(nn.Module):

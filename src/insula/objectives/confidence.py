@@ -2,7 +2,9 @@
 
 The confidence of a sample multiplies all its logits; the cross-entropy of these is the confidence-weighted one.
 
-Source: Wang et al., "Suppressing uncertainties for large-scale facial expression recognition", CVPR 2020.
+Sources: for the ranks, Wang et al., "Suppressing uncertainties for large-scale facial expression recognition", CVPR
+2020; for the true class probability, Corbiere et al., "Addressing failure prediction by learning model
+confidence", NeurIPS 2019.
 """
 
 from __future__ import annotations
@@ -44,3 +46,32 @@ def rank_regularisation(confidence: torch.Tensor, share: float = 0.7, margin: fl
     high = math.floor(share * len(confidence) + 1e-9)  # 0.7 * 90 is 62.99... in binary
     ordered = confidence.sort(descending=True, stable=True).values
     return (margin - (ordered[:high].mean() - ordered[high:].mean())).clamp(min=0)
+
+
+def true_class_error(confidence: torch.Tensor, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """Return how far confidence is from the probability that the logits give the label: the mean squared difference.
+
+    The confidence learns what that probability is for samples like this one. The logits are not moved by it.
+
+    Parameters
+    ----------
+    confidence : tensor, shape (n,)
+        Of the samples, from 0 to 1.
+    logits : tensor, shape (n, classes)
+        Before the confidence multiplies them.
+    labels : int tensor, shape (n,)
+        Class of each sample.
+
+    Returns
+    -------
+    tensor
+        A scalar.
+
+    Examples
+    --------
+    >>> even = torch.zeros(2, 4)
+    >>> true_class_error(torch.tensor([0.25, 0.75]), even, torch.tensor([0, 3])).item()
+    0.125
+    """
+    probable = logits.detach().softmax(dim=1).gather(1, labels[:, None])[:, 0]
+    return (confidence - probable).square().mean()

@@ -103,6 +103,9 @@ class Checks:
                     trained = np.zeros(codes.max() + 1, bool)
                     trained[codes[(self.part == _TRAIN) & (codes >= 0)]] = True
                     self.shared[name] = int(trained[tested].sum())
+                    if name == "identity" and self.shared[name]:
+                        what = f"{self.shared[name]} of the {_count(len(tested), 'face')} in the test part"
+                        self.warnings.append(f"identity: {what} were seen in training; no figure is of new faces alone")
 
     def _unknown(self, name: str, codes: np.ndarray, must_know: bool) -> None:
         missing = (codes < 0) & (self.part >= 0)
@@ -173,7 +176,7 @@ class Checks:
         if self.protocol.parts is None:
             return
         self.checks.append("given parts")
-        given = given_parts(self.samples, self.protocol.parts)
+        given = given_parts(self.samples, self.protocol.parts, self.protocol.test_corpora)
         moved = (self.part >= 0) & (given != self.part) & ~self.target_rows
         if not (given == _VALIDATION).any():
             moved &= (given != _TRAIN) | (self.part != _VALIDATION)  # training gives some of its own to validation
@@ -182,6 +185,8 @@ class Checks:
             named = PARTS[given[first]] if given[first] >= 0 else "no part"
             what = f"the corpus gives sample {self.samples.ids[first]} to {named}, and {_count(moved.sum(), 'row')} so"
             self._leak(what, self._by_part(np.flatnonzero(moved)))
+        if self.protocol.test_corpora:
+            self.warnings.append("identity: names hold within a corpus; whether somebody is in two was not compared")
         left = (self.part < 0) & np.isin(given, (_TRAIN, _VALIDATION))
         for modality in picture_modalities(self.samples):
             pairs = duplicates_between(self.samples, modality, left, np.isin(self.part, (_VALIDATION, _TEST)))
@@ -196,7 +201,9 @@ class Checks:
     def _parts_pictures(self) -> bool:
         names = (*self.protocol.disjoint, self.protocol.scored_unit)
         at_random = not self.protocol.disjoint and self.protocol.scored_unit == SAMPLE
-        return at_random or not _SHOWS_FACES.isdisjoint(part for name in names for part in name.split("+"))
+        if at_random or self.protocol.test_corpora:
+            return True
+        return not _SHOWS_FACES.isdisjoint(part for name in names for part in name.split("+"))
 
     def _duplicates(self, modality: str) -> None:
         for one, other in ((_TRAIN, _TEST), (_VALIDATION, _TEST), (_TRAIN, _VALIDATION)):

@@ -44,6 +44,10 @@ class Protocol(Settings):
         it says. Where it gives no validation part, training gives some of its own, by the rule of the protocol. A
         picture of which a later part holds a near-duplicate is left out, and the audit says how many are; the test part
         stays whole. With `as_published` all stay.
+    test_corpora : tuple of str
+        With `parts`: corpora that are tested and never trained on, each its part `test`, or all of it where it gives
+        none. Training and validation are those of the other corpora (without the column all of it trains), whose test
+        parts are left out. Validation that training has to give keeps people whole where they are known.
     leave_one_out : bool
         Each value of the first unit is a fold of its own.
     stratify : bool
@@ -68,6 +72,7 @@ class Protocol(Settings):
     folds: int = Field(default=5, ge=2)
     test_share: float | None = Field(default=None, gt=0, lt=1)
     parts: str | None = None
+    test_corpora: tuple[str, ...] = ()
     leave_one_out: bool = False
     stratify: bool = True
     validation_share: float = Field(default=0.2, ge=0, lt=1)
@@ -91,6 +96,8 @@ class Protocol(Settings):
     def _one_way_to_hold_out(self) -> Protocol:
         if self.parts is not None and (self.leave_one_out or self.test_share is not None):
             raise ValueError("parts that the corpus gives exclude leave_one_out and test_share")
+        if self.test_corpora and (self.parts is None or "corpus" in self.disjoint):
+            raise ValueError(f"test_corpora is a setting of the protocol {_TO_OTHERS}")
         if self.leave_one_out and self.test_share is not None:
             raise ValueError("leave_one_out and test_share exclude each other")
         if self.leave_one_out and not self.disjoint:
@@ -143,6 +150,8 @@ def _named(name: str, *disjoint: str, **settings: Any) -> tuple[str, Protocol]:
     return name, Protocol(name=name, disjoint=disjoint, **settings)
 
 
+_TO_OTHERS = "corpus-to-corpus"
+
 PROTOCOLS: Mapping[str, Protocol] = MappingProxyType(
     dict(
         [
@@ -157,6 +166,7 @@ PROTOCOLS: Mapping[str, Protocol] = MappingProxyType(
             _named("person-disjoint", "person"),
             _named("subject-and-stimulus-disjoint", "subject", "stimulus", folds=3),
             _named("cross-corpus", "corpus", leave_one_out=True),
+            _named(_TO_OTHERS, parts="part", scored_unit="stimulus"),
         ]
     )
 )
@@ -171,7 +181,8 @@ def protocol(name: str, **changes: Any) -> Protocol:
     name : str
         A name in `PROTOCOLS`.
     **changes
-        Fields of `Protocol`. `random` wants `as_published=True`, since it leaks.
+        Fields of `Protocol`. `random` wants `as_published=True`, since it leaks, and `corpus-to-corpus` wants
+        `test_corpora`.
 
     Examples
     --------
@@ -187,4 +198,6 @@ def protocol(name: str, **changes: Any) -> Protocol:
     if PROTOCOLS[name].as_published and not changes.get("as_published"):
         do = "set as_published to true, and every figure will be marked"
         raise SettingsError(f"the protocol {name} leaks", do=do)
+    if name == _TO_OTHERS and not changes.get("test_corpora"):
+        raise SettingsError(f"the protocol {name} is not told what to test", do="name corpora in test_corpora")
     return Protocol.parse({**PROTOCOLS[name].model_dump(), **changes}, where=f"protocol {name}")

@@ -97,6 +97,9 @@ class _Splitter:
             outer = next((name for name in units if name != inner and lies_within(units[inner], units[name])), None)
             if outer is not None:
                 units[outer] = joined([units[outer], units.pop(inner)])
+        if not units and self.protocol.test_corpora:  # corpora differ in whether they know of people
+            people = [unit_codes(self.samples, name) for name in ("subject", "identity")]
+            return {self.protocol.scored_unit: joined([self.whole, *people, person_codes(self.samples)])}
         return units or {self.protocol.scored_unit: self.whole}
 
     def _strata(self, rows: np.ndarray) -> np.ndarray | None:
@@ -167,7 +170,8 @@ class _Splitter:
 
         The test part stays whole, so that figures are of the pictures that other people's are of.
         """
-        train, validation, test = (given_parts(self.samples, column) == number for number in range(3))
+        given = given_parts(self.samples, column, self.protocol.test_corpora)
+        train, validation, test = (given == number for number in range(3))
         validation, test = validation & self.scorable, test & self.scorable
         if not test.any():
             raise DataError("the corpus gives no labelled test part", where=f"column {column}",

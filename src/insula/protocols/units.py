@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -89,14 +89,25 @@ def _column(samples: Samples, column: str, parts: Iterable[str] = ()) -> pd.Seri
     return values
 
 
-def given_parts(samples: Samples, column: str) -> np.ndarray:
+def given_parts(samples: Samples, column: str, test_corpora: Sequence[str] = ()) -> np.ndarray:
     """Return int64 (n,): the part that the corpus gives each sample, its place in `PARTS`, -1 where it gives none.
+
+    Parameters
+    ----------
+    samples : Samples
+        All of them.
+    column : str
+        That says so.
+    test_corpora : sequence of str
+        Corpora that are tested, and the others are not, as `Protocol` has it.
 
     Raises
     ------
     DataError
-        Where the column is missing, or says something else.
+        Where the column is missing, or says something else; where a corpus to test is not there, or no other is.
     """
+    if test_corpora:
+        return _between_corpora(samples, column, test_corpora)
     if column not in samples.table:
         raise DataError(f"the samples have no column {column!r}", do="choose a protocol that makes the parts itself")
     said = samples.table[column]
@@ -107,6 +118,22 @@ def given_parts(samples: Samples, column: str) -> np.ndarray:
         raise DataError(f"the part of sample {samples.ids[row]} is {said.iloc[row]!r}", where=f"column {column}",
                         do=f"parts are {', '.join(PARTS)}")  # fmt: skip
     return codes.astype(np.int64)
+
+
+def _between_corpora(samples: Samples, column: str, tested: Sequence[str]) -> np.ndarray:
+    names = samples.table["corpus"].to_numpy(object)
+    absent = [name for name in tested if name not in names]
+    if absent:
+        raise DataError(f"no sample is of a corpus {absent[0]!r}", where="test_corpora",
+                        do=f"there are {', '.join(sorted(set(names)))}")  # fmt: skip
+    mine = np.isin(names, list(tested))
+    if mine.all():
+        raise DataError("no corpus is left to train on", where="test_corpora", do="join another one (corpus joined)")
+    train, test = PARTS.index("train"), PARTS.index("test")
+    codes = given_parts(samples, column) if column in samples.table else np.full(len(samples), train)
+    splits = np.isin(names, list(set(names[codes == test])))  # the corpora that say what of them is to be tested
+    own = np.where((codes == test) | ~splits, test, -1)
+    return np.where(mine, own, np.where(codes == test, -1, codes)).astype(np.int64)
 
 
 def person_codes(samples: Samples) -> np.ndarray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from insula.errors import SettingsError
 from insula.storage.hashing import digest
@@ -13,12 +13,19 @@ from insula.storage.hashing import digest
 class Settings(BaseModel):
     """Frozen, typed settings; what they say is the cache key of what they produce.
 
+    Where a group of settings is given in part, the rest of it is as in the default of that group.
+
     Examples
     --------
     >>> class Filter(Settings):
     ...     low: float = 1.0
     >>> Filter.parse({"low": 2}, where="eeg").low
     2.0
+    >>> class Recording(Settings):
+    ...     filter: Filter = Filter(low=4)
+    ...     order: int = 2
+    >>> Recording.parse({"order": 3, "filter": {}}, where="eeg").filter.low
+    4.0
     >>> Filter.parse({"lwo": 2}, where="eeg")
     Traceback (most recent call last):
     ...
@@ -26,6 +33,14 @@ class Settings(BaseModel):
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _over_defaults(cls, values: Any) -> Any:
+        if not isinstance(values, dict):
+            return values
+        defaults = {name: field.default for name, field in cls.model_fields.items()}
+        return {name: over(defaults.get(name), value) for name, value in values.items()}
 
     @classmethod
     def parse(cls, values: dict[str, Any], *, where: str) -> Self:
@@ -43,6 +58,14 @@ class Settings(BaseModel):
     def digest(self) -> str:
         """Return the sha256 of these settings and of the class that reads them."""
         return digest({"settings": type(self).__qualname__, **self.model_dump(mode="json")})
+
+
+def over(before: Any, value: Any) -> Any:
+    """Return a setting over another: keys of a group that are not named are as before, in groups within groups, too."""
+    if not (isinstance(before, Settings) and isinstance(value, dict)):
+        return value
+    kept = {name: getattr(before, name) for name in type(before).model_fields}
+    return kept | {name: over(kept.get(name), inner) for name, inner in value.items()}
 
 
 def _fields_at(cls: type[BaseModel], path: tuple[Any, ...]) -> dict[str, Any]:

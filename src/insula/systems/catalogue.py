@@ -7,7 +7,7 @@ from typing import Any
 
 from insula.errors import SettingsError
 from insula.samples import System
-from insula.storage.settings import Settings
+from insula.storage.settings import over
 
 SYSTEMS: dict[str, tuple[str, str]] = {
     "bmci": ("insula.systems.bmci.system:BMCI", "insula.systems.bmci.settings:BMCISettings"),
@@ -57,6 +57,7 @@ SYSTEMS: dict[str, tuple[str, str]] = {
     "py-feat": ("insula.systems.peers.pyfeat:PyFeat", "insula.systems.peers.pyfeat:PyFeatSettings"),
     "onnx-file": ("insula.systems.peers.onnx_file:OnnxFile", "insula.systems.peers.onnx_file:OnnxFileSettings"),
     "crpn": ("insula.systems.crpn.system:CRPN", "insula.systems.crpn.settings:CRPNSettings"),
+    "crpn-style": ("insula.systems.crpn.style:StyleStudy", "insula.systems.crpn.style:StyleStudySettings"),
     "ucmc": ("insula.systems.ucmc.system:UCMC", "insula.systems.ucmc.settings:UCMCSettings"),
     "feature-fusion": ("insula.systems.fusion.plain:FeatureFusion", "insula.systems.fusion.pairs:PairSettings"),
     "late-fusion": ("insula.systems.fusion.plain:LateFusion", "insula.systems.fusion.pairs:PairSettings"),
@@ -68,11 +69,6 @@ SYSTEMS: dict[str, tuple[str, str]] = {
 def _load(path: str) -> Any:
     module, name = path.split(":")
     return getattr(import_module(module), name)
-
-
-def _over(before: Any, value: Any) -> Any:
-    """Return a setting over a preset's: keys of a group that are not named keep the preset's values."""
-    return {**before.model_dump(), **value} if isinstance(before, Settings) and isinstance(value, dict) else value
 
 
 def system_class(name: str) -> type[System]:
@@ -108,5 +104,5 @@ def system(name: str, preset: str | None = None, **settings: Any) -> System:
         if not isinstance(preset, str) or preset not in presets:
             known = ", ".join(presets) or "none"
             raise SettingsError(f"unknown preset {preset!r} of {name}", do=f"presets are {known}")
-        settings = {**presets[preset], **{key: _over(presets[preset].get(key), settings[key]) for key in settings}}
+        settings = {**presets[preset], **{key: over(presets[preset].get(key), settings[key]) for key in settings}}
     return cls(_load(path).parse(settings, where=f"system {name}"))  # type: ignore[call-arg]

@@ -177,12 +177,7 @@ class PictureNetwork(OneModality):
             alter=alter_pictures if settings.augment else None,
             rates={"backbone.": _SLOW} if settings.weights is not None else {},
         )
-        self.facts |= {
-            "epoch": trained.best_epoch + 1,
-            "weights": sum(part.numel() for part in self.network.parameters()),
-            "train_losses": list(trained.train_losses),
-            "validation_losses": list(trained.validation_losses),
-        }
+        self.facts |= {**trained.facts(), "weights": sum(part.numel() for part in self.network.parameters())}
 
     # predicting -------------------------------------------------------------------------------------------------------
 

@@ -119,7 +119,7 @@ class SignalNetwork(OneModality):
             held = self._rows(validation, self.form.channels), _tensor(task.targets(validation.table))
         trained = train_network(self.network, self._loss, rows, _tensor(labels), held, settings.training, settings.seed)
         weights = sum(part.numel() for part in self.network.parameters() if part.requires_grad)
-        self.facts = {"epoch": trained.best_epoch + 1, "weights": weights}
+        self.facts = {**trained.facts(), "weights": weights}
         self.log.record(name.lower(), train)
         if held is not None:
             self.log.record(f"epoch of {name.lower()}", validation, "selection")

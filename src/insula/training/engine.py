@@ -55,6 +55,20 @@ class Trained:
     train_losses: tuple[float, ...]
     validation_losses: tuple[float, ...]
 
+    def facts(self) -> dict[str, Any]:
+        """Return what the report of a run draws as a learning curve, JSON-like; the epoch is counted from 1.
+
+        Examples
+        --------
+        >>> Trained(0, (1.5, 1.0), (1.25, 1.75)).facts()
+        {'epoch': 1, 'train_losses': [1.5, 1.0], 'validation_losses': [1.25, 1.75]}
+        """
+        return {
+            "epoch": self.best_epoch + 1,
+            "train_losses": list(self.train_losses),
+            "validation_losses": list(self.validation_losses),
+        }
+
 
 class _Pairs(Dataset[tuple[torch.Tensor, torch.Tensor]]):
     """Inputs and targets, a batch at a time: what lies on disk is read as batches need it."""

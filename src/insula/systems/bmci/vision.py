@@ -99,9 +99,7 @@ def train_vision(lesson: VisionLesson, checkpoints: Path | None = None) -> tuple
     seen = training_views(network, lesson.pictures, lesson.vision, lesson.settings.seed)
     held = bottleneck_features(network, lesson.held)
     facts: dict[str, Any] = {
-        "best_epoch": trained.best_epoch,
-        "train_losses": list(trained.train_losses),
-        "validation_losses": list(trained.validation_losses),
+        **trained.facts(),
         "accuracy": {
             "train": _accuracy(network, bottleneck_features(network, lesson.pictures), lesson.labels),
             "held_out": _accuracy(network, held, lesson.held_labels),

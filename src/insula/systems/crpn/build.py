@@ -24,7 +24,14 @@ def emotion_branch(settings: CRPNSettings, classes: int, *, pretrained: bool = T
     teacher = settings.teacher
     known = (teacher.backbone, teacher.weights if pretrained else None, teacher.training.epochs)
     encoder = _encoder(Encoder, settings, *known)
-    return EmotionBranch(encoder, settings.width, classes, confident=teacher.confidence, scale=teacher.cosine_scale)
+    return EmotionBranch(
+        encoder,
+        settings.width,
+        classes,
+        confident=teacher.confidence,
+        scale=teacher.cosine_scale,
+        bent=teacher.truth > 0,
+    )
 
 
 def conceptual_pathway(settings: CRPNSettings, classes: int, *, pretrained: bool = True) -> ConceptualPathway:
@@ -35,6 +42,15 @@ def conceptual_pathway(settings: CRPNSettings, classes: int, *, pretrained: bool
         branch = emotion_branch(settings, classes, pretrained=pretrained)
         known = (teacher.backbone, teacher.weights if pretrained else None, teacher.training.epochs)
         return ConceptualPathway(branch, _encoder(FrozenEncoder, settings, *known))
+
+
+def people_classifier(settings: CRPNSettings, other: Encoder, people: int, epochs: int) -> Percept:
+    """Return a copy of the conceptual pathway's other encoder, all of it free to learn, under a classifier to train."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(settings.seed)
+        encoder = _encoder(Encoder, settings, settings.teacher.backbone, None, epochs)
+        encoder.load_state_dict(other.state_dict())
+        return Percept(encoder, settings.width, people)
 
 
 def _encoder(kind: type[Kind], settings: CRPNSettings, name: str, weights: str | None, epochs: int) -> Kind:

@@ -10,7 +10,7 @@ from torch.nn.functional import cross_entropy, normalize
 
 from insula.networks.pathways import Concept, Perceived
 from insula.objectives.concepts import class_members, concept_targets
-from insula.objectives.confidence import rank_regularisation
+from insula.objectives.confidence import rank_regularisation, true_class_error
 from insula.objectives.contrast import rarity, supervised_contrast
 from insula.objectives.discrepancy import multi_kernel_mmd
 from insula.objectives.focal import focal_loss
@@ -47,6 +47,8 @@ class TeacherLoss(nn.Module):
             loss = cross_entropy(concept.scaled, labels)
         if settings.confidence:
             loss = loss + rank_regularisation(concept.confidence, settings.confident_share, settings.margin)
+            if settings.truth:
+                loss = loss + settings.truth * true_class_error(concept.confidence, concept.logits, labels)
         if settings.orthogonality:
             loss = loss + settings.orthogonality * shared_directions(concept.features, other, settings.reduction)
         if settings.contrast:
@@ -99,7 +101,8 @@ class StudentLoss(nn.Module):
         (percept, taught), settings, concepts = outputs, self.settings, self.settings.concepts
         labels, gate = targets[:, 0], targets[:, 1].bool()
         if concepts.gate == "online" and settings.arm == "crpn":
-            gate = taught.confidence >= self.thresholds[labels]
+            threshold = self.thresholds[labels]
+            gate = taught.confidence > threshold if concepts.strict else taught.confidence >= threshold
         wanted = concept_targets(taught.features, gate, labels, self.members, self.pool_features, concepts.count)
         if concepts.renormalise:
             wanted = normalize(wanted, dim=1)

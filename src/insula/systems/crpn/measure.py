@@ -95,6 +95,11 @@ def silhouette(features: np.ndarray, labels: np.ndarray) -> float:
     return float(silhouette_score(features[known], codes[known]))
 
 
+def spread(count: int) -> np.ndarray:
+    """Return the places of the pictures, spread over `count`, that measures of all pairs compare."""
+    return np.linspace(0, count - 1, min(count, _COMPARED)).astype(int)
+
+
 def held_out_facts(
     sure: Mapping[str, np.ndarray], spaces: Mapping[str, np.ndarray], columns: pd.DataFrame
 ) -> dict[str, float]:
@@ -111,7 +116,7 @@ def held_out_facts(
     """
     from scipy.stats import spearmanr
 
-    some = np.linspace(0, len(columns) - 1, min(len(columns), _COMPARED)).astype(int)
+    some = spread(len(columns))
     spaces, columns = {name: values[some] for name, values in spaces.items()}, columns.iloc[some]
     found: dict[str, float] = {}
     if "ambiguity" in columns:
@@ -134,8 +139,9 @@ def validation_facts(
     labels: np.ndarray,
     held_spaces: Mapping[str, np.ndarray],
     held_labels: np.ndarray,
+    label: str = "emotion",
 ) -> dict[str, float]:
-    """Return how much of the emotion that was labelled each kind of features holds, on validation pictures.
+    """Return how much of a label each kind of features holds, on validation pictures.
 
     Parameters
     ----------
@@ -143,12 +149,14 @@ def validation_facts(
         Features of training and validation pictures.
     labels, held_labels : array, shapes (n,) and (m,)
         Their labels, as given.
+    label : str
+        What figures call it.
     """
-    found = {"emotion: share of the largest group": float(pd.Series(held_labels).value_counts(normalize=True).iloc[0])}
+    found = {f"{label}: share of the largest group": float(pd.Series(held_labels).value_counts(normalize=True).iloc[0])}
     for space, values in spaces.items():
         held = held_spaces[space]
-        found[f"emotion from {space} features: linear probe"] = probe(values, labels, held, held_labels)
-        found[f"emotion in {space} features: silhouette"] = silhouette(held, held_labels)
+        found[f"{label} from {space} features: linear probe"] = probe(values, labels, held, held_labels)
+        found[f"{label} in {space} features: silhouette"] = silhouette(held, held_labels)
     return found
 
 

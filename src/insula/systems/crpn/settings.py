@@ -42,6 +42,10 @@ class Teacher(Settings):
         weights, whose pickle of arrays may be given.
     confidence : bool
         Whether a confidence multiplies the logits, under rank regularisation.
+    truth : float
+        Weight of what teaches the confidence how probable the label is by the logits alone
+        (`insula.objectives.confidence.true_class_error`); the confidence then has a hidden layer. 0 as in the source,
+        where only ranks and the weighted cross-entropy teach it.
     cosine_scale : float or None
         Logits are cosines with one direction a class, times this; None for a perceptron, as in the released code.
     task_loss : {"ce", "focal"}
@@ -66,6 +70,7 @@ class Teacher(Settings):
     backbone: str = "resnet50"
     weights: str | None = None
     confidence: bool = True
+    truth: float = Field(0, ge=0)
     cosine_scale: float | None = Field(None, gt=0)
     task_loss: Literal["ce", "focal"] = "ce"
     class_weights: dict[str, float] = Field(default={})
@@ -122,6 +127,13 @@ class Concepts(Settings):
     temperature: float = Field(1.0, gt=0)
     stand_in: Literal["none", "shuffled-confidence", "random-classes"] = "none"
 
+    @model_validator(mode="after")
+    def _drawn_once(self) -> Self:
+        if self.stand_in == "shuffled-confidence" and self.gate == "online":
+            raise SettingsError("doubtful samples are drawn at random once, not for each view", where="concepts.gate",
+                                do="set concepts.gate=stored")  # fmt: skip
+        return self
+
 
 class CRPNSettings(PictureNetworkSettings):
     """How CRPN learns; the defaults are the preset `default`.
@@ -144,6 +156,9 @@ class CRPNSettings(PictureNetworkSettings):
         The conceptual pathway.
     concepts : Concepts
         What the student takes from it.
+    identity : CRPNTraining or None
+        How a copy of the teacher's other encoder is then fine-tuned to tell the people of the training pictures apart:
+        a probe of what its features can hold, of which nothing is saved. None for no probe.
     """
 
     arm: Arm = "crpn"
@@ -152,15 +167,19 @@ class CRPNSettings(PictureNetworkSettings):
     label_weight: float = Field(2.0, ge=0)
     similarity_weight: float = Field(1.0, ge=0)
     distillation_weight: float = Field(1.0, ge=0)
-    training: Training = CRPNTraining()
+    training: CRPNTraining = CRPNTraining()
     teacher: Teacher = Teacher()
     concepts: Concepts = Concepts()
+    identity: CRPNTraining | None = None
 
     @model_validator(mode="after")
-    def _sure_of_something(self) -> Self:
+    def _possible(self) -> Self:
         if self.arm == "crpn" and not self.teacher.confidence:
             raise SettingsError("without a confidence there are no doubtful samples", where="teacher.confidence",
                                 do="set arm=distillation, or teacher.confidence=true")  # fmt: skip
+        if self.arm == "percept-only" and self.identity is not None:
+            raise SettingsError("the probe is of the conceptual pathway, and this arm has none", where="identity",
+                                do="leave it out, or set arm=teacher")  # fmt: skip
         return self
 
 
@@ -186,6 +205,7 @@ PRESETS: dict[str, dict[str, object]] = {
         "concepts": Concepts(altered=True, pool="online", similarity="mmd"),
     },
 }
-"""`default`: as the source means it, on a scale that trains. `paper`: the formulas as printed. `code`: what was
+"""`default`: as the source means it, on a scale that trains. `paper`: the formulas as printed, with the
+released classifier of two layers. `code`: what was
 released, but for its contrast of single numbers (`teacher.scalar_views`) and thresholds filed under wrong classes; its
 command trains `distillation`, and `arm=crpn` the method with its other choices."""

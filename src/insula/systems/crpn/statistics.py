@@ -11,9 +11,11 @@ from typing import Self
 import numpy as np
 import torch
 
+from insula.errors import BundleError
 from insula.networks.alterations import alter_pictures
 from insula.networks.pathways import EmotionBranch
 from insula.objectives.concepts import class_quantiles
+from insula.storage.atomic import write_into
 from insula.storage.hashing import digest, digest_array
 from insula.systems.crpn.settings import Concepts
 from insula.training.rows import PictureRows
@@ -64,21 +66,34 @@ class Statistics:
 
     def save(self, folder: Path) -> None:
         """Write `concept_stats.npz` and `concept_stats.json`, with the hash of both."""
-        folder.mkdir(parents=True, exist_ok=True)
         arrays = {name: getattr(self, name).numpy() for name in _ARRAYS}
-        np.savez(folder / "concept_stats.npz", allow_pickle=False, **arrays)
         by_class = dict(zip(self.classes, self.thresholds.tolist(), strict=True))
         about = {**self._about(), "thresholds": by_class, "sha256": self.digest()}
-        (folder / "concept_stats.json").write_text(json.dumps(about, indent=1))
+        with write_into(folder) as temporary:
+            np.savez(temporary / "concept_stats.npz", allow_pickle=False, **arrays)
+            (temporary / "concept_stats.json").write_text(json.dumps(about, indent=1))
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """Read what `save` wrote."""
-        about = json.loads((folder / "concept_stats.json").read_text())
-        with np.load(folder / "concept_stats.npz", allow_pickle=False) as stored:
-            arrays = {name: torch.from_numpy(stored[name]) for name in _ARRAYS}
-        plain = {name: about[name] for name in ("quantile", "teacher", "view")}
-        return cls(**{"classes": tuple(about["classes"]), **arrays, **plain})
+        """Read what `save` wrote.
+
+        Raises
+        ------
+        BundleError
+            Where the folder holds no such statistics, or they were altered.
+        """
+        try:
+            about = json.loads((folder / "concept_stats.json").read_text())
+            with np.load(folder / "concept_stats.npz", allow_pickle=False) as stored:
+                arrays = {name: torch.from_numpy(stored[name]) for name in _ARRAYS}
+            plain = {name: about[name] for name in ("quantile", "teacher", "view")}
+            found, said = cls(**{"classes": tuple(about["classes"]), **arrays, **plain}), about["sha256"]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            what = f"these are no confidence statistics: {error}"
+            raise BundleError(what, where=folder, do="make them anew") from None
+        if found.digest() != said:
+            raise BundleError("the confidence statistics were altered", where=folder, do="make them anew")
+        return found
 
     def gate(self, stand_in: str, seed: int) -> torch.Tensor:
         """Return which samples the student takes from the teacher itself, bool (n,).

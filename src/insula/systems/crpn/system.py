@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from torch import nn
 
-    from insula.networks.pathways import ConceptualPathway
+    from insula.networks.pathways import ConceptualPathway, Percept
     from insula.systems.crpn.statistics import Statistics
     from insula.systems.crpn.teaching import Lesson
 
@@ -39,6 +39,8 @@ class CRPN(PictureNetwork):
         Only in the process that fitted, and where the arm has one.
     statistics : Statistics or None
         How sure the teacher is of each training picture; likewise.
+    people : Percept or None
+        What the identity probe fine-tuned; likewise, and where settings ask for it.
     """
 
     Settings: ClassVar[type[PictureNetworkSettings]] = CRPNSettings
@@ -54,14 +56,16 @@ class CRPN(PictureNetwork):
         super().__init__(settings)
         self.teacher: ConceptualPathway | None = None
         self.statistics: Statistics | None = None
+        self.people: Percept | None = None
 
     def placebo(self, name: str) -> Self:
         """Return an unfitted twin without the ingredient that the placebo names."""
         check_placebo(self.placebos, name)
-        settings = self.settings
+        settings = self.settings.model_copy(update={"identity": None})
         if name in ("percept-only", "distillation"):
             return type(self)(settings.model_copy(update={"arm": name}))
-        concepts = settings.concepts.model_copy(update={"stand_in": name})
+        drawn = {"gate": "stored"} if name == "shuffled-confidence" else {}
+        concepts = settings.concepts.model_copy(update={"stand_in": name, **drawn})
         return type(self)(settings.model_copy(update={"arm": "crpn", "concepts": concepts}))
 
     # fitting ----------------------------------------------------------------------------------------------------------
@@ -76,7 +80,7 @@ class CRPN(PictureNetwork):
         from insula.systems.crpn.teaching import Lesson, confidence_statistics, taught_once, train_student
 
         lesson = Lesson(pictures, held, self.task, self.settings)
-        self.teacher = self.statistics = None
+        self.teacher = self.statistics = self.people = None
         seconds = self.facts["seconds"] = {}
         if self.settings.arm != "percept-only":
             with stage(seconds, "conceptual pathway"):
@@ -90,6 +94,8 @@ class CRPN(PictureNetwork):
                 "sure": float(found.sure.float().mean()),
                 "thresholds": dict(zip(found.classes, found.thresholds.tolist(), strict=True)),
             }
+            if self.settings.identity is not None:
+                self._learn_people(lesson)
             if len(held):
                 self.facts |= self._on_validation(lesson)
         if self.settings.arm == "teacher":
@@ -100,6 +106,22 @@ class CRPN(PictureNetwork):
                 self.network, told = train_student(lesson, self.teacher, self.statistics)
             self.facts |= told
         self.facts["weights"] = sum(part.numel() for part in self.network.parameters())
+
+    def _learn_people(self, lesson: Lesson) -> None:
+        """Fine-tune the probe and tell, on validation pictures of the same people, what features hold of them."""
+        from insula.systems.crpn.identity import learn_people, of_people, people_facts, people_in
+
+        assert self.teacher is not None
+        with stage(self.facts["seconds"], "identity probe"):
+            self.people, found = learn_people(lesson, self.teacher)
+        people = people_in(lesson.pictures)
+        (mine, codes), (held, held_codes) = (of_people(people, part) for part in (lesson.pictures, lesson.held))
+        self.log.record("identity probe", mine)
+        if len(held):
+            named = self._each(held, self.people, len(people)).argmax(axis=1)
+            spaces, held_spaces = self._conceive(mine)[1], self._conceive(held)[1]
+            found["held_out"] = people_facts(spaces, codes, held_spaces, held_codes, named)
+        self.facts["identity"] = found
 
     def _on_validation(self, lesson: Lesson) -> dict[str, Any]:
         """Return how confidence and features fare on validation pictures, against their labels as given."""
@@ -116,7 +138,7 @@ class CRPN(PictureNetwork):
         }
 
     def _conceive(self, pictures: Samples) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-        """Return the teacher's confidence in pictures, (n,), and its two kinds of features, (n, width)."""
+        """Return the teacher's confidence in pictures, (n,), and both kinds of features, (n, width), or all three."""
         import torch
 
         assert self.teacher is not None
@@ -127,7 +149,12 @@ class CRPN(PictureNetwork):
             return torch.cat([concept.confidence[:, None], concept.features, other], dim=1)
 
         found = self._each(pictures, both, 1 + 2 * width)
-        return found[:, 0], {"emotion": found[:, 1 : 1 + width], "non-emotion": found[:, 1 + width :]}
+        spaces = {"emotion": found[:, 1 : 1 + width], "non-emotion": found[:, 1 + width :]}
+        if self.people is not None:
+            from insula.systems.crpn.identity import TUNED
+
+            spaces[TUNED] = self._each(pictures, self.people.embed, width)
+        return found[:, 0], spaces
 
     # looking ----------------------------------------------------------------------------------------------------------
 
@@ -162,6 +189,7 @@ class CRPN(PictureNetwork):
     @staticmethod
     def tables(facts: Sequence[Mapping[str, Any]]) -> dict[str, pd.DataFrame]:
         """Return tables for the report from the facts of many fits: what features hold, and accuracy by confidence."""
+        from insula.systems.crpn.identity import people_table
         from insula.systems.crpn.measure import tables
 
-        return tables(facts)
+        return {**people_table(facts), **tables(facts)}

@@ -22,9 +22,9 @@ from insula.storage.hashing import digest_array
 from insula.systems.crpn.build import conceptual_pathway, percept
 from insula.systems.crpn.losses import StudentLoss, TeacherLoss
 from insula.systems.crpn.settings import CRPNSettings
-from insula.systems.crpn.statistics import Statistics, conceive, statistics, sure_of
+from insula.systems.crpn.statistics import Statistics, conceive, hash_of, statistics, sure_of
 from insula.systems.pictures import pictures_digest
-from insula.training.engine import Trained, train
+from insula.training.engine import train
 from insula.training.rows import PictureRows
 
 
@@ -76,7 +76,7 @@ def train_teacher(lesson: Lesson, checkpoints: Path | None = None) -> tuple[Conc
         checkpoints,
         alter=lesson.alter,
     )
-    return network.requires_grad_(False), history(trained)
+    return network.requires_grad_(False), trained.facts()
 
 
 def taught_once(lesson: Lesson) -> tuple[ConceptualPathway, dict[str, Any]]:
@@ -116,10 +116,24 @@ def _on_disk(samples: Samples) -> bool:
 
 
 def confidence_statistics(lesson: Lesson, teacher: ConceptualPathway) -> Statistics:
-    """Return the confidence statistics of the training pictures."""
+    """Return the confidence statistics of the training pictures; where those lie on disk, read from the cache."""
     settings, classes = lesson.settings, lesson.task.classes
     rows, labels = PictureRows(lesson.pictures), lesson.labels(lesson.pictures)
-    return statistics(teacher.emotion, rows, labels, classes, settings.concepts, settings.seed)
+
+    def found() -> Statistics:
+        return statistics(teacher.emotion, rows, labels, classes, settings.concepts, settings.seed)
+
+    if not _on_disk(lesson.pictures):
+        return found()
+    about = {
+        "code": code_version(),
+        "teacher": hash_of(teacher.emotion),
+        "concepts": settings.concepts.model_dump(mode="json", include={"quantile", "strict", "altered"}),
+        "seed": settings.seed,
+        "classes": classes,
+        "data": [pictures_digest(lesson.pictures), digest_array(labels)],
+    }
+    return Statistics.load(Cache().folder("confidence-statistics", about, lambda folder: found().save(folder)))
 
 
 def train_student(lesson: Lesson, teacher: ConceptualPathway | None, found: Statistics | None) -> tuple[Percept, dict]:
@@ -154,7 +168,7 @@ def train_student(lesson: Lesson, teacher: ConceptualPathway | None, found: Stat
         settings.seed,
         alter=lesson.alter,
     )
-    return student.requires_grad_(False), history(trained)
+    return student.requires_grad_(False), trained.facts()
 
 
 def _pool(lesson: Lesson, teacher: EmotionBranch, found: Statistics) -> Callable[[torch.Tensor], torch.Tensor]:
@@ -169,12 +183,3 @@ def _pool(lesson: Lesson, teacher: EmotionBranch, found: Statistics) -> Callable
         return teacher.conceive(alter_pictures(pictures) if lesson.settings.augment else pictures).features
 
     return read
-
-
-def history(trained: Trained) -> dict[str, Any]:
-    """Return what a training did, as facts of the fit."""
-    return {
-        "epoch": trained.best_epoch + 1,
-        "train_losses": list(trained.train_losses),
-        "validation_losses": list(trained.validation_losses),
-    }

@@ -109,7 +109,7 @@ class CAFNet(PairSystem):
             settings.error, settings.disagreement, settings.all_epochs, settings.pace, settings.growth
         )
         trained = train_network(self.network, loss, *known, held, settings.training, settings.seed)
-        self.facts = {"epoch": trained.best_epoch + 1}
+        self.facts = trained.facts()
         self.log.record("cafnet", train.select(used))
         if held is not None:
             self.log.record("epoch of cafnet", validation, "selection")

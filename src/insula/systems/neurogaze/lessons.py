@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -72,8 +73,8 @@ def wanted_affinities(
 
 def teacher_logits(
     pictures: Samples, held: Samples, task: Categorical, settings: NeuroGazeSettings
-) -> tuple[str, torch.Tensor]:
-    """Return who teaches, and its logits for each picture, float32 (n, classes).
+) -> tuple[dict[str, Any], torch.Tensor]:
+    """Return facts of who teaches, and its logits for each picture, float32 (n, classes).
 
     Parameters
     ----------
@@ -85,16 +86,18 @@ def teacher_logits(
     if who == "auto":
         who = "image" if shares is None else "votes"
     if who == "image":
-        return who, _network_logits(pictures, held, task, settings)
+        facts, logits = _network_logits(pictures, held, task, settings)
+        return {"distilled from": who, "teacher on pictures": facts}, logits
     if who == "votes":
         if shares is None:
             columns = ", ".join(Votes(label=settings.votes, classes=task.classes).columns[:2])
             raise SettingsError("no votes to learn from", where="kd_teacher", do=f"give columns {columns}, ...")
-        return who, torch.from_numpy(_smoothed(shares, settings.label_smoothing)).float()
+        return {"distilled from": who}, torch.from_numpy(_smoothed(shares, settings.label_smoothing)).float()
     if who == "affect":
         anchors = anchors_of(task, settings)
-        return who, nearness(anchors, anchors, _SPREAD)[torch.from_numpy(task.targets(pictures.table))]
-    return who, torch.zeros(len(pictures), len(task.classes))
+        logits = nearness(anchors, anchors, _SPREAD)[torch.from_numpy(task.targets(pictures.table))]
+        return {"distilled from": who}, logits
+    return {"distilled from": who}, torch.zeros(len(pictures), len(task.classes))
 
 
 def _smoothed(shares: np.ndarray, smoothing: float) -> np.ndarray:
@@ -119,8 +122,10 @@ class _ImageTeacher(PictureNetwork):
         return self._each(pictures, self.network, len(task.classes))
 
 
-def _network_logits(pictures: Samples, held: Samples, task: Categorical, settings: NeuroGazeSettings) -> torch.Tensor:
-    """Return the logits of a network trained on the pictures, or read them: a system and its placebos have one."""
+def _network_logits(
+    pictures: Samples, held: Samples, task: Categorical, settings: NeuroGazeSettings
+) -> tuple[dict[str, Any], torch.Tensor]:
+    """Train a network on the pictures and return its facts and logits, or read them: placebos have the system's."""
     fits = settings.weights == "download" or settings.image_teacher == settings.backbone
     own = settings.model_copy(
         update={
@@ -140,7 +145,10 @@ def _network_logits(pictures: Samples, held: Samples, task: Categorical, setting
     }
 
     def build(folder: Path) -> None:
-        np.save(folder / "logits.npy", _ImageTeacher(own).logits(pictures, held, task))
+        teacher = _ImageTeacher(own)
+        np.save(folder / "logits.npy", teacher.logits(pictures, held, task))
+        (folder / "facts.json").write_text(json.dumps(teacher.facts))
 
     folder = Cache().folder("neurogaze-image-teacher", about, build)
-    return torch.from_numpy(np.load(folder / "logits.npy", allow_pickle=False)).float()
+    logits = torch.from_numpy(np.load(folder / "logits.npy", allow_pickle=False)).float()
+    return json.loads((folder / "facts.json").read_text()), logits

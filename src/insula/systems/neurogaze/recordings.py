@@ -8,7 +8,7 @@ import numpy as np
 
 from insula.eeg.features import BANDS
 from insula.emotions import Continuous
-from insula.errors import DataError, SettingsError
+from insula.errors import DataError, LabelError, SettingsError
 from insula.protocols.units import unit_codes
 from insula.samples import Samples
 from insula.storage.hashing import digest, digest_array
@@ -66,9 +66,11 @@ def read_recordings(samples: Samples, settings: Teacher, shuffled: int | None = 
     ------
     DataError
         Where no window is rated, electrodes are too few, or features are of other bands.
+    LabelError
+        Where a rating is off its corpus's scale.
     """
     samples = samples.select(samples.has("features"))
-    rated = _ratings(samples, settings.ratings)
+    rated = _ratings(samples, settings, "ratings")
     known = ~np.isnan(rated).any(axis=1)
     if not known.any():
         names = f"{settings.ratings.valence} and {settings.ratings.arousal}"
@@ -77,7 +79,7 @@ def read_recordings(samples: Samples, settings: Teacher, shuffled: int | None = 
         rated = _dealt(rated, unit_codes(samples, "trial"), known, shuffled)
     support = ~known
     if settings.support == "labels" and support.any():
-        rated[support] = _ratings(samples.select(support), settings.support_ratings)
+        rated[support] = _ratings(samples.select(support), settings, "support_ratings")
     if settings.support == "none":
         samples, rated, support = samples.select(known), rated[known], support[known]
     values, channels = _values(_less_baseline(samples))
@@ -100,15 +102,23 @@ def _bands(settings: Teacher) -> list[int]:
     return [list(BANDS).index(name) for name in settings.bands]
 
 
-def _ratings(samples: Samples, ratings: Ratings) -> np.ndarray:
-    """Return float64 (n, 2), NaN where a rating or the whole column is missing."""
-    found = [
-        Continuous(label=name, scale=ratings.scale).targets(samples.table)
-        if name in samples.table
-        else np.full(len(samples), np.nan)
-        for name in (ratings.valence, ratings.arousal)
-    ]
-    return np.column_stack(found)
+def _ratings(samples: Samples, settings: Teacher, which: str) -> np.ndarray:
+    """Return float64 (n, 2), NaN where a rating or the whole column is missing; each corpus on its own scale."""
+    ratings: Ratings = getattr(settings, which)
+    corpora = samples.table["corpus"].to_numpy(object)
+    found = np.full((len(samples), 2), np.nan)
+    for corpus in dict.fromkeys(corpora):
+        mine = np.flatnonzero(corpora == corpus)
+        table, scale = samples.table.iloc[mine], ratings.scales.get(corpus, ratings.scale)
+        for place, name in enumerate((ratings.valence, ratings.arousal)):
+            if name not in table:
+                continue
+            try:
+                found[mine, place] = Continuous(label=name, scale=scale).targets(table)
+            except LabelError as error:
+                do = f"say the scale of {corpus}, as in system.teacher.{which}.scales: {{{corpus}: [1, 9]}}"
+                raise LabelError(error.what, where=error.where, do=do) from None
+    return found
 
 
 def _dealt(rated: np.ndarray, trials: np.ndarray, known: np.ndarray, seed: int) -> np.ndarray:

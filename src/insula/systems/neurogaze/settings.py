@@ -32,11 +32,14 @@ class Ratings(Settings):
         Columns.
     scale : (low, high)
         Ends of both ratings.
+    scales : mapping of str to (low, high)
+        The ends in corpora that have other ones, by name of corpus.
     """
 
     valence: str = "valence"
     arousal: str = "arousal"
     scale: tuple[float, float] = (1.0, 5.0)
+    scales: dict[str, tuple[float, float]] = Field({})
 
 
 class Teacher(Settings):
@@ -173,7 +176,7 @@ class NeuroGazeSettings(PictureNetworkSettings):
     label_smoothing: float = Field(0.055, ge=0, lt=1)
     training: Training = Training(
         epochs=100, batch_size=128, learning_rate=2e-4, weight_decay=0.05, schedule="cosine", least_rate=1e-6,
-        warm_up=5, keep="last",
+        warm_up=5, channels_last=True, keep="last",
     )  # fmt: skip
     class_weights: bool = True
     arms: tuple[Arm, ...] = Field(tuple(ARMS), min_length=1)

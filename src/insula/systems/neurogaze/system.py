@@ -125,16 +125,18 @@ class NeuroGaze(PictureNetwork):
         logits, wanted = torch.zeros(len(pictures), len(self.task.classes)), torch.zeros(len(pictures), 0)
         if any(one.kd_weight for one in settings):
             with stage(seconds, "teacher on pictures"):
-                self.facts["distilled from"], logits = teacher_logits(pictures, held, self.task, self.settings)
+                taught, logits = teacher_logits(pictures, held, self.task, self.settings)
+            self.facts |= taught
             self.log.record("teacher on pictures", pictures)
             self.log.record("epoch of the teacher on pictures", held, "selection")
         if self.bank is not None:
             wanted = wanted_affinities(pictures, self.task, self.bank, self.settings)
         targets = packed(torch.from_numpy(self.task.targets(pictures.table)), logits, wanted)
-        self.students = {}
+        self.facts["fingerprint"] = self._fingerprint()
+        self.students, self.facts["student"] = {}, {}
         for arm, one in zip(self.modes, settings, strict=True):
             with stage(seconds, f"student {arm}"):
-                self.students[arm] = self._student(one, pictures, targets, held)
+                self.students[arm], self.facts["student"][arm] = self._student(one, pictures, targets, held)
             self.log.record(f"student {arm}", pictures)
             self.log.record(f"epoch of student {arm}", held, "selection")
         self.facts["spread of high valence"] = {arm: self._spread(one, held) for arm, one in self.students.items()}
@@ -155,10 +157,22 @@ class NeuroGaze(PictureNetwork):
         shuffled = seed if settings.prototypes == "shuffled-ratings" else None
         taught = prototypes_once(read_recordings(train, settings.teacher, shuffled), settings.teacher, seed)
         self.log.record("teacher on EEG", train.select(train.has("features")))
-        self.facts |= {"teacher": taught.facts, "bank": taught.bank.sha256}
+        self.facts["teacher"] = taught.facts
         if settings.prototypes == "random-prototypes":
             return bank.random_prototypes(taught.bank, seed)
         return bank.shuffled_grid(taught.bank, seed) if settings.prototypes == "shuffled-grid" else taught.bank
+
+    def _fingerprint(self) -> dict[str, Any]:
+        """Return what tells one ablation from another: hashes of bank and teacher, and each student's weights."""
+        bank = {"prototypes": self.settings.prototypes}
+        if self.bank is not None:
+            about = self.bank.about.get("instead of", self.bank.about)
+            bank |= {"bank": self.bank.sha256, "teacher on EEG": about.get("teacher", "none")}
+        weights = {
+            arm: {"distillation": one.kd_weight, "prototypes": one.proto_weight, "geometry": one.geometry.weight}
+            for arm, one in ((arm, self.settings.of_arm(arm)) for arm in self.modes)
+        }
+        return {**bank, "weights": weights}
 
     def _untaught(self, cells: int, width: int, *, pretrained: bool = True) -> ProjectedClassifier:
         """Return a student before training; the seed decides its weights, whatever it is going to learn from."""
@@ -174,8 +188,8 @@ class NeuroGaze(PictureNetwork):
 
     def _student(
         self, settings: NeuroGazeSettings, pictures: Samples, targets: torch.Tensor, held: Samples
-    ) -> ProjectedClassifier:
-        """Train one student."""
+    ) -> tuple[ProjectedClassifier, dict[str, Any]]:
+        """Return one student, trained, and what its training did."""
         import torch
 
         from insula.networks.alterations import alter_pictures
@@ -191,11 +205,11 @@ class NeuroGaze(PictureNetwork):
             student.centres.copy_(torch.from_numpy(self.bank.centres))
         counts = torch.bincount(targets[:, 0].long(), minlength=len(classes))
         watched = None
-        if settings.training.keep == "best" and len(held):
+        if len(held):
             nothing = torch.zeros(len(held), targets.shape[1] - 1)
             labels = torch.from_numpy(self.task.targets(held.table))
             watched = PictureRows(held), packed(labels, nothing, nothing[:, :0])
-        train(
+        trained = train(
             student,
             StudentLoss(settings, classes, counts, student.prototypes),
             PictureRows(pictures),
@@ -205,7 +219,7 @@ class NeuroGaze(PictureNetwork):
             settings.seed,
             alter=alter_pictures if settings.augment else None,
         )
-        return student
+        return student, trained.facts()
 
     def _spread(self, student: ProjectedClassifier, held: Samples) -> float | None:
         """Return the mean square distance of validation pictures of capped classes from their class's mean."""

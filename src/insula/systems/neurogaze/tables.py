@@ -13,9 +13,10 @@ def fit_tables(facts: Sequence[Mapping[str, Any]]) -> dict[str, pd.DataFrame]:
 
     Examples
     --------
-    >>> facts = [{"spread of high valence": {"full": value}} for value in (0.25, 0.75)]
-    >>> fit_tables(facts)["Spread of high-valence faces by student"].to_dict()
-    {'mean square distance': {'full': 0.5}}
+    >>> facts = [{"spread of high valence": {"full": value, "prototypes": 0.5}} for value in (0.25, 0.75)]
+    >>> table = fit_tables(facts)["Spread of high-valence faces by student"]
+    >>> table["mean square distance"].to_dict(), float(table["fits with less in full"]["prototypes"])
+    ({'full': 0.5, 'prototypes': 0.5}, 0.5)
     """
     tables = {}
     teachers = pd.DataFrame([_teacher(fact["teacher"]) for fact in facts if "teacher" in fact])
@@ -24,9 +25,11 @@ def fit_tables(facts: Sequence[Mapping[str, Any]]) -> dict[str, pd.DataFrame]:
         tables["Teacher on EEG and its prototypes"] = mean.rename_axis("measured").to_frame("mean over fits")
     spread = pd.DataFrame([fact.get("spread of high valence", {}) for fact in facts]).astype(float)
     if spread.notna().any(axis=None):
-        tables["Spread of high-valence faces by student"] = (
-            spread.mean().rename_axis("student").to_frame("mean square distance")
-        )
+        table = spread.mean().rename_axis("student").to_frame("mean square distance")
+        first = spread.columns[0]
+        others = spread.drop(columns=first)
+        table[f"fits with less in {first}"] = others.gt(spread[first], axis=0).where(others.notna()).mean()
+        tables["Spread of high-valence faces by student"] = table
     return tables
 
 

@@ -61,10 +61,12 @@ def prototypes_once(recordings: Recordings, settings: Teacher, seed: int) -> Tau
     held = held_people(recordings, settings, seed)
 
     def train(folder: Path, checkpoints: Path) -> None:
-        network = train_teacher(recordings, held, settings, seed, checkpoints)
+        network, history = train_teacher(recordings, held, settings, seed, checkpoints)
         save_file(network.state_dict(), folder / "teacher.safetensors")
+        (folder / "history.json").write_text(json.dumps(history))
 
-    trained = Cache().resumable("neurogaze-teacher", about, train) / "teacher.safetensors"
+    kept = Cache().resumable("neurogaze-teacher", about, train)
+    trained = kept / "teacher.safetensors"
     whole = {**about, "settings": settings.model_dump(mode="json"), "teacher": sha256_of(trained)}
 
     def build(folder: Path) -> None:
@@ -72,7 +74,8 @@ def prototypes_once(recordings: Recordings, settings: Teacher, seed: int) -> Tau
         network.load_state_dict(load_file(trained))
         taught = make_bank(network.eval(), recordings, held, settings, seed, whole)
         taught.bank.save(folder / "bank.npz")
-        (folder / "facts.json").write_text(json.dumps(taught.facts))
+        facts = {**json.loads((kept / "history.json").read_text()), **taught.facts}
+        (folder / "facts.json").write_text(json.dumps(facts))
 
     folder = Cache().folder("neurogaze-bank", whole, build)
     return Taught(PrototypeBank.load(folder / "bank.npz"), json.loads((folder / "facts.json").read_text()))
@@ -96,8 +99,13 @@ def untaught(channels: tuple[str, ...], settings: Teacher) -> TopographicNetwork
 
 def train_teacher(
     recordings: Recordings, held: np.ndarray, settings: Teacher, seed: int, checkpoints: Path | None = None
-) -> TopographicNetwork:
-    """Train on the rated windows of people who are not held out; the epoch is chosen on those of people who are."""
+) -> tuple[TopographicNetwork, dict[str, Any]]:
+    """Train on the rated windows of people who are not held out; the epoch is chosen on those of people who are.
+
+    Returns
+    -------
+    The network, and what its training did: `insula.training.engine.Trained.facts`.
+    """
     from insula.training.engine import train
 
     with torch.random.fork_rng(devices=[]):
@@ -107,8 +115,10 @@ def train_teacher(
     sides = [rated & ~held, rated & held]
     inputs, targets = zip(*((_tensor(recordings.values[side]), _tensor(recordings.ratings[side])) for side in sides),
                           strict=True)  # fmt: skip
-    train(network, rating_loss, inputs[0], targets[0], (inputs[1], targets[1]), settings.training, seed, checkpoints)
-    return network
+    trained = train(
+        network, rating_loss, inputs[0], targets[0], (inputs[1], targets[1]), settings.training, seed, checkpoints
+    )
+    return network, trained.facts()
 
 
 def make_bank(

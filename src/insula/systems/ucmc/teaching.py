@@ -262,7 +262,7 @@ class Lesson:
     ) -> dict[str, Any]:
         rates = dict.fromkeys(_backbones(network), _SLOW) if pretrained else {}
         trained = train(network, loss, items, self._told(items, known), held, training, self.settings.seed, rates=rates)
-        return {"epoch": trained.best_epoch + 1, "epochs": len(trained.train_losses)}
+        return {**trained.facts(), "epochs": len(trained.train_losses)}
 
 
 def _backbones(network: nn.Module) -> list[str]:
