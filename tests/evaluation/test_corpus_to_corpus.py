@@ -87,6 +87,7 @@ def test_fer_plus_to_three_corpora_tells_each_by_itself(tmp_path: Path, quick: p
     ]  # fmt: skip
     page = (tmp_path / "run" / "report.html").read_text()
     assert "By corpus and label set" in page and "21 of 400 published pictures" in page
+    assert "of affectnet and ck-plus and fed-ro together" in page
     groups = pd.read_csv(tmp_path / "run" / "groups.csv").query("arm == 'plain' and column == 'corpus'")
     assert groups.set_index("group")["units"].to_dict() == {"affectnet": 16, "ck-plus": 42, "fed-ro": 21}
     assert Results.open(tmp_path / "run").groups == results.groups

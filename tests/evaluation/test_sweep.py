@@ -68,6 +68,7 @@ def test_changes_go_to_the_base_of_every_cell(tmp_path: Path) -> None:
         ([], {"base": 3}, "base"),
         ([], {"base": {"name": "x", "corpus": {}, "protocol": {}, "system": {}}}, "corpus.name is None"),
         ([], {"grids": {}}, "grids"),
+        ([], {"tables": [{"name": "cells", "title": "Cells"}]}, "cells.csv is of all cells"),
     ],
 )
 def test_a_sweep_with_a_mistake_is_one_line(

@@ -124,6 +124,25 @@ def test_tables_hold_what_the_cells_say(folder: Path, outcomes: list[Outcome]) -
     assert recall["change"] == pytest.approx(recall["recall_fusion"] - recall["recall_visual"])
 
 
+def test_a_table_in_the_form_of_the_source_keeps_reported_ours_and_blank_apart(outcomes: list[Outcome]) -> None:
+    settings = TableSettings.parse(
+        {"name": "T9", "title": "In form", "across": ["split"], "blank": ["RAF-DB"], "rows": [
+            {"title": "cited", "reported": {"RAF-DB": "85.16", "weights": "138M"}},
+            {"title": "fusion", "arm": "fusion", "where": {"way": "clean"}, "reported": {"RAF-DB": "89.71"}},
+        ]}, where="test")  # fmt: skip
+    shown = show(settings, outcomes, {})
+    assert [title for _, title in shown.head] == [
+        "", "reported, not ours:\nRAF-DB", "reported, not ours:\nweights", "7:3", "5:5", "ours:\nRAF-DB",
+    ]  # fmt: skip
+    (_, cited), (_, ours) = shown.rows
+    assert cited == ("cited", "85.16", "138M", "", "", "")
+    assert ours[:3] == ("fusion", "89.71", "") and ours[-1] == NOT_RUN
+    assert [cell.split()[0] for cell in ours[3:5]] == [
+        f"{100 * outcome.results.accuracy('fusion'):.1f}" for outcome in outcomes[:2]
+    ]
+    assert shown.data["row"].tolist() == ["fusion"] * 2 and set(shown.data["reported: RAF-DB"]) == {"89.71"}
+
+
 def test_passport_and_sweep_say_how_to_repeat_it(folder: Path, sweep: Sweep) -> None:
     passport = json.loads((folder / "passport.json").read_text())
     assert [cell["title"] for cell in passport["cells"]] == [cell.title for cell in sweep.cells()]

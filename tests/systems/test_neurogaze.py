@@ -90,7 +90,7 @@ def test_every_training_leaves_its_losses(fitted: NeuroGaze) -> None:
     for one in (*facts["student"].values(), facts["teacher on pictures"]):
         assert len(one["train_losses"]) == len(one["validation_losses"]) == 3
     assert {one["epoch"] for one in facts["student"].values()} == {3}  # the last is kept
-    assert len(facts["teacher"]["train_losses"]) == len(facts["teacher"]["validation_losses"]) == 2
+    assert len(facts["teacher on EEG"]["train_losses"]) == len(facts["teacher on EEG"]["validation_losses"]) == 2
 
 
 def test_watching_validation_pictures_changes_no_student(fitted: NeuroGaze) -> None:
@@ -302,5 +302,5 @@ def test_the_sources_recipe_runs_on_dreamer_and_fer_plus_in_their_true_form(tmp_
         results = run(recipe, Cache(tmp_path / "cache"))
     assert results.classes == LABEL_SPACES["ferplus8"]
     facts = results.facts["neurogaze, repeat 0, fold 0"]
-    assert facts["distilled from"] == "votes" and facts["teacher"]["cells"] == 25
+    assert facts["distilled from"] == "votes" and facts["teacher on EEG"]["cells"] == 25
     assert set(label_sets(results)["arms"]["full"]) == {"title", "8way", "present_only"}

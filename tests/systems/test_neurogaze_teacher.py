@@ -117,7 +117,7 @@ def test_corpora_that_rate_on_other_scales_teach_together(tmp_path: Path) -> Non
     assert set(names) == {"dreamer", "deap"}
     assert np.allclose(found.ratings[names == "dreamer"], (rated[names == "dreamer"] - 3) / 2)
     assert np.allclose(found.ratings[names == "deap"], (rated[names == "deap"] - 5) / 4, atol=1e-6)
-    with pytest.raises(LabelError, match=r"off the scale 1 to 5 .*system\.teacher\.ratings\.scales: \{deap: \[1, 9\]\}"):
+    with pytest.raises(LabelError, match=r"off the scale 1 to 5 .*system\.teacher\.ratings\.scales: \{deap: \[1,"):
         read_recordings(both, Teacher())
 
 

@@ -66,12 +66,14 @@ def _picture_size(samples: Samples) -> int | None:
 
 
 def _validation_alone(protocol: Protocol, samples: Samples, task: AnyTask) -> Split:
-    """Return a split without a test part, validation held out by the protocol's own rule."""
-    changes = {
-        "test_share": protocol.validation_share or 0.15,
-        "validation_share": 0.0,
-        "leave_one_out": False,
-        "target": TargetAccess(),
-    }
+    """Return a split without a test part, validation held out by the protocol's own rule.
+
+    Where the corpus gives the parts, its test part stays unseen, so that other people can still test on it.
+    """
+    share = protocol.validation_share or 0.15
+    changes: dict[str, Any] = {"validation_share": share, "target": TargetAccess()}
+    if protocol.parts is None:
+        changes |= {"test_share": share, "validation_share": 0.0, "leave_one_out": False}
     split = protocol.model_copy(update=changes).splits(samples, task)[0]
-    return Split(split.train, split.test, np.empty(0, split.test.dtype), protocol=protocol.digest())
+    held = split.validation if protocol.parts is not None else split.test
+    return Split(split.train, held, np.empty(0, held.dtype), protocol=protocol.digest())

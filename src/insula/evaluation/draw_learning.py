@@ -58,9 +58,9 @@ def learning_curves(results: Results) -> Plot | None:
     return Plot(
         "learning-curves", "How the networks learnt", picture(figure, results), _in_words(parts),
         "Loss by epoch, a line for each fit of a fold and a repeat; the dot is the epoch whose weights were kept. A "
-        "validation loss that rises while the training loss falls shows what is learnt by heart. The two are "
-        "not always the same sum: what is known of training samples alone, or altered in them, counts in training only. "
-        "Panels have scales of their own.",
+        "validation loss that rises while the training loss falls shows what is learnt by heart. The "
+        "two are not always the same sum: what is known of training samples alone, or altered in them, counts in "
+        "training only. Each panel has a scale of its own.",
     )  # fmt: skip
 
 

@@ -34,6 +34,7 @@ from insula.evaluation.study import (
     answers,
     cluster_of,
     corpus_of,
+    notes_of,
     open_again,
     open_study,
     protocol_of,
@@ -337,7 +338,7 @@ def collect(planned: Plan, cache: Cache, *, maps: bool = True) -> Results:
         comparators=tuple(comparators),
         passport=build_passport(
             recipe=recipe.model_dump(mode="json"),
-            corpus=studies[0].corpus.settings.model_dump(mode="json") | _notes(studies[0]),
+            corpus=studies[0].corpus.settings.model_dump(mode="json") | {"notes": notes_of(studies[0])},
             task=task.model_dump(mode="json"),
             protocol=studies[0].protocol,
             splits=[split for study in studies for split in study.splits],
@@ -362,12 +363,6 @@ def collect(planned: Plan, cache: Cache, *, maps: bool = True) -> Results:
         cluster=cluster_of(studies[0]),
         series=series_of(studies[0]),
     )
-
-
-def _notes(study: Study) -> dict[str, list[str]]:
-    """Return what one should know of the corpus, such as how many of its published pictures are there."""
-    notes = study.corpus.notes() if hasattr(study.corpus, "notes") else []
-    return {"notes": notes} if notes else {}
 
 
 def _measured(system: System, facts: list[dict[str, Any]]) -> dict[str, pd.DataFrame]:

@@ -76,7 +76,7 @@ def label_sets(results: Results) -> dict[str, Any]:
     Where several corpora were tested, `corpora` has `n` and `arms` of each: classes are present in a corpus, or not.
     """
     found = {**_scored(results), "classes": list(results.classes), **known_of(results)}
-    by_corpus = {name: _scored(results, name) for name in _corpora(results)}
+    by_corpus = {name: _scored(results, name) for name in tested_corpora(results)}
     return found | ({"corpora": by_corpus} if by_corpus else {})
 
 
@@ -90,7 +90,7 @@ def label_set_table(results: Results) -> pd.DataFrame:
         all classes, `present_acc, present_macro_f1, present_bacc` over those present, and `absent`, the other classes.
         It is empty where one corpus alone was tested and has all classes.
     """
-    corpora = {name: _scored(results, name) for name in _corpora(results)} or {"": _scored(results)}
+    corpora = {name: _scored(results, name) for name in tested_corpora(results)} or {"": _scored(results)}
     rows = []
     for corpus, found in corpora.items():
         for arm in (arm for arm in results.arms if arm.kind == "system" and arm.name in found["arms"]):
@@ -102,7 +102,7 @@ def label_set_table(results: Results) -> pd.DataFrame:
     return table if len(corpora) > 1 or table["absent"].str.len().any() else table[:0]
 
 
-def _corpora(results: Results) -> list[str]:
+def tested_corpora(results: Results) -> list[str]:
     """Return the corpora that were tested, none where there is one."""
     rows = results.predictions
     names = sorted(rows["corpus"].dropna().unique()) if "corpus" in rows else []

@@ -14,7 +14,7 @@ from insula.evaluation.chance import chance_of
 from insula.evaluation.draw_scores import p_value
 from insula.evaluation.facts import fingerprints, flat, summarise
 from insula.evaluation.groups import group_differences, group_table
-from insula.evaluation.label_sets import known_of, label_set_table, label_sets
+from insula.evaluation.label_sets import known_of, label_set_table, label_sets, tested_corpora
 from insula.evaluation.passport import plain
 from insula.evaluation.plots import plots
 from insula.evaluation.rating_report import rating_rows
@@ -113,6 +113,7 @@ def _classes(results: Results, table: pd.DataFrame, by_group: pd.DataFrame) -> d
         "chance": chance_of(results),
         "groups": _groups(results, by_group),
         "label_sets": _label_sets(results),
+        "corpora": tested_corpora(results),
         "has_sets": "coverage" in table,
         "has_truth": "coverage_truth" in table,
     }

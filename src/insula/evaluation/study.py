@@ -127,6 +127,11 @@ def cluster_of(study: Study) -> str | None:
     return "identity" if study.samples.table.loc[scored, "identity"].notna().all() else None
 
 
+def notes_of(study: Study) -> list[str]:
+    """Return what one should know of the corpus, such as how many of its published pictures are there."""
+    return study.corpus.notes() if hasattr(study.corpus, "notes") else []
+
+
 def answers(study: Study, groups: Sequence[str] | None = None) -> pd.DataFrame:
     """Return what each scored unit is held against: `label` as given, `truth` as sealed (or the label), and groups.
 

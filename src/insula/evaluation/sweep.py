@@ -9,7 +9,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from insula.errors import SettingsError
 from insula.evaluation.recipe import Recipe, apply, parse_change, read_yaml
@@ -165,6 +165,12 @@ class Sweep(Settings):
     titles: dict[str, str] = Field(default={})
     tables: tuple[TableSettings, ...] = ()
     figures: tuple[FigureSettings, ...] = ()
+
+    @model_validator(mode="after")
+    def _files_apart(self) -> Self:
+        if "cells" in {table.name for table in self.tables}:
+            raise SettingsError("cells.csv is of all cells", where="tables", do="give the table another name")
+        return self
 
     @classmethod
     def load(cls, source: str | Path, changes: Iterable[str] = ()) -> Self:

@@ -157,7 +157,7 @@ class NeuroGaze(PictureNetwork):
         shuffled = seed if settings.prototypes == "shuffled-ratings" else None
         taught = prototypes_once(read_recordings(train, settings.teacher, shuffled), settings.teacher, seed)
         self.log.record("teacher on EEG", train.select(train.has("features")))
-        self.facts["teacher"] = taught.facts
+        self.facts["teacher on EEG"] = taught.facts
         if settings.prototypes == "random-prototypes":
             return bank.random_prototypes(taught.bank, seed)
         return bank.shuffled_grid(taught.bank, seed) if settings.prototypes == "shuffled-grid" else taught.bank

@@ -19,7 +19,7 @@ def fit_tables(facts: Sequence[Mapping[str, Any]]) -> dict[str, pd.DataFrame]:
     ({'full': 0.5, 'prototypes': 0.5}, 0.5)
     """
     tables = {}
-    teachers = pd.DataFrame([_teacher(fact["teacher"]) for fact in facts if "teacher" in fact])
+    teachers = pd.DataFrame([_teacher(fact["teacher on EEG"]) for fact in facts if "teacher on EEG" in fact])
     if len(teachers):
         mean = teachers.mean(numeric_only=True)
         tables["Teacher on EEG and its prototypes"] = mean.rename_axis("measured").to_frame("mean over fits")
