@@ -13,7 +13,7 @@ from insula.corpora.fakes import FAKES
 from insula.emotions import Categorical
 from insula.errors import SettingsError
 from insula.evaluation.recipe import Recipe
-from insula.evaluation.study import answers, open_study
+from insula.evaluation.study import answers, cluster_of, open_study
 from insula.protocols.audit import audit
 from insula.protocols.protocol import protocol
 from insula.samples import Samples
@@ -68,6 +68,16 @@ def test_sealed_labels_are_opened_for_the_corpora_that_have_them(cache: Cache, t
     assert found["truth"].notna().all()
     assert (found["truth"] == found["label"])[~drawn].all()
     assert not (found["truth"] == found["label"])[drawn].all()
+
+
+def test_people_of_the_faces_that_are_tested_are_kept_whole_in_intervals_beside_films_of_nobody(cache: Cache) -> None:
+    recipe = Recipe(
+        name="both",
+        corpus={"name": "joined", "corpora": {"simulated-faces": FACES, "simulated-ratings": FILMS}},
+        protocol={"name": "person-disjoint", "folds": 2, "validation_share": 0.2, "scored_unit": "stimulus"},
+        system={"name": "majority"},
+    )
+    assert cluster_of(open_study(recipe, 0, cache)) == "identity"
 
 
 def test_the_seed_is_added_to_that_of_every_corpus_that_has_one(cache: Cache) -> None:

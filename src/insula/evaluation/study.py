@@ -116,15 +116,14 @@ def cluster_of(study: Study) -> str | None:
     """Return the column of `answers` whose units depend on one another, so that intervals resample it whole.
 
     Of units in series the people that the protocol keeps apart, or else the series themselves; of others the people
-    whose faces are seen, where all are known. Between corpora, where some are: any other picture is of somebody else.
+    whose faces are tested, where all are known. Between corpora, where some are: any other picture is of somebody else.
     """
     series = series_of(study)
     if series:
         return next((name for name in study.protocol.disjoint if name in _PEOPLE), series)
-    if study.protocol.test_corpora:
-        return "identity" if study.samples.by_id(study.splits[0].test).table["identity"].notna().any() else None
-    scored = unit_codes(study.samples, study.protocol.scored_unit) >= 0
-    return "identity" if study.samples.table.loc[scored, "identity"].notna().all() else None
+    tested = study.samples.by_id(np.concatenate([split.test for split in study.splits])).table
+    known = tested["identity"].notna()
+    return "identity" if known.all() or (study.protocol.test_corpora and known.any()) else None
 
 
 def notes_of(study: Study) -> list[str]:
