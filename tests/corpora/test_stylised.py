@@ -126,7 +126,12 @@ def _repeat(folder: Path) -> str:
     return "2 pictures repeat 002_happiness.jpg"
 
 
-@pytest.mark.parametrize("damage", [_remove, _break, _crop, _repeat])
+def _repeat_its_own_type(folder: Path) -> str:
+    Image.open(folder / "002_happiness.png").save(folder / "002_happiness.jpg")
+    return "2 pictures repeat 002_happiness.jpg"
+
+
+@pytest.mark.parametrize("damage", [_remove, _break, _crop, _repeat, _repeat_its_own_type])
 def test_what_is_wrong_with_a_drawing_is_one_line(damage: Callable[[Path], str], london: Path) -> None:
     said = damage(london / "drawn")
     (lack,) = drawn(london).check()

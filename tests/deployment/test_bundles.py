@@ -146,5 +146,7 @@ def test_annotation_marks_the_face_and_leaves_the_picture(tmp_path: Path) -> Non
     row = {"face": 0, "label": "fear", "p_fear": 0.7, "left": 40, "top": 40, "right": 90, "bottom": 100}
     drawn = np.asarray(annotate(picture, pd.DataFrame([row])))
     assert (drawn[70, 40] != 128).any() and (drawn[110, 150] == 128).all() and (picture == 128).all()
+    flagged = np.asarray(annotate(picture, pd.DataFrame([{**row, "quality": "cut"}])))
+    assert (flagged != drawn).any(), "a flag is written, too"
     sheet([picture] * 7, ["fear 70 %"] * 7, [True, False, None] * 2 + [True], "Seven", tmp_path / "sheet.png")
     assert Image.open(tmp_path / "sheet.png").size[0] > 6 * 150

@@ -120,8 +120,8 @@ def test_a_head_turned_to_the_side_is_flagged_and_a_nod_or_a_tilt_is_not() -> No
 def test_an_uncertain_face_is_flagged() -> None:
     picture = np.random.default_rng(0).integers(0, 256, (200, 200, 3), dtype=np.uint8)
     unsure = Face(head(0).box, 0.5, head(0).landmarks)
-    assert quality(picture, unsure) == ("uncertain",)
-    assert set(FLAGS) == {*DEGRADATIONS, "covered", "turned", "uncertain"}
+    assert quality(picture, unsure) == ("hardly-found",)
+    assert set(FLAGS) == {*DEGRADATIONS, "covered", "turned", "hardly-found"}
 
 
 def test_flags_are_those_of_the_coloured_crop_turned_grey(

@@ -400,6 +400,25 @@ def test_doubtful_samples_are_drawn_at_random_where_the_gate_is_stored() -> None
     assert (twin.settings.concepts.gate, twin.settings.concepts.stand_in) == ("stored", "shuffled-confidence")
 
 
+def test_each_arm_is_called_what_it_is_and_has_no_placebo_that_equals_it() -> None:
+    names = {arm: system("crpn", arm=arm) for arm in ("crpn", "distillation", "percept-only", "teacher")}
+    titles = {arm: one.modes["crpn"] for arm, one in names.items()}
+    assert titles["crpn"] == "CRPN" and len(set(titles.values())) == 4
+    placebos = {arm: tuple(one.placebos) for arm, one in names.items()}
+    assert placebos == {
+        "crpn": ("percept-only", "distillation", "shuffled-confidence", "random-classes"),
+        "distillation": ("percept-only",), "percept-only": (), "teacher": ("percept-only", "distillation"),
+    }  # fmt: skip
+    with pytest.raises(SettingsError, match="unknown placebo 'random-classes': placebos are percept-only"):
+        names["distillation"].placebo("random-classes")
+
+
+@pytest.mark.parametrize("weight", [float("nan"), float("inf"), -1])
+def test_weights_that_are_no_weights_are_refused(weight: float) -> None:
+    with pytest.raises(SettingsError, match=r"teacher\.truth"):
+        system("crpn", teacher={"truth": weight})
+
+
 def test_concepts_without_a_confidence_are_refused() -> None:
     with pytest.raises(SettingsError, match="no doubtful samples"):
         system("crpn", teacher={"confidence": False})

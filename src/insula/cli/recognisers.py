@@ -67,7 +67,8 @@ def predict(
     else:
         _print_predictions(table, folder)
     if not (table["face"].notna() | (table["reason"] == NO_FACE)).any():
-        raise DataError("nothing could be read", where=": ".join(table[["path", "reason"]].iloc[0]))
+        path, reason = table[["path", "reason"]].iloc[0]
+        raise DataError(f"nothing could be read: {reason}", where=path, do="give pictures or videos that open")
 
 
 def _print_predictions(table: pd.DataFrame, folder: Path) -> None:

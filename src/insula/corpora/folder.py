@@ -226,16 +226,16 @@ class Folder:
         Raises
         ------
         DataError
-            Where a picture has none, or two of other types than its own.
+            Where a picture has none, or two of different types.
         """
         drawn = [path.relative_to(folder) for path in list_pictures(folder)]
-        named = {path.as_posix(): [path] for path in drawn}
+        named: dict[str, list[Path]] = {}
         for path in drawn:
             named.setdefault(f"{path.with_suffix('')}.*", []).append(path)
         pairs: list[tuple[Path, Path]] = []
         lacking = []
         for name in map(Path, self._table()["path"]):
-            found = named.get(name.as_posix()) or named.get(f"{name.with_suffix('')}.*", [])
+            found = named.get(f"{name.with_suffix('')}.*", [])
             if len(found) > 1:
                 raise DataError(f"{len(found)} pictures repeat {name}", where=folder / found[0], do="keep one")
             lacking += [name] if not found else []

@@ -23,6 +23,7 @@ def annotate(picture: np.ndarray, rows: pd.DataFrame) -> Image.Image:
 
     A box is grey and crossed where there is no answer for the face, orange where the answer is unsure (the best class
     below one half) or the face stranger than 95 % of training pictures (which the caption then says), blue elsewhere.
+    Flags of quality stand below the answer.
     In a video the number of the face stands before the class.
 
     Parameters
@@ -89,7 +90,9 @@ def _caption(row: object) -> str:
     if _refused(row):
         return f"{name}no answer\nunlike training"
     text = f"{name}{row.label} {100 * _best(row):.0f} %"  # type: ignore[attr-defined]
-    return f"{text}\nunlike training" if _strange(row) else text
+    flags: Any = getattr(row, "quality", None)
+    lines = [text, "unlike training" if _strange(row) else "", flags if pd.notna(flags) else ""]
+    return "\n".join(line for line in lines if line)
 
 
 def sheet(

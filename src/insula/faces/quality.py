@@ -73,7 +73,7 @@ _FLAGS: dict[str, Callable[[_Measures], bool]] = {
         _evenness(m.grey) < 0.25 and abs(_turn(m.face.landmarks)) <= _TURNED
     ),
     "cut": lambda m: _outside(m.face, *m.picture_size) > 0.05,  # [none]
-    "uncertain": lambda m: m.face.score < 0.7,  # [0.76 to 0.98; 0.57 to 0.94 under a Gaussian of 8 pixels]
+    "hardly-found": lambda m: m.face.score < 0.7,  # [0.76 to 0.98; 0.57 to 0.94 under a Gaussian of 8 pixels]
 }
 
 FLAGS = tuple(_FLAGS)
@@ -94,7 +94,7 @@ def quality(picture: np.ndarray, face: Face) -> tuple[str, ...]:
     `small`: under 48 pixels. `blurred`: little fine detail at 112 pixels or at the face's own size. `dark`, `bright`:
     too little light, or washed out. `turned`: by roughly 20 degrees or more to a side. `cut`: more than 5 % outside the
     picture. `covered`: an eye or the mouth is one even surface, as under a mask, a plain cloth or dark glasses; fingers
-    and patterns have contrast of their own and pass, and a turned face is not judged. `uncertain`: a detection score
+    and patterns have contrast of their own and pass, and a turned face is not judged. `hardly-found`: a detection score
     under 0.7.
     """
     side = max(8, min(112, int(face.size)))

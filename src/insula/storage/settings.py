@@ -32,7 +32,7 @@ class Settings(BaseModel):
     insula.errors.SettingsError: unknown key 'lwo' (eeg): known keys are low
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     @model_validator(mode="before")
     @classmethod

@@ -25,6 +25,23 @@ if TYPE_CHECKING:
     from insula.systems.crpn.teaching import Lesson
 
 
+_ALONE = "the student from labels alone"
+_IMITATED = "the teacher imitated on every picture: no confidence, no concepts"
+_ARMS = {"crpn": "CRPN", "distillation": _IMITATED, "percept-only": _ALONE, "teacher": "the conceptual pathway"}
+_PLACEBOS = {
+    "percept-only": _ALONE,
+    "distillation": _IMITATED,
+    "shuffled-confidence": "doubtful pictures drawn at random, as many of each class",
+    "random-classes": "concepts averaged over pictures of all classes",
+}
+_LACKING = {
+    "crpn": tuple(_PLACEBOS),
+    "distillation": ("percept-only",),
+    "percept-only": (),
+    "teacher": ("percept-only", "distillation"),
+}
+
+
 class CRPN(PictureNetwork):
     """A face network taught by another that knows how sure it is; the other is not needed at use.
 
@@ -44,19 +61,22 @@ class CRPN(PictureNetwork):
     """
 
     Settings: ClassVar[type[PictureNetworkSettings]] = CRPNSettings
-    modes: ClassVar[Mapping[str, str]] = {"crpn": "CRPN"}
-    placebos: ClassVar[Mapping[str, str]] = {
-        "percept-only": "the student from labels alone",
-        "distillation": "the teacher imitated on every picture: no confidence, no concepts",
-        "shuffled-confidence": "doubtful pictures drawn at random, as many of each class",
-        "random-classes": "concepts averaged over pictures of all classes",
-    }
 
     def __init__(self, settings: CRPNSettings | None = None) -> None:
         super().__init__(settings)
         self.teacher: ConceptualPathway | None = None
         self.statistics: Statistics | None = None
         self.people: Percept | None = None
+
+    @property
+    def modes(self) -> Mapping[str, str]:  # type: ignore[override]
+        """What predicts: the arm, under one name."""
+        return {"crpn": _ARMS[self.settings.arm]}
+
+    @property
+    def placebos(self) -> Mapping[str, str]:  # type: ignore[override]
+        """What lacks an ingredient that the arm has."""
+        return {name: _PLACEBOS[name] for name in _LACKING[self.settings.arm]}
 
     def placebo(self, name: str) -> Self:
         """Return an unfitted twin without the ingredient that the placebo names."""
