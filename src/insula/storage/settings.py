@@ -21,11 +21,6 @@ class Settings(BaseModel):
     ...     low: float = 1.0
     >>> Filter.parse({"low": 2}, where="eeg").low
     2.0
-    >>> class Recording(Settings):
-    ...     filter: Filter = Filter(low=4)
-    ...     order: int = 2
-    >>> Recording.parse({"order": 3, "filter": {}}, where="eeg").filter.low
-    4.0
     >>> Filter.parse({"lwo": 2}, where="eeg")
     Traceback (most recent call last):
     ...
