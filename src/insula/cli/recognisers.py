@@ -68,7 +68,7 @@ def predict(
         _print_predictions(table, folder)
     if not (table["face"].notna() | (table["reason"] == NO_FACE)).any():
         path, reason = table[["path", "reason"]].iloc[0]
-        raise DataError(f"nothing could be read: {reason}", where=path, do="give pictures or videos that open")
+        raise DataError(f"nothing could be read: {reason}", where=path)  # which says what to do
 
 
 def _print_predictions(table: pd.DataFrame, folder: Path) -> None:
