@@ -17,9 +17,10 @@ from insula.corpora.manifests import CODES, NAMES, PATHS, usual_columns
 from insula.emotions import label_map, normalise_label
 from insula.errors import DataError, InsulaError, SettingsError
 from insula.faces.pictures import list_pictures, read_picture
+from insula.protocols.duplicates import copy_groups, marks_of
 from insula.samples import Samples, open_store, provenance
 from insula.storage.cache import Cache
-from insula.storage.hashing import sha256_of
+from insula.storage.hashing import digest, sha256_of
 from insula.storage.settings import Settings
 from insula.storage.tables import read_csv
 
@@ -68,6 +69,9 @@ class FolderSettings(Settings):
         columns `box_left`, `box_top`, `box_right` and `box_bottom` in pixels.
     size : int
         Pixels along an edge.
+    validation_share, test_share : float
+        Of class folders: shares of each class that are set aside for good, in the column `part` (for the protocol
+        `as-given`), copies with their originals. They depend on the pictures' names alone.
     """
 
     root: Path
@@ -78,6 +82,8 @@ class FolderSettings(Settings):
     classes: str | tuple[str, ...] | None = None
     faces: Faces = "detect"
     size: int = Field(96, ge=16)
+    validation_share: float = Field(0.0, ge=0, lt=0.5)
+    test_share: float = Field(0.0, ge=0, lt=0.5)
 
     @model_validator(mode="after")
     def _boxes_stand_in_a_manifest(self) -> FolderSettings:
@@ -90,7 +96,8 @@ class Folder:
     """Pictures in class folders or in a manifest.
 
     Samples have the modality `picture` (uint8 RGB) and the label column of the settings; `quality` holds what was
-    noticed about the face ("" where nothing). A picture that shows no face is left out, with a warning that names it.
+    noticed about the face ("" where nothing). Of class folders, copies and near copies of a picture have the `stimulus` of
+    the first of them, so that a protocol keeps them on one side; where they are under two labels, they have none. A picture that shows no face is left out, with a warning that names it.
 
     Examples
     --------
@@ -178,7 +185,25 @@ class Folder:
         """
         every = self.everything(cache)
         kept = every.select(every.has("picture"))
-        return Samples(kept.table.reset_index(drop=True), kept.stores)
+        return self._with_copies(Samples(kept.table.reset_index(drop=True), kept.stores))
+
+    def _with_copies(self, samples: Samples) -> Samples:
+        """Return the samples with copies of one picture as one stimulus, where folders are all that is known."""
+        if self.layout.manifest is not None or type(self) is not Folder:
+            return samples
+        label, table = self.layout.label, samples.table.copy()
+        first = copy_groups(marks_of(samples.store("picture"), samples.rows("picture")))
+        table["stimulus"] = table["stimulus"].to_numpy(object)[first]
+        copies = int((first != np.arange(len(first))).sum())
+        doubtful = table.groupby("stimulus")[label].transform("nunique") > 1
+        table.loc[doubtful, label] = np.nan
+        if copies:
+            some = f"; {doubtful.sum()} of them are under two labels and count as unlabelled" if doubtful.any() else ""
+            warnings.warn(f"{copies:,} of {len(table):,} pictures are copies of others and stay with them{some}",
+                          stacklevel=3)  # fmt: skip
+        if self.layout.test_share or self.layout.validation_share:
+            table["part"] = _parts(table, label, self.layout.validation_share, self.layout.test_share)
+        return Samples(table, samples.stores)
 
     def everything(self, cache: Cache) -> Samples:
         """Return one sample a picture, as `samples` does, but without `picture` where that leaves one out."""
@@ -312,3 +337,13 @@ class Folder:
         if len(twice):
             raise DataError(f"{twice.iloc[0]} is named twice", where=path, do="keep one row a picture")
         return table.assign(identity=table.pop(layout.identity)) if layout.identity in table else table
+
+
+def _parts(table: pd.DataFrame, label: str, validation: float, test: float) -> np.ndarray:
+    """Return the part of each row: shares of each class's stimuli, in the order of a hash of their names, are set aside."""
+    stimuli = table.drop_duplicates("stimulus")[["stimulus", label]]
+    order = stimuli.assign(hash=[digest(name) for name in stimuli["stimulus"]]).sort_values("hash")
+    grouped = order.groupby(label, dropna=False)["hash"]
+    place = (grouped.cumcount() + 0.5) / grouped.transform("size")
+    part = np.where(place < test, "test", np.where(place < test + validation, "validation", "train"))
+    return table["stimulus"].map(dict(zip(order["stimulus"], part, strict=True))).to_numpy(object)

@@ -25,6 +25,7 @@ RECIPES = {
     "crpn-identity": ("insula.systems.crpn", "identity.yaml"),
     "ucmc-simulated": ("insula.systems.ucmc", "recipe.yaml"),
     "face-recogniser": ("insula.systems.faces", "recogniser.yaml"),
+    "compact-recogniser": ("insula.systems.compact_recogniser", "recipe.yaml"),
     "watermelon": ("insula.systems.baselines", "watermelon.yaml"),
 }
 """Recipes that come with insula: a name, and the package and file that hold it."""

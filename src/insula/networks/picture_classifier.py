@@ -68,6 +68,10 @@ class PictureClassifier(nn.Module):
         """Return logits, (n, classes)."""
         return self.head(self.embed(pictures))
 
+    def settle(self, pictures: torch.Tensor) -> None:
+        """Let a backbone whose normalisation came without statistics take them from these pictures."""
+        self.backbone.settle(standardised(pictures, self.mean, self.deviation, self.size))  # type: ignore[operator]
+
 
 class Probabilities(nn.Module):
     """A picture network and what follows it until an answer: temperature and softmax, for use and not for training.

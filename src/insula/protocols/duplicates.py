@@ -153,6 +153,24 @@ def near_duplicates(left: Marks, right: Marks) -> np.ndarray:
     return np.unique(np.concatenate(pairs), axis=0)
 
 
+def copy_groups(marks: Marks) -> np.ndarray:
+    """Return int64 (n,): for each picture the first place of those that are copies of it, or copies of its copies.
+
+    Examples
+    --------
+    >>> grey = np.random.default_rng(0).integers(0, 200, (3, 8, 8), np.uint8).repeat(8, axis=1).repeat(8, axis=2)
+    >>> copy_groups(mark_pictures(np.concatenate([grey, grey[1:2] + 9]))).tolist()
+    [0, 1, 2, 1]
+    """
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    n, pairs = len(marks.hashes), near_duplicates(marks, marks)
+    links = coo_array((np.ones(len(pairs), bool), (pairs[:, 0], pairs[:, 1])), shape=(n, n))
+    groups = connected_components(links, directed=False)[1]
+    return np.unique(groups, return_index=True)[1][groups]
+
+
 def _same(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     """Return bool (n,): whether small grey pictures, uint8 (n, 32, 32), agree everywhere."""
     from scipy.ndimage import uniform_filter

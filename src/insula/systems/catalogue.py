@@ -49,6 +49,10 @@ SYSTEMS: dict[str, tuple[str, str]] = {
         "insula.systems.faces.system:FaceNetworkSettings",
     ),
     "scn": ("insula.systems.faces.system:SelfCureNetwork", "insula.systems.faces.system:SelfCureSettings"),
+    "compact-recogniser": (
+        "insula.systems.compact_recogniser.system:CompactRecogniser",
+        "insula.systems.compact_recogniser.system:CompactRecogniserSettings",
+    ),
     "frozen-features": (
         "insula.systems.faces.system:FrozenFeatures",
         "insula.systems.faces.system:FrozenFeaturesSettings",

@@ -168,7 +168,9 @@ class _Module(lightning.LightningModule):
         seed(self.epoch_seed + 7919 * index)
         if self.companions:
             inputs = torch.cat([inputs, self._some(self.companions.inputs, len(inputs), index).to(inputs.device)])
-        inputs = self.alter(inputs) if self.alter else inputs
+        if self.alter:
+            with torch.autocast(targets.device.type, enabled=False):  # products in bfloat16 are for the network
+                inputs = self.alter(inputs)
         outputs = self.network(inputs.contiguous(memory_format=self.layout) if inputs.ndim == 4 else inputs)
         loss = self.loss(outputs, targets)
         if self.companions:
@@ -278,6 +280,8 @@ def train(
         callbacks.append(
             lightning.callbacks.ModelCheckpoint(checkpoints, filename="last", enable_version_counter=False)
         )
+    if settings.averaging:
+        callbacks.append(lightning.callbacks.EMAWeightAveraging(decay=settings.averaging))
     with _quiet(), torch.random.fork_rng(devices=range(torch.cuda.device_count()) if on_gpu else []):
         order = _Shuffled(len(inputs), module)
         batches = _batches(inputs, targets, batch_size=size, sampler=order, drop_last=alone)

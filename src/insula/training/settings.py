@@ -44,6 +44,9 @@ class Training(Settings):
         `32`, or `bf16`: products in bfloat16, weights in float32.
     channels_last : bool
         Whether weights and pictures lie with colours last, which convolutions read faster on most machines.
+    averaging : float
+        Share of the old at each step in a running mean of the weights, which is what is judged and kept; 0: the weights
+        themselves.
     keep : str
         The weights of the `best` validation epoch, or of the `last` one: then nothing is chosen or ends early.
     """
@@ -64,6 +67,7 @@ class Training(Settings):
     device: Literal["cpu", "gpu", "auto"] = "cpu"
     precision: Literal["32", "bf16"] = "32"
     channels_last: bool = False
+    averaging: float = Field(0.0, ge=0, lt=1)
     keep: Literal["best", "last"] = "best"
 
     @model_validator(mode="after")
@@ -74,4 +78,7 @@ class Training(Settings):
             name = wrong or "learning_rate"
             do = f"give at least {least[wrong]}" if wrong else "give a number above 0"
             raise SettingsError(f"{name} is {getattr(self, name)}", where="training", do=do)
+        if self.averaging and self.keep == "best":
+            do = "set training.keep=last: running means are judged at the end"
+            raise SettingsError("averaged weights of the best epoch are not kept", where="training", do=do)
         return self

@@ -1,0 +1,1 @@
+"""The compact recogniser: what lies in the box."""
