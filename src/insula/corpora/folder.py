@@ -96,8 +96,9 @@ class Folder:
     """Pictures in class folders or in a manifest.
 
     Samples have the modality `picture` (uint8 RGB) and the label column of the settings; `quality` holds what was
-    noticed about the face ("" where nothing). Of class folders, copies and near copies of a picture have the `stimulus` of
-    the first of them, so that a protocol keeps them on one side; where they are under two labels, they have none. A picture that shows no face is left out, with a warning that names it.
+    noticed about the face ("" where nothing). Of class folders, copies and near copies of a picture have the `stimulus`
+    of the first of them, so that a protocol keeps them on one side; under two labels, they have none. A picture that
+    shows no face is left out, with a warning that names it.
 
     Examples
     --------
@@ -340,7 +341,7 @@ class Folder:
 
 
 def _parts(table: pd.DataFrame, label: str, validation: float, test: float) -> np.ndarray:
-    """Return the part of each row: shares of each class's stimuli, in the order of a hash of their names, are set aside."""
+    """Return the part of each row: shares of each class's stimuli, by a hash of their names, are set aside."""
     stimuli = table.drop_duplicates("stimulus")[["stimulus", label]]
     order = stimuli.assign(hash=[digest(name) for name in stimuli["stimulus"]]).sort_values("hash")
     grouped = order.groupby(label, dropna=False)["hash"]

@@ -50,7 +50,7 @@ class _Convolution(nn.Module):
     def keep_scale(self, maps: torch.Tensor) -> torch.Tensor:
         """Take mean and deviation from these maps and change scale and shift so that the outputs stay as they are."""
         given, norm = self.weights(maps), self.norm
-        before = norm.weight / (norm.running_var + norm.eps).sqrt()  # type: ignore[operator]
+        before = norm.weight / (norm.running_var + norm.eps).sqrt()  # type: ignore[operator, union-attr]
         shift = norm.bias - before * norm.running_mean  # type: ignore[operator]
         mean, variance = given.mean(dim=(0, 2, 3)), given.var(dim=(0, 2, 3), unbiased=False)
         norm.running_mean.copy_(mean)  # type: ignore[union-attr]
@@ -61,7 +61,7 @@ class _Convolution(nn.Module):
 
 
 class _Block(nn.Module):
-    """Two convolutions around which the input is added; where the map is halved, its mean, and zeros for new channels."""
+    """Two convolutions and the input added; where the map is halved, its mean, with zeros for new channels."""
 
     def __init__(self, inside: int, outside: int, down: bool) -> None:
         super().__init__()

@@ -7,12 +7,8 @@ import math
 import torch
 from torch.nn import functional
 
-_DEGREES, _SCALE, _ASPECT, _SHIFT = (
-    20.0,
-    0.18,
-    0.06,
-    0.12,
-)  # largest; scale and aspect as logarithms, shift in half sides
+# The largest of each; scale and aspect as logarithms, the shift in half sides.
+_DEGREES, _SCALE, _ASPECT, _SHIFT = 20.0, 0.18, 0.06, 0.12
 _CONTRAST, _GAMMA, _BRIGHTNESS, _SIDELIGHT = 0.4, 0.35, 30.0, 0.35  # logarithms, grey levels, share
 _COARSE, _BLURRED, _COVERED = 0.15, 0.2, 0.3  # shares of pictures
 _NOISE = 6.0  # grey levels

@@ -56,7 +56,7 @@ class CompactRecogniserSettings(PictureNetworkSettings):
 
 
 class CompactRecogniser(PictureNetwork):
-    """dlib's face network without its last blocks, trained further on expressions; a face and its mirror image count alike.
+    """dlib's face network without its last blocks, trained further; a face and its mirror image count alike.
 
     An interrupted training goes on from its last epoch, and one that was finished on the same pictures with the same
     settings is not repeated.
