@@ -39,49 +39,75 @@ def fit(
 
 
 def predict(
-    bundle: Annotated[Path, typer.Argument(help="A folder that `insula fit` wrote.")],
-    inputs: Annotated[list[Path], typer.Argument(help="Pictures, videos, or folders of them.")],
+    inputs: Annotated[
+        list[str],
+        typer.Argument(
+            help="Pictures, films, folders of them, or patterns in quotes; a bundle may stand before them.",
+            metavar="INPUT...",
+        ),
+    ],
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Folder for the table and annotated copies.")
+        Path | None, typer.Option("--output", "-o", help="Folder for the table, annotated copies and curves of films.")
     ] = None,
-    mode: Annotated[
-        str | None, typer.Option(help="fusion, visual or virtual; the bundle's first if not given.")
+    recogniser: Annotated[
+        str | None,
+        typer.Option(
+            help="What answers: a bundle, fer, FILE.onnx, emotiefflib-b0=FILE.onnx; by default the one in the box."
+        ),
     ] = None,
-    rate: Annotated[float, typer.Option(help="Frames of a video to look at, a second.")] = 5.0,
-    smooth: Annotated[float, typer.Option(help="Seconds over which a video is smoothed; 0 for not.")] = 0.5,
+    faces: Annotated[
+        str | None, typer.Option(help="detect, or cropped where each picture is one face already.", metavar="HOW")
+    ] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Withhold answers that are unsure or of unusual pictures, and say why.")
+    ] = False,
+    mode: Annotated[str | None, typer.Option(help="A mode of the bundle, such as fusion, visual or virtual.")] = None,
+    rate: Annotated[float, typer.Option(help="Frames of a film to look at, a second.")] = 5.0,
+    smooth: Annotated[float, typer.Option(help="Seconds over which a film is smoothed; 0 for not.")] = 0.5,
     as_json: Json = False,
 ) -> None:
-    """Say which emotion each face shows, in pictures and over videos, on this machine alone, or why that is not said.
+    """Say which emotion each face shows, and how surely, in pictures and over films, on this machine alone.
 
-    Prints a table and writes predictions.csv, annotated pictures and videos, and of each video its curves and a page of
-    frames (to runs/predictions if no folder is given). A file without a face, or that cannot be read, is named and
-    skipped; exit code 2 where nothing could be read at all.
+    insula predict photo.jpg: with the recogniser in the box. insula predict BUNDLE photo.jpg: with one that `insula fit`
+    wrote. A table is printed; with -o it is written as predictions.csv, with annotated pictures and films, and of each film
+    its curves and a page of frames. A file without a face, or that cannot be read, is named and skipped; exit code 2 where
+    nothing could be read at all.
     """
-    from insula.deployment.predictor import NO_FACE, predict_to_folder
-    from insula.errors import DataError
+    from insula.deployment.predictor import NO_FACE, Predictor, predict_to_folder
+    from insula.deployment.recognisers import is_bundle
+    from insula.errors import DataError, SettingsError
 
-    folder = output or Path("runs/predictions")
-    table = predict_to_folder(bundle, inputs, folder, mode, rate=rate, smooth=smooth)
+    if recogniser is None and is_bundle(Path(inputs[0])):
+        recogniser, *inputs = inputs
+    if not inputs:
+        raise SettingsError("nothing to look at", do=f"name pictures or films: insula predict {recogniser} photo.jpg")
+    predictor = Predictor(recogniser, faces, strict=strict)  # type: ignore[arg-type]
+    how = {"mode": mode, "rate": rate, "smooth": smooth}
+    if output is None:
+        table = predictor.predict(inputs, **how)  # type: ignore[arg-type]
+    else:
+        table = predict_to_folder(predictor, inputs, output, **how)  # type: ignore[arg-type]
     if as_json:
         typer.echo(table.to_json(orient="records"))
     else:
-        _print_predictions(table, folder)
+        _print_predictions(table, output)
     if not (table["face"].notna() | (table["reason"] == NO_FACE)).any():
         path, reason = table[["path", "reason"]].iloc[0]
         raise DataError(f"nothing could be read: {reason}", where=path)  # which says what to do
 
 
-def _print_predictions(table: pd.DataFrame, folder: Path) -> None:
-    """Print what was said, where it was written, and what was skipped or broke off."""
+def _print_predictions(table: pd.DataFrame, folder: Path | None) -> None:
+    """Print what was answered, where it was written, and what was skipped or broke off."""
     found, without = table[table["face"].notna()], table[table["face"].isna()]
     filmed = found["track"].notna()
     if not filmed.all():
-        print_table(_answers(found[~filmed]), "Predictions")
+        print_table(_answers(found[~filmed]), "Faces")
     if filmed.any():
-        print_table(_tracks(found), "Faces of videos")
-    typer.echo(f"table     {folder / 'predictions.csv'}")
-    if len(found):
-        typer.echo(f"pictures  {folder}")
+        print_table(_tracks(found), "Faces of films")
+    if folder is not None:
+        typer.echo(f"table     {folder / 'predictions.csv'}")
+        if len(found):
+            typer.echo(f"pictures  {folder}")
     if len(without):
         typer.echo(f"faces     {len(found)} in {found['path'].nunique()} of {table['path'].nunique()} files")
     partly = without["path"].isin(found["path"])  # a video of which the beginning was read
@@ -123,18 +149,26 @@ def _answers(table: pd.DataFrame) -> pd.DataFrame:
     """Return the columns of predictions of pictures that fit a terminal."""
     import pandas as pd
 
-    strangeness = pd.to_numeric(table["out_of_distribution"])
     shown = {
         "picture": table["path"].map(lambda path: Path(path).name),
         "face": table["face"].map("{:.0f}".format),
         "label": table["label"],
         "%": _percent(table["probability"]),
-        "set": table["set"],
-        "strangeness": strangeness.map("{:.1f}".format).where(strangeness.notna(), ""),
-        "mode": table["mode"],
+        "then": table["second"],
+        "valence": _decimal(table["valence"]),
+        "arousal": _decimal(table["arousal"]),
+        "how sure": table["sure"],
         "remark": table["reason"].fillna(table["quality"].replace("", None)),
     }
     return pd.DataFrame(shown).fillna("")
+
+
+def _decimal(values: pd.Series) -> pd.Series:
+    """Return numbers with their sign and one decimal, blank where there is none."""
+    import pandas as pd
+
+    numbers = pd.to_numeric(values)
+    return numbers.map("{:+.1f}".format).where(numbers.notna(), "")
 
 
 def _tracks(table: pd.DataFrame) -> pd.DataFrame:

@@ -1,161 +1,171 @@
-"""Predict from pictures and videos with a bundle: find the faces, cut them as in training, say what they show."""
+"""From pictures and films to a table of faces: found, cut out as the recogniser wants them, and what each shows."""
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from insula.deployment.bundle import open_bundle
-from insula.deployment.inputs import check_input, is_video, list_inputs
+from insula.deployment.inputs import Source, View, sources
+from insula.deployment.recognisers import Faces, Recogniser, find_recogniser
+from insula.deployment.sureness import in_words, withheld
 from insula.deployment.tracks import smoothed
 from insula.emotions import ANCHORS
 from insula.errors import InsulaError, SettingsError
-from insula.samples import ArrayStore, Description, Samples, provenance
 
 if TYPE_CHECKING:
-    from insula.faces import FaceCrop
-
-log = logging.getLogger(__name__)
+    from insula.deployment.inputs import Inputs
+    from insula.faces import FaceCrop, FaceTracker
 
 NO_FACE = "no face was found"
 """The reason of a file that was read and shows no face; every other reason without a face is of one not read."""
 
-_PICTURE = Description(kind="picture", axes=("row", "column", "colour"), units="uint8 RGB")
 _BATCH = 64  # faces that are held in memory and judged together
-_ABOUT = ("path", "time", "track", "face", "left", "top", "right", "bottom", "score", "yaw", "pitch", "roll", "quality",
-          "reason")  # fmt: skip
-_ANSWER = ("label", "valence", "arousal", "uncertainty", "set", "set_coverage", "mode")
+_PLACE = ("path", "frame", "time", "track", "face", "left", "top", "right", "bottom")
+_ANSWER = ("label", "probability", "second", "valence", "arousal", "sure", "reason")
+_MORE = ("set", "set_coverage", "out_of_distribution", "score", "yaw", "pitch", "roll", "quality", "mode")
 
-_Row = dict[str, object]
+_Row = dict[str, Any]
 
 
 class Predictor:
-    """Reads pictures and videos and says which emotion each face shows; runs on this machine alone and keeps nothing.
+    """Reads pictures and films and says which emotion each face shows; runs on this machine alone and keeps nothing.
 
     Parameters
     ----------
-    folder : Path
-        A bundle that `insula fit` wrote.
+    recogniser : Recogniser, str or Path, optional
+        What answers, as `insula.deployment.recognisers.find_recogniser` finds it; by default the one in the box.
+    faces : {"detect", "cropped"}, optional
+        Whether faces are looked for, or each picture is one; by default as the recogniser was trained.
+    strict : bool
+        Withhold the answer, and say why, where it is unsure or the picture is unlike those of the training.
     """
 
-    def __init__(self, folder: Path) -> None:
-        bundle = open_bundle(folder)
-        self.system, self.manifest = bundle.system, bundle.manifest
-        if "picture" not in self.system.predicts_from:
-            needs = ", ".join(self.system.predicts_from) or "features"
-            do = "use one that reads pictures, or in Python `open_bundle(FOLDER).system.predict(samples)`, see its card"
-            raise SettingsError(f"this bundle predicts from {needs}, not from pictures", where=folder, do=do)
+    def __init__(
+        self, recogniser: Recogniser | str | Path | None = None, faces: Faces | None = None, *, strict: bool = False
+    ) -> None:
+        if faces not in (None, "detect", "cropped"):
+            raise SettingsError(f"faces is {faces!r}", do="give detect, or cropped where each picture is one face")
+        found = recogniser if isinstance(recogniser, Recogniser) else find_recogniser(recogniser)
+        self.recogniser = replace(found, faces=faces) if faces else found
+        self.strict = strict
 
     def predict(
-        self, paths: Iterable[Path], mode: str | None = None, *, rate: float = 5.0, smooth: float = 0.5
+        self, inputs: Inputs, mode: str | None = None, *, rate: float | None = 5.0, smooth: float = 0.5
     ) -> pd.DataFrame:
-        """Return one row a face, in a video one a face and frame, and one for each file that gave none or broke off.
+        """Return one row a face, in a film one a face and frame, and one for each file that gave none or broke off.
 
-        Where there is no answer, `reason` says why: nothing could be read, no face was found, or the face is so unlike
-        the training pictures that the system has nothing to say of it. Such a row has no label, no probabilities and no
-        set.
+        Every face that was found gets an answer; `sure` says how sure it is, in words. Where there is none, `reason` says
+        why: the file could not be read, or no face was found in it. A strict predictor also withholds answers that are
+        unsure.
 
         Parameters
         ----------
-        paths : iterable of Path
-            Pictures, videos (which is which is known by the ending), and folders of them.
+        inputs : str, Path, array, picture of Pillow, or an iterable of them
+            Pictures and films (which is which is known by the ending), folders of them, patterns such as `*.jpg`; uint8
+            arrays; a generator of frames, which is one film.
         mode : str, optional
-            One of the bundle's modes.
-        rate : float
-            Frames of a video that are looked at, a second.
+            One of the recogniser's modes.
+        rate : float or None
+            Frames of a film file that are looked at, a second; None: all.
         smooth : float
-            Time constant of the smoothing over a video, in seconds: see `insula.deployment.tracks.smoothed`. The
-            shortest expressions last half a second.
+            Time constant of the smoothing over a film, in seconds: see `insula.deployment.tracks.smoothed`. The shortest
+            expressions last half a second.
 
         Returns
         -------
         DataFrame
-            Columns `path`, `time` and `track` (of a video: seconds, and which face it is within this video, from 1),
-            `face` (number, from the largest), `left, top, right, bottom` (pixels), `score` (of the detector), `yaw,
-            pitch, roll` (degrees, roughly: see `insula.faces.head_pose`), `quality` (flags), `reason`, `label`,
-            `p_CLASS`, `valence`, `arousal` (the circumplex position of the probabilities: a readout, not a
-            measurement), and what else the system says; of BMCI `set` (the classes that may be right, made to hold the
-            label as often as `set_coverage` says), `temperature`, `uncertainty`, `epistemic`, `out_of_distribution`
-            (above 1 is stranger than 95 % of training pictures) and `mode` (where it is not the one asked for, the
-            picture was too strange for that). Where there is a video, also `smoothed_CLASS` and `smoothed_label`.
+            `path`; `frame`, `time` (seconds) and `track` (which face of this film it is, from 1), of films; `face`
+            (number within the picture, from the largest); `left, top, right, bottom` (pixels); `label`, `probability`,
+            `second` (the runner-up); `p_CLASS`; `valence`, `arousal` (the circumplex position of the probabilities, from
+            -1 to 1: a readout, not a measurement); `sure`, in words; `reason`; `set` (the classes that may be right,
+            made to hold the label as often as `set_coverage` says); `out_of_distribution` (above 1 is stranger than 95 %
+            of training pictures); `score` (of the detector); `yaw, pitch, roll` (degrees, roughly: see
+            `insula.faces.head_pose`); `quality` (flags); `mode`. Where there is a film, also `smoothed_CLASS` and
+            `smoothed_label`. Further columns are the recogniser's own.
+
+        Raises
+        ------
+        DataError
+            Where what is given is neither file nor picture, or no file fits a pattern.
+        SettingsError
+            For an unknown mode, rate or time.
         """
-        if mode is not None and mode not in self.manifest["modes"]:
-            raise SettingsError(f"unknown mode {mode!r}", do=f"modes are {', '.join(self.manifest['modes'])}")
-        if not rate > 0 or not smooth >= 0:
+        self.recogniser.check_mode(mode)
+        if (rate is not None and not rate > 0) or not smooth >= 0:
             what = f"no video at {rate} frames a second, smoothed over {smooth} seconds"
             raise SettingsError(what, do="give a rate above 0 and a time from 0")
-        if self.manifest["pictures"] == "whole":
-            log.warning("this bundle was trained on whole pictures: no face is looked for, each picture is one face")
         rows: list[_Row] = []
         held: dict[int, np.ndarray] = {}
-        said: list[pd.DataFrame] = []
-        for row, crop in self._rows(list_inputs(paths), rate):
-            if crop is not None:
-                held[len(rows)] = crop
+        answers: list[pd.DataFrame] = []
+        for row, face in self._rows(sources(inputs), rate):
+            if face is not None:
+                held[len(rows)] = face
             rows.append(row)
             if len(held) == _BATCH:
-                said.append(self._say(held, mode))
+                answers.append(self._answers(held, mode))
                 held = {}
-        if held:
-            said.append(self._say(held, mode))
-        table = pd.DataFrame(rows, columns=list(_ABOUT))
-        if said:
-            table = table.join(pd.concat(said).rename(columns={"reason": "refused"}))
-            table["reason"] = table["reason"].astype(object).fillna(table.pop("refused"))
-        silent = {name: None for name in (*_ANSWER, "out_of_distribution") if name not in table}
-        return _with_smoothed(table.assign(**silent), smooth)
+        answers.append(self._answers(held, mode))
+        table = pd.DataFrame(rows, columns=[*_PLACE, "reason", "score", "yaw", "pitch", "roll", "quality"])
+        table = table.join(pd.concat(answers).rename(columns={"reason": "withheld"}))
+        table["reason"] = table["reason"].astype(object).fillna(table.pop("withheld"))
+        return _with_smoothed(_ordered(table), smooth)
 
-    def _rows(self, paths: Iterable[Path], rate: float) -> Iterator[tuple[_Row, np.ndarray | None]]:
-        """Yield what is known of each face before it is judged, and its crop; None for a file that gave nothing."""
-        for path in paths:
+    def faces(self, inputs: Inputs) -> np.ndarray:
+        """Return the largest face of each picture that shows one, as the recogniser sees it.
+
+        Parameters
+        ----------
+        inputs : as in `predict`
+            Pictures.
+
+        Returns
+        -------
+        uint8 array, shape (n, size, size, 3)
+        """
+        size = self.recogniser.size
+        largest = [self._cut(view.picture)[:1] for source in sources(inputs) for view in source.views()]
+        return np.array([crop.pixels for crops in largest for crop in crops], np.uint8).reshape(-1, size, size, 3)
+
+    def _rows(self, given: list[Source], rate: float | None) -> Iterator[tuple[_Row, np.ndarray | None]]:
+        """Yield what is known of each face before it is judged, and the face; None for what gave nothing."""
+        for source in given:
             seen = False
             try:
-                check_input(path)
-                for about, crop in self._watch(path, rate) if is_video(path) else self._look(path):
+                for row, face in self._faces_of(source, rate):
                     seen = True
-                    yield {"path": str(path), **about}, crop
+                    yield {"path": source.name, **row}, face
             except InsulaError as error:
                 reason = ": ".join(part for part in (error.what, error.do) if part)  # the path says where
-                yield {"path": str(path), "reason": reason}, None
+                yield {"path": source.name, "reason": reason}, None
             else:
                 if not seen:
-                    yield {"path": str(path), "reason": NO_FACE}, None
+                    yield {"path": source.name, "reason": NO_FACE}, None
 
-    def _look(self, path: Path) -> Iterator[tuple[_Row, np.ndarray]]:
-        from insula.faces import read_picture
+    def _faces_of(self, source: Source, rate: float | None) -> Iterator[tuple[_Row, np.ndarray]]:
+        tracker: FaceTracker | None = None
+        if source.is_film:
+            from insula.faces import FaceTracker
 
-        for number, crop in enumerate(self._crops(read_picture(path))):
-            yield self._about(number, crop), crop.pixels
-
-    def _watch(self, path: Path, rate: float) -> Iterator[tuple[_Row, np.ndarray]]:
-        from insula.faces import FaceTracker, read_video
-
-        tracker = FaceTracker()
-        for frame in read_video(path, rate):
-            crops = self._crops(frame.picture)
-            tracks = tracker.update(frame.time, [crop.face for crop in crops])
+            tracker = FaceTracker()
+        for view in source.views(rate):
+            crops = self._cut(view.picture)
+            faces = [crop.face for crop in crops]
+            # A camera's frames without a time follow one another at once: what moved far is another face.
+            tracks = tracker.update(view.time or 0.0, faces) if tracker else [None] * len(crops)
             for number, (crop, track) in enumerate(zip(crops, tracks, strict=True)):
-                yield {"time": frame.time, "track": track, **self._about(number, crop)}, crop.pixels
+                yield self._about(view, number, track, crop), crop.pixels
 
-    def crops(self, paths: Iterable[Path]) -> np.ndarray:
-        """Return the largest face of each picture that shows one, as the system sees it: uint8 (n, size, size, 3)."""
-        from insula.faces import read_picture
-
-        found = [self._crops(read_picture(path))[:1] for path in paths]
-        size = self.manifest["size"]
-        return np.array([crop.pixels for crops in found for crop in crops], np.uint8).reshape(-1, size, size, 3)
-
-    def _crops(self, picture: np.ndarray) -> list[FaceCrop]:
-        """Return the faces of a picture, or all of it where the bundle takes a picture for a face."""
+    def _cut(self, picture: np.ndarray) -> list[FaceCrop]:
+        """Return the faces of a picture, largest first, or all of it where each picture is one face."""
         from insula.faces import LANDMARKS, Face, FaceCrop, FaceDetector, cut_faces
 
-        size = self.manifest["size"]
-        if self.manifest["pictures"] == "whole":
+        size = self.recogniser.size
+        if self.recogniser.faces == "cropped":
             from PIL import Image
 
             image = Image.fromarray(picture)
@@ -163,39 +173,61 @@ class Predictor:
             return [FaceCrop(np.asarray(image.resize((size, size), Image.Resampling.LANCZOS)), face, ())]
         if not hasattr(self, "_detector"):
             self._detector = FaceDetector()
-        return cut_faces(picture, self._detector.detect(picture), size)
+        return cut_faces(picture, self._detector.detect(picture), size, self.recogniser.framing)
 
-    def _about(self, number: int, crop: FaceCrop) -> _Row:
-        """Return what is known of a face before it is judged; of a whole picture, nothing."""
+    def _about(self, view: View, number: int, track: int | None, crop: FaceCrop) -> _Row:
+        """Return what is known of a face before it is judged; of a whole picture, nothing but its number."""
         from insula.faces import head_pose
 
-        if self.manifest["pictures"] == "whole":
-            return {"face": number}
+        row = {"frame": view.frame, "time": view.time, "track": track, "face": number}
+        if self.recogniser.faces == "cropped":
+            return row
         box = dict(zip(("left", "top", "right", "bottom"), crop.face.box, strict=True))
         flags = " ".join(crop.flags)
-        return {"face": number, **box, "score": crop.face.score, **head_pose(crop.face)._asdict(), "quality": flags}
+        return {**row, **box, "score": crop.face.score, **head_pose(crop.face)._asdict(), "quality": flags}
 
-    def _say(self, crops: dict[int, np.ndarray], mode: str | None) -> pd.DataFrame:
-        """Return what the system says of each crop, under its key."""
-        names = [str(number) for number in crops]
-        samples = Samples(provenance(len(crops), corpus="input", stimulus=names), {})
-        store = ArrayStore(np.stack(list(crops.values())), _PICTURE)
-        samples = samples.with_modality("picture", "input", store, range(len(crops)))
-        said = self.system.predict(samples, mode)
-        table = pd.DataFrame({"label": said.labels}).join(said.table).set_axis(list(crops))
-        if all(name in ANCHORS for name in said.classes):
-            table[["valence", "arousal"]] = said.probabilities @ np.array([ANCHORS[name] for name in said.classes])
-        if "reason" not in table:
-            return table.assign(reason=None)
-        refused = table["reason"] != ""
-        answer = [name for name in table if str(name).startswith("p_") or name in _ANSWER]
-        table.loc[refused, answer] = None
-        return table.assign(reason=table["reason"].where(refused, None))
+    def _answers(self, faces: dict[int, np.ndarray], mode: str | None) -> pd.DataFrame:
+        """Return what the recogniser answers for each face, under its key."""
+        classes, size = self.recogniser.classes, self.recogniser.size
+        given = np.stack(list(faces.values())) if faces else np.empty((0, size, size, 3), np.uint8)
+        answer = dict(self.recogniser.answer(given, mode)) if faces else {"probabilities": np.empty((0, len(classes)))}
+        probabilities, admitted = answer.pop("probabilities"), answer.pop("admitted", None)
+        order = np.argsort(-probabilities, axis=1)
+        names = np.array(classes, object)
+        table = pd.DataFrame(probabilities, index=list(faces), columns=[f"p_{name}" for name in classes])
+        table = table.assign(**{name: values.astype(float) for name, values in answer.items()})
+        table["label"], table["second"] = names[order[:, 0]], names[order[:, 1]]
+        table["probability"] = probabilities.max(axis=1) if len(faces) else np.empty(0)
+        if "valence" not in answer and all(name in ANCHORS for name in classes):
+            table[["valence", "arousal"]] = probabilities @ np.array([ANCHORS[name] for name in classes])
+        if admitted is not None:
+            table["set"] = [" ".join(names[row]) for row in admitted]
+            table["set_coverage"] = self.recogniser.coverage
+        table["sure"] = in_words(table, self.recogniser.limit)
+        table["mode"] = mode or self.recogniser.modes[0]
+        return self._withheld(table) if self.strict else table.assign(reason=None)
+
+    def _withheld(self, table: pd.DataFrame) -> pd.DataFrame:
+        """Take back what a strict reader withholds, and say why."""
+        reasons = withheld(table, self.recogniser.limit)
+        silent = np.array([reason is not None for reason in reasons], bool)
+        names = [name for name in table if str(name).startswith("p_") or name in (*_ANSWER, "set", "set_coverage")]
+        table.loc[silent, names] = None
+        return table.assign(reason=reasons)
+
+
+def _ordered(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the table with its columns in the order in which they are read, all that a reader may count on."""
+    probabilities = [name for name in table if str(name).startswith("p_")]
+    wanted = [*_PLACE, "label", "probability", "second", *probabilities, *_ANSWER[3:], *_MORE]
+    missing = {name: None for name in wanted if name not in table}
+    table = table.assign(**missing)
+    return table[[*wanted, *(name for name in table if name not in wanted)]]
 
 
 def _with_smoothed(table: pd.DataFrame, seconds: float) -> pd.DataFrame:
-    """Return the table with the smoothed probabilities of its videos; as it is where it has none."""
-    filmed = table[table["track"].notna()]
+    """Return the table with the smoothed probabilities of its films; as it is where none has times."""
+    filmed = table[table["track"].notna() & table["time"].notna()]
     if filmed.empty:
         return table
     calm = pd.concat([smoothed(part, seconds) for _, part in filmed.groupby("path", sort=False)])
@@ -204,35 +236,32 @@ def _with_smoothed(table: pd.DataFrame, seconds: float) -> pd.DataFrame:
 
 
 def predict_to_folder(
-    bundle: Path,
-    inputs: Iterable[Path],
+    predictor: Predictor,
+    inputs: Inputs,
     folder: Path,
     mode: str | None = None,
     *,
-    rate: float = 5.0,
+    rate: float | None = 5.0,
     smooth: float = 0.5,
 ) -> pd.DataFrame:
-    """Predict pictures, videos and folders of them, and write what was said.
+    """Predict pictures, films and folders of them, and write what was answered.
 
-    Written are `predictions.csv`, an annotated copy of every picture and video that shows a face (of a video the frames
-    that were looked at, without sound), and for every such video its tracks over time and a page of frames.
+    Written are `predictions.csv`, an annotated copy of every picture and film that shows a face (of a film the frames
+    that were looked at, without sound), and for every such film its tracks over time and a page of frames.
 
     Returns
     -------
     DataFrame
-        As `Predictor.predict`, with `probability`, that of the label.
+        As `Predictor.predict`.
     """
     from insula.deployment.sheet import annotate
     from insula.faces import read_picture
     from insula.storage.atomic import write_file
 
-    predictor = Predictor(bundle)
     table = predictor.predict(inputs, mode, rate=rate, smooth=smooth)
-    columns = [name for name in table if str(name).startswith("p_")]
-    table["probability"] = table[columns].max(axis=1) if columns else np.nan
     for number, (name, rows) in enumerate(table.groupby("path", sort=False)):
         path, stem = Path(str(name)), folder / f"{number:03d}-{Path(str(name)).stem}"
-        if is_video(path) and rows["track"].notna().any():
+        if rows["track"].notna().any():
             from insula.deployment.draw_tracks import write_tracks
 
             write_tracks(path, rows[rows["track"].notna()], stem, rate)
@@ -242,3 +271,49 @@ def predict_to_folder(
     with write_file(folder / "predictions.csv") as temporary:
         table.to_csv(temporary, index=False)
     return table
+
+
+def recognise(
+    inputs: Inputs,
+    recogniser: str | Path | None = None,
+    *,
+    faces: Faces | None = None,
+    mode: str | None = None,
+    rate: float | None = 5.0,
+    smooth: float = 0.5,
+    strict: bool = False,
+) -> pd.DataFrame:
+    """Return which emotion each face shows, one row a face; with the recogniser in the box, no training and no network.
+
+    Parameters
+    ----------
+    inputs : str, Path, array, picture of Pillow, or an iterable of them
+        A picture, a film, a folder, a pattern such as `holidays/*.jpg`, or many of them; uint8 arrays (height, width, 3);
+        a generator of frames, which is one film.
+    recogniser : str or Path, optional
+        A bundle that `insula fit` wrote, `fer`, or an ONNX file; by default the one in the box.
+    faces : {"detect", "cropped"}, optional
+        `cropped` where each picture is one face already.
+    mode, rate, smooth
+        As in `insula.deployment.predictor.Predictor.predict`.
+    strict : bool
+        Withhold answers that are unsure, or of pictures unlike those of the training, and say why.
+
+    Returns
+    -------
+    DataFrame
+        `path`, `frame`, `time`, `label`, `probability`, `second`, `p_CLASS`, `valence`, `arousal`, `sure`, `reason` and more:
+        see `insula.deployment.predictor.Predictor.predict`.
+
+    Notes
+    -----
+    A label is what people called such faces, and not what a person feels. The card of the recogniser, which
+    `insula recogniser` prints, says how often it is right, and for whom.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> recognise(np.zeros((64, 64, 3), np.uint8))["reason"].tolist()
+    ['no face was found']
+    """
+    return Predictor(recogniser, faces, strict=strict).predict(inputs, mode, rate=rate, smooth=smooth)

@@ -21,9 +21,8 @@ def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
 def annotate(picture: np.ndarray, rows: pd.DataFrame) -> Image.Image:
     """Draw each face's box, its most probable class and its probability onto a copy of the picture.
 
-    A box is grey and crossed where there is no answer for the face, orange where the answer is unsure (the best class
-    below one half) or the face stranger than 95 % of training pictures (which the caption then says), blue elsewhere.
-    Flags of quality stand below the answer.
+    A box is grey and crossed where the answer is withheld, orange where it is unsure (which the caption then says),
+    blue elsewhere. Flags of quality stand below the answer.
     In a video the number of the face stands before the class.
 
     Parameters
@@ -68,31 +67,27 @@ def _tag(
 def _colour(row: object) -> tuple[int, int, int]:
     if _refused(row):
         return _REFUSED
-    return _UNSURE if _best(row) < 0.5 or _strange(row) else _SURE
+    return _UNSURE if _words(row, "sure").startswith("unsure") else _SURE
 
 
 def _refused(row: object) -> bool:
     return bool(pd.isna(row.label))  # type: ignore[attr-defined]
 
 
-def _strange(row: object) -> bool:
-    score: Any = getattr(row, "out_of_distribution", None)  # not every system has one
-    return bool(pd.notna(score) and score > 1)
-
-
-def _best(row: object) -> float:
-    return float(getattr(row, f"p_{row.label}"))  # type: ignore[attr-defined]
+def _words(row: object, name: str) -> str:
+    value: Any = getattr(row, name, None)
+    return "" if pd.isna(value) else str(value)
 
 
 def _caption(row: object) -> str:
     track: Any = getattr(row, "track", None)
     name = "" if pd.isna(track) else f"{track:.0f}: "
     if _refused(row):
-        return f"{name}no answer\nunlike training"
-    text = f"{name}{row.label} {100 * _best(row):.0f} %"  # type: ignore[attr-defined]
-    flags: Any = getattr(row, "quality", None)
-    lines = [text, "unlike training" if _strange(row) else "", flags if pd.notna(flags) else ""]
-    return "\n".join(line for line in lines if line)
+        return f"{name}no answer\n{_words(row, 'reason').partition(':')[0]}".rstrip()
+    probability = float(getattr(row, f"p_{row.label}"))  # type: ignore[attr-defined]
+    text = f"{name}{row.label} {100 * probability:.0f} %"  # type: ignore[attr-defined]
+    sure = _words(row, "sure")
+    return "\n".join(line for line in (text, sure if sure.startswith("unsure") else "", _words(row, "quality")) if line)
 
 
 def sheet(

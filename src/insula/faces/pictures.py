@@ -36,14 +36,24 @@ def read_picture(path: Path) -> np.ndarray:
     try:
         with Image.open(path) as image:
             image.load()  # before anything else: this is where a truncated file shows
-            upright = ImageOps.exif_transpose(image)
+            return from_image(image, path)
     except FileNotFoundError:
         raise DataError("no such file", where=path, do="correct the path") from None
     except Image.UnidentifiedImageError:
         raise DataError("this is not a picture that Pillow reads", where=path, do="give a JPEG or PNG file") from None
     except (OSError, SyntaxError, ValueError, EOFError, struct.error, Image.DecompressionBombError) as error:
         raise DataError(f"broken picture: {error}", where=path, do="restore the file or leave it out") from None
-    return np.asarray(_to_rgb(upright, path))
+
+
+def from_image(image: Image.Image, where: object) -> np.ndarray:
+    """Return a picture of Pillow as `read_picture` does, uint8 RGB (height, width, 3).
+
+    Raises
+    ------
+    DataError
+        Where it has no defined white (32-bit or float values); `where` is what it is called.
+    """
+    return np.asarray(_to_rgb(ImageOps.exif_transpose(image), where))
 
 
 def list_pictures(folder: Path) -> list[Path]:
@@ -66,7 +76,7 @@ def list_pictures(folder: Path) -> list[Path]:
     return paths
 
 
-def _to_rgb(image: Image.Image, path: Path) -> Image.Image:
+def _to_rgb(image: Image.Image, path: object) -> Image.Image:
     if image.mode.startswith("I") or image.mode == "F":
         values = np.asarray(image)
         if image.mode == "F" or values.min() < 0 or values.max() > 65535:

@@ -33,10 +33,13 @@ class Frame:
         Seconds since the first frame, by the video's own clock.
     picture : ndarray, uint8, (height, width, 3)
         RGB, the right side up, of square pixels.
+    number : int
+        Which of the video's frames it is, from 0.
     """
 
     time: float
     picture: np.ndarray
+    number: int = 0
 
 
 def read_video(path: Path, rate: float | None = None) -> Iterator[Frame]:
@@ -71,7 +74,7 @@ def read_video(path: Path, rate: float | None = None) -> Iterator[Frame]:
             tick = count if rate is None else int((time - start) * rate + 1e-6)  # 0.3 * 10 is a little less than 3
             if tick > last:
                 last = tick
-                yield Frame(time - start, _upright(frame, stream))
+                yield Frame(time - start, _upright(frame, stream), count)
         if start is None:
             raise DataError("the video has no frame", where=path, do="give one that plays")
         promised, end = _promised(container, stream), time + float((frame.duration or 0) * (frame.time_base or 0))

@@ -45,12 +45,12 @@ class CompactRecogniserSettings(PictureNetworkSettings):
 
     backbone: str = "face-resnet"
     weights: str | None = "dlib-faces"
-    sizes: tuple[int, ...] = (72, 72, 96)
+    sizes: tuple[int, ...] = (96,)
     mixed: float = Field(0.2, ge=0)
     balance: float = Field(0.25, ge=0, le=1)
     label_smoothing: float = Field(0.1, ge=0, lt=1)
     training: Training = Training(
-        epochs=72, batch_size=64, learning_rate=8e-4, weight_decay=0.03, schedule="cosine", warm_up=2,
+        epochs=54, batch_size=64, learning_rate=8e-4, weight_decay=0.03, schedule="cosine", warm_up=2,
         gradient_clip=2.0, precision="bf16", channels_last=True, averaging=0.999, keep="last",
     )  # fmt: skip
 

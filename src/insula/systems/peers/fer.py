@@ -51,7 +51,8 @@ class Fer(Peer):
 
         return load_network(find_weights(_FILE, self.settings.weights))
 
-    def _say(self, pictures: np.ndarray) -> np.ndarray:
+    def probabilities(self, pictures: np.ndarray) -> np.ndarray:
+        """Return the model's probabilities, float64 (n, classes), of uint8 RGB pictures, (n, height, width, 3)."""
         network, said = self._network, []
         inside, outside = (part()[0]["index"] for part in (network.get_input_details, network.get_output_details))
         for picture in pictures:

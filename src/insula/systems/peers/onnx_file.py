@@ -123,7 +123,8 @@ class OnnxFile(Peer):
         except Exception as error:  # ONNX Runtime raises many kinds
             raise WeightsError("this is no ONNX file", where=file, do=str(error).split("\n")[0]) from None
 
-    def _say(self, pictures: np.ndarray) -> np.ndarray:
+    def probabilities(self, pictures: np.ndarray) -> np.ndarray:
+        """Return the model's probabilities, float64 (n, classes), of uint8 RGB pictures, (n, height, width, 3)."""
         session, said = self._session, []
         wanted = session.get_inputs()[0]
         step = 1 if wanted.shape[0] == 1 else _BATCH

@@ -60,8 +60,13 @@ class Peer(OneModality, ABC):
     classes: tuple[str, ...]
 
     @abstractmethod
-    def _say(self, pictures: np.ndarray) -> np.ndarray:
+    def probabilities(self, pictures: np.ndarray) -> np.ndarray:
         """Return the model's probabilities, (n, classes), of uint8 RGB pictures, (n, height, width, 3)."""
+
+    @property
+    def named_classes(self) -> tuple[str, ...]:
+        """The classes under their usual names, in the order of the outputs."""
+        return tuple(normalise_label(name) for name in self.classes)
 
     @property
     def modes(self) -> Mapping[str, str]:
@@ -88,13 +93,13 @@ class Peer(OneModality, ABC):
         """
         self.task: Categorical = one_table(self.title, train, validation, task)[2]
         self.log = FitLog()
-        known = [normalise_label(name) for name in self.classes]
+        known = self.named_classes
         wanted = [normalise_label(name) for name in self.task.classes]
         shared = [name for name in wanted if name in known]
         if len(shared) < 2:
             what = f"{self.title} knows {len(shared)} of the task's classes {', '.join(self.task.classes)}"
             raise DataError(what, do=f"it knows {', '.join(known)}")
-        said = self._say(np.zeros((1, 8, 8, 3), np.uint8))
+        said = self.probabilities(np.zeros((1, 8, 8, 3), np.uint8))
         if said.shape != (1, len(known)):
             what = f"{len(known)} classes are named, and {self.title} answers with {'x'.join(map(str, said.shape[1:]))}"
             raise SettingsError(what, do="name its classes in the order of its outputs")
@@ -110,8 +115,8 @@ class Peer(OneModality, ABC):
         """Return the probabilities of the task's classes, as the model gives them."""
         mode_of(self.modes, mode)
         unique, place = unique_pictures(samples)
-        said = self._say(unique.read("picture")) if len(unique) else np.empty((0, len(self.classes)))
-        columns = pd.Index([normalise_label(name) for name in self.classes])
+        said = self.probabilities(unique.read("picture")) if len(unique) else np.empty((0, len(self.classes)))
+        columns = pd.Index(self.named_classes)
         taken = columns.get_indexer([normalise_label(name) for name in self.task.classes])
         kept = np.where(taken >= 0, said[:, taken], 0.0)
         total = kept.sum(axis=1, keepdims=True)

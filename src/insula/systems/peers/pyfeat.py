@@ -63,7 +63,8 @@ class PyFeat(Peer):
             raise WeightsError("these are other weights", where=path, do=str(error).split("\n")[0]) from None
         return network.eval()
 
-    def _say(self, pictures: np.ndarray) -> np.ndarray:
+    def probabilities(self, pictures: np.ndarray) -> np.ndarray:
+        """Return the model's probabilities, float64 (n, classes), of uint8 RGB pictures, (n, height, width, 3)."""
         import torch
         from torch.nn.functional import interpolate
 
