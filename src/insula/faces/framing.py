@@ -12,13 +12,16 @@ from insula.faces.detection import Face
 SIDE = 1.0  # of the square, in longer sides of the box
 SHIFT = 0.0  # of its middle from the box's, down the face, in longer sides of the box
 _LEVEL = 5.0  # degrees; below, eyes count as level, since the detector places them no better than to a few degrees
+_NARROWEST = 0.8  # of the box of a face that is tilted, over its box upright
 _REACH = 1.0  # sides of the square around its middle that are read: its corners lie 0.71 away, and filters see further
 
 
 def frame_by_box(picture: np.ndarray, face: Face, size: int) -> np.ndarray:
     """Return the face as a square crop around its box, turned to level eyes where they are tilted by over 5 degrees.
 
-    Shrinking does not alias. What lies outside the picture repeats its edge.
+    Shrinking does not alias. What lies outside the picture repeats its edge. The detector draws smaller boxes around
+    tilted faces (London faces: 0.92 of the side at 20 degrees, 0.86 at 30, 0.81 at 40), which is made up for by the
+    cosine of the tilt, down to 0.8.
 
     Parameters
     ----------
@@ -46,9 +49,9 @@ def frame_by_box(picture: np.ndarray, face: Face, size: int) -> np.ndarray:
     level = abs(np.degrees(np.arctan2(direction[1], direction[0]))) <= _LEVEL
     if level:
         direction = np.array([1.0, 0.0])
-    side = SIDE * face.size
-    box = np.reshape(face.box, (2, 2))
-    middle = box.mean(axis=0) + SHIFT * face.size * np.array([-direction[1], direction[0]])
+    length = face.size / max(direction[0], _NARROWEST)
+    side, down = SIDE * length, np.array([-direction[1], direction[0]])
+    middle = np.reshape(face.box, (2, 2)).mean(axis=0) + SHIFT * length * down
     around, corner = _around(picture, middle, _REACH * side)
     middle = middle - corner
     if not level:
