@@ -3,6 +3,7 @@
 from insula.faces.alignment import align
 from insula.faces.crops import FaceCrop, crop_faces, cut_faces
 from insula.faces.detection import LANDMARKS, Face, FaceDetector
+from insula.faces.framing import frame_by_box
 from insula.faces.pictures import list_pictures, read_picture
 from insula.faces.pose import HeadPose, head_pose
 from insula.faces.quality import FLAGS, quality
@@ -21,6 +22,7 @@ __all__ = [
     "align",
     "crop_faces",
     "cut_faces",
+    "frame_by_box",
     "head_pose",
     "list_pictures",
     "quality",

@@ -58,10 +58,38 @@ def _aligned(picture: np.ndarray, face: Face, size: int, margin: float, mode: st
     distance = float(np.hypot(*across))
     direction = across / distance if distance else np.array([1.0, 0.0])
     side = max(distance, _LEAST_EYE_DISTANCE * face.size) / _EYE_DISTANCE * (1 + 2 * margin)  # of the crop, in pixels
-    eyes = np.array([0.5, (_EYE_HEIGHT + margin) / (1 + 2 * margin)]) * size  # their middle, in the crop
+    eyes = np.array([0.5, (_EYE_HEIGHT + margin) / (1 + 2 * margin)])
+    return turned_square(picture, (right + left) / 2, eyes, side, direction, size, mode)
 
+
+def turned_square(
+    picture: np.ndarray,
+    middle: np.ndarray,
+    place: np.ndarray,
+    side: float,
+    direction: np.ndarray,
+    size: int,
+    mode: str = "RGB",
+) -> Image.Image:
+    """Return a square of a picture, turned and shrunk without aliasing; black where it leaves the picture.
+
+    Parameters
+    ----------
+    picture : ndarray, uint8, (height, width, 3)
+        RGB.
+    middle, place : ndarray, (2,)
+        A point of the picture, x and y in pixels, and where it comes to in the square, in sides of it.
+    side : float
+        Of the square, in pixels of the picture.
+    direction : ndarray, (2,)
+        Of the square's upper edge in the picture, of length 1.
+    size : int
+        Side of what is returned, in pixels.
+    mode : str
+        Of the image: `RGB`, or `L` for grey.
+    """
     # Only what the crop can touch becomes a picture of Pillow's, which has to copy it, and a rim for Pillow's filters.
-    middle, scale = (right + left) / 2, size / side
+    scale = size / side
     reach = 0.9 * side  # its furthest corner lies 0.8 sides from the eyes
     corner = np.array([picture.shape[1], picture.shape[0]])
     low, high = np.clip(np.floor(middle - reach), 0, corner), np.clip(np.ceil(middle + reach), 0, corner)
@@ -82,6 +110,6 @@ def _aligned(picture: np.ndarray, face: Face, size: int, margin: float, mode: st
         scale = 1.0
     cosine, sine = direction / scale
     turn = np.array([[cosine, -sine], [sine, cosine]])  # from the crop to the picture
-    offset = middle - turn @ eyes
+    offset = middle - turn @ (place * size)
     coefficients = (cosine, -sine, offset[0], sine, cosine, offset[1])
     return image.transform((size, size), Image.Transform.AFFINE, coefficients, Image.Resampling.BICUBIC)

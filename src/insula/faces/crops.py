@@ -1,29 +1,34 @@
-"""From picture files to aligned faces."""
+"""From picture files to crops of faces."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
-from insula.errors import DataError
+from insula.errors import DataError, SettingsError
 from insula.faces.alignment import align
 from insula.faces.detection import Face, FaceDetector
+from insula.faces.framing import frame_by_box
 from insula.faces.pictures import read_picture
 from insula.faces.quality import quality
+
+Framing = Literal["eyes", "box"]
+
+_CUTS: dict[str, Callable[[np.ndarray, Face, int], np.ndarray]] = {"eyes": align, "box": frame_by_box}
 
 
 @dataclass(frozen=True, eq=False)
 class FaceCrop:
-    """An aligned face.
+    """A face that was cut out.
 
     Parameters
     ----------
     pixels : ndarray, uint8, (size, size, 3)
-        RGB, as `align` makes it.
+        RGB, as `align` or `frame_by_box` makes it.
     face : Face
         Where it was found, in pixels of the upright picture.
     flags : tuple of str
@@ -73,6 +78,25 @@ def crop_faces(
     return found
 
 
-def cut_faces(picture: np.ndarray, faces: Sequence[Face], size: int) -> list[FaceCrop]:
-    """Return the aligned crops of faces that were found in a picture, uint8 RGB (height, width, 3)."""
-    return [FaceCrop(align(picture, face, size), face, quality(picture, face)) for face in faces]
+def cut_faces(picture: np.ndarray, faces: Sequence[Face], size: int, framing: Framing = "eyes") -> list[FaceCrop]:
+    """Return the crops of faces that were found in a picture.
+
+    Parameters
+    ----------
+    picture : ndarray, uint8, (height, width, 3)
+        RGB.
+    faces : sequence of Face
+        As found in this picture.
+    size : int
+        Side of the crops in pixels.
+    framing : {"eyes", "box"}
+        Placed by the eyes, as `align` does, or by the detector's box, as `frame_by_box` does.
+
+    Raises
+    ------
+    SettingsError
+        Where the size is not positive, or there is no such framing.
+    """
+    if framing not in _CUTS:
+        raise SettingsError(f"unknown framing {framing!r}", do=f"give one of {', '.join(_CUTS)}")
+    return [FaceCrop(_CUTS[framing](picture, face, size), face, quality(picture, face)) for face in faces]
