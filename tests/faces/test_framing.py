@@ -11,6 +11,13 @@ from insula.errors import SettingsError
 from insula.faces import Face, FaceDetector, cut_faces, frame_by_box, framing, list_pictures, read_picture
 
 
+@pytest.fixture
+def the_box_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the square be the box, so that what it should hold is plain."""
+    monkeypatch.setattr(framing, "SIDE", 1.0)
+    monkeypatch.setattr(framing, "SHIFT", 0.0)
+
+
 def boxed(left: float, top: float, side: float, degrees: float = 0.0) -> Face:
     """Return a face in a square box, with level eyes turned about its middle."""
     angle, middle = np.radians(degrees), np.array([left, top]) + side / 2
@@ -19,12 +26,14 @@ def boxed(left: float, top: float, side: float, degrees: float = 0.0) -> Face:
     return Face((left, top, left + side, top + side), 0.9, points @ turn.T + middle)
 
 
+@pytest.mark.usefixtures("the_box_itself")
 @pytest.mark.parametrize("degrees", [0, 4, -4])
 def test_eyes_that_are_nearly_level_give_the_box_itself(degrees: float) -> None:
     picture = np.random.default_rng(0).integers(0, 256, (90, 120, 3), dtype=np.uint8)
     np.testing.assert_array_equal(frame_by_box(picture, boxed(30, 20, 48, degrees), 48), picture[20:68, 30:78])
 
 
+@pytest.mark.usefixtures("the_box_itself")
 @pytest.mark.parametrize("degrees", [-40, 20, 90, 170])
 @pytest.mark.parametrize("size", [24, 100, 200])
 def test_tilted_eyes_come_to_lie_level_around_the_middle_of_the_box(degrees: float, size: int) -> None:
@@ -40,6 +49,7 @@ def test_tilted_eyes_come_to_lie_level_around_the_middle_of_the_box(degrees: flo
         np.testing.assert_allclose(centre, 0.5 + (np.array(place) - 0.5) * smaller, atol=0.02)
 
 
+@pytest.mark.usefixtures("the_box_itself")
 @pytest.mark.parametrize("degrees", [0, 30])
 def test_what_lies_outside_repeats_the_edge(degrees: float) -> None:
     picture = np.zeros((60, 80, 3), np.uint8)

@@ -9,8 +9,10 @@ from insula.errors import SettingsError
 from insula.faces.alignment import turned_square
 from insula.faces.detection import Face
 
-SIDE = 1.0  # of the square, in longer sides of the box
-SHIFT = 0.0  # of its middle from the box's, down the face, in longer sides of the box
+# The square that FER2013's pictures are, whom nobody asked the detector about: medians over those of 400 training
+# pictures in which it finds the face (293; the side's quartiles are 1.03 and 1.14, the shift's 0.01 and 0.05).
+SIDE = 1.08  # of the square, in longer sides of the box
+SHIFT = 0.03  # of its middle from the box's, down the face, in longer sides of the box
 _LEVEL = 5.0  # degrees; below, eyes count as level, since the detector places them no better than to a few degrees
 _NARROWEST = 0.8  # of the box of a face that is tilted, over its box upright
 _REACH = 1.0  # sides of the square around its middle that are read: its corners lie 0.71 away, and filters see further
