@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from sklearn.decomposition import PCA
 
+from insula.storage.folder import load_estimator, save_estimator
 from insula.training.strangeness import Strangeness
 
 
@@ -58,6 +61,26 @@ def test_a_handful_of_samples_gives_finite_scores(n: int) -> None:
     assert np.isfinite(Strangeness(blocks, np.zeros(n))(blocks)).all()
 
 
-def test_saved_parts_rebuild_it(fitted: Strangeness) -> None:
-    new = _people(5, seed=1)[0]
-    assert np.array_equal(Strangeness.of(fitted.parts())(new), fitted(new))
+@pytest.fixture(scope="module")
+def narrow() -> tuple[Strangeness, list[np.ndarray]]:
+    """Float32 features whose distances hardly differ, so that rounding weighs most, and some new ones."""
+    rng = np.random.default_rng(0)
+    known, new = (rng.standard_normal((n, 1000)).astype(np.float32) for n in (60, 20))
+    return Strangeness([known], np.arange(60)), [new]
+
+
+def test_what_is_saved_is_what_was_fitted_and_scores_the_same(
+    narrow: tuple[Strangeness, list[np.ndarray]], tmp_path: Path
+) -> None:
+    """Saving keeps every bit; the arithmetic may differ in the last digits of a double by where an array lies."""
+    fitted, new = narrow
+    save_estimator(tmp_path / "strangeness.skops", fitted.parts())
+    loaded = Strangeness.of(load_estimator(tmp_path / "strangeness.skops"))
+    assert loaded.directions.tobytes() == fitted.directions.tobytes()
+    np.testing.assert_allclose(loaded(new), fitted(new), rtol=0, atol=1e-10)
+
+
+def test_a_score_does_not_depend_on_how_many_are_scored_at_once(narrow: tuple[Strangeness, list[np.ndarray]]) -> None:
+    fitted, (new,) = narrow
+    alone = np.concatenate([fitted([new[row : row + 1]]) for row in range(len(new))])
+    np.testing.assert_allclose(alone, fitted([new]), rtol=0, atol=1e-10)

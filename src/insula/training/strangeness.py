@@ -56,15 +56,18 @@ class Strangeness(Rebuilt):
         ]
         joined = self._join(blocks)
         directions = min(_DIRECTIONS, (len(joined) + 1) // 2, joined.shape[1])
-        self.directions = randomized_svd(joined, directions, random_state=0)[2]
+        found = randomized_svd(joined, directions, random_state=0)[2]
+        self.directions = np.ascontiguousarray(found)  # as a saved one is read: another layout is summed differently
 
     def _join(self, blocks: Sequence[np.ndarray]) -> np.ndarray:
         parts = zip(blocks, self.centres, self.scales, strict=True)
         return np.concatenate([(block - centre) / scale for block, centre, scale in parts], axis=1)
 
     def _distance(self, blocks: Sequence[np.ndarray]) -> np.ndarray:
-        joined = self._join(blocks)
-        return np.log(np.linalg.norm(joined - joined @ self.directions.T @ self.directions, axis=1) + 1e-9)
+        # In double: a small spread of distances magnifies rounding, which differs with the processor, the layout of the
+        # arrays and how many samples are scored at once.
+        joined, directions = self._join(blocks).astype(float), self.directions.astype(float)
+        return np.log(np.linalg.norm(joined - joined @ directions.T @ directions, axis=1) + 1e-9)
 
     def __call__(self, blocks: Sequence[np.ndarray]) -> np.ndarray:
         """Return the strangeness of samples, float64 (n,), from the same blocks of features."""
