@@ -56,7 +56,7 @@ class MachineError(InsulaError):
     """The machine gave out: a disk is full, or a process died."""
 
 
-class MissingTier(InsulaError, ImportError):
+class MissingTierError(InsulaError, ImportError):
     """A library that a tier of the installation brings, and that is not installed.
 
     Parameters
@@ -68,7 +68,7 @@ class MissingTier(InsulaError, ImportError):
 
     Examples
     --------
-    >>> str(MissingTier("torch", "train"))
+    >>> str(MissingTierError("torch", "train"))
     "this needs torch, which is not installed: pip install 'insula[train]'"
     """
 
@@ -76,5 +76,5 @@ class MissingTier(InsulaError, ImportError):
         super().__init__(f"this needs {module}, which is not installed", do=f"pip install 'insula[{tier}]'")
         self.name, self.tier = module, tier
 
-    def __reduce__(self) -> tuple[type[MissingTier], tuple[str, str]]:
+    def __reduce__(self) -> tuple[type[MissingTierError], tuple[str, str]]:
         return type(self), (str(self.name), self.tier)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 
-from insula.errors import MissingTier
+from insula.errors import MissingTierError
 
 TIERS: dict[str, tuple[str, ...]] = {
     "train": (
@@ -31,18 +31,18 @@ def need(tier: str) -> None:
 
     Raises
     ------
-    MissingTier
+    MissingTierError
     """
     module = TIERS[tier][0]
     if not _installed(module):
-        raise MissingTier(module, tier)
+        raise MissingTierError(module, tier)
 
 
-def missing_tier(error: ImportError) -> MissingTier | None:
+def missing_tier(error: ImportError) -> MissingTierError | None:
     """Return what names the tier of a module that an import did not find; None where it is of no tier, or installed."""
     module = (error.name or "").partition(".")[0]
     tier = next((tier for tier, modules in TIERS.items() if module in modules), None)
-    return None if tier is None or _installed(module) else MissingTier(module, tier)
+    return None if tier is None or _installed(module) else MissingTierError(module, tier)
 
 
 @contextmanager
@@ -59,7 +59,7 @@ def naming_tier() -> Iterator[None]:
     """
     try:
         yield
-    except MissingTier:
+    except MissingTierError:
         raise
     except ImportError as error:
         missing = missing_tier(error)

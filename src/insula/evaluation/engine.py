@@ -42,7 +42,7 @@ def each(jobs: Sequence[Job], processes: int, engine: str | None, cache: Cache) 
     ------
     SettingsError
         Where the engine is unknown, or cannot be reached.
-    MissingTier
+    MissingTierError
         Where its library is not installed.
     DataError
         Where a worker of a cluster does not share the cache.

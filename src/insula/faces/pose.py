@@ -79,7 +79,7 @@ def head_pose(face: Face) -> HeadPose:
 
 
 def _turning() -> np.ndarray:
-    """Return (3, 2, 4, 4): forms S so that q S q, for each, is the matrix (3, 2) that takes points to the right and down.
+    """Return (3, 2, 4, 4): forms S so that q S q, for each, is the matrix (3, 2) that takes points right and down.
 
     Of a quaternion q = (x, y, z, w), whose length squared scales.
     """

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-import sqlalchemy as sql
-from sqlalchemy import CheckConstraint, Column, ForeignKey, Integer, MetaData, String, Table, UniqueConstraint
+from insula.errors import DataError, MissingTierError, SettingsError
+from insula.tiers import naming_tier
 
-from insula.errors import DataError, MissingTier, SettingsError
+with naming_tier():
+    import sqlalchemy as sql
+    from sqlalchemy import CheckConstraint, Column, ForeignKey, Integer, MetaData, String, Table, UniqueConstraint
 
 WRITING = "insula_writing"
 """The option of a transaction that will write."""
@@ -96,7 +98,7 @@ def open_engine(url: str | Path, *, new: bool) -> sql.Engine:
     ------
     SettingsError
         Where the URL is none, or is of another database.
-    MissingTier
+    MissingTierError
         Where psycopg, by which PostgreSQL is reached, is not installed.
     DataError
         Where there is no file.
@@ -143,8 +145,9 @@ def _address(url: str | Path) -> sql.URL:
 def _postgresql(address: sql.URL) -> sql.Engine:
     try:
         return sql.create_engine(address, poolclass=sql.NullPool, connect_args={"connect_timeout": 10})
-    except ImportError:  # psycopg, or the library of PostgreSQL's own that it needs
-        raise MissingTier("psycopg", "postgres") from None
+    except ImportError:
+        # psycopg, or the library of PostgreSQL's own that it needs
+        raise MissingTierError("psycopg", "postgres") from None
 
 
 def _prepare(connection: Any, _: object) -> None:
