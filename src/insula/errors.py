@@ -54,3 +54,27 @@ class WeightsError(InsulaError):
 
 class MachineError(InsulaError):
     """The machine gave out: a disk is full, or a process died."""
+
+
+class MissingTierError(InsulaError, ImportError):
+    """A library that a tier of the installation brings, and that is not installed.
+
+    Parameters
+    ----------
+    module : str
+        The library, as it is imported.
+    tier : str
+        The extra of the package that brings it.
+
+    Examples
+    --------
+    >>> str(MissingTierError("torch", "train"))
+    "this needs torch, which is not installed: pip install 'insula[train]'"
+    """
+
+    def __init__(self, module: str, tier: str) -> None:
+        super().__init__(f"this needs {module}, which is not installed", do=f"pip install 'insula[{tier}]'")
+        self.name, self.tier = module, tier
+
+    def __reduce__(self) -> tuple[type[MissingTierError], tuple[str, str]]:
+        return type(self), (str(self.name), self.tier)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
-from PIL import Image
+from PIL import ImageColor
 
-from insula.deployment.draw_tracks import draw_tracks
+from insula.deployment.curves import draw_curves, panels
 from insula.deployment.tracks import smoothed, track_summary
-from insula.evaluation.drawing import style
+from insula.evaluation.drawing import PALETTE
 
 
 def filmed(tracks: int = 2, frames: int = 40, seed: int = 0) -> pd.DataFrame:
@@ -77,21 +75,35 @@ def test_a_track_is_summed_up_in_one_line() -> None:
     assert track_summary(table[:0]).empty
 
 
-def test_the_plot_shows_the_longest_tracks_and_counts_the_others(tmp_path: Path) -> None:
-    with style():
-        figure = draw_tracks(filmed(tracks=8), "a.mp4")
-        figure.savefig(tmp_path / "tracks.png")
-    assert len(figure.axes) == 6 and "2 seen for shorter" in figure.get_suptitle()
-    assert {text.get_text() for text in figure.legends[0].get_texts()} == {"fear", "anger"}
-    assert Image.open(tmp_path / "tracks.png").size[0] > 1000
+def test_the_plot_shows_the_longest_tracks_and_counts_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[str] = []
+    monkeypatch.setattr("insula.deployment.curves._Page.write", lambda page, title: written.append(title))
+    page = draw_curves(filmed(tracks=8), "a.mp4")
+    assert len(panels(filmed(tracks=8))) == 6 and "2 seen for shorter" in written[0]
+    assert page.width > 1000
+    colours = {colour for _, colour in page.getcolors(1 << 24) or ()}
+    assert {ImageColor.getrgb(colour) for colour in PALETTE[:2]} < colours
+    assert ImageColor.getrgb(PALETTE[2]) not in colours, "two classes, two colours"
+
+
+def test_curves_are_where_the_probabilities_are() -> None:
+    table = pd.DataFrame({"track": 1, "time": [0.0, 1.0, 2.0], "p_fear": [1.0, 1.0, 0.0], "reason": None})
+    table = table.assign(smoothed_fear=table["p_fear"], smoothed_label="fear")
+    page = np.asarray(draw_curves(table, ""))
+    rows, columns = np.nonzero((page == ImageColor.getrgb(PALETTE[0])).all(axis=-1))
+    in_panel = rows < page.shape[0] - 100  # the legend is below
+    rows, columns = rows[in_panel], columns[in_panel]
+    early, late = columns < page.shape[1] / 2, columns > page.shape[1] * 0.9
+    assert np.ptp(rows[early]) <= 3 and rows[late].max() > rows[early].max() + 150
 
 
 def test_a_line_of_the_plot_breaks_where_the_face_was_gone() -> None:
     table = filmed(tracks=2)
     gone = (table["track"] == 1) & table["time"].between(2, 4)
-    first, second = draw_tracks(table[~gone], "a.mp4").axes
-    assert [np.isnan(line.get_xdata()).any() for line in first.lines] == [False, True] * 2  # dots, line
-    assert not any(np.isnan(line.get_xdata()).any() for line in second.lines)
+    first, second = panels(table[~gone])
+    assert [len(first.lines[name]) for name in ("fear", "anger")] == [2, 2]
+    assert [len(second.lines[name]) for name in ("fear", "anger")] == [1, 1]
+    assert len(first.points["fear"]) == sum(map(len, first.lines["fear"])) == 40 - gone.sum()
 
 
 def refused(table: pd.DataFrame, rows: pd.Series) -> pd.DataFrame:
@@ -103,22 +115,25 @@ def refused(table: pd.DataFrame, rows: pd.Series) -> pd.DataFrame:
     return table.assign(reason=pd.Series(reasons, index=table.index).where(rows, None))
 
 
-def test_a_face_of_which_nothing_was_said_has_the_reason_and_the_whole_time_in_its_panel() -> None:
+def test_a_face_of_which_nothing_was_said_has_the_reason_in_its_panel_and_crosses() -> None:
     table = filmed(tracks=2)
     silent = (table["track"] == 2) | ((table["track"] == 1) & (table["time"] < 1))
-    first, second = (figure := draw_tracks(refused(table, silent), "a.mp4")).axes
-    assert second.get_title("left") == "face 2, no answer: too strange"
+    first, second = panels(refused(table, silent))
+    assert second.heading == "face 2, no answer: too strange"
     count = (silent & (table["track"] == 1)).sum()
-    assert first.get_title("left") == f"face 1, no answer in {count} of 40 frames: too strange"
-    crosses = [next(line for line in panel.lines if line.get_marker() == "x") for panel in (first, second)]
-    assert [len(line.get_xdata()) for line in crosses] == [count, 40]
-    assert {text.get_text() for text in figure.legends[0].get_texts()} == {"fear", "anger", "no answer"}
-    left, right = second.get_xlim()
-    assert left < 0 and table["time"].max() < right < 1.1 * table["time"].max()
+    assert first.heading == f"face 1, no answer in {count} of 40 frames: too strange"
+    assert [len(panel.silent) for panel in (first, second)] == [count, 40]
+    assert len(second.points["fear"]) == 0 and len(first.points["fear"]) == 40 - count
+
+
+def test_a_line_breaks_where_a_frame_has_no_answer() -> None:
+    table = filmed(tracks=1)
+    (panel,) = panels(refused(table, table.index == 20))
+    assert list(map(len, panel.lines["fear"])) == [20, 19]
 
 
 def test_a_video_of_which_nothing_was_said_at_all_is_drawn_with_the_reason() -> None:
-    table = filmed(tracks=1)
-    figure = draw_tracks(refused(table, table["track"] == 1), "a.mp4")
-    assert figure.axes[0].get_xlim()[1] > table["time"].max()
-    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["no answer"]
+    table = refused(filmed(tracks=1), pd.Series(True, range(40)))
+    (panel,) = panels(table)
+    assert not panel.points and len(panel.silent) == 40 and panel.heading == "face 1, no answer: too strange"
+    assert draw_curves(table, "a.mp4").height > 250

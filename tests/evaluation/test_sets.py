@@ -9,9 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from made_up_results import CLASSES, make_results
-from statsmodels.stats.proportion import proportion_confint
 
-from insula.evaluation.metrics import calibration_error, reliability, set_metrics
+from insula.evaluation.metrics import calibration_error, reliability, set_metrics, wilson_interval
 from insula.evaluation.report import write_report
 from insula.evaluation.results import Results
 from insula.evaluation.table import metrics_table
@@ -54,8 +53,9 @@ def test_coverage_is_of_the_given_label_and_every_unit_counts_once(results: Resu
     each = held.groupby(level=0).mean()
     assert len(each) == 80
     assert table.loc["fusion", "coverage"] == pytest.approx(each.mean())
-    low, high = proportion_confint(each.sum(), 80, method="wilson")
-    assert table.loc["fusion", ["coverage_low", "coverage_high"]].tolist() == pytest.approx([low, high])
+    assert table.loc["fusion", ["coverage_low", "coverage_high"]].tolist() == pytest.approx(
+        wilson_interval(each.mean(), 80)
+    )
     assert table.loc["fusion", "coverage_promised"] == pytest.approx(0.9)
     assert table.loc["fusion", "set_size"] == pytest.approx(rows["set"].str.split().str.len().mean())
 

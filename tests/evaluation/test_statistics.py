@@ -10,6 +10,7 @@ from scipy import stats
 
 from insula.errors import DataError
 from insula.evaluation.chance import beats_chance, chance, chance_of
+from insula.evaluation.metrics import wilson_interval
 from insula.evaluation.statistics import (
     accuracy_interval,
     cluster_interval,
@@ -121,10 +122,8 @@ def test_intervals_of_differences_cover_the_truth():
 
 @pytest.mark.parametrize(("won", "lost"), [(8, 2), (0, 5), (30, 12)])
 def test_a_single_split_is_tested_as_mcnemar_does(won, lost):
-    from statsmodels.stats.contingency_tables import mcnemar
-
     values = np.r_[np.ones(won), -np.ones(lost), np.zeros(50)]
-    expected = mcnemar([[0, won], [lost, 50]], exact=True).pvalue
+    expected = stats.binomtest(won, won + lost).pvalue
     assert paired_test(_frame(values)) == pytest.approx(expected)
 
 
@@ -165,6 +164,18 @@ def test_holm_follows_its_definition():
     expected = np.maximum.accumulate(np.minimum(1, np.sort(values) * np.arange(4, 0, -1)))
     np.testing.assert_allclose(holm(values), expected[np.argsort(np.argsort(values))])
     assert holm([]).shape == (0,)
+
+
+def test_holm_of_an_example_by_hand():
+    assert holm([0.01, 0.04, 0.03, 0.005]).tolist() == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert holm([0.4, 0.5, 0.01]).tolist() == pytest.approx([0.8, 0.8, 0.03]) and holm([0.7, 0.9]).max() == 1
+    assert np.isnan(holm([0.01, float("nan")])).tolist() == [False, True]
+
+
+@pytest.mark.parametrize(("right", "n"), [(0, 8), (8, 8), (1, 3), (77, 87), (450, 1000)])
+def test_wilsons_interval_is_scipys(right, n):
+    expected = stats.binomtest(right, n).proportion_ci(method="wilson")
+    assert wilson_interval(right / n, n) == pytest.approx((expected.low, expected.high))
 
 
 def test_resampled_t_is_wider_than_the_plain_t():

@@ -13,13 +13,13 @@ import yaml
 from made_up_results import make_passport, make_results
 from matplotlib.axes import Axes
 from small_sweep import SMALL
-from statsmodels.stats.multitest import multipletests
 
 from insula.errors import SettingsError
 from insula.evaluation.chance import chance_of
 from insula.evaluation.draw_sweep import _SIGNS, gain_map, gains
 from insula.evaluation.report import NONE
 from insula.evaluation.results import Results
+from insula.evaluation.statistics import holm
 from insula.evaluation.sweep import Sweep, TableSettings
 from insula.evaluation.sweep_report import headlines, write_sweep
 from insula.evaluation.sweep_run import Outcome, gain_of
@@ -249,7 +249,6 @@ def test_every_cell_is_tested_against_the_same_arm_with_p_corrected_over_cells(o
         gain = (right[results.headline] - right["visual"]).mean()
         assert data.loc[outcome.cell.title, "gain"] == pytest.approx(gain)
         raw.append(outcome.table.loc["visual", "p"])
-    wanted = multipletests(raw, method="holm")[1]
-    assert data["p_holm"].tolist() == pytest.approx(list(wanted))
+    assert data["p_holm"].tolist() == pytest.approx(list(holm(raw)))
     assert [mark for mark, _ in shown.rows] == [outcome.results.mark for outcome in outcomes]
     assert shown.head[2][1].startswith("against ")

@@ -46,6 +46,15 @@ def test_kappa_is_that_of_scikit_learn_and_its_interval_holds_the_true_one() -> 
     assert hits >= 53
 
 
+def test_kappa_and_its_interval_are_those_of_a_published_example() -> None:
+    """Two doctors and the skin of 88 people: the worked example of SAS/STAT's procedure FREQ."""
+    table = np.array([[10, 4, 1, 0], [5, 10, 12, 2], [2, 4, 12, 5], [0, 2, 6, 13]])
+    first, second = ("".join(str(place[axis] + 1) * table[place] for place in np.ndindex(4, 4)) for axis in (0, 1))
+    pair = agreement(said([first, second]), LETTERS).pairs.iloc[0]
+    assert pair["items"] == 88
+    assert pair[["kappa", "low", "high"]].tolist() == pytest.approx([0.3449, 0.2030, 0.4868], abs=5e-5)
+
+
 def test_chance_is_zero_and_the_interval_of_alpha_says_so() -> None:
     rng = np.random.default_rng(1)
     found = agreement(said(["".join(map(str, row)) for row in rng.integers(1, 4, (3, 300))]), LETTERS)

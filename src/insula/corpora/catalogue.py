@@ -7,6 +7,7 @@ from typing import Any
 
 from insula.corpora.contract import Card, Corpus
 from insula.errors import SettingsError
+from insula.tiers import naming_tier
 
 CORPORA: dict[str, str] = {
     "folder": "insula.corpora.folder:Folder",
@@ -41,6 +42,7 @@ CORPORA: dict[str, str] = {
 }
 
 
+@naming_tier()
 def _class(name: str) -> Any:
     if name not in CORPORA:
         raise SettingsError(f"unknown corpus {name!r}", do=f"corpora are {', '.join(CORPORA)}")

@@ -14,7 +14,6 @@ from typing import ClassVar, Self
 import numpy as np
 import pandas as pd
 from pydantic import Field, PositiveFloat, model_validator
-from scipy.ndimage import gaussian_filter1d
 
 from insula.corpora.contract import Card
 from insula.corpora.drawn_faces import PROTOTYPES, draw_faces
@@ -250,6 +249,8 @@ class SimulatedPairs:
 
         Where a smooth random course is lowest is missing, so a larger share holds the rows of a smaller one.
         """
+        from scipy.ndimage import gaussian_filter1d
+
         settings = self.settings
         n = settings.trials * self._windows
         course = gaussian_filter1d(self._rng(purpose).standard_normal((settings.subjects, n)), _STRETCH, axis=1)

@@ -19,9 +19,11 @@ from insula.protocols.protocol import Protocol
 from insula.protocols.split import Split
 from insula.samples import Samples
 from insula.storage.cache import Cache
+from insula.tiers import naming_tier, need
 from insula.training.threads import one_thread
 
 
+@naming_tier()
 def fit_bundle(recipe: Recipe, output: Path, cache: Cache) -> dict[str, Any]:
     """Fit the recipe's system on everything but a validation part, and write the bundle.
 
@@ -31,7 +33,13 @@ def fit_bundle(recipe: Recipe, output: Path, cache: Cache) -> dict[str, Any]:
     -------
     dict
         The system's measured facts.
+
+    Raises
+    ------
+    MissingTierError
+        Where what trains is not installed, or what the recipe needs besides.
     """
+    need("train")
     check_output(output)
     if recipe.steps:
         do = "evaluate it with `insula run`, or fit a recipe without steps"

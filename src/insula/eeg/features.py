@@ -7,8 +7,6 @@ from types import MappingProxyType
 from typing import Literal
 
 import numpy as np
-from scipy import fft
-from scipy import signal as scipy_signal
 
 from insula.errors import DataError
 
@@ -173,8 +171,11 @@ def _blocks(n_rows: int, n_windows: int, length: int) -> Iterator[tuple[slice, s
 def _fill_spectral(
     rows: np.ndarray, rate: float, bands: list[tuple[float, float]], length: int, step: int, power: np.ndarray
 ) -> None:
+    from scipy import fft
+    from scipy.signal import get_window
+
     windows = _windows(rows, length, step)
-    taper = scipy_signal.get_window("hann", length).astype(np.float32)
+    taper = get_window("hann", length).astype(np.float32)
     scale = np.float32(2 / (length * np.sum(taper.astype(np.float64) ** 2)))  # 2: the negative frequencies
     bins = [_bins(low, high, rate, length) for low, high in bands]
     for block in _blocks(*windows.shape):
@@ -192,11 +193,13 @@ def _fill_spectral(
 def _fill_filtered(
     rows: np.ndarray, rate: float, bands: list[tuple[float, float]], length: int, step: int, power: np.ndarray
 ) -> None:
+    from scipy.signal import butter, sosfiltfilt
+
     for band, (low, high) in enumerate(bands):
         # A band that ends at half the rate has no upper flank to filter.
         edges, kind = (low, "highpass") if high >= rate / 2 else ((low, high), "bandpass")
-        sections = scipy_signal.butter(FILTER_ORDER, edges, kind, fs=rate, output="sos")
+        sections = butter(FILTER_ORDER, edges, kind, fs=rate, output="sos")
         pad = min(3 * (2 * len(sections) + 1), rows.shape[-1] - 1)
         for row, values in enumerate(rows):
-            filtered = scipy_signal.sosfiltfilt(sections, values, padlen=pad)
+            filtered = sosfiltfilt(sections, values, padlen=pad)
             power[row, :, band] = _windows(filtered[None], length, step)[0].var(axis=-1)

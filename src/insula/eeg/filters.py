@@ -6,7 +6,6 @@ from fractions import Fraction
 from functools import lru_cache, reduce
 
 import numpy as np
-from scipy import signal as scipy_signal
 
 from insula.errors import DataError
 
@@ -86,9 +85,11 @@ def resampling_ratio(old: float, new: float) -> Fraction:
 
 def _clean(raw: np.ndarray, ratio: Fraction, rate: float, band: tuple[float, float], notch: float | None) -> np.ndarray:
     """Resample and filter some channels; float32 (channels, times) in and out."""
+    from scipy.signal import resample_poly
+
     if ratio != 1:
         # scipy's rather than MNE's, which takes the ratio from rounded lengths and so drifts from the clock.
-        raw = scipy_signal.resample_poly(raw, ratio.numerator, ratio.denominator, axis=-1, padtype="reflect")
+        raw = resample_poly(raw, ratio.numerator, ratio.denominator, axis=-1, padtype="reflect")
     values = raw.astype(np.float64)
     kernels: tuple[np.ndarray, ...] = (_kernel(rate, band, notch),)
     if len(kernels[0]) // 2 >= values.shape[1]:  # both at once only where one reflection serves both
@@ -122,10 +123,12 @@ def _convolve(signal: np.ndarray, kernel: np.ndarray) -> np.ndarray:
 
     MNE's own functions go from channel to channel and piece to piece, which takes several times as long.
     """
+    from scipy.signal import fftconvolve
+
     reach = len(kernel) // 2
     near = min(reach, signal.shape[1] - 1)
     padded = np.pad(signal, ((0, 0), (near, near)), "reflect", reflect_type="odd")
     if near < reach:
         padded = np.pad(padded, ((0, 0), (reach - near, reach - near)))
-    filtered: np.ndarray = scipy_signal.fftconvolve(padded, kernel[None], mode="valid", axes=1)
+    filtered: np.ndarray = fftconvolve(padded, kernel[None], mode="valid", axes=1)
     return filtered

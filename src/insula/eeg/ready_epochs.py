@@ -10,7 +10,6 @@ from zipfile import BadZipFile
 import numpy as np
 import yaml
 from pydantic import PositiveFloat
-from scipy import signal as scipy_signal
 
 from insula.eeg.checks import check_signal
 from insula.eeg.epoch_store import mark_epochs, quality_in
@@ -171,11 +170,13 @@ def ready_store(
 
 
 def _prepared(values: np.ndarray, form: EpochForm, settings: Preprocessing, path: Path, row: int) -> np.ndarray:
+    from scipy.signal import resample_poly
+
     _check_finite(values, path, row)
     rate = settings.rate or form.rate
     ratio = resampling_ratio(form.rate, rate)
     if ratio != 1:
-        values = scipy_signal.resample_poly(values, ratio.numerator, ratio.denominator, axis=-1, padtype="line")
+        values = resample_poly(values, ratio.numerator, ratio.denominator, axis=-1, padtype="line")
     first, length = _span(settings.epoch, form, rate)
     cut = values[..., first : first + length].astype(np.float32)
     if settings.baseline:

@@ -18,6 +18,7 @@ from insula.evaluation.statistics import (
     unit_scores,
 )
 from insula.evaluation.verdict import verdict
+from insula.tiers import need
 
 _SAME = ("task", "protocol")
 
@@ -48,6 +49,7 @@ def compare(folders: Sequence[Path], *, mixed: bool = False) -> pd.DataFrame:
         For fewer than two runs, runs of different tasks or protocols, or, without `mixed`, clean runs beside runs as
         published.
     """
+    need("train")
     if len(folders) < 2:
         raise DataError("one run has nothing to be compared with", do="give two or more run folders")
     runs = dict(zip(_names(folders), (Results.open(folder) for folder in folders), strict=True))

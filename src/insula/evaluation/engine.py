@@ -14,6 +14,7 @@ from typing import Any
 from insula.errors import DataError, MachineError, SettingsError
 from insula.storage.cache import Cache
 from insula.storage.code import code_version
+from insula.tiers import naming_tier
 
 Job = tuple[Callable[..., Any], tuple[Any, ...]]
 
@@ -40,7 +41,9 @@ def each(jobs: Sequence[Job], processes: int, engine: str | None, cache: Cache) 
     Raises
     ------
     SettingsError
-        Where the engine is unknown, not installed, or cannot be reached.
+        Where the engine is unknown, or cannot be reached.
+    MissingTierError
+        Where its library is not installed.
     DataError
         Where a worker of a cluster does not share the cache.
     MachineError
@@ -119,14 +122,8 @@ def _backend(engine: str | None, processes: int) -> Iterator[dict[str, Any]]:
         yield {"n_jobs": processes, "return_as": "generator_unordered"}
         return
     name, address = parse_engine(engine)
-    try:
-        with _CLUSTERS[name](address, processes) as options:
-            yield options
-    except ImportError as error:
-        if error.name is not None and error.name.split(".")[0] in ("dask", "distributed", "ray"):
-            do = 'run `pip install "insula[scale]"`'
-            raise SettingsError(f"the engine {name} is not installed", do=do) from None
-        raise
+    with naming_tier(), _CLUSTERS[name](address, processes) as options:
+        yield options
 
 
 @contextmanager

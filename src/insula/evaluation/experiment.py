@@ -46,6 +46,7 @@ from insula.protocols.protocol import Protocol
 from insula.samples import Samples, System
 from insula.storage.cache import Cache
 from insula.storage.code import code_version
+from insula.tiers import naming_tier, need
 from insula.training.threads import one_thread
 
 log = logging.getLogger(__name__)
@@ -79,6 +80,7 @@ class Plan:
         }
 
 
+@naming_tier()
 def run(
     recipe: Recipe, cache: Cache, jobs: int = 1, progress: Progress | None = None, engine: str | None = None
 ) -> Results:
@@ -96,6 +98,11 @@ def run(
         Called with (done, total, what was just finished).
     engine : str, optional
         A cluster in place of this machine's processes: see `insula.evaluation.engine.each`.
+
+    Raises
+    ------
+    MissingTierError
+        Where what trains is not installed, or what the recipe needs besides.
     """
     prepare([recipe], cache, jobs, progress, engine)
     planned = plan(recipe, cache)
@@ -112,6 +119,7 @@ def prepare(
     What is wrong in the engine's name or in a recipe's corpus, protocol, system, steps, placebos or controls is said
     first, before any of that work.
     """
+    need("train")
     if engine is not None:
         parse_engine(engine)
     for recipe in {_about(recipe): recipe for recipe in recipes}.values():

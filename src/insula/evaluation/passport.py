@@ -21,7 +21,7 @@ from insula.storage.hashing import digest
 
 LIBRARIES = (
     "torch", "torchvision", "pytorch-lightning", "timm", "scikit-learn", "mne", "numpy", "scipy", "pandas",
-    "torchmetrics", "statsmodels", "ai-edge-litert", "openTSNE", "skops",
+    "ai-edge-litert", "openTSNE", "skops",
 )  # fmt: skip
 """Libraries whose version can change a figure."""
 

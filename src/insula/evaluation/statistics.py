@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from insula.errors import DataError
+from insula.evaluation.metrics import wilson_interval
 from insula.evaluation.results import CONSTANT, KEY, Results
 
 FEW = 30
@@ -118,10 +119,7 @@ def accuracy_interval(scores: pd.DataFrame) -> Estimate:
     """
     values, n = scores["score"].to_numpy(), scores["cluster"].nunique()
     if np.ptp(values) == 0 or (n == len(values) and np.isin(values, (0, 1)).all()):
-        from statsmodels.stats.proportion import proportion_confint
-
-        low, high = proportion_confint(values.mean() * n, n, method="wilson")
-        return Estimate(float(values.mean()), float(low), float(high), n)
+        return Estimate(float(values.mean()), *wilson_interval(float(values.mean()), n), n)
     found = cluster_interval(values, scores["cluster"].to_numpy())
     return found._replace(low=max(found.low, 0.0), high=min(found.high, 1.0))
 
@@ -221,9 +219,10 @@ def holm(values: Sequence[float]) -> np.ndarray:
     >>> holm([0.01, 0.04])
     array([0.02, 0.04])
     """
-    from statsmodels.stats.multitest import multipletests
-
-    return multipletests(values, method="holm")[1] if len(values) else np.empty(0)
+    order, number = np.argsort(values), len(values)
+    corrected = np.empty(number)
+    corrected[order] = np.maximum.accumulate(np.minimum(np.asarray(values)[order] * np.arange(number, 0, -1), 1.0))
+    return corrected
 
 
 def group_scores(results: Results, arm: str, by: str) -> pd.Series:

@@ -18,6 +18,7 @@ from insula.evaluation.sweep import Cell, Sweep
 from insula.evaluation.table import metrics_table
 from insula.evaluation.verdict import MINUS, Verdict, in_units, verdict
 from insula.storage.cache import Cache
+from insula.tiers import naming_tier
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,6 +91,7 @@ class Outcome:
         return value if short else f"{value}\n{' to '.join(ends)}{further}"
 
 
+@naming_tier()
 def run_sweep(
     sweep: Sweep, cache: Cache, jobs: int = 1, progress: Progress | None = None, engine: str | None = None
 ) -> list[Outcome]:

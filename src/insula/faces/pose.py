@@ -21,6 +21,7 @@ _HEAD = np.array(
         (1.04, 0.31, 1.27),
     ]
 )
+_STEPS = 50  # more than any face has needed
 
 
 class HeadPose(NamedTuple):
@@ -59,9 +60,6 @@ def head_pose(face: Face) -> HeadPose:
     ----------
     DeMenthon and Davis (1995), Model-based object pose in 25 lines of code, International Journal of Computer Vision.
     """
-    from scipy.optimize import least_squares
-    from scipy.spatial.transform import Rotation
-
     head = _HEAD - _HEAD.mean(axis=0)
     points = (face.landmarks - face.landmarks.mean(axis=0)) / max(face.size, 1e-9)
     if not points.any():  # landmarks that are all one point tell nothing
@@ -69,22 +67,51 @@ def head_pose(face: Face) -> HeadPose:
     rows = np.linalg.lstsq(head, points, rcond=None)[0].T  # of the turned head, scaled: right and down
     left, scales, right = np.linalg.svd(rows, full_matrices=False)
     right_and_down = left @ right  # the nearest two of unit length and square to each other
-    turned = Rotation.from_matrix(np.vstack([right_and_down, np.cross(*right_and_down)]))
+    agreement = np.einsum("ba,abkl->kl", right_and_down, _TURNING)  # the quaternion that turns so is its main axis
+    turned = np.linalg.eigh(agreement)[1][:, -1]
+    x, y, z, w = _fitted(turned * np.sqrt(scales.mean()), head, points)
+    size = x * x + y * y + z * z + w * w
+    roll = np.arctan2(2 * (x * y + z * w), size - 2 * (y * y + z * z))
+    yaw = np.arcsin(np.clip(2 * (y * w - x * z) / size, -1, 1))
+    pitch = np.arctan2(2 * (y * z + x * w), size - 2 * (x * x + y * y))
+    yaw, pitch, roll = np.degrees([-yaw, -pitch, roll])
+    return HeadPose(float(yaw), float(pitch), float(roll))
 
-    def missed(values: np.ndarray) -> np.ndarray:
-        return np.asarray(head @ _turning_and_scaling(*values) - points).ravel()
 
-    found = least_squares(missed, turned.as_quat() * np.sqrt(scales.mean()), method="lm").x
-    roll, yaw, pitch = Rotation.from_quat(found).as_euler("ZYX", degrees=True)
-    return HeadPose(float(-yaw), float(-pitch), float(roll))
+def _turning() -> np.ndarray:
+    """Return (3, 2, 4, 4): forms S so that q S q, for each, is the matrix (3, 2) that takes points right and down.
+
+    Of a quaternion q = (x, y, z, w), whose length squared scales.
+    """
+    forms = np.zeros((3, 2, 4, 4))
+    x, y, z, w = range(4)
+    forms[0, 0, [w, x, y, z], [w, x, y, z]] = 1, 1, -1, -1
+    forms[1, 1, [w, x, y, z], [w, x, y, z]] = 1, -1, 1, -1
+    for place, plus, other, sign in (((0, 1), (x, y), (z, w), 1), ((1, 0), (x, y), (z, w), -1),
+                                     ((2, 0), (x, z), (w, y), 1), ((2, 1), (y, z), (w, x), -1)):  # fmt: skip
+        forms[*place, *plus], forms[*place, *other] = 2, 2 * sign
+    return (forms + forms.swapaxes(2, 3)) / 2
 
 
-def _turning_and_scaling(x: float, y: float, z: float, w: float) -> np.ndarray:
-    """Return the matrix (3, 2) that takes points to the right and down; a quaternion of length l scales by l * l."""
-    return np.array(
-        [
-            (w * w + x * x - y * y - z * z, 2 * (x * y + w * z)),
-            (2 * (x * y - w * z), w * w - x * x + y * y - z * z),
-            (2 * (x * z + w * y), 2 * (y * z - w * x)),
-        ]
-    )
+_TURNING = _turning()
+
+
+def _fitted(quaternion: np.ndarray, head: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """Return the quaternion (4,) that turns and scales a head (n, 3) onto points (n, 2) with the least square error.
+
+    By Levenberg and Marquardt's method, from one that is nearly right.
+    """
+    damping = 1e-3
+    missed = head @ (_TURNING @ quaternion @ quaternion) - points
+    for _ in range(_STEPS):
+        slopes = 2 * np.einsum("na,abk->nbk", head, _TURNING @ quaternion).reshape(-1, 4)
+        squared = slopes.T @ slopes
+        step = np.linalg.solve(squared + damping * np.trace(squared) * np.eye(4), -slopes.T @ missed.ravel())
+        tried = head @ (_TURNING @ (quaternion + step) @ (quaternion + step)) - points
+        if (tried**2).sum() <= (missed**2).sum():
+            quaternion, missed, damping = quaternion + step, tried, damping / 10
+        else:
+            damping *= 10
+        if step @ step <= 1e-16 * (quaternion @ quaternion):
+            break
+    return quaternion

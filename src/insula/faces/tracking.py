@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from insula.faces.assignment import assign
 from insula.faces.detection import Face
 
 _REACH = 1.0  # sides of a face that it may move between two looks, or doublings of its size, or both together
@@ -69,11 +70,9 @@ def _place(face: Face) -> tuple[float, float, float]:
 
 def _joined(before: np.ndarray, after: np.ndarray) -> list[tuple[int, int]]:
     """Return the pairs of places (n, 3) and (m, 3) that are one face."""
-    from scipy.optimize import linear_sum_assignment  # pictures alone do without scipy
-
     sides = 2 ** ((before[:, None, 2] + after[None, :, 2]) / 2)
     moved = np.linalg.norm(before[:, None, :2] - after[None, :, :2], axis=-1) / sides
     cost = moved + np.abs(before[:, None, 2] - after[None, :, 2])
     # capped, so that a pair out of reach is worth the same as none and never costs a good pair its partner
-    rows, columns = linear_sum_assignment(np.minimum(cost, _REACH))
-    return [(old, new) for old, new in zip(rows, columns, strict=True) if cost[old, new] < _REACH]
+    pairs = assign(np.minimum(cost, _REACH))
+    return [(old, new) for old, new in pairs.tolist() if cost[old, new] < _REACH]

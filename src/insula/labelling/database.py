@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-import sqlalchemy as sql
-from sqlalchemy import CheckConstraint, Column, ForeignKey, Integer, MetaData, String, Table, UniqueConstraint
+from insula.errors import DataError, MissingTierError, SettingsError
+from insula.tiers import naming_tier
 
-from insula.errors import DataError, SettingsError
+with naming_tier():
+    import sqlalchemy as sql
+    from sqlalchemy import CheckConstraint, Column, ForeignKey, Integer, MetaData, String, Table, UniqueConstraint
 
 WRITING = "insula_writing"
 """The option of a transaction that will write."""
@@ -95,7 +97,9 @@ def open_engine(url: str | Path, *, new: bool) -> sql.Engine:
     Raises
     ------
     SettingsError
-        Where the URL is none, or is of another database, or psycopg is not installed.
+        Where the URL is none, or is of another database.
+    MissingTierError
+        Where psycopg, by which PostgreSQL is reached, is not installed.
     DataError
         Where there is no file.
     """
@@ -142,8 +146,8 @@ def _postgresql(address: sql.URL) -> sql.Engine:
     try:
         return sql.create_engine(address, poolclass=sql.NullPool, connect_args={"connect_timeout": 10})
     except ImportError:
-        do = 'run `pip install "insula[postgres]"`'
-        raise SettingsError("psycopg, by which PostgreSQL is reached, is not installed", do=do) from None
+        # psycopg, or the library of PostgreSQL's own that it needs
+        raise MissingTierError("psycopg", "postgres") from None
 
 
 def _prepare(connection: Any, _: object) -> None:

