@@ -17,7 +17,7 @@ from insula.errors import DataError, SettingsError
 from insula.evaluation.recipe import Recipe
 from insula.samples import Samples
 from insula.systems.catalogue import system
-from toy import CLASSES, toy_study
+from toy import CLASSES, toy_study, toy_windows
 
 TASK = Categorical(label="emotion", classes=CLASSES)
 
@@ -90,9 +90,10 @@ def test_eight_bits_are_compared_with_the_whole_on_the_faces_given(
 def test_pictures_are_needed_to_measure_and_a_network_on_pictures_to_export(exported: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no picture to measure"):
         quantise_onnx(exported, np.empty((0, 48, 48, 3), np.uint8), tmp_path / "small.onnx")
-    linear = system("linear").fit(toy_study().select(range(60)), toy_study().select([]), TASK)
+    windows = toy_windows()
+    covariances = system("tangent-space").fit(windows, windows.select([]), TASK)
     about = {"pictures": "whole", "size": 48, "classes": list(CLASSES)}
-    write_bundle(linear, "linear", Recipe.load("bmci"), tmp_path / "linear", about)
-    with pytest.raises(SettingsError, match="a bundle of linear is not one network on pictures"):
-        export_onnx(tmp_path / "linear", tmp_path / "face.onnx")
+    write_bundle(covariances, "tangent-space", Recipe.load("bmci"), tmp_path / "plain", about)
+    with pytest.raises(SettingsError, match="a bundle of tangent-space predicts from no pictures"):
+        export_onnx(tmp_path / "plain", tmp_path / "face.onnx")
     assert not (tmp_path / "face.onnx").exists()

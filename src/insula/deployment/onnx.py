@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -63,7 +63,7 @@ def _agreement(whole: Path, small: Path, pictures: np.ndarray) -> dict[str, floa
 
 
 def export_onnx(bundle: Path, output: Path) -> None:
-    """Write the network of a bundle as ONNX: pictures in, calibrated probabilities out.
+    """Write what a bundle says as ONNX: pictures in, calibrated probabilities out.
 
     The input `pictures` is uint8 RGB (faces, 3, size, size), cut as the bundle's training pictures were; the output
     `probabilities` is float32 (faces, classes). The file's metadata name the classes, the size, how pictures are cut
@@ -79,15 +79,30 @@ def export_onnx(bundle: Path, output: Path) -> None:
     Raises
     ------
     SettingsError
-        Where the bundle's system is no network on pictures.
+        Where the bundle's system does not predict from pictures.
     """
     opened = open_bundle(bundle)
     manifest = opened.manifest
-    if not hasattr(opened.system, "deployed"):
-        what = f"a bundle of {manifest['system']} is not one network on pictures"
+    if not hasattr(opened.system, "answering"):
+        what = f"a bundle of {manifest['system']} predicts from no pictures"
         raise SettingsError(what, where=bundle, do="export one of a face network")
     about = {"classes": ",".join(manifest["classes"]), "pictures": manifest["pictures"], "bundle": digest(manifest)}
-    write_onnx(opened.system.deployed(), manifest["size"], about, output)
+    write_onnx(_probabilities(opened.system.answering()), manifest["size"], about, output)
+
+
+def _probabilities(answer: nn.Module) -> nn.Module:
+    """Return the first part of an answer alone, of pictures (n, 3, size, size)."""
+    from torch import nn
+
+    class Alone(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.answer = answer
+
+        def forward(self, pictures: Any) -> Any:
+            return self.answer(pictures.permute(0, 2, 3, 1))[0]
+
+    return Alone().eval()
 
 
 def write_onnx(network: nn.Module, size: int, about: Mapping[str, str], output: Path) -> None:
