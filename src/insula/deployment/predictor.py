@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from insula.deployment.bundle import open_bundle
+from insula.deployment.bundle import not_from_pictures, open_bundle
 from insula.deployment.inputs import check_input, is_video, list_inputs
 from insula.deployment.tracks import smoothed
 from insula.emotions import ANCHORS
@@ -44,12 +44,10 @@ class Predictor:
     """
 
     def __init__(self, folder: Path) -> None:
-        bundle = open_bundle(folder)
-        self.system, self.manifest = bundle.system, bundle.manifest
-        if "picture" not in self.system.predicts_from:
-            needs = ", ".join(self.system.predicts_from) or "features"
-            do = "use one that reads pictures, or in Python `open_bundle(FOLDER).system.predict(samples)`, see its card"
-            raise SettingsError(f"this bundle predicts from {needs}, not from pictures", where=folder, do=do)
+        self.bundle = open_bundle(folder)
+        self.manifest = self.bundle.manifest
+        if not self.bundle.graphs:
+            raise not_from_pictures(self.manifest)
 
     def predict(
         self, paths: Iterable[Path], mode: str | None = None, *, rate: float = 5.0, smooth: float = 0.5
@@ -84,8 +82,7 @@ class Predictor:
             (above 1 is stranger than 95 % of training pictures) and `mode` (where it is not the one asked for, the
             picture was too strange for that). Where there is a video, also `smoothed_CLASS` and `smoothed_label`.
         """
-        if mode is not None and mode not in self.manifest["modes"]:
-            raise SettingsError(f"unknown mode {mode!r}", do=f"modes are {', '.join(self.manifest['modes'])}")
+        mode = self.bundle.mode(mode)
         if not rate > 0 or not smooth >= 0:
             what = f"no video at {rate} frames a second, smoothed over {smooth} seconds"
             raise SettingsError(what, do="give a rate above 0 and a time from 0")
@@ -181,7 +178,7 @@ class Predictor:
         samples = Samples(provenance(len(crops), corpus="input", stimulus=names), {})
         store = ArrayStore(np.stack(list(crops.values())), _PICTURE)
         samples = samples.with_modality("picture", "input", store, range(len(crops)))
-        said = self.system.predict(samples, mode)
+        said = self.bundle.predict(samples, mode)
         table = pd.DataFrame({"label": said.labels}).join(said.table).set_axis(list(crops))
         if all(name in ANCHORS for name in said.classes):
             table[["valence", "arousal"]] = said.probabilities @ np.array([ANCHORS[name] for name in said.classes])
