@@ -114,7 +114,7 @@ def test_a_bundle_says_what_it_is_least_sure_of(
             red = samples.read("picture")[:, 0, 0, 0] / 255
             return Predictions.of(CLASSES[:2], np.stack([0.5 + red / 2, 0.5 - red / 2], axis=1), samples.ids)
 
-    monkeypatch.setattr("insula.deployment.bundle.open_bundle", lambda folder: type("Bundle", (), {"system": Sure()}))
+    monkeypatch.setattr("insula.deployment.bundle.open_bundle", lambda folder: Sure())
     asked = json.loads(label("queue", *faces, "--bundle", "b", "--count", 3, "-o", "labels/one", "--json")[1])["asked"]
     assert [item.rpartition("/")[2].split(".")[0] for item in asked] == ["2", "3", "4"]  # 0 and 1 have a label
 

@@ -81,7 +81,7 @@ def _scores(pool: Pool, bundle: Path | None, scores: Path | None) -> pd.Series |
         from insula.deployment.bundle import open_bundle
         from insula.labelling.queue import uncertainty
 
-        return uncertainty(pool, open_bundle(bundle).system)
+        return uncertainty(pool, open_bundle(bundle))
     if scores is None:
         return None
     from insula.labelling.queue import read_scores

@@ -1,73 +1,298 @@
-"""Bundles: a sealed folder that holds a fitted system and what a stranger needs to know of it."""
+"""Bundles: a sealed folder with what a fitted system answers, as graphs, and what a stranger needs to know of it."""
 
 from __future__ import annotations
 
-import inspect
 import json
+import shlex
+import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from insula.errors import BundleError
-from insula.evaluation.recipe import Recipe
-from insula.samples import System
+import numpy as np
+
+from insula.deployment.graphs import Graph
+from insula.errors import BundleError, SettingsError
 from insula.storage.atomic import write_folder
-from insula.storage.code import code_version
 from insula.storage.folder import seal, verify
-from insula.storage.hashing import sha256_of
 
-FORMAT = 2
+if TYPE_CHECKING:
+    from insula.evaluation.recipe import Recipe
+    from insula.samples import Predictions, Samples, System
 
-_UNFIT = """Do not use an answer where the row gives a reason instead of a label; for people, devices or situations
-unlike those of the corpus, of which nothing was measured; for what is none of the classes, as one of them is named all
-the same; or to judge what a person feels, is or will do. How often such a system is right, `insula run` with the same
-recipe says."""
+FORMAT = 3
+_BEFORE = 2  # the format in which systems that read EEG have been kept since
+_PICTURES, _FRAMINGS = ("detect", "whole"), ("eyes", "box")
+_LARGEST = 2048  # pixels along the edge of a face
+_REMAKE = "use a bundle that `insula fit` wrote"
 
 
 @dataclass(frozen=True)
 class Bundle:
-    """An opened bundle: the system and its manifest."""
+    """An opened bundle: what it says of itself, and what answers.
 
-    system: System
+    Parameters
+    ----------
+    manifest : dict
+        What `manifest.json` says.
+    graphs : mapping of str to Graph
+        What answers from pictures, by mode; empty in a bundle of a system that reads EEG.
+    system : System or None
+        The system itself, in a bundle that has no graphs.
+    """
+
     manifest: dict[str, Any]
+    graphs: Mapping[str, Graph] = field(default_factory=dict)
+    system: System | None = None
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes, in the order of the probabilities."""
+        return tuple(self.manifest["classes"])
+
+    @property
+    def modes(self) -> tuple[str, ...]:
+        """Ways to predict, the first being the default."""
+        return tuple(self.manifest["modes"])
+
+    @property
+    def predicts_from(self) -> tuple[str, ...]:
+        """Modalities that a sample must have to be predicted."""
+        return tuple(self.manifest["predicts_from"])
+
+    def mode(self, name: str | None = None) -> str:
+        """Return the mode to predict in: the first one where none is asked for.
+
+        Raises
+        ------
+        SettingsError
+            For a mode that this bundle does not have.
+        """
+        if name is not None and name not in self.modes:
+            raise SettingsError(f"unknown mode {name!r}", do=f"modes are {', '.join(self.modes)}")
+        return name or self.modes[0]
+
+    def answer(self, pictures: np.ndarray, mode: str | None = None) -> dict[str, np.ndarray]:
+        """Return what a bundle of graphs answers for pictures of faces, by ONNX Runtime on one thread.
+
+        Parameters
+        ----------
+        pictures : uint8 array, shape (faces, size, size, 3)
+            RGB; the manifest's `size`, cut as its `pictures` and `framing` say.
+        mode : str, optional
+            One of `modes`.
+
+        Returns
+        -------
+        dict of str to array
+            `probabilities`, float32 (faces, classes), and, as far as the system has them, `admitted`, bool (faces,
+            classes), `out_of_distribution` and further columns, float32 (faces,).
+
+        Raises
+        ------
+        SettingsError
+            For an unknown mode, or a bundle that does not answer from pictures.
+        DataError
+            Where the pictures have another type or size.
+        BundleError
+            Where the graph cannot be run, or answers with what is no finite number.
+        """
+        mode = self.mode(mode)
+        if mode not in self.graphs:
+            raise not_from_pictures(self.manifest)
+        return self.graphs[mode].answer(pictures)
+
+    def predict(self, samples: Samples, mode: str | None = None) -> Predictions:
+        """Return what the bundle says of each sample; of pictures, each once.
+
+        Parameters
+        ----------
+        samples : Samples
+            With what the bundle predicts from.
+        mode : str, optional
+            One of `modes`.
+
+        Returns
+        -------
+        Predictions
+            Of graphs with `uncertainty`, `mode`, and what they answer beside probabilities: `out_of_distribution`,
+            `set` and `set_coverage`, and more.
+        """
+        if self.system is not None:
+            return self.system.predict(samples, mode)
+        from insula.deployment.answers import predictions
+
+        return predictions(self, samples, self.mode(mode))
 
 
-def write_bundle(system: System, name: str, recipe: Recipe, output: Path, about: dict[str, Any]) -> None:
-    """Write a fitted system to a sealed folder: `system/`, `card.md`, `manifest.json`.
+def not_from_pictures(manifest: Mapping[str, Any]) -> SettingsError:
+    """Return what is said where pictures are given to a bundle of a system that does not read them."""
+    needs = ", ".join(manifest["predicts_from"]) or "features"
+    do = "use one that reads pictures, or in Python `open_bundle(FOLDER).predict(samples)`, see its card"
+    return SettingsError(f"this bundle predicts from {needs}, not from pictures", do=do)
+
+
+def open_bundle(folder: Path) -> Bundle:
+    """Check every file of a bundle against its hash, and every graph for what it must not hold.
+
+    Nothing in a bundle of graphs can run code, and opening one imports neither torch nor scikit-learn. A bundle of a
+    system that reads EEG still holds the system itself: it is opened with a warning, and of the types that its files
+    name, only those on a list of insula's own are built.
+
+    Raises
+    ------
+    BundleError
+        Where the folder is no bundle, was altered, was made by an earlier or a newer insula, or holds a graph that is
+        refused.
+    """
+    manifest = verify(folder)
+    number = manifest.get("format")
+    if number == _BEFORE and "picture" in manifest.get("predicts_from", ()):
+        raise BundleError("this bundle was made by an earlier insula", where=folder, do=_anew(manifest, folder))
+    if number not in (_BEFORE, FORMAT):
+        raise BundleError(f"format {number} is unknown", where=folder, do="update insula, or fit it again")
+    _check_manifest(manifest, folder)
+    if "graphs" not in manifest:
+        return Bundle(manifest, system=_open_system(manifest, folder))
+    graphs, classes, size = {}, len(manifest["classes"]), manifest["size"]
+    for mode, about in manifest["graphs"].items():
+        name = about["runs"]
+        graphs[mode] = Graph(folder / name, classes, size, manifest["files"][name]["sha256"])
+    return Bundle(manifest, graphs)
+
+
+def _anew(manifest: Mapping[str, Any], folder: Path) -> str:
+    """Return what to type to make a bundle again."""
+    name = manifest["recipe"].get("name") if isinstance(manifest.get("recipe"), Mapping) else None
+    recipe = shlex.quote(name) if isinstance(name, str) and name.isprintable() else "RECIPE"
+    return f"make it anew: insula fit {recipe} -o {shlex.quote(str(folder))}"
+
+
+def _check_manifest(manifest: Mapping[str, Any], folder: Path) -> None:
+    """Refuse a manifest that does not say what opening a bundle asks of it: a seal tells only that it is whole.
+
+    Raises
+    ------
+    BundleError
+        Naming the entry.
+    """
+
+    def names(value: object) -> bool:
+        return isinstance(value, list) and bool(value) and all(isinstance(name, str) and name for name in value)
+
+    graphs = manifest.get("graphs")
+    right = {
+        "modes": names(manifest.get("modes")),
+        "system": isinstance(manifest.get("system"), str),
+        "predicts_from": manifest.get("predicts_from") == [] or names(manifest.get("predicts_from")),
+    }
+    if graphs is not None:
+        modes = manifest["modes"] if right["modes"] else []
+        right |= {
+            "classes": names(manifest.get("classes")),
+            "size": isinstance(manifest.get("size"), int) and 0 < manifest["size"] <= _LARGEST,
+            "pictures": manifest.get("pictures") in _PICTURES,
+            "framing": manifest.get("framing") in _FRAMINGS,
+            "graphs": isinstance(graphs, dict) and list(graphs) == modes and all(map(_is_graph, graphs.values())),
+        }
+        if right["graphs"]:
+            right["graphs"] = all(about["runs"] in manifest["files"] for about in graphs.values())
+    for name, good in right.items():
+        if not good:
+            what = f"the manifest does not say what a bundle must: {name}"
+            raise BundleError(what, where=folder, do=_REMAKE)
+
+
+def _is_graph(about: object) -> bool:
+    return isinstance(about, dict) and isinstance(about.get("runs"), str) and "/" not in about["runs"]
+
+
+def _open_system(manifest: Mapping[str, Any], folder: Path) -> System:
+    """Load the system itself, the old way, and say so."""
+    from insula.systems.catalogue import system_class
+
+    warnings.warn(
+        f"{folder} holds a system and not a graph, as systems that read EEG are still kept: open such a bundle only "
+        "where you trust who made it",
+        stacklevel=3,
+    )
+    return system_class(manifest["system"]).load(folder / "system")
+
+
+def write_bundle(
+    system: System,
+    name: str,
+    recipe: Recipe,
+    output: Path,
+    about: Mapping[str, Any],
+    held: Samples | None = None,
+    *,
+    int8: bool = False,
+) -> None:
+    """Write a fitted system to a sealed folder: a graph for each mode, `card.md`, `manifest.json`.
+
+    A graph holds the whole way from a face's pixels to the answer. What it answers is compared with what the system
+    predicts before the folder appears. A system that reads EEG is kept itself, in `system/`.
 
     Parameters
     ----------
     system : System
-        Fitted.
+        Fitted; one that predicts from pictures has `answering`.
     name : str
         Its name in the catalogue of systems.
     recipe : Recipe
         What it was fitted by.
     output : Path
         The folder; replaced where it exists.
-    about : dict
+    about : mapping
         Further facts for the manifest: `pictures` (how pictures are read: `detect` faces, or `whole`), `size`, classes,
         the data's fingerprint.
+    held : Samples, optional
+        Held-out rows, on whose pictures the graphs are compared with the system; without them, on drawn patterns.
+    int8 : bool
+        Whether to write the networks in eight bits, too; the manifest says what that changes on held-out pictures, and
+        which of the two answers (see `insula.deployment.eight_bits`).
+
+    Raises
+    ------
+    BundleError
+        Where the output holds something else, or a graph does not answer what the system predicts.
+    SettingsError
+        Where eight bits are asked of a system that reads no pictures.
     """
     check_output(output)
+    from insula.deployment.card import card
+    from insula.storage.code import code_version
+
+    known: dict[str, Any] = {
+        "format": FORMAT,
+        "system": name,
+        "modes": [mode for mode in system.modes if mode not in getattr(system, "not_bundled", ())],
+        "predicts_from": list(system.predicts_from),
+        "recipe": json.loads(json.dumps(recipe.model_dump(mode="json", exclude={"corpus", "reported"}))),
+        "corpus": recipe.corpus.get("name"),
+        "code": code_version(),
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        **about,
+    }
     with write_folder(output) as temporary:
-        system.save(temporary / "system")
-        known: dict[str, Any] = {
-            "format": FORMAT,
-            "system": name,
-            "modes": [mode for mode in system.modes if mode not in getattr(system, "not_bundled", ())],
-            "predicts_from": list(system.predicts_from),
-            "recipe": json.loads(json.dumps(recipe.model_dump(mode="json", exclude={"corpus", "reported"}))),
-            "corpus": recipe.corpus.get("name"),
-            "code": code_version(),
-            "created": datetime.now(UTC).isoformat(timespec="seconds"),
-            **about,
-        }
-        (temporary / "card.md").write_text(f"{_card(system, name)}\n{_of_this_bundle(known, temporary)}")
+        if "picture" in system.predicts_from:
+            from insula.deployment.exporting import write_graphs
+
+            known |= {"framing": known.get("framing", "eyes"), **_limits(system)}
+            known["graphs"] = write_graphs(system, known, temporary, held, int8=int8)
+        else:
+            system.save(temporary / "system")
+        (temporary / "card.md").write_text(card(system, name, known, temporary))
         seal(temporary, **known)
+
+
+def _limits(system: System) -> dict[str, Any]:
+    """Return what a system that knows its limits promises: how often a set holds the label, and what is too strange."""
+    names = ("coverage", "silent_above", "refuse_above")
+    return {name: getattr(system.settings, name) for name in names if hasattr(system.settings, name)}
 
 
 def check_output(folder: Path) -> None:
@@ -85,47 +310,3 @@ def check_output(folder: Path) -> None:
             verify(folder)
         except BundleError:
             raise BundleError("the folder holds something else", where=folder, do="give a new folder") from None
-
-
-def _card(system: System, name: str) -> str:
-    """Return the card in the system's folder; a baseline, which has none, is described by its class."""
-    card = resources.files(type(system).__module__.rpartition(".")[0]).joinpath("README.md")
-    return card.read_text() if card.is_file() else f"# {name}\n\n{inspect.getdoc(type(system))}\n"
-
-
-def _of_this_bundle(known: Mapping[str, Any], folder: Path) -> str:
-    """Return the part of the card that is about this one bundle, whose system has written its files by now."""
-    files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
-    trained = known.get("trained_on", {})
-    settings = known["recipe"]["system"]
-    lines = {
-        "predicts from": " and ".join(known["predicts_from"]),
-        "answers with": ", ".join(known.get("classes", [])),
-        "trained on": trained
-        and f"{trained['samples']:,} samples of the corpus {known['corpus']}; "
-        f"{trained['validation']:,} more chose epochs and calibrated it, none was left to score it",
-        "data": known.get("data"),
-        "by": f"recipe {known['recipe']['name']}, system {settings['name']}, {known['created']}",
-        "size": f"{sum(path.stat().st_size for path in files) / 1e6:.1f} MB",
-        **{f"sha256 of {path.relative_to(folder)}": sha256_of(path) for path in files},
-    }
-    table = "\n".join(f"| {name} | {value} |" for name, value in lines.items() if value)
-    return f"## This bundle\n\n| | |\n| --- | --- |\n{table}\n\n{_UNFIT}\n"
-
-
-def open_bundle(folder: Path) -> Bundle:
-    """Check every file of a bundle against its hash and load the system.
-
-    Raises
-    ------
-    BundleError
-        Where the folder is no bundle, was altered, or comes from a newer insula.
-    """
-    manifest = verify(folder)
-    if manifest.get("format") != FORMAT:
-        raise BundleError(
-            f"format {manifest.get('format')} is unknown", where=folder, do="update insula, or fit it again"
-        )
-    from insula.systems.catalogue import system_class
-
-    return Bundle(system_class(manifest["system"]).load(folder / "system"), manifest)

@@ -31,7 +31,7 @@ def write_extras(recipe: Recipe, cache: Cache, output: Path, pictures: int = 18)
     other = Recipe.load("bmci", [f"seed={recipe.seed + 1000}", f"corpus.pictures={pictures * 4}", "corpus.subjects=1"])
     study = open_study(other, 0, cache)
     shown = study.samples.select(slice(0, pictures))
-    said = open_bundle(bundle).system.predict(shown)
+    said = open_bundle(bundle).predict(shown)
     truth = answers(study)["truth"].reindex(shown.units("stimulus"))
     sure = said.probabilities.max(axis=1)
     captions = [

@@ -24,10 +24,22 @@ from insula.training.threads import one_thread
 
 
 @naming_tier()
-def fit_bundle(recipe: Recipe, output: Path, cache: Cache) -> dict[str, Any]:
+def fit_bundle(recipe: Recipe, output: Path, cache: Cache, *, int8: bool = False) -> dict[str, Any]:
     """Fit the recipe's system on everything but a validation part, and write the bundle.
 
-    The validation part is held out by the recipe's own protocol; it chooses epochs and is not scored.
+    The validation part is held out by the recipe's own protocol; it chooses epochs and is not scored. On its pictures
+    what the bundle answers is compared with what was trained and, where eight bits are asked for, measured.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        What to fit, on what.
+    output : Path
+        The bundle's folder.
+    cache : Cache
+        Of corpora.
+    int8 : bool
+        As in `insula.deployment.bundle.write_bundle`.
 
     Returns
     -------
@@ -53,6 +65,8 @@ def fit_bundle(recipe: Recipe, output: Path, cache: Cache) -> dict[str, Any]:
     audit(split, study.samples, study.protocol)
     train, validation = study.samples.by_id(split.train), study.samples.by_id(split.validation)
     system = alone(candidate(recipe, Fitting("system", recipe.system["name"], 0, 0)))
+    if int8 and "picture" not in system.predicts_from:
+        raise SettingsError("only what predicts from pictures can be written in eight bits", do="leave --int8 away")
     with one_thread(alone=True):
         system.fit(train, validation, study.task)
     audit(split, study.samples, study.protocol, system.log.fits)
@@ -63,7 +77,7 @@ def fit_bundle(recipe: Recipe, output: Path, cache: Cache) -> dict[str, Any]:
         "pictures": study.corpus.pictures,
         "size": _picture_size(train),
     }
-    write_bundle(system, recipe.system["name"], recipe, output, about)
+    write_bundle(system, recipe.system["name"], recipe, output, about, validation, int8=int8)
     return system.summary()
 
 

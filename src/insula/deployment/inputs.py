@@ -1,4 +1,4 @@
-"""What a person hands over to be recognised: files, folders, patterns, arrays, pictures of Pillow, frames of a camera."""
+"""What a person hands over to be recognised: files, folders, patterns, arrays, pictures of Pillow, camera frames."""
 
 from __future__ import annotations
 
@@ -89,9 +89,9 @@ class Source(NamedTuple):
 def sources(inputs: Inputs) -> list[Source]:
     """Return what is to be looked at, in the order given, each file once.
 
-    A path stands for itself, a folder for the pictures and films in it and below, a pattern such as `faces/*.jpg` for the
-    files that fit. An array of four axes is as many pictures. What has no end or is read only once, such as a generator
-    of a camera's frames, is one film.
+    A path stands for itself, a folder for the pictures and films in it and below, a pattern such as `faces/*.jpg` for
+    the files that fit. An array of four axes is as many pictures. What is read only once, such as a generator of a
+    camera's frames, is one film.
 
     Raises
     ------

@@ -59,9 +59,9 @@ class Predictor:
     ) -> pd.DataFrame:
         """Return one row a face, in a film one a face and frame, and one for each file that gave none or broke off.
 
-        Every face that was found gets an answer; `sure` says how sure it is, in words. Where there is none, `reason` says
-        why: the file could not be read, or no face was found in it. A strict predictor also withholds answers that are
-        unsure.
+        Every face that was found gets an answer; `sure` says how sure it is, in words. Where there is none, `reason`
+        says why: the file could not be read, or no face was found in it. A strict predictor also withholds answers that
+        are unsure.
 
         Parameters
         ----------
@@ -73,18 +73,18 @@ class Predictor:
         rate : float or None
             Frames of a film file that are looked at, a second; None: all.
         smooth : float
-            Time constant of the smoothing over a film, in seconds: see `insula.deployment.tracks.smoothed`. The shortest
-            expressions last half a second.
+            Time constant of the smoothing over a film, in seconds: see `insula.deployment.tracks.smoothed`. The
+            shortest expressions last half a second.
 
         Returns
         -------
         DataFrame
             `path`; `frame`, `time` (seconds) and `track` (which face of this film it is, from 1), of films; `face`
             (number within the picture, from the largest); `left, top, right, bottom` (pixels); `label`, `probability`,
-            `second` (the runner-up); `p_CLASS`; `valence`, `arousal` (the circumplex position of the probabilities, from
-            -1 to 1: a readout, not a measurement); `sure`, in words; `reason`; `set` (the classes that may be right,
-            made to hold the label as often as `set_coverage` says); `out_of_distribution` (above 1 is stranger than 95 %
-            of training pictures); `score` (of the detector); `yaw, pitch, roll` (degrees, roughly: see
+            `second` (the runner-up); `p_CLASS`; `valence`, `arousal` (the circumplex position of the probabilities,
+            from -1 to 1: a readout, not a measurement); `sure`, in words; `reason`; `set` (the classes that may be
+            right, made to hold the label as often as `set_coverage` says); `out_of_distribution` (above 1 is stranger
+            than 95 % of training pictures); `score` (of the detector); `yaw, pitch, roll` (degrees, roughly: see
             `insula.faces.head_pose`); `quality` (flags); `mode`. Where there is a film, also `smoothed_CLASS` and
             `smoothed_label`. Further columns are the recogniser's own.
 
@@ -288,8 +288,8 @@ def recognise(
     Parameters
     ----------
     inputs : str, Path, array, picture of Pillow, or an iterable of them
-        A picture, a film, a folder, a pattern such as `holidays/*.jpg`, or many of them; uint8 arrays (height, width, 3);
-        a generator of frames, which is one film.
+        A picture, a film, a folder, a pattern such as `holidays/*.jpg`, or many of them; uint8 arrays (height, width,
+        3); a generator of frames, which is one film.
     recogniser : str or Path, optional
         A bundle that `insula fit` wrote, `fer`, or an ONNX file; by default the one in the box.
     faces : {"detect", "cropped"}, optional
@@ -302,8 +302,8 @@ def recognise(
     Returns
     -------
     DataFrame
-        `path`, `frame`, `time`, `label`, `probability`, `second`, `p_CLASS`, `valence`, `arousal`, `sure`, `reason` and more:
-        see `insula.deployment.predictor.Predictor.predict`.
+        `path`, `frame`, `time`, `label`, `probability`, `second`, `p_CLASS`, `valence`, `arousal`, `sure`, `reason` and
+        more: see `insula.deployment.predictor.Predictor.predict`.
 
     Notes
     -----

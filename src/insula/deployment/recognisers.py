@@ -71,8 +71,8 @@ def find_recogniser(name: str | Path | None = None) -> Recogniser:
     Parameters
     ----------
     name : str or Path, optional
-        `in-box`, which is the default; the folder of a bundle; `fer`, or an ONNX file of faces to the seven emotions in
-        insula's order; `emotiefflib-b0=FILE.onnx`, `emotiefflib-b2=FILE.onnx` and the like for the files of EmotiEffLib.
+        `in-box`, which is the default; the folder of a bundle; `fer`; an ONNX file from faces to the seven emotions in
+        insula's order; `emotiefflib-b0=FILE.onnx`, `emotiefflib-b2=FILE.onnx` and the like for EmotiEffLib's files.
 
     Raises
     ------

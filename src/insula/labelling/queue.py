@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
@@ -21,7 +22,7 @@ from insula.labelling.ledger import EVERYONE, Ledger, Request
 from insula.labelling.media import kinds_of, write_media
 from insula.labelling.question import Question
 from insula.protocols.units import SAMPLE, unit_names
-from insula.samples import Predictions, Samples, System
+from insula.samples import Predictions, Samples
 from insula.samples.predictions import normalised_entropy
 from insula.storage.atomic import write_folder
 from insula.storage.cache import Cache
@@ -31,6 +32,21 @@ from insula.storage.tables import read_csv
 TASKS, PAGE = "tasks.json", "page.xml"
 
 _BUNDLE = "give a bundle of the same modalities and classes"
+
+
+class Predicting(Protocol):
+    """What a system and a bundle have in common."""
+
+    @property
+    def modes(self) -> Collection[str]:
+        """Ways to predict."""
+
+    @property
+    def predicts_from(self) -> tuple[str, ...]:
+        """Modalities a sample must have to be predicted."""
+
+    def predict(self, samples: Samples, mode: str | None = None) -> Predictions:
+        """Say what each sample shows."""
 
 
 @dataclass(frozen=True)
@@ -120,7 +136,7 @@ def _recipe(source: str, changes: list[str]) -> Recipe:
     return Recipe.parse(values, where=f"corpus {source}")
 
 
-def uncertainty(pool: Pool, system: System) -> pd.Series:
+def uncertainty(pool: Pool, system: Predicting) -> pd.Series:
     """Return how unsure a system is of each item, 0 to 1: its own `uncertainty`, or else the entropy of its answer.
 
     A system that can predict from both modalities does, and from one where the other is missing. Items that lack what

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import zipfile
 from pathlib import Path
-from typing import Any, Self
-
-import yaml
+from typing import TYPE_CHECKING, Any, Self
 
 from insula.errors import BundleError
 from insula.storage.hashing import digest, sha256_of
-from insula.storage.settings import Settings
+
+if TYPE_CHECKING:
+    from insula.storage.settings import Settings
 
 MANIFEST = "manifest.json"
 _SYSTEM = "system.yaml"
@@ -85,12 +85,16 @@ class Rebuilt:
 
 def save_system(folder: Path, settings: Settings, task: Settings, **about: Any) -> None:
     """Write a system's settings, its task and further plain values to `system.yaml`."""
+    import yaml
+
     values = {"settings": settings.model_dump(mode="json"), "task": task.model_dump(mode="json"), **about}
     (folder / _SYSTEM).write_text(yaml.safe_dump(values, sort_keys=False))
 
 
 def load_system(folder: Path) -> dict[str, Any]:
     """Read what `save_system` wrote, as plain values."""
+    import yaml
+
     return yaml.safe_load((folder / _SYSTEM).read_text())
 
 

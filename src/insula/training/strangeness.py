@@ -70,7 +70,7 @@ class Strangeness(Rebuilt):
 
     def _distance(self, blocks: Sequence[np.ndarray]) -> np.ndarray:
         # In double: what is left beside the main directions may be far smaller than what lies along them, and a small
-        # spread of distances magnifies rounding, which differs with the processor, the layout and the number of samples.
+        # spread of distances magnifies rounding, which differs with processor, layout and number of samples.
         joined = self._join([np.asarray(block, np.float64) for block in blocks])
         directions = self.directions.astype(np.float64)
         return np.log(np.linalg.norm(joined - joined @ directions.T @ directions, axis=1) + _NEAR)
