@@ -50,7 +50,9 @@ NEEDED = {
 ANSWER = {"probabilities": (TensorProto.FLOAT, ["faces", CLASSES])}
 
 
-def bright(path: Path, outputs: dict[str, tuple[int, list[Any]]] = ANSWER, more: Sequence[Any] = (), **tensors: Any) -> Path:
+def bright(
+    path: Path, outputs: dict[str, tuple[int, list[Any]]] = ANSWER, more: Sequence[Any] = (), **tensors: Any
+) -> Path:
     form = tensors.pop("pictures", (TensorProto.UINT8, ["faces", SIZE, SIZE, 3]))
     return write(path, outputs, [*BRIGHT, *more], pictures=form, **NEEDED, **tensors)
 
@@ -124,7 +126,11 @@ def test_an_answer_that_is_no_number_is_an_error_and_names_the_output(tmp_path: 
 @pytest.mark.parametrize("kind", ["ConstantOfShape", "Expand"])
 def test_a_graph_that_asks_for_all_memory_fails_in_one_line(tmp_path: Path, kind: str, asked: int) -> None:
     inputs = "much" if kind == "ConstantOfShape" else "unit much"
-    more = [node(kind, inputs, "all"), node("ReduceMax", "all", "most", keepdims=0), node("Add", "share most", "strange")]
+    more = [
+        node(kind, inputs, "all"),
+        node("ReduceMax", "all", "most", keepdims=0),
+        node("Add", "share most", "strange"),
+    ]
     outputs = ANSWER | {"strange": (TensorProto.FLOAT, ["faces"])}
     graph = Graph(bright(tmp_path / "g.onnx", outputs, more, much=np.array([asked])), CLASSES, SIZE)
     with pytest.raises(BundleError, match="the graph cannot be run") as caught:

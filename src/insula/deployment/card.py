@@ -52,7 +52,9 @@ def _of_this_bundle(known: Mapping[str, Any], folder: Path) -> str:
         "answers with": ", ".join(known.get("classes", [])),
         "trained on": trained
         and f"{trained['samples']:,} samples of the corpus {known['corpus']}; "
-        f"{trained['validation']:,} more chose epochs and calibrated it, none was left to score it",
+        f"{trained['validation']:,} more chose epochs and calibrated it, "
+        f"{'and a test part was left' if 'tested' in known else 'none was left'} to score it",
+        "right on the test part": _tested(known["tested"]) if "tested" in known else None,
         "data": known.get("data"),
         "by": f"recipe {known['recipe']['name']}, system {settings['name']}, {known['created']}",
         **{f"mode {mode}": _mode(about) for mode, about in graphs.items()},
@@ -71,3 +73,11 @@ def _mode(about: Mapping[str, Any]) -> str:
     seen = "drawn patterns" if parity["drawn"] else "held-out pictures"
     text = f"{about['runs']}, which differs from the trained system by up to {most:.1g} on {parity['pictures']} {seen}"
     return f"{text}; in 8 bits: {about['int8']['measured']}" if "int8" in about else text
+
+
+def _tested(about: Mapping[str, Any]) -> str:
+    """Return how often the system was right on a test part, and for each class how often it was seen as what it is."""
+    low, high = (100 * value for value in about["interval"])
+    recalls = ", ".join(f"{name} {100 * share:.0f} %" for name, share in about["recalls"].items())
+    share = f"{100 * about['accuracy']:.1f} % of {about['units']:,} units ({low:.1f} to {high:.1f})"
+    return f"{share}; of each class {recalls}"

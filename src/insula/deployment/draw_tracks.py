@@ -18,7 +18,7 @@ _MOST_FRAMES = 12
 _SIDE = 400  # pixels of a frame on the page
 
 
-def write_tracks(path: Path, rows: pd.DataFrame, stem: Path, rate: float) -> None:
+def write_tracks(path: Path, rows: pd.DataFrame, stem: Path, rate: float | None) -> None:
     """Write a video's curves (`STEM-tracks.png`), annotated copy (`STEM.mp4`) and a page of frames (`STEM-frames.png`).
 
     The copy has the frames that were looked at, each at its own time, and no sound.
@@ -31,8 +31,8 @@ def write_tracks(path: Path, rows: pd.DataFrame, stem: Path, rate: float) -> Non
         What `Predictor.predict` says of its faces.
     stem : Path
         The folder, and what the names of the files begin with.
-    rate : float
-        Frames a second that were looked at.
+    rate : float or None
+        Frames a second that were looked at; None: all.
     """
     from insula.deployment.sheet import sheet
 
@@ -45,7 +45,7 @@ def write_tracks(path: Path, rows: pd.DataFrame, stem: Path, rate: float) -> Non
     sheet(list(drawn.values()), captions, [None] * len(drawn), path.name, page, columns=3, side=_SIDE)
 
 
-def _annotated(path: Path, rows: pd.DataFrame, rate: float, copy: Path) -> dict[float, np.ndarray]:
+def _annotated(path: Path, rows: pd.DataFrame, rate: float | None, copy: Path) -> dict[float, np.ndarray]:
     """Write the annotated copy; return frames with a face, evenly over the video, annotated and small, by their times.
 
     Where the video breaks off, which was said when it was predicted, so does the copy.

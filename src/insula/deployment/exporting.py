@@ -149,7 +149,7 @@ def export_bundle(bundle: Path, output: Path, mode: str | None = None, faces: Pa
     from insula.deployment.predictor import Predictor
     from insula.faces import list_pictures
 
-    pictures = Predictor(bundle).crops(list_pictures(faces)[:_FACES])
+    pictures = Predictor(bundle).faces(list_pictures(faces)[:_FACES])
     if len(pictures) < _LEAST:
         what = f"{len(pictures)} pictures that show a face are too few to make and measure eight bits"
         raise DataError(what, where=faces, do=f"give {_LEAST} or more, a hundred are better")

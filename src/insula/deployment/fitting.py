@@ -6,18 +6,21 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from insula.deployment.bundle import check_output, write_bundle
-from insula.emotions import Continuous
+from insula.emotions import Categorical, Continuous
 from insula.errors import SettingsError
 from insula.evaluation.candidates import Fitting, alone, candidate
+from insula.evaluation.experiment import predictable
+from insula.evaluation.metrics import wilson_interval
 from insula.evaluation.recipe import Recipe
-from insula.evaluation.study import AnyTask, open_study
+from insula.evaluation.study import AnyTask, Study, open_study
 from insula.protocols.access import TargetAccess
 from insula.protocols.audit import audit
 from insula.protocols.protocol import Protocol
 from insula.protocols.split import Split
-from insula.samples import Samples
+from insula.samples import Samples, System
 from insula.storage.cache import Cache
 from insula.tiers import naming_tier, need
 from insula.training.threads import one_thread
@@ -27,7 +30,8 @@ from insula.training.threads import one_thread
 def fit_bundle(recipe: Recipe, output: Path, cache: Cache, *, int8: bool = False) -> dict[str, Any]:
     """Fit the recipe's system on everything but a validation part, and write the bundle.
 
-    The validation part is held out by the recipe's own protocol; it chooses epochs and is not scored. On its pictures
+    The validation part is held out by the recipe's own protocol; it chooses epochs and is not scored; a test part that
+    the corpus gives is not seen by the system, and scores it. On its pictures
     what the bundle answers is compared with what was trained and, where eight bits are asked for, measured.
 
     Parameters
@@ -76,9 +80,33 @@ def fit_bundle(recipe: Recipe, output: Path, cache: Cache, *, int8: bool = False
         "trained_on": {"samples": len(train), "validation": len(validation)},
         "pictures": study.corpus.pictures,
         "size": _picture_size(train),
+        **_tested(system, study),
     }
+    if getattr(system, "framing", "eyes") == "box":  # its whole pictures were cut out by a detector before
+        about |= {"framing": "box", "pictures": "detect"}
     write_bundle(system, recipe.system["name"], recipe, output, about, validation, int8=int8)
     return system.summary()
+
+
+def _tested(system: System, study: Study) -> dict[str, Any]:
+    """Return how often the system is right on the test part that the corpus gives, which nothing was fitted on."""
+    if study.protocol.parts is None or not isinstance(study.task, Categorical):
+        return {}
+    test = predictable(study.samples.by_id(study.splits[0].test), system)
+    test = test.select(study.task.targets(test.table) >= 0)
+    if not len(test):
+        return {}
+    units = study.protocol.scored_units(test)
+    predictions = system.predict(test).collapse(units)
+    labels = pd.Series(study.task.targets(test.table), units).groupby(level=0).first()
+    wanted = labels[predictions.table.index].to_numpy()
+    right = predictions.probabilities.argmax(axis=1) == wanted
+    low, high = wilson_interval(float(right.mean()), len(right))
+    names = {name: wanted == code for code, name in enumerate(study.task.classes)}
+    recalls = {name: round(float(right[mine].mean()), 4) for name, mine in names.items() if mine.any()}
+    return {
+        "tested": {"units": len(right), "accuracy": float(right.mean()), "interval": [low, high], "recalls": recalls}
+    }
 
 
 def _picture_size(samples: Samples) -> int | None:
