@@ -138,6 +138,8 @@ def quantise_onnx(whole: Path, faces: np.ndarray, output: Path) -> None:
             nodes_to_quantize=[*layers, *between],
         )
         small = onnx.load(temporary)
+        for tensor in small.graph.initializer:
+            tensor.ClearField("data_location")  # which says, once it was loaded, that it lies where it lies
         onnx.helper.set_model_props(small, {entry.key: entry.value for entry in model.metadata_props})
         onnx.save(small, temporary)
 
