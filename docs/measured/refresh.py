@@ -72,6 +72,11 @@ RUNS = {
         "every baseline on photographs",
         "insula run faces --set grid=all --set corpus.name=london-faces --set corpus.root=$INSULA_DATA/london-faces",
     ),
+    "compact-recogniser": Run(
+        "the recogniser in the box",
+        "python docs/measured/measure_recogniser.py --bundle runs/compact-recogniser",
+        ("fer2013-train", "london-faces"),
+    ),
     "simulator": Run("simulator", "python tests/corpora/calibrate_simulated_study.py", ("size-cont-emo",)),
     "faces": Run("faces", "python docs/measured/measure_faces.py", ("london-faces", "portraits")),
 }

@@ -153,7 +153,8 @@ def test_settling_changes_how_it_trains_and_not_what_it_says(written: tuple[Path
     faces = torch.randn(16, 1, 96, 96, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
         before = network(faces)
-    network.settle(faces)
+    network.train().settle(faces)
+    assert all(layer.training for layer in network.modules())  # or what is trained next would not normalise its batches
     with torch.no_grad():
         after, training = network.eval()(faces), network.train()(faces)
     scale = before.abs().max()

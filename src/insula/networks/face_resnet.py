@@ -113,9 +113,11 @@ class FaceResNet(nn.Module):
         """
         layers = [layer for layer in self.modules() if isinstance(layer, _Convolution)]
         handles = [layer.register_forward_hook(lambda layer, given, _: layer.keep_scale(given[0])) for layer in layers]
+        training = self.training
         try:
             self.eval()(pictures)
         finally:
+            self.train(training)
             for handle in handles:
                 handle.remove()
 

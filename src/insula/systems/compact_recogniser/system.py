@@ -50,7 +50,7 @@ class CompactRecogniserSettings(PictureNetworkSettings):
     balance: float = Field(0.25, ge=0, le=1)
     label_smoothing: float = Field(0.1, ge=0, lt=1)
     training: Training = Training(
-        epochs=54, batch_size=64, learning_rate=8e-4, weight_decay=0.03, schedule="cosine", warm_up=2,
+        epochs=48, batch_size=64, learning_rate=8e-4, weight_decay=0.03, schedule="cosine", warm_up=2,
         gradient_clip=2.0, precision="bf16", channels_last=True, averaging=0.999, keep="last",
     )  # fmt: skip
 
