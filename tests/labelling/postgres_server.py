@@ -30,6 +30,10 @@ def programs() -> Path:
     return folder
 
 
+STARTS_AND_STOPS_WITHIN = 180
+"""Seconds; a second or two where nobody else is at work."""
+
+
 @contextmanager
 def server() -> Iterator[str]:
     """Start a server and yield the URL of a role that may make databases; stop it, and nothing else, at the end."""
@@ -42,22 +46,28 @@ def server() -> Iterator[str]:
          "--pwfile", place / "password", "--no-sync"],
         check=True, capture_output=True, cwd=place, **options,
     )  # fmt: skip
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    log = (place / "log").open("w")
-    process = subprocess.Popen(
-        [folder / "postgres", "-D", data, "-h", "127.0.0.1", "-p", str(port), "-k", place],
-        cwd=place, stdout=log, stderr=log, **options,
-    )  # fmt: skip
+    process, url = None, ""
     try:
-        url = f"postgresql://insula:{password}@127.0.0.1:{port}"
-        _wait(url, process, place)
+        for turn in range(5):
+            with socket.socket() as free:
+                free.bind(("127.0.0.1", 0))
+                port = free.getsockname()[1]
+            url = f"postgresql://insula:{password}@127.0.0.1:{port}"
+            with (place / "log").open("w") as log:
+                process = subprocess.Popen(
+                    [folder / "postgres", "-F", "-D", data, "-h", "127.0.0.1", "-p", str(port), "-k", place],
+                    cwd=place, stdout=log, stderr=log, **options,
+                )  # fmt: skip
+            if _answers(url, process):
+                break
+            said = (place / "log").read_text()
+            if "Address already in use" not in said or turn == 4:  # somebody may take a free port before it does
+                raise RuntimeError(f"the server did not start: {said}")
         yield url
     finally:
-        process.send_signal(signal.SIGINT)
-        process.wait(timeout=30)
-        log.close()
+        if process is not None and process.poll() is None:
+            process.send_signal(signal.SIGINT)
+            process.wait(timeout=STARTS_AND_STOPS_WITHIN)
         shutil.rmtree(place, ignore_errors=True)
 
 
@@ -80,16 +90,16 @@ def _unprivileged(place: Path) -> dict[str, Any]:
     return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
 
 
-def _wait(url: str, process: subprocess.Popen, place: Path) -> None:
+def _answers(url: str, process: subprocess.Popen) -> bool:
+    """Wait until a server answers; return whether it does, or ended instead."""
     import psycopg
 
-    for _ in range(200):
-        if process.poll() is not None:
-            break
+    late = time.monotonic() + STARTS_AND_STOPS_WITHIN
+    while process.poll() is None and time.monotonic() < late:
         try:
-            psycopg.connect(f"{url}/postgres", connect_timeout=2).close()
+            psycopg.connect(f"{url}/postgres", connect_timeout=10).close()
         except psycopg.OperationalError:
             time.sleep(0.1)
         else:
-            return
-    raise RuntimeError(f"the server did not start: {(place / 'log').read_text()}")
+            return True
+    return False

@@ -6,14 +6,14 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from secrets import token_hex
 
 import pytest
 from ledgers import QUESTION
-from postgres_server import new_database, server
+from postgres_server import new_database
 
 from insula.labelling.ledger import Answer, Ledger
 
@@ -21,11 +21,8 @@ pytestmark = pytest.mark.slow
 
 HERE = Path(__file__).parent
 
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[str]:
-    with server() as url:
-        yield url
+ENDS_WITHIN = 1200
+"""Seconds after which a process is taken to hang; less than a minute where nobody else is at work."""
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -33,7 +30,7 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str], 
     """Return what makes a URL of a name."""
     if request.param == "sqlite":
         return lambda name: str(tmp_path / f"{name}.sqlite")
-    running = request.getfixturevalue("running")
+    running = request.getfixturevalue("postgresql")
     return lambda name: new_database(running, f"{name}_{token_hex(4)}")
 
 
@@ -50,7 +47,7 @@ def test_killed_at_fifty_random_moments_the_ledger_is_whole_and_nothing_is_asked
     rounds = tmp_path / "rounds"
     rounds.mkdir()
     process = python(HERE / "killed_rounds.py", database("ledger"), database("spare"), rounds, 50, 7)
-    out, err = process.communicate(timeout=300)
+    out, err = process.communicate(timeout=ENDS_WITHIN)
     assert process.returncode == 0, err
     told = json.loads(out)
     assert told["rounds"] > 5 and told["open_when_killed"] > 5  # the moments were such that they could do harm
@@ -95,7 +92,7 @@ for number in range(100):
 def test_processes_that_ask_at_once_share_the_items_among_them(database: Callable[[str], str]) -> None:
     url = database("ledger")
     processes = [python("-c", ASKING, url, name) for name in "abc"]
-    ended = [process.communicate(timeout=300) for process in processes]
+    ended = [process.communicate(timeout=ENDS_WITHIN) for process in processes]
     assert [process.returncode for process in processes] == [0, 0, 0], ended
     asked = Ledger(url, QUESTION).requests()
     assert sorted(asked["item"]) == sorted(f"c/{number}" for number in range(32))

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 from insula.errors import DataError, MissingTierError, SettingsError
@@ -20,6 +22,14 @@ WRITING = "insula_writing"
 """The option of a transaction that will write."""
 
 _LOCK = 0x696E73756C61  # an arbitrary number that only insula uses: who holds it may make tables
+
+_GIVEN_UP = {"40P01", "40001"}
+"""SQLSTATE of what PostgreSQL took back for others' sake: deadlock_detected, serialization_failure."""
+
+_WAITS = tuple(0.02 * 2**turn for turn in range(8))
+"""Seconds before each further try, 5 s in all."""
+
+Result = TypeVar("Result")
 
 
 class _Utc(sql.types.TypeDecorator[datetime]):
@@ -144,7 +154,10 @@ def _address(url: str | Path) -> sql.URL:
 
 def _postgresql(address: sql.URL) -> sql.Engine:
     try:
-        return sql.create_engine(address, poolclass=sql.NullPool, connect_args={"connect_timeout": 10})
+        # Said, since a database may begin its transactions otherwise: who waited in `lock` must see what others wrote.
+        return sql.create_engine(
+            address, poolclass=sql.NullPool, connect_args={"connect_timeout": 10}, isolation_level="READ COMMITTED"
+        )
     except ImportError:
         # psycopg, or the library of PostgreSQL's own that it needs
         raise MissingTierError("psycopg", "postgres") from None
@@ -173,8 +186,43 @@ def place_of(engine: sql.Engine) -> str:
     return f"PostgreSQL, {url.host or 'this machine'}{f':{url.port}' if url.port else ''}, {url.database}"
 
 
+def in_transaction(engine: sql.Engine, work: Callable[[sql.Connection], Result], *, writing: bool = False) -> Result:
+    """Return what `work` does in one transaction; where the database ends it for the sake of others, do it again.
+
+    Parameters
+    ----------
+    engine : Engine
+        Of the ledger.
+    work : callable
+        From a connection to a result. It must change nothing but the database, for it may be called several times.
+    writing : bool
+        Whether it will write: it then waits for others that do, and makes those wait that come later.
+
+    Raises
+    ------
+    DataError
+        Where the database cannot be used, or ended the transaction for others' sake every time.
+    """
+    waits = iter(_WAITS)
+    while True:
+        try:
+            with engine.execution_options(**{WRITING: writing}).begin() as connection:
+                return work(connection)
+        except sql.exc.DBAPIError as error:
+            given_up = getattr(error.orig, "sqlstate", None) in _GIVEN_UP
+            wait = next(waits, None) if given_up else None
+            if wait is None:
+                said = " ".join(str(error.orig).split())
+                do = "run it again when fewer programs use the ledger" if given_up else "check --ledger"
+                raise DataError(f"the ledger cannot be used: {said}", where=place_of(engine), do=do) from None
+        time.sleep(wait)
+
+
 def lock(connection: sql.Connection) -> None:
-    """Let whoever else wants to write wait until this transaction ends; what is read afterwards is up to date."""
+    """Let whoever else wants to write wait until this transaction ends; what is read afterwards is up to date.
+
+    Whoever writes to a ledger that is made takes this lock before any other, so that no two wait for each other.
+    """
     connection.execute(sql.update(LEDGER).values(changed_at=datetime.now(UTC)))
 
 
@@ -213,9 +261,15 @@ def keepable(text: str) -> bool:
 
 
 def create_tables(connection: sql.Connection) -> None:
-    """Make the tables that are not there yet; of processes that do so at once, one makes them."""
+    """Make the tables where there is no ledger yet; of processes that do so at once, one makes them.
+
+    The others find them made and touch nothing: even an index that is there already would lock its table, in another
+    order than those who work with the ledger by then.
+    """
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
+    if has_ledger(connection):
+        return
     for table in _TABLES.sorted_tables:
         connection.execute(sql.schema.CreateTable(table, if_not_exists=True))
         for index in table.indexes:

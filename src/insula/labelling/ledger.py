@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,9 +20,9 @@ from insula.labelling.database import (
     LEDGER,
     REQUESTS,
     ROUNDS,
-    WRITING,
     create_tables,
     has_ledger,
+    in_transaction,
     keepable,
     lock,
     open_engine,
@@ -148,7 +147,8 @@ class Ledger:
             then recorded.
         """
         _check_names(round, annotator)
-        with self._transaction(writing=True) as connection:
+
+        def ask(connection: Connection) -> list[Request]:
             lock(connection)
             known = connection.execute(sql.select(ROUNDS).where(ROUNDS.c.name == round)).first()
             if known is not None:
@@ -168,6 +168,8 @@ class Ledger:
             rows = [{"item_id": ids[item], "round_id": number, "annotator": annotator} for item in chosen]
             connection.execute(sql.insert(REQUESTS), rows)
             return _requests(connection, number)
+
+        return in_transaction(self._engine, ask, writing=True)
 
     def record(self, answers: Iterable[Answer], source: str = "") -> int:
         """Add answers and return how many were new; one that is there already changes nothing.
@@ -192,7 +194,8 @@ class Ledger:
                 raise DataError(f"{one.answer!r} is no answer", where=one.item, do=f"the question is {self.question}")
             if one.at.tzinfo is None:
                 raise DataError("the time of an answer has no zone", where=one.item, do="give it, for example UTC")
-        with self._transaction(writing=True) as connection:
+
+        def record(connection: Connection) -> int:
             lock(connection)
             ids = dict(connection.execute(sql.select(ITEMS.c.item, ITEMS.c.id)).all())
             strange = [one.item for one in answers if one.item not in ids]
@@ -207,6 +210,8 @@ class Ledger:
             if rows:
                 connection.execute(self._insert(ANSWERS), rows)
             return _count(connection) - before
+
+        return in_transaction(self._engine, record, writing=True)
 
     def answered(self) -> pd.DataFrame:
         """Return the answers that count, the latest of each annotator and item: those skipped last are left out.
@@ -264,34 +269,27 @@ class Ledger:
 
     def unasked(self, ids: Iterable[str], annotator: str = EVERYONE) -> list[str]:
         """Return the ids that `ask` would still ask of an annotator, in their order."""
-        with self._transaction() as connection:
-            taken = self._taken(connection, annotator)
+        taken = in_transaction(self._engine, lambda connection: self._taken(connection, annotator))
         return [item for item in ids if item not in taken]
-
-    @contextmanager
-    def _transaction(self, *, writing: bool = False) -> Iterator[Connection]:
-        """Yield a connection; one that is `writing` waits for others that are, and makes those wait that come later."""
-        try:
-            with self._engine.execution_options(**{WRITING: writing}).begin() as connection:
-                yield connection
-        except sql.exc.DBAPIError as error:
-            said = " ".join(str(error.orig).split())
-            raise DataError(f"the ledger cannot be used: {said}", where=self.place, do="check --ledger") from None
 
     def _about(self) -> sql.Row | None:
         """Return what the ledger says of itself; None where it is not made yet."""
-        with self._transaction() as connection:
-            if not has_ledger(connection):
-                return None
-            return connection.execute(sql.select(LEDGER)).first()
+
+        def about(connection: Connection) -> sql.Row | None:
+            return connection.execute(sql.select(LEDGER)).first() if has_ledger(connection) else None
+
+        return in_transaction(self._engine, about)
 
     def _make(self, question: Question) -> None:
         """Make the tables and their first row, unless another process was faster."""
         first = {"id": 1, "format": FORMAT, "project": uuid4().hex, "question": question.model_dump_json()}
-        with self._transaction(writing=True) as connection:
-            has_ledger(connection)  # what is there of something else stays alone
+
+        def make(connection: Connection) -> None:
             create_tables(connection)
-            connection.execute(self._insert(LEDGER), {**first, "changed_at": datetime.now(UTC)})
+            if connection.execute(sql.select(LEDGER)).first() is None:
+                connection.execute(sql.insert(LEDGER), {**first, "changed_at": datetime.now(UTC)})
+
+        in_transaction(self._engine, make, writing=True)
 
     def _insert(self, table: sql.Table) -> sqlite.Insert | postgresql.Insert:
         """Return an insert that leaves out what the table's unique constraints say is there already."""
@@ -306,8 +304,8 @@ class Ledger:
         return set(connection.execute(query).scalars())
 
     def _table(self, query: sql.Select, columns: list[str]) -> pd.DataFrame:
-        with self._transaction() as connection:
-            return pd.DataFrame([tuple(row) for row in connection.execute(query)], columns=columns)
+        rows = in_transaction(self._engine, lambda connection: connection.execute(query).all())
+        return pd.DataFrame([tuple(row) for row in rows], columns=columns)
 
 
 def _check_names(*names: str) -> None:
