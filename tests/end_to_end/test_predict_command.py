@@ -46,7 +46,9 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     parts = samples.select(slice(0, 32)), samples.select(slice(32, None))
     fitted.fit(*parts, Categorical(label="emotion", classes=CLASSES))
     folder = tmp_path_factory.mktemp("linear") / "bundle"
-    write_bundle(fitted, "linear", Recipe.load("bmci"), folder, {"pictures": "detect", "size": 48})
+    write_bundle(
+        fitted, "linear", Recipe.load("bmci"), folder, {"pictures": "detect", "size": 48, "classes": list(CLASSES)}
+    )
     return folder
 
 
