@@ -24,7 +24,7 @@ from insula.deployment.onnx import INPUT, quantise_onnx, write_onnx
 from insula.errors import DataError
 from insula.faces import FaceDetector, align, list_pictures, read_picture
 from insula.networks.backbones import create_backbone
-from insula.networks.picture_classifier import PictureClassifier, Probabilities
+from insula.networks.picture_classifier import PictureClassifier
 
 ROOT = Path(__file__).parents[1]
 PEER = ROOT / ".venv-peers" / "bin" / "python"
@@ -63,7 +63,7 @@ def networks(folder: Path, calibration: np.ndarray) -> dict[str, Callable[[np.nd
     """Return the classifier in its three forms; each maps faces (n, side, side, 3) to probabilities."""
     import onnxruntime
 
-    network = Probabilities(PictureClassifier(create_backbone("resnet18"), classes=7), temperature=1.0)
+    network = torch.nn.Sequential(PictureClassifier(create_backbone("resnet18"), classes=7), torch.nn.Softmax(1)).eval()
     write_onnx(network, SIDE, {}, folder / "fp32.onnx")
     quantise_onnx(folder / "fp32.onnx", calibration, folder / "int8.onnx")
     options = onnxruntime.SessionOptions()

@@ -145,10 +145,13 @@ def test_a_bundle_holds_the_first_student_and_where_its_prototypes_came_from(fit
 
 
 def test_what_is_exported_says_the_same(fitted: NeuroGaze) -> None:
-    pictures = torch.from_numpy(TEST.read("picture")).permute(0, 3, 1, 2)
+    answer, table = fitted.answering(), fitted.predict(TEST).table
     with torch.inference_mode():
-        said = fitted.deployed()(pictures).numpy()
-    assert np.allclose(said, fitted.predict(TEST).probabilities, atol=1e-5)
+        said = dict(zip(answer.outputs, answer(torch.from_numpy(TEST.read("picture"))), strict=True))
+    assert np.allclose(said["probabilities"], fitted.predict(TEST).probabilities, atol=1e-5)
+    assert all(np.allclose(said[name], table[name], atol=1e-5) for name in ("valence", "arousal"))
+    with pytest.raises(SettingsError, match="no bundle holds the mode 'visual': a bundle holds full"):
+        fitted.answering("visual")
 
 
 def test_a_face_is_enough_and_nothing_of_eeg_is_imported(fitted: NeuroGaze, tmp_path: Path) -> None:

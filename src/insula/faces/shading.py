@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-_FLAT = 4.0  # grey levels; keeps the noise of an even picture from looking like contrast
+from insula.faces.grey import grey_picture
+
+FLAT = 4.0  # grey levels; keeps the noise of an even picture from looking like contrast
 
 
 def shading_features(pictures: np.ndarray, cells: int = 16) -> np.ndarray:
@@ -25,10 +27,7 @@ def shading_features(pictures: np.ndarray, cells: int = 16) -> np.ndarray:
     >>> shading_features(black_over_white.astype(np.uint8), cells=2).round(1).tolist()
     [[-1.0, -1.0, 1.0, 1.0]]
     """
-    from PIL import Image
-
-    size = (cells, cells)
-    grey = [Image.fromarray(picture).convert("L").resize(size, Image.Resampling.BOX) for picture in pictures]
-    levels = np.array(grey, np.float32).reshape(len(pictures), -1)
+    levels = np.array([grey_picture(picture, cells, "box").ravel() for picture in pictures])
+    levels = levels.reshape(len(pictures), cells * cells)
     levels -= levels.mean(axis=1, keepdims=True)
-    return levels / (levels.std(axis=1, keepdims=True) + _FLAT)
+    return (levels / (levels.std(axis=1, keepdims=True) + FLAT)).astype(np.float32)

@@ -162,6 +162,29 @@ def feature_map(network: nn.Module, pictures: torch.Tensor, size: int | None = N
     return maps
 
 
+class PooledFeatures(nn.Module):
+    """Pictures to the last map of a backbone, averaged into cells.
+
+    Parameters
+    ----------
+    network : Module
+        From `load_backbone`.
+    size : int, optional
+        Side to which pictures are resized first.
+    grid : int
+        Cells along a side; 1 is the usual global average.
+    """
+
+    def __init__(self, network: nn.Module, size: int | None = None, grid: int = 1) -> None:
+        super().__init__()
+        self.network, self.size, self.grid = network, size, grid
+
+    def forward(self, pictures: torch.Tensor) -> torch.Tensor:
+        """Return features, (n, grid * grid * width), of pictures (n, height, width, 3), RGB from 0 to 255."""
+        maps = feature_map(self.network, pictures.permute(0, 3, 1, 2), self.size)
+        return functional.adaptive_avg_pool2d(maps, self.grid).flatten(1)
+
+
 def picture_batches(pictures: np.ndarray, batch: int) -> Iterator[torch.Tensor]:
     """Yield pictures, (n, height, width, 3), as tensors of up to `batch` of them, (batch, 3, height, width)."""
     for start in range(0, len(pictures), batch):
@@ -193,7 +216,6 @@ def picture_features(
     >>> picture_features(network, np.zeros((2, 64, 64, 3), np.uint8)).shape
     (2, 512)
     """
-    parts = []
-    for block in picture_batches(pictures, batch):
-        parts.append(functional.adaptive_avg_pool2d(feature_map(network, block, size), grid).flatten(1).numpy())
-    return np.concatenate(parts)
+    pooled = PooledFeatures(network, size, grid)
+    blocks = (pictures[start : start + batch] for start in range(0, len(pictures), batch))
+    return np.concatenate([pooled(torch.from_numpy(np.array(block))).numpy() for block in blocks])

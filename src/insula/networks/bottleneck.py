@@ -67,6 +67,24 @@ class BottleneckNetwork(nn.Module):
         return self.head(features), features
 
 
+class Embedded(nn.Module):
+    """The features of a network in evaluation mode, of pictures as they are stored.
+
+    Parameters
+    ----------
+    network : BottleneckNetwork
+        Trained.
+    """
+
+    def __init__(self, network: BottleneckNetwork) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, pictures: torch.Tensor) -> torch.Tensor:
+        """Return features, (n, width), of pictures (n, height, width, 3), RGB from 0 to 255."""
+        return self.network.embed(pictures.permute(0, 3, 1, 2))
+
+
 def _domain_classifier(width: int) -> nn.Module:
     return nn.Sequential(
         nn.Linear(width, 1024), nn.ReLU(), nn.Dropout(0.5),

@@ -70,27 +70,24 @@ class PictureClassifier(nn.Module):
 
 
 class Probabilities(nn.Module):
-    """A picture network and what follows it until an answer: temperature and softmax, for use and not for training.
+    """What a picture network says, as `insula.networks.answer.Answer` wants it: pictures as they are stored in.
 
     Parameters
     ----------
     network : Module
-        Pictures to logits.
-    temperature : float
-        What logits are divided by.
+        Pictures (n, 3, height, width) to logits.
 
     Examples
     --------
-    >>> said = Probabilities(nn.Flatten(), temperature=2.0)
-    >>> said(torch.tensor([[0.0, 4.0]])).round(decimals=2)
-    tensor([[0.1200, 0.8800]])
+    >>> said = Probabilities(nn.Flatten())
+    >>> said(torch.tensor([[[[0, 0, 4]]]], dtype=torch.float32))[0].round(decimals=2).tolist()
+    [[0.02, 0.02, 0.96]]
     """
 
-    def __init__(self, network: nn.Module, temperature: float) -> None:
+    def __init__(self, network: nn.Module) -> None:
         super().__init__()
-        self.network, self.temperature = network, temperature
-        self.eval()
+        self.network = network
 
-    def forward(self, pictures: torch.Tensor) -> torch.Tensor:
-        """Return probabilities, (n, classes), of pictures (n, 3, height, width), RGB from 0 to 255."""
-        return (self.network(pictures) / self.temperature).softmax(dim=1)
+    def forward(self, pictures: torch.Tensor) -> tuple[torch.Tensor]:
+        """Return probabilities alone, float64 (n, classes), of pictures (n, height, width, 3), RGB from 0 to 255."""
+        return (self.network(pictures.permute(0, 3, 1, 2)).double().softmax(dim=1),)

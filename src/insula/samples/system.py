@@ -68,6 +68,10 @@ class System(Protocol):
     `signals(samples)` to draw, `measure(samples)` of held-out samples and `tables(facts)` of many fits. `not_bundled`
     names modes that only the process that fitted can predict in; `alone()` returns an unfitted twin that learns the
     first mode only.
+
+    A system that predicts from pictures alone has `answering(mode=None)`, which returns what a bundle holds of a mode:
+    a torch module, as `insula.networks.answer.Answer` is one, from pictures, uint8 (n, height, width, 3), to the
+    tensors that its `outputs` names. It raises SettingsError for a mode in `not_bundled`.
     """
 
     settings: Settings
@@ -117,6 +121,16 @@ def mode_of(modes: Mapping[str, str], mode: str | None) -> str:
     if mode is not None and mode not in modes:
         raise SettingsError(f"unknown mode {mode!r}", do=f"modes are {', '.join(modes)}")
     return mode or next(iter(modes))
+
+
+def bundled_mode(system: Any, mode: str | None) -> str:
+    """Return the mode of a bundle, as `mode_of` does; raises SettingsError for one that no bundle holds, too."""
+    mode = mode_of(system.modes, mode)
+    held_back = getattr(system, "not_bundled", ())
+    if mode in held_back:
+        held = ", ".join(name for name in system.modes if name not in held_back)
+        raise SettingsError(f"no bundle holds the mode {mode!r}", do=f"a bundle holds {held}")
+    return mode
 
 
 def check_placebo(placebos: Mapping[str, str], name: str) -> None:

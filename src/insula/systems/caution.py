@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import numpy as np
 
@@ -14,6 +14,11 @@ from insula.samples.predictions import join_sets
 from insula.systems.pictures import PictureReader, PictureSettings
 from insula.training.calibration import Calibration, calibrate
 from insula.training.strangeness import Strangeness
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from insula.networks.answer import Answer
 
 
 class Limits(Protocol):
@@ -97,6 +102,29 @@ class Caution:
             "set": join_sets(found.sets(probabilities), classes),
             "set_coverage": np.full(len(strange), self.settings.coverage),
         }
+
+    def answering(
+        self, mode: str, says: nn.Module, columns: Sequence[str] = (), kind: type[Answer] | None = None
+    ) -> Answer:
+        """Return what a bundle holds of a mode: `strange` and `speak` around what is said, in torch.
+
+        Parameters
+        ----------
+        mode : str
+            As in `speak`.
+        says, columns
+            As `insula.networks.answer.Answer` has them.
+        kind : type, optional
+            A subclass of `Answer`.
+        """
+        from insula.networks.answer import Answer
+        from insula.networks.gradient_histograms import GradientHistograms
+        from insula.networks.shading import Shading
+
+        usual = self.strangeness.as_module([GradientHistograms(), Shading()])
+        found = self.calibrations.get(mode)
+        limits = {} if found is None else asdict(found)
+        return (kind or Answer)(says, usual, columns=columns, **limits)
 
     def _reasons(self, strange: np.ndarray) -> np.ndarray:
         limit = self.settings.silent_above

@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import Field
 
 from insula.emotions import Categorical, Task
-from insula.samples import FitLog, Predictions, Roles, Samples, mode_of, normalised_entropy
+from insula.samples import FitLog, Predictions, Roles, Samples, bundled_mode, mode_of, normalised_entropy
 from insula.storage.folder import load_estimator, load_system, save_estimator, save_system
 from insula.storage.settings import Settings
 from insula.systems.caution import Caution
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
+    from insula.networks.answer import Answer
     from insula.networks.picture_classifier import PictureClassifier
     from insula.training.engine import Loss
 
@@ -215,11 +216,23 @@ class PictureNetwork(OneModality):
         network: Any = self.network
         return {"visual": self._each(unique, network.embed, network.head.in_features)[place]}
 
-    def deployed(self) -> nn.Module:
-        """Return what an exported file holds: pictures (n, 3, height, width), uint8, to calibrated probabilities."""
+    def answering(self, mode: str | None = None) -> Answer:
+        """Return what a bundle holds of a mode: pictures, uint8 (n, height, width, 3), to what is answered.
+
+        Raises
+        ------
+        SettingsError
+            Where there is no such mode, or no bundle holds it.
+        """
+        mode = bundled_mode(self, mode)
+        says, columns = self._saying(mode)
+        return self.caution.answering(mode, says, columns)
+
+    def _saying(self, mode: str) -> tuple[nn.Module, tuple[str, ...]]:
+        """Return `_said` as a module, and the names of its further columns."""
         from insula.networks.picture_classifier import Probabilities
 
-        return Probabilities(self.network, self.caution.calibrations[next(iter(self.modes))].temperature)
+        return Probabilities(self.network), ()
 
     def _each(self, pictures: Samples, say: Any, width: int) -> np.ndarray:
         """Return what is said about all pictures, batch by batch, (n, width)."""

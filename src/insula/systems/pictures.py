@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -14,6 +14,11 @@ from insula.samples import ArrayStore, Samples
 from insula.storage.cache import Cache
 from insula.storage.hashing import digest, digest_array
 from insula.storage.settings import Settings
+
+if TYPE_CHECKING:
+    from torch import nn
+
+_GRADIENTS = 2  # their definition, counted up where it changes: what was cached before is then made anew
 
 
 class PictureSettings(Settings):
@@ -93,7 +98,18 @@ class PictureReader:
         weights = self.network.state_dict() if self.network else {}
         state = {name: digest_array(value.numpy()) for name, value in weights.items()}
         about = self.settings.model_dump(include={"backbone", "grid", "picture_size"})
-        return {"weights": digest(state), "pictures": store.fingerprint(), **about}
+        definition = {} if self.network else {"gradients": _GRADIENTS}
+        return {"weights": digest(state), "pictures": store.fingerprint(), **about, **definition}
+
+    def as_module(self) -> nn.Module:
+        """Return the same in torch: pictures, uint8 (n, height, width, 3), to features, float32 (n, d)."""
+        if self.network is None:
+            from insula.networks.gradient_histograms import GradientHistograms
+
+            return GradientHistograms()
+        from insula.networks.backbones import PooledFeatures
+
+        return PooledFeatures(self.network, self.settings.picture_size, self.settings.grid)
 
     def save(self, folder: Path) -> None:
         """Write the network's weights to `backbone.safetensors`; gradients have none."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 
+_ROUNDING = 1e-5  # of a probability, between one way of computing it and another
 _USUAL = math.log(2) / 1.96  # of the logarithm of a temperature: before any data, 95 % lie between 1/2 and 2
 
 
@@ -71,7 +72,9 @@ def calibrate(probabilities: np.ndarray, labels: np.ndarray, coverage: float) ->
     coverage : float
         Share of new samples whose set must hold the label.
     """
-    return Calibration(fit_temperature(probabilities, labels), conformal_threshold(probabilities, labels, coverage))
+    # The sample whose score is the threshold shall be inside on any machine, whichever way its score is rounded there.
+    threshold = conformal_threshold(probabilities, labels, coverage) + _ROUNDING
+    return Calibration(fit_temperature(probabilities, labels), min(threshold, 1.0))
 
 
 def fit_temperature(probabilities: np.ndarray, labels: np.ndarray) -> float:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from insula.storage.folder import Rebuilt
 
+if TYPE_CHECKING:
+    from torch import nn
+
 _DIRECTIONS, _FOLDS = 20, 5
+_NEAR = 1e-9  # added to a distance before its logarithm is taken
 
 
 class Strangeness(Rebuilt):
@@ -63,9 +68,17 @@ class Strangeness(Rebuilt):
         return np.concatenate([(block - centre) / scale for block, centre, scale in parts], axis=1)
 
     def _distance(self, blocks: Sequence[np.ndarray]) -> np.ndarray:
-        joined = self._join(blocks)
-        return np.log(np.linalg.norm(joined - joined @ self.directions.T @ self.directions, axis=1) + 1e-9)
+        # In float64: what is left beside the main directions may be far smaller than what lies along them.
+        joined = self._join([np.asarray(block, np.float64) for block in blocks])
+        return np.log(np.linalg.norm(joined - joined @ self.directions.T @ self.directions, axis=1) + _NEAR)
 
     def __call__(self, blocks: Sequence[np.ndarray]) -> np.ndarray:
         """Return the strangeness of samples, float64 (n,), from the same blocks of features."""
         return (self._distance(blocks) - self.usual) / self.spread
+
+    def as_module(self, blocks: Iterable[nn.Module]) -> nn.Module:
+        """Return the same in torch: pictures to their strangeness, given the ways from pictures to each block."""
+        from insula.networks.span import Span
+
+        about = (self.centres, self.scales, self.directions)
+        return Span(blocks, *about, usual=self.usual, spread=self.spread, near=_NEAR)

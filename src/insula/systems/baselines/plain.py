@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
 from insula.emotions import Continuous, LabelTask, Task
 from insula.errors import DataError, SettingsError
 from insula.protocols.units import unit_codes
-from insula.samples import FitLog, Predictions, Roles, Samples, mode_of
+from insula.samples import FitLog, Predictions, Roles, Samples, bundled_mode, mode_of
 from insula.storage.folder import load_estimator, load_system, save_estimator, save_system
 from insula.storage.settings import Settings
 from insula.systems.baselines.ridge import choose_strength
 from insula.systems.fitting import labelled
 from insula.systems.one_modality import OneModality
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from insula.networks.answer import Answer
 
 _THUMB = 24
 _ROWS = 1024  # samples read at a time: features are kept, what they come from is not
@@ -49,12 +54,9 @@ def plain_features(samples: Samples, modality: str) -> np.ndarray:
 def plain_values(values: np.ndarray, kind: str) -> np.ndarray:
     """Return what rows of a modality, (n, ...), show without any learning, (n, d), by the kind of their store."""
     if kind == "picture":
-        from PIL import Image
+        from insula.faces.grey import grey_picture
 
-        thumbs = [
-            Image.fromarray(picture).convert("L").resize((_THUMB, _THUMB), Image.Resampling.BOX) for picture in values
-        ]
-        return np.stack([np.asarray(thumb, np.float32).ravel() / 255 for thumb in thumbs])
+        return np.stack([grey_picture(picture, _THUMB, "box").ravel() / 255 for picture in values]).astype(np.float32)
     if kind == "signal":
         return np.log(values.var(axis=-1) + 1e-12)
     return values.reshape(len(values), -1).astype(np.float32)
@@ -108,6 +110,35 @@ class PlainClassifier(OneModality):
         probabilities = np.zeros((len(samples), len(self.task.classes)))
         probabilities[:, self.estimator.classes_] = self.estimator.predict_proba(self._features(samples))
         return Predictions.of(self.task.classes, probabilities, samples.ids, uncertainty=1 - probabilities.max(axis=1))
+
+    def answering(self, mode: str | None = None) -> Answer:
+        """Return what a bundle holds: pictures, uint8 (n, height, width, 3), to class probabilities.
+
+        Raises
+        ------
+        SettingsError
+            Where it reads something else than pictures, or learnt ratings.
+        """
+        from insula.networks.answer import Answer
+        from insula.systems.baselines.twin import Plain
+
+        bundled_mode(self, mode)
+        if self.settings.modality != "picture" or isinstance(self.task, Continuous):
+            what = "this model does not tell classes from pictures"
+            raise SettingsError(what, where="modality", do="fit classes with modality=picture")
+        return Answer(Plain(self._features_module(), self._classifier_module(len(self.task.classes))))
+
+    def _features_module(self) -> nn.Module:
+        """Return `_features` of pictures in torch."""
+        from insula.systems.baselines.twin import thumbnails
+
+        return thumbnails(_THUMB)
+
+    def _classifier_module(self, classes: int) -> nn.Module:
+        """Return the estimator in torch: features (n, d) to probabilities (n, classes)."""
+        from insula.systems.estimators import classifier_module
+
+        return classifier_module(self.estimator, classes)
 
     def save(self, folder: Path) -> None:
         """Write the estimator and the settings."""
@@ -171,6 +202,8 @@ def _with_modalities(samples: Samples, system: PlainClassifier) -> Samples:
 class Majority(PlainClassifier):
     """Says the shares of the training classes, or the mean of the training ratings, whatever it is shown."""
 
+    _rows: ClassVar = 1  # answers that a bundle holds, given in turn
+
     def _estimator(self) -> Any:
         from sklearn.dummy import DummyClassifier
 
@@ -189,9 +222,20 @@ class Majority(PlainClassifier):
     def _features(self, samples: Samples) -> np.ndarray:
         return np.zeros((len(samples), 1), np.float32)
 
+    def _classifier_module(self, classes: int) -> nn.Module:
+        from insula.systems.baselines.twin import Drawn
+
+        rows = self.estimator.predict_proba(np.zeros((self._rows, 1)))
+        return Drawn(rows, self.estimator.classes_, classes)
+
 
 class Stratified(Majority):
-    """Guesses by the shares of the training classes: each sample gets one class, drawn by lot; learns no ratings."""
+    """Guesses by the shares of the training classes: each sample gets one class, drawn by lot; learns no ratings.
+
+    The lots are the same in each call; a bundle holds the first 1024 and begins anew after them.
+    """
+
+    _rows: ClassVar = 1024
 
     def _estimator(self) -> Any:
         from sklearn.dummy import DummyClassifier

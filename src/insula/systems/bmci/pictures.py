@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -11,6 +11,9 @@ from insula.errors import DataError, SettingsError
 from insula.samples import ArrayStore, Samples
 from insula.systems.bmci.settings import BMCISettings, Vision
 from insula.systems.pictures import PictureReader, stored_pictures, unique_pictures
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 class TrainedReader(PictureReader):
@@ -111,6 +114,14 @@ class TrainedReader(PictureReader):
         from insula.systems.bmci.vision import training_views
 
         return training_views(self.network, pictures.read("picture"), vision, self.settings.seed)
+
+    def as_module(self) -> nn.Module:
+        """Return the same in torch: pictures, uint8 (n, height, width, 3), to features, float32 (n, d)."""
+        if not self.trains:
+            return super().as_module()
+        from insula.networks.bottleneck import Embedded
+
+        return Embedded(self.network)
 
     def _cached_beside(self, samples: Samples) -> ArrayStore | None:
         store = super()._cached_beside(samples)

@@ -81,6 +81,11 @@ class VirtualEEG(Rebuilt):
         given = features[:, : self.components]
         return given if self.scale == 1 else given / np.float32(self.scale)
 
+    @property
+    def has_trees(self) -> bool:
+        """Whether it is a forest, whose trees may disagree."""
+        return self.kind in _TREES
+
     def predict(self, features: np.ndarray) -> np.ndarray:
         """Return the virtual EEG, float32 (n, e)."""
         predicted = self.model.predict(self._given(features))
@@ -92,7 +97,7 @@ class VirtualEEG(Rebuilt):
         Their standard deviation over all dimensions together, as a share of that of the embedding between training
         pictures.
         """
-        if self.kind not in _TREES:
+        if not self.has_trees:
             return np.full(len(features), np.nan)
         given = np.ascontiguousarray(self._given(features), np.float32)
         trees = self.model.estimators_

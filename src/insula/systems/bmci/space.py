@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from sklearn.decomposition import PCA
@@ -16,6 +16,9 @@ from insula.storage.folder import load_estimator, save_estimator
 from insula.systems.bmci.pictures import TrainedReader
 from insula.systems.bmci.settings import BMCISettings
 from insula.systems.pictures import unique_pictures
+
+if TYPE_CHECKING:
+    from insula.systems.bmci.twin import Coordinates
 
 
 class PictureSpace:
@@ -79,7 +82,10 @@ class PictureSpace:
         return self._rotated(features)
 
     def _rotated(self, features: np.ndarray) -> np.ndarray:
-        flat = self.space.transform(features.reshape(-1, features.shape[-1])).astype(np.float32)
+        # Computed in float64: rounded once, coordinates are the same whatever does the sums, and fall on one side of a
+        # tree's threshold.
+        flat = features.reshape(-1, features.shape[-1]).astype(np.float64)
+        flat = self.space.transform(flat).astype(np.float32)
         return flat.reshape(*features.shape[:-1], -1)
 
     def training_coordinates(self, pictures: Samples) -> np.ndarray:
@@ -89,6 +95,13 @@ class PictureSpace:
     def coordinates(self, samples: Samples) -> np.ndarray:
         """Return float32 (n, d)."""
         return self._rotated(self.reader.features(samples))
+
+    def as_module(self) -> Coordinates:
+        """Return `coordinates` in torch: pictures, uint8 (n, height, width, 3), to float32 (n, d)."""
+        from insula.systems.bmci.twin import Coordinates
+        from insula.systems.estimators import transformer_module
+
+        return Coordinates(self.reader.as_module(), transformer_module(self.space))
 
     def save(self, folder: Path) -> None:
         """Write what reading pictures needs."""

@@ -15,7 +15,16 @@ import numpy as np
 
 from insula.emotions import Categorical, Task
 from insula.errors import BundleError
-from insula.samples import FitLog, Predictions, Roles, Samples, check_placebo, mode_of, normalised_entropy
+from insula.samples import (
+    FitLog,
+    Predictions,
+    Roles,
+    Samples,
+    bundled_mode,
+    check_placebo,
+    mode_of,
+    normalised_entropy,
+)  # fmt: skip
 from insula.storage.folder import load_estimator, load_system, save_estimator, save_system
 from insula.systems.bmci.bank import Bank
 from insula.systems.bmci.classification import BlockClassifier
@@ -31,6 +40,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from insula.eeg.maps import Signals
+    from insula.networks.answer import Answer
     from insula.systems.bmci.teaching import Lesson, TrainingPictures
 
 log = logging.getLogger(__name__)
@@ -351,6 +361,24 @@ class BMCI:
                     code = member.encoder.embed(epochs)
                     probabilities[mine] = member.predict_proba("real", visual[mine], classes, code)
                 used[mine] = mode
+
+    def answering(self, mode: str | None = None) -> Answer:
+        """Return what a bundle holds of a mode: pictures, uint8 (n, height, width, 3), to what is answered.
+
+        Raises
+        ------
+        SettingsError
+            For a mode that needs EEG.
+        """
+        from insula.systems.bmci.twin import Banked, Blocks, CautiousAnswer, Fused, Visual
+
+        mode = bundled_mode(self, mode)
+        coordinates, visual = self.space.as_module(), Blocks(self.visual, len(self.task.classes))
+        if mode == "visual":
+            return self.caution.answering(mode, Visual(coordinates, visual))
+        banked = Banked(self.bank, mode)
+        says = Fused(coordinates, visual, banked, self.settings.refuse_above)
+        return self.caution.answering(mode, says, ["epistemic"] if banked.trees else [], CautiousAnswer)
 
     # saving -----------------------------------------------------------------------------------------------------------
 

@@ -14,7 +14,16 @@ import numpy as np
 
 from insula.emotions import Categorical, Task
 from insula.errors import DataError
-from insula.samples import FitLog, Predictions, Roles, Samples, check_placebo, mode_of, normalised_entropy
+from insula.samples import (
+    FitLog,
+    Predictions,
+    Roles,
+    Samples,
+    bundled_mode,
+    check_placebo,
+    mode_of,
+    normalised_entropy,
+)  # fmt: skip
 from insula.storage.folder import load_estimator, load_system, save_estimator, save_system
 from insula.systems.bmcl.settings import BMCLSettings
 from insula.systems.fitting import brain_given, labelled, one_table, stage, training_pictures
@@ -24,6 +33,7 @@ from insula.training.strangeness import Strangeness
 if TYPE_CHECKING:
     import torch
 
+    from insula.networks.answer import Answer
     from insula.systems.bmcl.network import Coupled, Domain
 
 
@@ -170,7 +180,7 @@ class BMCL:
     # predicting -------------------------------------------------------------------------------------------------------
 
     def _visual(self, features: np.ndarray) -> np.ndarray:
-        return self.space.transform(features).astype(np.float32)
+        return self.space.transform(np.asarray(features, np.float64)).astype(np.float32)
 
     def predict(self, samples: Samples, mode: str | None = None) -> Predictions:
         """Return class probabilities for each sample, from its picture alone.
@@ -198,6 +208,16 @@ class BMCL:
             out_of_distribution=self.strangeness([features])[place],
             mode=mode,
         )
+
+    def answering(self, mode: str | None = None) -> Answer:
+        """Return what a bundle holds of a mode: pictures, uint8 (n, height, width, 3), to what is answered."""
+        from insula.networks.answer import Answer
+        from insula.systems.bmcl.twin import Alone
+        from insula.systems.estimators import transformer_module
+
+        features = self.reader.as_module()
+        says = Alone(features, transformer_module(self.space), self.networks[bundled_mode(self, mode)])
+        return Answer(says, self.strangeness.as_module([features]))
 
     # saving -----------------------------------------------------------------------------------------------------------
 

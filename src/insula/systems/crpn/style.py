@@ -15,7 +15,7 @@ import pandas as pd
 from insula.emotions import Categorical, Task
 from insula.errors import DataError
 from insula.protocols.partition import hold_out
-from insula.samples import FitLog, Predictions, Roles, Samples, check_placebo, mode_of
+from insula.samples import FitLog, Predictions, Roles, Samples, bundled_mode, check_placebo, mode_of
 from insula.storage.folder import load_system, save_system
 from insula.systems.crpn.measure import facts_table, halves, silhouette
 from insula.systems.crpn.settings import CRPNSettings
@@ -25,7 +25,7 @@ from insula.systems.one_modality import OneModality
 from insula.systems.pictures import picture_groups
 
 if TYPE_CHECKING:
-    from torch import nn
+    from insula.networks.answer import Answer
 
 _PLAIN = "plain"
 _TITLES = {"human": "the model of plain pictures (Human)", "animate": "the model of stylised pictures (Animate)"}
@@ -136,9 +136,9 @@ class StyleStudy(OneModality):
         said = self.models[mode].predict(samples)
         return Predictions(said.table.assign(mode=mode), said.classes)
 
-    def deployed(self) -> nn.Module:
-        """Return what an exported file holds: the first mode's model."""
-        return self.models[next(iter(self.modes))].deployed()
+    def answering(self, mode: str | None = None) -> Answer:
+        """Return what a bundle holds of a mode: what `CRPN.answering` does, of the model that the mode names."""
+        return self.models[bundled_mode(self, mode)].answering()
 
     # looking ----------------------------------------------------------------------------------------------------------
 

@@ -178,6 +178,9 @@ class FrozenFeatures(PlainClassifier):
     def _features(self, samples: Samples) -> np.ndarray:
         return self.reader.features(samples)
 
+    def _features_module(self) -> nn.Module:
+        return self.reader.as_module()
+
     def save(self, folder: Path) -> None:
         """Write the estimator, the settings and the network that makes the features."""
         super().save(folder)

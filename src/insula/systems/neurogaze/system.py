@@ -260,6 +260,13 @@ class NeuroGaze(PictureNetwork):
         affect = {"valence": said[:, classes], "arousal": said[:, classes + 1]}
         return said[:, :classes], affect if self.settings.of_arm(mode).proto_weight else {}
 
+    def _saying(self, mode: str) -> tuple[nn.Module, tuple[str, ...]]:
+        from insula.systems.neurogaze.readout import Affect
+
+        if not self.settings.of_arm(mode).proto_weight:
+            return super()._saying(mode)
+        return Affect(self.students[mode], self.settings.read_tau), ("valence", "arousal")
+
     def features(self, samples: Samples) -> dict[str, np.ndarray]:
         """Return what the report draws: where pictures stand, from B0 to B3."""
         unique, place = unique_pictures(samples)

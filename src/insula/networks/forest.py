@@ -1,0 +1,106 @@
+"""A forest of regression trees in torch: all trees in one array, walked level by level."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import nn
+
+
+class TreeArrays(NamedTuple):
+    """One tree, whose first node is the root.
+
+    Parameters
+    ----------
+    feature, left, right : int array, shape (nodes,)
+        Which feature a node compares, and where it goes on; negative at a leaf.
+    threshold : float array, shape (nodes,)
+        Left is where the feature is at most this.
+    value : array, shape (nodes, e)
+        What a leaf predicts.
+    """
+
+    feature: np.ndarray
+    left: np.ndarray
+    right: np.ndarray
+    threshold: np.ndarray
+    value: np.ndarray
+
+
+class Forest(nn.Module):
+    """Features to what each tree predicts.
+
+    A feature in float32 is compared with a threshold in float64 as with the largest float32 that does not pass it, so
+    that thresholds are kept in float32 and each tree takes the way that scikit-learn's takes. Leaves are kept in
+    float32.
+
+    Parameters
+    ----------
+    trees : sequence of TreeArrays
+        At least one.
+
+    Examples
+    --------
+    >>> stump = TreeArrays(
+    ...     np.array([0, -2, -2]), np.array([1, -1, -1]), np.array([2, -1, -1]),
+    ...     np.array([0.5, -2, -2]), np.array([[0.0], [10.0], [20.0]]),
+    ... )
+    >>> Forest([stump, stump])(torch.tensor([[0.5], [0.6]])).tolist()
+    [[[10.0], [10.0]], [[20.0], [20.0]]]
+    """
+
+    roots: torch.Tensor
+    feature: torch.Tensor
+    threshold: torch.Tensor
+    left: torch.Tensor
+    right: torch.Tensor
+    leaf: torch.Tensor
+    values: torch.Tensor
+
+    def __init__(self, trees: Sequence[TreeArrays]) -> None:
+        super().__init__()
+        starts = np.cumsum([0, *(len(tree.feature) for tree in trees)])
+        ends = np.concatenate([tree.left < 0 for tree in trees])
+        own = np.arange(len(ends))  # a leaf goes on to itself
+        left, right = (
+            np.where(ends, own, np.concatenate([part + start for part, start in zip(side, starts[:-1], strict=True)]))
+            for side in ([tree.left for tree in trees], [tree.right for tree in trees])
+        )
+        about = {
+            "roots": starts[:-1],
+            "feature": np.where(ends, 0, np.concatenate([tree.feature for tree in trees])),
+            "left": left,
+            "right": right,
+            "leaf": np.where(ends, ends.cumsum() - 1, 0),
+        }
+        for name, numbers in about.items():
+            self.register_buffer(name, torch.tensor(numbers, dtype=torch.int32))
+        self.register_buffer("threshold", torch.tensor(_rounded_down(np.concatenate([t.threshold for t in trees]))))
+        values = np.concatenate([tree.value for tree in trees])[ends]
+        self.register_buffer("values", torch.tensor(values, dtype=torch.float32))
+        self.depth = max(_depth(tree) for tree in trees)
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        """Return float32 (n, trees, e) of features, float32 (n, d)."""
+        node = self.roots.expand(len(features), -1)
+        for _ in range(self.depth):
+            given = features.gather(1, self.feature[node].long())
+            node = torch.where(given <= self.threshold[node], self.left[node], self.right[node])
+        return self.values[self.leaf[node]]
+
+
+def _rounded_down(thresholds: np.ndarray) -> np.ndarray:
+    """Return the largest float32 that is not above each threshold."""
+    rounded = thresholds.astype(np.float32)
+    return np.where(rounded > thresholds, np.nextafter(rounded, np.float32(-np.inf)), rounded)
+
+
+def _depth(tree: TreeArrays) -> int:
+    """Return how many comparisons the longest way takes."""
+    depth = np.zeros(len(tree.left), int)
+    for node in np.flatnonzero(tree.left >= 0):  # a node stands before those it leads to
+        depth[[tree.left[node], tree.right[node]]] = depth[node] + 1
+    return int(depth.max())
