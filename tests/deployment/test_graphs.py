@@ -17,19 +17,8 @@ from insula.errors import BundleError, DataError
 SIZE, CLASSES = 8, 2
 
 
-def write(path: Path, outputs: dict[str, tuple[int, list[Any]]], nodes: Sequence[Any], *tensors: np.ndarray,
-          pictures: tuple[int, list[Any]] = (TensorProto.UINT8, ["faces", SIZE, SIZE, 3]), **named: np.ndarray) -> Path:  # fmt: skip
-    """Write a graph from nodes; tensors are called t0, t1 ... or by their names."""
-    given = {f"t{number}": tensor for number, tensor in enumerate(tensors)} | named
-    graph = helper.make_graph(
-        list(nodes),
-        "made",
-        [helper.make_tensor_value_info("pictures", *pictures)],
-        [helper.make_tensor_value_info(name, *form) for name, form in outputs.items()],
-        [numpy_helper.from_array(tensor, name) for name, tensor in given.items()],
-    )
-    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10), path)
-    return path
+Outputs = dict[str, tuple[int, list[Any]]]
+PICTURES = (TensorProto.UINT8, ["faces", SIZE, SIZE, 3])
 
 
 def node(kind: str, inputs: str, output: str, **attributes: Any) -> onnx.NodeProto:
@@ -45,16 +34,27 @@ BRIGHT = [  # the share of 255 of the mean, beside what is left to 1
     node("Concat", "column rest", "probabilities", axis=1),
 ]
 NEEDED = {
-    "axes": np.array([1, 2, 3]), "full": np.array(255, np.float32), "one": np.array([1]), "unit": np.ones(1, np.float32),
-}  # fmt: skip
+    "axes": np.array([1, 2, 3]),
+    "full": np.array(255, np.float32),
+    "one": np.array([1]),
+    "unit": np.ones(1, np.float32),
+}
 ANSWER = {"probabilities": (TensorProto.FLOAT, ["faces", CLASSES])}
 
 
 def bright(
-    path: Path, outputs: dict[str, tuple[int, list[Any]]] = ANSWER, more: Sequence[Any] = (), **tensors: Any
+    path: Path, outputs: Outputs = ANSWER, more: Sequence[Any] = (), pictures: Any = PICTURES, **tensors: np.ndarray
 ) -> Path:
-    form = tensors.pop("pictures", (TensorProto.UINT8, ["faces", SIZE, SIZE, 3]))
-    return write(path, outputs, [*BRIGHT, *more], pictures=form, **NEEDED, **tensors)
+    """Write a graph that answers with how bright a picture is, and what `more` adds to it."""
+    graph = helper.make_graph(
+        [*BRIGHT, *more],
+        "made",
+        [helper.make_tensor_value_info("pictures", *pictures)],
+        [helper.make_tensor_value_info(name, *form) for name, form in outputs.items()],
+        [numpy_helper.from_array(tensor, name) for name, tensor in (NEEDED | tensors).items()],
+    )
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10), path)
+    return path
 
 
 def faces(count: int) -> np.ndarray:
@@ -90,7 +90,7 @@ def test_a_file_that_is_not_the_sealed_one_is_refused_at_first_and_later(tmp_pat
 
 SHARE = node("Identity", "share", "out_of_distribution")
 WRONG: dict[str, tuple[dict[str, Any], str]] = {
-    "three classes": ({"outputs": {"probabilities": (TensorProto.FLOAT, ["faces", 3])}}, "'probabilities' is not float32 (faces, 2)"),
+    "three classes": ({"outputs": {"probabilities": (TensorProto.FLOAT, ["faces", 3])}}, "is not float32 (faces, 2)"),
     "float64": ({"outputs": {"probabilities": (TensorProto.DOUBLE, ["faces", 2])}}, "is not float32 (faces, 2)"),
     "no probabilities": ({"outputs": {"out_of_distribution": (TensorProto.FLOAT, ["faces"])}, "more": [SHARE]},
                          "no output 'probabilities'"),

@@ -64,9 +64,8 @@ def test_every_command_of_the_readme_runs(
         seen.add(words[0])
     assert seen == {"corpora", "run", "audit", "fit", "predict", "export", "label"}
     assert Path("face.onnx").is_file() and list(Path("runs/film").glob("*film-tracks.png"))
-    found = pd.read_csv("runs/predictions/predictions.csv")
-    counts = found[found["face"].notna()].groupby(found["path"].map(lambda name: Path(name).name)).size()
-    assert len(counts) == 4 and counts["group.jpeg"] >= 5
-    refused = found["label"].isna()
-    assert refused.any() and found.loc[refused, "reason"].notna().all()
+    table = pd.read_csv("runs/recognised/predictions.csv")
+    counts = table.groupby(table["path"].map(lambda name: Path(name).name)).size()
+    assert len(counts) == 5 and counts["group.jpeg"] >= 5 and counts["film.mp4"] == 6
+    assert table["label"].notna().all() and table["sure"].notna().all()
     shutil.rmtree("runs")

@@ -10,12 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from sklearn.linear_model import LogisticRegression
 
 from insula.errors import BundleError, DataError, SettingsError
 from insula.storage.atomic import write_file, write_folder
 from insula.storage.cache import Cache
-from insula.storage.folder import load_estimator, save_estimator, seal, verify
+from insula.storage.folder import seal, verify
 from insula.storage.hashing import digest_array
 from insula.storage.settings import Settings
 from insula.storage.tables import read_csv
@@ -126,22 +125,6 @@ def test_sealed_folder_refuses_every_change(sealed: Path, harm: str, tmp_path: P
     with pytest.raises(BundleError) as caught:
         verify(sealed)
     assert "\n" not in str(caught.value)
-
-
-def test_estimators_come_back_without_pickle(tmp_path: Path) -> None:
-    X = np.random.default_rng(0).standard_normal((30, 3))
-    model = LogisticRegression().fit(X, X[:, 0] > 0)
-    save_estimator(tmp_path / "m.skops", {"model": model, "centres": [X[0]]})
-    again = load_estimator(tmp_path / "m.skops")
-    assert np.array_equal(again["model"].predict_proba(X), model.predict_proba(X))
-
-
-def test_an_estimator_of_unknown_origin_is_refused(tmp_path: Path) -> None:
-    import subprocess
-
-    save_estimator(tmp_path / "evil.skops", {"run": subprocess.Popen})
-    with pytest.raises(BundleError, match=r"refused to load subprocess\.Popen"):
-        load_estimator(tmp_path / "evil.skops")
 
 
 class _Options(Settings):

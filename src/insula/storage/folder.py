@@ -1,13 +1,13 @@
-"""Saved folders: every file hashed in a manifest, checked before anything is read; estimators without pickle."""
+"""Saved folders: every file hashed in a manifest, checked before anything is read; systems as plain values."""
 
 from __future__ import annotations
 
 import json
-import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from insula.errors import BundleError
+from insula.storage.estimators import load_estimator, save_estimator  # noqa: F401
 from insula.storage.hashing import digest, sha256_of
 
 if TYPE_CHECKING:
@@ -15,16 +15,6 @@ if TYPE_CHECKING:
 
 MANIFEST = "manifest.json"
 _SYSTEM = "system.yaml"
-
-# Types of scikit-learn and scipy objects that insula itself writes and skops does not trust by itself.
-_TRUSTED = {
-    "numpy.dtype",
-    "pyriemann.tangentspace.TangentSpace",
-    "numpy.random.mtrand.RandomState",
-    "sklearn.tree._tree.Tree",
-    "sklearn._loss.link.Interval",
-}
-_TRUSTED_ROOTS = ("sklearn.", "numpy.", "scipy.sparse.")
 
 
 def seal(folder: Path, **about: Any) -> None:
@@ -96,21 +86,3 @@ def load_system(folder: Path) -> dict[str, Any]:
     import yaml
 
     return yaml.safe_load((folder / _SYSTEM).read_text())
-
-
-def save_estimator(path: Path, estimator: Any) -> None:
-    """Write a scikit-learn estimator with skops, compressed."""
-    import skops.io
-
-    skops.io.dump(estimator, path, compression=zipfile.ZIP_DEFLATED, compresslevel=1)
-
-
-def load_estimator(path: Path) -> Any:
-    """Read a scikit-learn estimator; a file that names any type from elsewhere is refused."""
-    import skops.io
-
-    unknown = skops.io.get_untrusted_types(file=path)
-    strangers = [name for name in unknown if name not in _TRUSTED and not name.startswith(_TRUSTED_ROOTS)]
-    if strangers:
-        raise BundleError(f"refused to load {strangers[0]}", where=path, do="use a bundle that insula wrote")
-    return skops.io.load(path, trusted=unknown)
