@@ -121,7 +121,7 @@ def test_nothing_of_training_is_imported_to_answer(small_bundle: Path, pictures:
 
 
 def test_every_picture_gets_a_row_and_a_broken_one_says_why(small_bundle: Path, pictures: Path, tmp_path: Path) -> None:
-    table = predict_to_folder(small_bundle, [pictures], tmp_path / "out").set_index("path")
+    table = predict_to_folder(Predictor(small_bundle), [pictures], tmp_path / "out").set_index("path")
     table.index = [Path(name).name for name in table.index]
     assert set(table.index) == {"a.png", "grey.png", "sixteen.png", "whole.jpg", "truncated.jpg"}
     assert table["label"].notna().tolist() == [name != "truncated.jpg" for name in table.index]
@@ -135,7 +135,7 @@ def test_every_picture_gets_a_row_and_a_broken_one_says_why(small_bundle: Path, 
 
 def test_a_bundle_of_whole_pictures_takes_each_frame_for_one_face(small_bundle: Path, tmp_path: Path) -> None:
     path = film(tmp_path / "film.mp4", pictured(20).read("picture"), np.arange(20) / 10)
-    table = predict_to_folder(small_bundle, [path], tmp_path / "out", smooth=0)
+    table = predict_to_folder(Predictor(small_bundle), [path], tmp_path / "out", smooth=0)
     assert len(table) == 10 and set(table["track"]) == {1} and table["time"].is_monotonic_increasing
     assert (table["smoothed_label"] == table["label"]).all() and table["yaw"].isna().all()
     assert {image.name for image in (tmp_path / "out").glob("*.png")} == {"000-film-tracks.png", "000-film-frames.png"}
@@ -165,7 +165,7 @@ def test_wrong_mode_and_missing_input_are_one_line(small_bundle: Path, pictures:
         Predictor(small_bundle).predict([pictures / "a.png"], "eeg")
     with pytest.raises(SettingsError, match="unknown mode 'brain'"):
         open_bundle(small_bundle).answer(pictured(1).read("picture"), "brain")
-    table = predict_to_folder(small_bundle, [tmp_path / "nowhere"], tmp_path / "out")
+    table = predict_to_folder(Predictor(small_bundle), [tmp_path / "nowhere"], tmp_path / "out")
     assert table["reason"].tolist() == ["no such file or folder: give pictures, videos, or folders of them"]
 
 
