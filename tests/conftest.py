@@ -3,10 +3,40 @@
 from __future__ import annotations
 
 import os
+import random
+import sys
+import zlib
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pytest
+from hypothesis import HealthCheck, settings
+
+# How long an example takes to draw or to test says how busy the machine is, and nothing of what is tested.
+settings.register_profile("insula", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("insula")
+
+
+def _draw_as(name: str) -> None:
+    """Let what is drawn from now on without a generator of its own depend on a name, not on which tests ran before."""
+    seed = zlib.crc32(name.encode())
+    random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002
+    if "torch" in sys.modules:
+        sys.modules["torch"].default_generator.manual_seed(seed)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_fixture_setup(fixturedef: pytest.FixtureDef, request: pytest.FixtureRequest) -> None:
+    """Draw the same for a fixture, whoever asks for it first."""
+    _draw_as(f"{fixturedef.baseid}::{fixturedef.argname}::{request.param_index}")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_call(item: pytest.Item) -> None:
+    """Draw the same in a test, whatever ran before it; tests run in another order on each of several processes."""
+    _draw_as(item.nodeid)
 
 
 @pytest.fixture(scope="session")

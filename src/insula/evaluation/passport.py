@@ -143,7 +143,7 @@ def commit() -> dict[str, Any]:
 
 def _git(*words: str, at: Path) -> str | None:
     try:
-        done = subprocess.run(["git", "-C", str(at), *words], capture_output=True, text=True, timeout=10, check=True)
+        done = subprocess.run(["git", "-C", str(at), *words], capture_output=True, text=True, timeout=60, check=True)
     except (OSError, subprocess.SubprocessError):
         return None
     return done.stdout.strip()
