@@ -1,10 +1,10 @@
 """Faces: reading pictures, finding faces, aligning them and judging their quality."""
 
 from insula.faces.alignment import align
-from insula.faces.crops import FaceCrop, Framing, crop_faces, cut_faces
+from insula.faces.crops import FaceCrop, Framing, crop_faces, crop_photograph, cut_faces
 from insula.faces.detection import LANDMARKS, Face, FaceDetector
 from insula.faces.framing import frame_by_box
-from insula.faces.pictures import list_pictures, read_picture
+from insula.faces.pictures import list_pictures, read_picture, read_reduced
 from insula.faces.pose import HeadPose, head_pose
 from insula.faces.quality import FLAGS, quality
 from insula.faces.tracking import FaceTracker
@@ -22,12 +22,14 @@ __all__ = [
     "HeadPose",
     "align",
     "crop_faces",
+    "crop_photograph",
     "cut_faces",
     "frame_by_box",
     "head_pose",
     "list_pictures",
     "quality",
     "read_picture",
+    "read_reduced",
     "read_video",
     "video_writer",
 ]

@@ -4,34 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
-from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from insula.errors import DataError
-from insula.faces.litert import load_network
-from insula.storage.weights import find_weights
+from insula.faces.blazeface import BACK, FULL_RANGE, Networks
 
 LANDMARKS = ("right eye", "left eye", "nose", "mouth", "right ear", "left ear")  # right and left are the person's own
 
 _PROPOSED, _SAME = 0.4, 0.3  # least score of a candidate; overlap from which two boxes are one face
 _CONTEXT = 3.5  # sides of the square in which a candidate is judged, in sides of its box
+_SURE, _WELL_PLACED = 0.85, 48  # least score of a candidate that is not judged; pixels of a face that is well placed
+_NEAR, _NEARBY = 2.0, 128  # sides of the square in which a candidate is seen again, and pixels of that look
+_BOX, _LOW = 0.94, 0.043
 _LARGE, _TILE_FACE = 768, 0.25  # beyond _LARGE, faces under some 48 pixels escape the look at the whole
-
-
-@dataclass(frozen=True)
-class _Design:
-    """One of the BlazeFace networks: its weight file, input side, and for each grid of cells the stride and boxes."""
-
-    weights: str
-    side: int
-    grids: tuple[tuple[int, int], ...]
-
-
-_BACK = _Design("blazeface-back.tflite", 256, ((16, 2), (32, 6)))
-_FULL_RANGE = _Design("blazeface-full-range.tflite", 192, ((4, 1),))
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,12 +68,9 @@ class FaceDetector:
     Bazarevsky et al. (2019), BlazeFace: sub-millisecond neural face detection on mobile GPUs, arXiv:1907.05047.
     """
 
-    def __init__(self, score: float = 0.45) -> None:
-        self.score = score
-        self._networks: dict[str, Any] = {}
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_networks": {}}
+    def __init__(self, score: float = 0.45, *, quick: bool = False) -> None:
+        self.score, self.quick = score, quick
+        self._networks = Networks()
 
     def detect(self, picture: np.ndarray) -> list[Face]:
         """Return the faces of a picture, largest first.
@@ -108,7 +92,8 @@ class FaceDetector:
                 f"not a uint8 RGB picture: {picture.dtype}, shape {picture.shape}", do="read it with read_picture"
             )
         image = Image.fromarray(picture)
-        judged = [self._judge(image, candidate) for candidate in _merged(*self._propose(image))]
+        propose, judge = (self._glance, self._trust) if self.quick else (self._propose, self._judge)
+        judged = [judge(image, *candidate) for candidate in _merged(*propose(image))]
         faces = []
         for points, score in _distinct([found for found in judged if found is not None]):
             (left, top), (right, bottom) = points[0] - points[1] / 2, points[0] + points[1] / 2
@@ -117,80 +102,76 @@ class FaceDetector:
 
     def _propose(self, image: Image.Image) -> tuple[np.ndarray, np.ndarray]:
         width, height = image.size
-        found = [self._look(_BACK, image, (0, 0, width, height), _PROPOSED)]
+        found = [self._networks.look(BACK, image, (0, 0, width, height), _PROPOSED)]
         if max(image.size) > _LARGE:
             for tile in _tiles(width, height):
-                points, scores = self._look(_BACK, image, tile, _PROPOSED)
+                points, scores = self._networks.look(BACK, image, tile, _PROPOSED)
                 small = points[:, 1].max(axis=1) <= _TILE_FACE * (tile[2] - tile[0])
                 found.append((points[small], scores[small]))
         points, scores = zip(*found, strict=True)
         return np.concatenate(points), np.concatenate(scores)
 
-    def _judge(self, image: Image.Image, candidate: np.ndarray) -> tuple[np.ndarray, float] | None:
-        reach = candidate[1].max() * _CONTEXT / 2
-        low, high = candidate[0] - reach, candidate[0] + reach
-        points, scores = self._look(_FULL_RANGE, image, (*low, *high), self.score)
+    def _judge(self, image: Image.Image, candidate: np.ndarray, proposed: float) -> tuple[np.ndarray, float] | None:
+        points, scores = self._networks.look(FULL_RANGE, image, _around(candidate, _CONTEXT), self.score)
         same = _intersection(points, candidate) > _SAME * _union(points, candidate)
         if not same.any():
             return None
         return np.average(points[same], axis=0, weights=scores[same]), float(scores[same].max())
 
-    def _look(
-        self, design: _Design, image: Image.Image, region: tuple[float, float, float, float], score: float
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Return points (n, 8, 2) in pixels of the picture (centre, size, six landmarks) and scores (n,).
+    def _glance(self, image: Image.Image) -> tuple[np.ndarray, np.ndarray]:
+        """Propose as `_propose` does, with inputs in the picture's own proportion: no tile, and little black."""
+        width, height = image.size
+        sides = [float(max(width, height))] + [_tile(width, height)] * (max(width, height) > _LARGE)
+        factor = max(1, int(sides[-1] / BACK.side))
+        small = image.reduce(factor) if factor > 1 else image  # once for both looks, and cheaper than any filter
+        found = []
+        for side in sides:
+            region, shape = (0.0, 0.0, width / factor, height / factor), _input(width, height, side)
+            points, scores = self._networks.look(BACK, small, region, _PROPOSED, shape)
+            keep = points[:, 1].max(axis=1) <= _TILE_FACE * side / factor if side < sides[0] else slice(None)
+            found.append((points[keep] * factor, scores[keep]))
+        points, scores = zip(*found, strict=True)
+        return np.concatenate(points), np.concatenate(scores)
 
-        The region, black where it leaves the picture, is centred in the network's square input.
-        """
-        left, top, right, bottom = region
-        scale = design.side / max(right - left, bottom - top)
-        corner = (design.side - np.array([right - left, bottom - top]) * scale) / 2 - np.array([left, top]) * scale
-        tensor = np.full((1, design.side, design.side, 3), -1.0, dtype=np.float32)
-        inside = (max(left, 0), max(top, 0), min(right, image.width), min(bottom, image.height))
-        (x, y), (x_end, y_end) = (np.round(np.reshape(inside, (2, 2)) * scale + corner)).astype(int)
-        if x_end > x and y_end > y:
-            # Pillow's filters widen when they shrink, so nothing aliases; the gap makes that cheap for large pictures
-            small = image.resize((x_end - x, y_end - y), Image.Resampling.BILINEAR, box=inside, reducing_gap=2.0)
-            shown = tensor[0, y:y_end, x:x_end]
-            np.divide(np.asarray(small), np.float32(127.5), out=shown)
-            shown -= 1.0
-        offsets, logits = self._run(design, tensor)
-        scores = 1.0 / (1.0 + np.exp(-np.clip(logits, -80, 80)))
-        keep = (scores >= score) & (offsets[:, 1] > 0).all(axis=1)
-        points, centres = offsets[keep], _centres(design)[keep]
-        places = [0, *range(2, 8)]
-        points[:, places] = (points[:, places] + centres[:, None] - corner) / scale
-        points[:, 1] /= scale
-        return points, scores[keep]
-
-    def _run(self, design: _Design, tensor: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return offsets (n, 8, 2) in input pixels and logits (n,) of all boxes."""
-        if design.weights not in self._networks:
-            self._networks[design.weights] = load_network(find_weights(design.weights))
-        network = self._networks[design.weights]
-        network.set_tensor(network.get_input_details()[0]["index"], tensor)
-        network.invoke()
-        outputs = [network.get_tensor(detail["index"])[0] for detail in network.get_output_details()]
-        offsets, logits = sorted(outputs, key=lambda output: -output.shape[1])  # sixteen numbers a box, and one
-        return offsets.reshape(-1, 8, 2).astype(np.float64), logits[:, 0]
+    def _trust(self, image: Image.Image, candidate: np.ndarray, proposed: float) -> tuple[np.ndarray, float] | None:
+        """Judge only a candidate that the first network doubts, also when it looks at it from nearby."""
+        seen = candidate[1].max() * BACK.side / max(image.size)
+        if proposed >= _SURE and seen >= _WELL_PLACED:
+            return _as_judged(candidate), proposed
+        points, scores = self._networks.look(BACK, image, _around(candidate, _NEAR), _SURE, (_NEARBY, _NEARBY))
+        same = _intersection(points, candidate) > _SAME * _union(points, candidate)
+        if same.any():
+            return _as_judged(np.average(points[same], axis=0, weights=scores[same])), float(scores[same].max())
+        return self._judge(image, candidate, proposed)
 
 
-@cache
-def _centres(design: _Design) -> np.ndarray:
-    """Return the centre (n, 2), in input pixels, of the cell that each box's numbers are offsets from.
+def _around(candidate: np.ndarray, sides: float) -> tuple[float, float, float, float]:
+    """Return a square around a box, so many sides of the box wide."""
+    reach = candidate[1].max() * sides / 2
+    (left, top), (right, bottom) = candidate[0] - reach, candidate[0] + reach
+    return float(left), float(top), float(right), float(bottom)
 
-    As MediaPipe's `ssd_anchors_calculator` lays them out: grid by grid, row by row.
-    """
-    centres = []
-    for stride, boxes in design.grids:
-        line = (np.arange(design.side // stride) + 0.5) * stride
-        centres.append(np.repeat(np.stack(np.meshgrid(line, line), axis=-1).reshape(-1, 2), boxes, axis=0))
-    return np.concatenate(centres)
+
+def _as_judged(points: np.ndarray) -> np.ndarray:
+    """Return what the proposing network sees with the box that the judging network would draw."""
+    across = points[3] - points[2]
+    down = np.array([-across[1], across[0]]) / max(float(np.hypot(*across)), 1e-9)
+    points = points.copy()
+    points[1] /= _BOX
+    points[0] -= _LOW * points[1].max() * down
+    return points
+
+
+def _input(width: int, height: int, side: float) -> tuple[int, int]:
+    """Return height and width of an input that shows a whole picture about as finely as a square of `side` pixels."""
+    long = BACK.stride * max(1, round(max(width, height) * BACK.side / side / BACK.stride))
+    short = BACK.stride * int(np.ceil(min(width, height) * long / max(width, height) / BACK.stride))
+    return (short, long) if width >= height else (long, short)
 
 
 def _tiles(width: int, height: int) -> list[tuple[float, float, float, float]]:
     """Return square tiles that overlap by at least the largest face looked for in them, so that one holds it whole."""
-    side = min(max(width, height) * 0.6, max(min(width, height), max(width, height) / 16))
+    side = _tile(width, height)
     step = side * (1 - _TILE_FACE)
 
     def starts(length: float) -> np.ndarray:
@@ -200,13 +181,20 @@ def _tiles(width: int, height: int) -> list[tuple[float, float, float, float]]:
     return [(x, y, x + side, y + side) for y in starts(height) for x in starts(width)]
 
 
-def _merged(points: np.ndarray, scores: np.ndarray) -> Iterator[np.ndarray]:
-    """Yield one mean, weighted by score, for every group of boxes that overlap its best (MediaPipe's suppression)."""
+def _tile(width: int, height: int) -> float:
+    return min(max(width, height) * 0.6, max(min(width, height), max(width, height) / 16))
+
+
+def _merged(points: np.ndarray, scores: np.ndarray) -> Iterator[tuple[np.ndarray, float]]:
+    """Yield for every group of boxes that overlap its best (MediaPipe's suppression) its mean, and its best score.
+
+    The mean is weighted by score.
+    """
     rest = np.argsort(-scores, kind="stable")
     while len(rest):
         best = points[rest[0]]
         same = _intersection(points[rest], best) > _SAME * _union(points[rest], best)
-        yield np.average(points[rest[same]], axis=0, weights=scores[rest[same]])
+        yield np.average(points[rest[same]], axis=0, weights=scores[rest[same]]), float(scores[rest[0]])
         rest = rest[~same]
 
 

@@ -9,12 +9,18 @@ from pathlib import Path
 from typing import Any
 
 
-def load_network(path: Path) -> Any:
-    """Return the network of a tflite file, ready to run on one thread; a word of LiteRT's own is not heard."""
+def load_network(path: Path, shape: tuple[int, ...] | None = None) -> Any:
+    """Return the network of a tflite file, ready to run on one thread; a word of LiteRT's own is not heard.
+
+    With a shape its input is of that shape instead of its own, where the network allows it.
+    """
     from ai_edge_litert.interpreter import Interpreter
 
     with _silent():  # LiteRT greets on standard error and has no switch for it
         network = Interpreter(model_path=str(path), num_threads=1)  # a second thread won 10 % at the cost of a core
+        (given, *_) = network.get_input_details()
+        if shape is not None and tuple(given["shape"]) != tuple(shape):
+            network.resize_tensor_input(given["index"], shape)
         network.allocate_tensors()
     return network
 

@@ -33,10 +33,52 @@ def read_picture(path: Path) -> np.ndarray:
     >>> picture.shape, int(picture.min())
     ((2, 3, 3), 255)
     """
+    return np.asarray(_to_rgb(_opened(path, None)[0], path))
+
+
+def read_reduced(path: Path, side: float) -> tuple[np.ndarray, int]:
+    """Return a picture as `read_picture` does, a large JPEG decoded at a part of its size, and by what it was divided.
+
+    A JPEG file can be decoded at 1/2, 1/4 or 1/8 of its size in less time and memory than whole. Pictures in other
+    formats come whole.
+
+    Parameters
+    ----------
+    path : Path
+        A picture file.
+    side : float
+        Pixels that the longer side keeps at least; a picture with fewer comes whole.
+
+    Returns
+    -------
+    picture : ndarray, uint8, (height, width, 3)
+        RGB, the right side up.
+    divisor : int
+        1, 2, 4 or 8: a place in the picture times this is the place in the whole one.
+
+    Raises
+    ------
+    DataError
+        As `read_picture`.
+    """
+    image, divisor = _opened(path, side)
+    return np.asarray(_to_rgb(image, path)), divisor
+
+
+def _opened(path: Path, side: float | None) -> tuple[Image.Image, int]:
+    """Return a decoded picture, the right side up, and by what it was divided so that `side` pixels are left."""
+    divisor = 1
     try:
         with Image.open(path) as image:
+            if side is not None:
+                width, height = image.size
+                part = next((part for part in (8, 4, 2) if max(width, height) >= part * side), 1)
+                drafted = image.draft(None, (max(1, width // part), max(1, height // part))) if part > 1 else None
+                if drafted is not None:  # only JPEG files can
+                    divisor = round(width / drafted[1][2])
             image.load()  # before anything else: this is where a truncated file shows
-            return from_image(image, path)
+            ImageOps.exif_transpose(image, in_place=True)
+            return image, divisor
     except FileNotFoundError:
         raise DataError("no such file", where=path, do="correct the path") from None
     except Image.UnidentifiedImageError:
@@ -88,4 +130,4 @@ def _to_rgb(image: Image.Image, path: object) -> Image.Image:
         image = image.convert("RGBA")
         white = Image.new("RGBA", image.size, "white")
         image = Image.alpha_composite(white, image)
-    return image.convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")

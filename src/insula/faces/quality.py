@@ -10,6 +10,7 @@ import numpy as np
 from insula.faces.alignment import align_grey
 from insula.faces.detection import Face
 
+FLAGGED_AT = 112  # pixels; a larger face is judged as if it were of this size
 _TURNED = 0.6  # eye distances from the nose to the middle of the ears
 
 
@@ -97,7 +98,7 @@ def quality(picture: np.ndarray, face: Face) -> tuple[str, ...]:
     and patterns have contrast of their own and pass, and a turned face is not judged. `hardly-found`: a detection score
     under 0.7.
     """
-    side = max(8, min(112, int(face.size)))
+    side = max(8, min(FLAGGED_AT, int(face.size)))
     grey = align_grey(picture, face, side, margin=0.0).astype(np.float64)
     measures = _Measures(face, grey, (picture.shape[1], picture.shape[0]))
     return tuple(name for name, holds in _FLAGS.items() if holds(measures))
