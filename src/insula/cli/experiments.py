@@ -36,7 +36,7 @@ def demo(
 
     need("eeg")  # which brings what trains
     check_output(output)
-    recipe = Recipe.load("bmci", ["name=demo", "repeats=1"])
+    recipe = Recipe.load("bmci", ["name=demo", "repeats=1", "system.encoder=linear"])
     cache = Cache()
     with progress_bar(not as_json) as step:
         results = run_experiment(recipe, cache, processes(jobs), step)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from insula.deployment.inputs import Source, View, sources
+from insula.deployment.inputs import Source, View, check_input, sources
 from insula.deployment.recognisers import Faces, Recogniser, find_recogniser
 from insula.deployment.sureness import in_words, withheld
 from insula.deployment.tracks import smoothed
@@ -19,7 +20,7 @@ from insula.errors import InsulaError, SettingsError
 
 if TYPE_CHECKING:
     from insula.deployment.inputs import Inputs
-    from insula.faces import FaceCrop, FaceTracker
+    from insula.faces import FaceCrop, FaceDetector, FaceTracker
 
 NO_FACE = "no face was found"
 """The reason of a file that was read and shows no face; every other reason without a face is of one not read."""
@@ -128,7 +129,7 @@ class Predictor:
         uint8 array, shape (n, size, size, 3)
         """
         size = self.recogniser.size
-        largest = [self._cut(view.picture)[:1] for source in sources(inputs) for view in source.views()]
+        largest = [crops[:1] for source in sources(inputs) for _, crops in self._looked_at(source, None)]
         return np.array([crop.pixels for crops in largest for crop in crops], np.uint8).reshape(-1, size, size, 3)
 
     def _rows(self, given: list[Source], rate: float | None) -> Iterator[tuple[_Row, np.ndarray | None]]:
@@ -152,17 +153,34 @@ class Predictor:
             from insula.faces import FaceTracker
 
             tracker = FaceTracker()
-        for view in source.views(rate):
-            crops = self._cut(view.picture)
+        for view, crops in self._looked_at(source, rate):
             faces = [crop.face for crop in crops]
             # A camera's frames without a time follow one another at once: what moved far is another face.
-            tracks = tracker.update(view.time or 0.0, faces) if tracker else [None] * len(crops)
+            tracks = tracker.update(view.time or 0.0, faces) if tracker and view else [None] * len(crops)
             for number, (crop, track) in enumerate(zip(crops, tracks, strict=True)):
                 yield self._about(view, number, track, crop), crop.pixels
 
+    def _looked_at(self, source: Source, rate: float | None) -> Iterator[tuple[View | None, list[FaceCrop]]]:
+        """Yield each view of a source and its faces; a photograph on disk is decoded no further than its faces need."""
+        if isinstance(source.given, Path) and not source.is_film and self.recogniser.faces == "detect":
+            from insula.faces import crop_photograph
+
+            check_input(source.given)
+            yield None, crop_photograph(source.given, self.recogniser.size, self._detector, self.recogniser.framing)
+            return
+        for view in source.views(rate):
+            yield view, self._cut(view.picture)
+
+    @cached_property
+    def _detector(self) -> FaceDetector:
+        from insula.faces import FaceDetector
+
+        # What learnt aligned faces is shown them as it was: the quick way places eyes a little differently.
+        return FaceDetector(quick=self.recogniser.framing == "box")
+
     def _cut(self, picture: np.ndarray) -> list[FaceCrop]:
         """Return the faces of a picture, largest first, or all of it where each picture is one face."""
-        from insula.faces import LANDMARKS, Face, FaceCrop, FaceDetector, cut_faces
+        from insula.faces import LANDMARKS, Face, FaceCrop, cut_faces
 
         size = self.recogniser.size
         if self.recogniser.faces == "cropped":
@@ -171,15 +189,15 @@ class Predictor:
             image = Image.fromarray(picture)
             face = Face((0, 0, image.width, image.height), 1.0, np.zeros((len(LANDMARKS), 2)))
             return [FaceCrop(np.asarray(image.resize((size, size), Image.Resampling.LANCZOS)), face, ())]
-        if not hasattr(self, "_detector"):
-            self._detector = FaceDetector()
         return cut_faces(picture, self._detector.detect(picture), size, self.recogniser.framing)
 
-    def _about(self, view: View, number: int, track: int | None, crop: FaceCrop) -> _Row:
+    def _about(self, view: View | None, number: int, track: int | None, crop: FaceCrop) -> _Row:
         """Return what is known of a face before it is judged; of a whole picture, nothing but its number."""
         from insula.faces import head_pose
 
-        row = {"frame": view.frame, "time": view.time, "track": track, "face": number}
+        row: _Row = {"track": track, "face": number}
+        if view is not None:
+            row |= {"frame": view.frame, "time": view.time}
         if self.recogniser.faces == "cropped":
             return row
         box = dict(zip(("left", "top", "right", "bottom"), crop.face.box, strict=True))
