@@ -44,6 +44,7 @@ def demo(
     written = write_extras(recipe, cache, output)
     if not as_json:
         typer.echo(f"bundle   {written.bundle}  ({written.megabytes:.0f} MB)\nsheet    {written.sheet}")
+        typer.echo(f"photographs  {written.photographs}  (the recogniser in the box: `insula predict photo.jpg`)")
 
 
 def run(

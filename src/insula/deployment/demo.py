@@ -1,7 +1,8 @@
-"""What `insula demo` leaves beside its report: a bundle, and a sheet of predictions on pictures it never saw."""
+"""What `insula demo` leaves beside its report: a bundle, and sheets of what it and the one in the box say of faces."""
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,10 +18,11 @@ from insula.storage.cache import Cache
 
 @dataclass(frozen=True)
 class Written:
-    """Where the bundle and the sheet are, and the bundle's size."""
+    """Where the bundle and the sheets are, drawn faces and photographs, and the bundle's size."""
 
     bundle: Path
     sheet: Path
+    photographs: Path
     megabytes: float
 
 
@@ -43,4 +45,26 @@ def write_extras(recipe: Recipe, cache: Cache, output: Path, pictures: int = 18)
         list(np.asarray(shown.read("picture"))), captions, right, "Predictions on people never seen (blue: right)", page
     )
     size = sum(path.stat().st_size for path in bundle.rglob("*") if path.is_file()) / 1e6
-    return Written(bundle, page, size)
+    return Written(bundle, page, _recognised(output / "photographs.png"), size)
+
+
+def _recognised(page: Path) -> Path:
+    """Draw what the recogniser in the box says of real photographs: those in `INSULA_DATA`, or one that a library has."""
+    from skimage.data import astronaut
+
+    from insula.deployment.predictor import Predictor
+    from insula.faces import read_picture
+
+    folder = Path(os.environ.get("INSULA_DATA", "")) / "portraits"
+    found = sorted(folder.iterdir()) if folder.is_dir() else []
+    pictures = {str(path): read_picture(path) for path in found} or {"picture 0": astronaut()}
+    table = Predictor().predict(list(pictures.values()) if not found else found)
+    faces, captions = [], []
+    for row in table[table["face"].notna()].itertuples():
+        picture = pictures[str(row.path)]
+        height, width = picture.shape[:2]
+        (left, top), (right, bottom) = (np.clip((row.left, row.top), 0, None), (row.right, row.bottom))
+        faces.append(picture[int(top) : min(int(bottom) + 1, height), int(left) : min(int(right) + 1, width)])
+        captions.append(f"{row.label} {100 * float(row.probability):.0f} %\n{str(row.sure).partition(':')[0]}")
+    sheet(faces, captions, [None] * len(faces), "The recogniser in the box, on photographs", page)
+    return page
