@@ -29,7 +29,7 @@ def brightness(faces: np.ndarray, mode: str | None) -> Mapping[str, np.ndarray]:
     }
 
 
-RECOGNISER = Recogniser("stand-in", CLASSES, ("plain",), 32, "cropped", "box", 1.5, 0.9, brightness)
+RECOGNISER = Recogniser("stand-in", CLASSES, ("plain",), 32, "cropped", "box", 1.5, None, 0.9, brightness)
 
 
 def shade(level: int) -> np.ndarray:

@@ -51,7 +51,9 @@ def of_photographs(tmp_path_factory: pytest.TempPathFactory, cache: Cache, data:
     train, validation, test = (study.samples.by_id(part) for part in (split.train, split.validation, split.test))
     folder = tmp_path_factory.mktemp("photographs") / "bundle"
     fitted = candidate(recipe, Fitting("system", "bmci", 0, 0)).fit(train, validation, study.task)
-    write_bundle(fitted, "bmci", recipe, folder, {"pictures": "detect", "size": 96, "classes": list(study.task.classes)})
+    write_bundle(
+        fitted, "bmci", recipe, folder, {"pictures": "detect", "size": 96, "classes": list(study.task.classes)}
+    )
     london = corpus_folder(data, "london-faces")
     manifest = pd.read_csv(london / "manifest.csv", dtype=str)
     unseen = set(test.table["identity"].str.split("/").str[-1])
@@ -114,7 +116,9 @@ def test_a_refused_picture_is_marked_and_the_table_fits(
 ) -> None:
     drawn = draw_faces(["happiness"], [1.0], [5], nuisance=0.4, seed=3)[0]
     saved(drawn, tmp_path / "in" / "face.png"), saved(landscape(), tmp_path / "in" / "hills.png")
-    code, out = command(monkeypatch, capsys, "predict", of_drawings, tmp_path / "in", "-o", tmp_path / "out", "--strict")
+    code, out = command(
+        monkeypatch, capsys, "predict", of_drawings, tmp_path / "in", "-o", tmp_path / "out", "--strict"
+    )
     assert code == 0, "one of two could be read"
     assert max(len(line) for line in out.splitlines() if "─" in line or "│" in line) <= 140
     for words in ("label", "then", "valence", "how sure", "remark", "unlike the training", "limit 1.5"):

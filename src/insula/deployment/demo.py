@@ -49,7 +49,7 @@ def write_extras(recipe: Recipe, cache: Cache, output: Path, pictures: int = 18)
 
 
 def _recognised(page: Path) -> Path:
-    """Draw what the recogniser in the box says of real photographs: those in `INSULA_DATA`, or one that a library has."""
+    """Draw what the recogniser in the box says of photographs: those in `INSULA_DATA`, or one that a library has."""
     from skimage.data import astronaut
 
     from insula.deployment.predictor import Predictor
@@ -58,7 +58,7 @@ def _recognised(page: Path) -> Path:
     folder = Path(os.environ.get("INSULA_DATA", "")) / "portraits"
     found = sorted(folder.iterdir()) if folder.is_dir() else []
     pictures = {str(path): read_picture(path) for path in found} or {"picture 0": astronaut()}
-    table = Predictor().predict(list(pictures.values()) if not found else found)
+    table = Predictor().predict(found or list(pictures.values()))
     faces, captions = [], []
     for row in table[table["face"].notna()].itertuples():
         picture = pictures[str(row.path)]

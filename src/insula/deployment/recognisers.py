@@ -12,7 +12,7 @@ import numpy as np
 
 from insula.deployment.bundle import Bundle, not_from_pictures, open_bundle
 from insula.errors import SettingsError
-from insula.faces import Framing
+from insula.faces.crops import Framing
 from insula.storage.folder import MANIFEST
 
 IN_BOX = "in-box"
@@ -43,6 +43,8 @@ class Recogniser:
         How a face that was found is cut out, see `insula.faces.cut_faces`.
     limit : float or None
         Strangeness above which a picture is unusual; None where it says nothing of strangeness.
+    refuse_above : float or None
+        Strangeness above which a mode with a virtual EEG falls back to the mode `visual`.
     coverage : float or None
         How often a set of classes is promised to hold the label.
     answer : callable
@@ -56,6 +58,7 @@ class Recogniser:
     faces: Faces
     framing: Framing
     limit: float | None
+    refuse_above: float | None
     coverage: float | None
     answer: Callable[[np.ndarray, str | None], Mapping[str, np.ndarray]]
 
@@ -118,6 +121,7 @@ def of_bundle(bundle: Bundle, name: str) -> Recogniser:
         "cropped" if manifest["pictures"] == "whole" else "detect",
         manifest["framing"],
         manifest.get("silent_above"),
+        manifest.get("refuse_above"),
         manifest.get("coverage"),
         bundle.answer,
     )
@@ -141,4 +145,4 @@ def _of_peer(name: str, **settings: str) -> Recogniser:
         return {"probabilities": peer.probabilities(faces)}  # type: ignore[attr-defined]
 
     answer(np.zeros((1, _PEER_SIZE, _PEER_SIZE, 3), np.uint8), None)  # what is wrong with it shows before any work
-    return Recogniser(peer.title, classes, ("peer",), _PEER_SIZE, "detect", "box", None, None, answer)  # type: ignore[attr-defined]
+    return Recogniser(peer.title, classes, ("peer",), _PEER_SIZE, "detect", "box", None, None, None, answer)  # type: ignore[attr-defined]

@@ -1,7 +1,7 @@
 """Faces: reading pictures, finding faces, aligning them and judging their quality."""
 
 from insula.faces.alignment import align
-from insula.faces.crops import FaceCrop, Framing, crop_faces, crop_photograph, cut_faces
+from insula.faces.crops import FaceCrop, crop_faces, crop_photograph, cut_faces
 from insula.faces.detection import LANDMARKS, Face, FaceDetector
 from insula.faces.framing import frame_by_box
 from insula.faces.pictures import list_pictures, read_picture, read_reduced
@@ -18,7 +18,6 @@ __all__ = [
     "FaceDetector",
     "FaceTracker",
     "Frame",
-    "Framing",
     "HeadPose",
     "align",
     "crop_faces",
