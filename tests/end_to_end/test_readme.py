@@ -38,9 +38,10 @@ def _commands() -> list[list[str]]:
     return [shlex.split(line)[1:] for line in lines if line.startswith("insula ")]
 
 
-def test_the_readme_gives_two_commands_first() -> None:
+def test_the_readme_gives_the_installation_first_and_then_two_commands() -> None:
     blocks = re.findall(r"```sh\n(.*?)```", README.read_text(), flags=re.DOTALL)
-    assert [line.split("#")[0].strip() for line in blocks[0].splitlines()] == ["make demo", "make test"]
+    first = [[line.split("#")[0].strip() for line in block.splitlines()] for block in blocks[:2]]
+    assert first == [["pip install insula"], ["make demo", "make test"]]
 
 
 def test_every_command_of_the_readme_runs(

@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import pandas as pd
-import sqlalchemy as sql
-from sqlalchemy.dialects import postgresql, sqlite
 
 from insula.errors import DataError
 from insula.labelling.database import (
@@ -29,6 +27,11 @@ from insula.labelling.database import (
     place_of,
 )
 from insula.labelling.question import Question
+from insula.tiers import naming_tier
+
+with naming_tier():
+    import sqlalchemy as sql
+    from sqlalchemy.dialects import postgresql, sqlite
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
