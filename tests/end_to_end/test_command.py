@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from conftest import TINY, Said, sets
+from commands import TINY, Said, sets
 from insula.corpora.catalogue import card
 from insula.corpora.contract import Card
 

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from conftest import TINY, Said, sets
+from commands import TINY, Said, sets
 from filmed import film
 from insula.faces import read_picture
 

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from conftest import TINY, Said, sets
+from commands import TINY, Said, sets
 from insula.evaluation import experiment
 from insula.evaluation.recipe import Recipe
 from insula.evaluation.results import Results
