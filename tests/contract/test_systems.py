@@ -42,6 +42,13 @@ FAST: dict[str, dict[str, Any]] = {
         "teacher": {"backbone": "small-cnn", "training": NETWORK["training"]},
     },
     **dict.fromkeys(("face-network", "scn"), PICTURES),
+    "compact-recogniser": {
+        "weights": None,
+        "sizes": (64,),
+        "augment": False,
+        "mirrored": False,
+        "training": {**PICTURES["training"], "keep": "last", "averaging": 0.0},
+    },
     "crpn-style": {
         "backbone": "small-cnn",
         "width": 32,
