@@ -88,7 +88,7 @@ class Bundle:
         -------
         dict of str to array
             `probabilities`, float32 (faces, classes), and, as far as the system has them, `admitted`, bool (faces,
-            classes), `out_of_distribution` and further columns, float32 (faces,).
+            classes), `out_of_distribution` and further columns, float32 (faces,), with NaN where one is not known.
 
         Raises
         ------

@@ -15,6 +15,7 @@ from insula.errors import BundleError, DataError
 INPUT, PROBABILITIES, ADMITTED = "pictures", "probabilities", "admitted"
 """Names of the input, of the output that every graph has, and of the one that holds sets of classes."""
 
+_SURE = (PROBABILITIES, "out_of_distribution")  # of a further column NaN says that it is not known
 _BATCH = 32  # faces at a time
 _MEMORY = 4 << 30  # bytes that the graphs of a process may hold: one that asks for more fails, and not the machine
 _REMAKE = "use a bundle that `insula fit` wrote"
@@ -93,7 +94,8 @@ class Graph:
         Returns
         -------
         dict of str to array
-            Each output by name, one row a face.
+            Each output by name, one row a face. A column beside probabilities and strangeness may hold NaN, where it is
+            not known.
 
         Raises
         ------
@@ -124,7 +126,8 @@ class Graph:
         for name, value in answer.items():
             if value.shape != (len(pictures), *self._form(name)[1]):
                 raise BundleError(f"the graph's {name} has the shape {value.shape}", where=self.path, do=_REMAKE)
-            if value.dtype == np.float32 and not np.isfinite(value).all():
+            wrong = np.isnan(value) if name in _SURE else np.zeros(0)
+            if value.dtype == np.float32 and (wrong.any() or np.isinf(value).any()):
                 what = f"the graph's answer has a {name} that is no finite number"
                 raise BundleError(what, where=self.path, do=_REMAKE)
         return answer

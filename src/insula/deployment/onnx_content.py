@@ -32,6 +32,7 @@ _TYPES = {
     }.items()
 }  # fmt: skip
 _WRITTEN = {FLOAT32: 4, 7: 7, 10: 0, 11: 10, 12: 11, 13: 11}  # where a tensor has numbers that are not raw; else in 5
+_NAN = [np.float32(sign * np.nan).tobytes() for sign in (1, -1)]
 
 # The fields that a message may have. Those that hold a message name it, the others (None) are numbers, texts or bytes.
 _FIELDS: dict[str, dict[int, str | None]] = {
@@ -108,7 +109,8 @@ def read_content(file: bytes) -> Content:
     RefusedError
         Where it is no ONNX model; where it holds tensors that lie in another file, graphs within the graph, functions,
         sparse tensors, operators of other domains, or anything else that the fields above do not name; where a number
-        in it is not finite, or a tensor is not as large as its shape says.
+        in it is not finite, or a tensor is not as large as its shape says. One NaN by itself may be what a `Where`
+        chooses, which says of an answer that it is not known.
 
     Examples
     --------
@@ -122,10 +124,13 @@ def read_content(file: bytes) -> Content:
     graph = model[7][0]
     for opset in model.get(8, ()):
         _check_domain(_text(opset, 1))
+    unknown = {_text(tensor, 8) for tensor in graph.get(5, ()) if _is_nan(tensor)}
     for tensor in graph.get(5, ()):
-        _check_tensor(tensor)
+        _check_tensor(tensor, finite=_text(tensor, 8) not in unknown)
     for node in graph.get(1, ()):
         _check_domain(_text(node, 7))
+        if unknown and _text(node, 4) != "Where":
+            _check_inputs(node, unknown)
         for attribute in node.get(5, ()):
             _check_attribute(attribute)
     inputs, outputs = ({_text(value, 1): _value(value) for value in graph.get(number, ())} for number in (11, 12))
@@ -194,7 +199,20 @@ def _check_attribute(attribute: _Message) -> None:
     _check_finite(numbers, np.dtype("<f4"), _text(attribute, 1))
 
 
-def _check_tensor(tensor: _Message) -> None:
+def _is_nan(tensor: _Message) -> bool:
+    """Return whether a tensor is one NaN by itself, without a shape."""
+    raw = tensor.get(9, [])
+    return tensor.get(2) == [FLOAT32] and 1 not in tensor and len(raw) == 1 and _bytes(raw[0]) in _NAN
+
+
+def _check_inputs(node: _Message, unknown: set[str]) -> None:
+    """Refuse a node that reads what is not known."""
+    for name in node.get(1, ()):
+        if str(_bytes(name), "utf-8", "replace") in unknown:
+            raise RefusedError(f"{str(name, 'utf-8')!r} holds a number that is not finite")
+
+
+def _check_tensor(tensor: _Message, *, finite: bool = True) -> None:
     """Refuse a tensor of an unusual type, or whose content does not fill its shape, and numbers that are not finite."""
     name, number = _text(tensor, 8), tensor.get(2, [0])[0]
     kind = _TYPES.get(number)
@@ -208,7 +226,7 @@ def _check_tensor(tensor: _Message) -> None:
         parts, held = [], sum(1 for _ in _integers(written))
     if held != math.prod(_integers(tensor.get(1, []))) or (raw and written):
         raise RefusedError(f"tensor {name!r} is not as large as its shape says")
-    if kind.kind == "f":
+    if kind.kind == "f" and finite:
         for part in parts:
             _check_finite(part, kind, name)
 

@@ -124,4 +124,6 @@ def _difference(given: np.ndarray, wanted: np.ndarray) -> tuple[float, float]:
     """Return by how much an output differs, and how much of that is allowed."""
     if given.dtype == bool:
         return float((given != wanted).any(axis=1).mean()), max(_ON_THE_EDGE, 1 / len(given))
-    return float((np.abs(given - wanted) / np.maximum(1, np.abs(wanted))).max()), LIMIT
+    apart = np.abs(given - wanted) / np.maximum(1, np.abs(wanted))
+    apart = np.where(np.isnan(given) & np.isnan(wanted), 0, np.where(np.isnan(apart), np.inf, apart))  # both not known
+    return float(apart.max()), LIMIT
