@@ -85,11 +85,16 @@ class Forest(nn.Module):
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         """Return float32 (n, trees, e) of features, float32 (n, d)."""
-        node = self.roots.expand(len(features), -1)
+        n, width = features.shape
+        node, given = self.roots.repeat(n), features.flatten()
+        row = torch.arange(0, n * width, width, dtype=torch.int32, device=features.device)[:, None]
+        row = row.expand(n, self.roots.shape[0]).flatten()
         for _ in range(self.depth):
-            given = features.gather(1, self.feature[node].long())
-            node = torch.where(given <= self.threshold[node], self.left[node], self.right[node])
-        return self.values[self.leaf[node]]
+            compared = given.index_select(0, row + self.feature.index_select(0, node))
+            left = compared <= self.threshold.index_select(0, node)
+            node = torch.where(left, self.left.index_select(0, node), self.right.index_select(0, node))
+        leaves = self.values.index_select(0, self.leaf.index_select(0, node))
+        return leaves.reshape(n, self.roots.shape[0], self.values.shape[1])
 
 
 def _rounded_down(thresholds: np.ndarray) -> np.ndarray:

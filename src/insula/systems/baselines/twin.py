@@ -56,7 +56,7 @@ class Drawn(nn.Module):
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         """Return float64 (n, classes) of anything with n rows."""
-        return self.rows[torch.arange(len(features), device=features.device) % len(self.rows)]
+        return self.rows[torch.arange(features.shape[0], device=features.device) % len(self.rows)]
 
 
 def thumbnails(side: int) -> nn.Module:

@@ -15,16 +15,8 @@ import numpy as np
 
 from insula.emotions import Categorical, Task
 from insula.errors import BundleError
-from insula.samples import (
-    FitLog,
-    Predictions,
-    Roles,
-    Samples,
-    bundled_mode,
-    check_placebo,
-    mode_of,
-    normalised_entropy,
-)  # fmt: skip
+from insula.samples import FitLog, Predictions, Roles, Samples, check_placebo, mode_of, normalised_entropy
+from insula.samples.system import bundled_mode
 from insula.storage.folder import load_estimator, load_system, save_estimator, save_system
 from insula.systems.bmci.bank import Bank
 from insula.systems.bmci.classification import BlockClassifier

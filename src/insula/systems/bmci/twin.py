@@ -52,7 +52,7 @@ class Blocks(nn.Module):
 
 
 class Regressed(nn.Module):
-    """A `VirtualEEG`: coordinates to the virtual EEG, float32 (n, e), and how far trees disagree, (n,), if there are any."""
+    """A `VirtualEEG`: coordinates to the virtual EEG, float32 (n, e), and how far its trees disagree, (n,), or None."""
 
     variance: torch.Tensor
 
@@ -168,7 +168,7 @@ class Fused(nn.Module):
         self.register_buffer("refuse_above", torch.tensor(refuse_above, dtype=torch.float64))
 
     def forward(self, pictures: torch.Tensor, strange: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        """Return float64 (n, classes), and how far trees disagree, (n,), if there are any; NaN where nobody asked them."""
+        """Return float64 (n, classes), and how far trees disagree, (n,), if there are any; NaN where unused."""
         visual = self.coordinates(pictures)
         alone, (together, spread) = self.classifier(visual), self.banked(visual)
         trusted = strange <= self.refuse_above

@@ -1,0 +1,187 @@
+"""What a bundle holds of every system that predicts from pictures: in ONNX Runtime it says what `predict` says."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+
+from insula.emotions import Categorical, Continuous
+from insula.errors import SettingsError
+from insula.samples import Predictions, Samples, System
+from insula.samples.predictions import split_sets
+from insula.systems.catalogue import SYSTEMS as CATALOGUE
+from insula.systems.catalogue import system
+from toy import CLASSES, toy_parts, toy_study, toy_styles, toy_unpaired
+
+TASK = Categorical(label="emotion", classes=CLASSES)
+TRAINING = {"epochs": 2, "batch_size": 16, "learning_rate": 2e-3}
+NETWORK = {"backbone": "small-cnn", "sizes": (32,), "training": TRAINING}
+PATHWAYS = {
+    "backbone": "small-cnn",
+    "width": 16,
+    "training": TRAINING,
+    "teacher": {"backbone": "small-cnn", "training": TRAINING},
+}
+BRAINS = {"encoder": "linear", "trees": 10, "folds": 2, "time_bins": 10, "penalties": (0.01, 1.0)}
+TINY: dict[str, tuple[str, dict[str, Any]]] = {
+    "face network": ("face-network", NETWORK),
+    "self-cure network": ("scn", NETWORK),
+    "NeuroGaze": (
+        "neurogaze",
+        {
+            **NETWORK,
+            "image_teacher": "small-cnn",
+            "arms": ("full", "visual"),
+            "teacher": {"map_size": 8, "widths": (8,), "width": 32, "training": {"epochs": 2}},
+        },
+    ),
+    "CRPN": ("crpn", PATHWAYS),
+    "CRPN, the teacher": ("crpn", {**PATHWAYS, "arm": "teacher"}),
+    "style study": ("crpn-style", PATHWAYS),
+    "BMCL": ("bmcl", {"training": TRAINING}),
+    "gradients": ("frozen-features", {}),
+    "frozen network": ("frozen-features", {"backbone": "test_resnet", "grid": 3}),
+    "majority": ("majority", {}),
+    "stratified": ("stratified", {}),
+    "linear": ("linear", {}),
+    "support vectors": ("svm", {}),
+    "BMCI, forest": ("bmci", {**BRAINS, "regressors": ("forest",)}),
+    "BMCI, ridge on a frozen network": (
+        "bmci",
+        {**BRAINS, "regressors": ("ridge",), "backbone": "test_resnet", "policy": "concat"},
+    ),
+    "BMCI, its own network": (
+        "bmci",
+        {
+            **BRAINS,
+            "regressors": ("kernel-ridge",),
+            "backbone": "test_resnet",
+            "vision": {"width": 16, "views": 2, "training": TRAINING},
+        },
+    ),
+    "BMCI, plain stacking": ("bmci", {**BRAINS, "brain": "visual-logits"}),
+}
+NOT_FITTED = ("fer", "onnx-file", "py-feat")
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module", autouse=True)
+def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep what systems cache out of the user's cache, and what the exporter says out of the tests' output."""
+    with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
+        patch.setenv("INSULA_CACHE", str(tmp_path_factory.mktemp("cache")))
+        warnings.simplefilter("ignore")
+        logging.disable(logging.WARNING)
+        yield
+        logging.disable(logging.NOTSET)
+
+
+@cache
+def parts(name: str) -> tuple[Samples, Samples, Samples]:
+    study = {"neurogaze": toy_unpaired, "crpn-style": toy_styles}.get(name, toy_study)()
+    train, validation, test = toy_parts(study) if name != "neurogaze" else _unpaired(study)
+    return train, validation, test.select(test.has("picture"))
+
+
+def _unpaired(study: Samples) -> tuple[Samples, Samples, Samples]:
+    faces = study.has("picture")
+    held, tested = (np.flatnonzero(faces)[part] for part in (slice(10), slice(10, 20)))
+    return (
+        study.select(np.setdiff1d(np.arange(len(study)), np.append(held, tested))),
+        study.select(held),
+        study.select(tested),
+    )
+
+
+@cache
+def fitted(case: str) -> System:
+    name, settings = TINY[case]
+    train, validation, _ = parts(name)
+    return system(name, **settings).fit(train, validation, TASK)
+
+
+def _modes(case: str) -> list[str]:
+    whole = system(TINY[case][0], **TINY[case][1])
+    return [mode for mode in whole.modes if mode not in getattr(whole, "not_bundled", ())]
+
+
+def in_onnx(answer: Any, pictures: np.ndarray, folder: Path) -> dict[str, np.ndarray]:
+    """Return what the exported graph says of pictures, given all at once, one alone and five together."""
+    torch.onnx.export(
+        answer,
+        (torch.from_numpy(pictures[:2]),),
+        str(folder / "answer.onnx"),
+        input_names=["pictures"],
+        output_names=list(answer.outputs),
+        dynamic_shapes=({0: torch.export.Dim("faces")},),
+        dynamo=True,
+        verbose=False,
+    )
+    session = onnxruntime.InferenceSession(folder / "answer.onnx", providers=["CPUExecutionProvider"])
+    said, one, five = (session.run(None, {"pictures": part}) for part in (pictures, pictures[:1], pictures[:5]))
+    for whole, *some in zip(said, one, five, strict=True):
+        assert all(np.allclose(whole[: len(part)], part, rtol=0, atol=1e-4, equal_nan=True) for part in some)
+    return dict(zip(answer.outputs, said, strict=True))
+
+
+def agrees(said: dict[str, np.ndarray], predicted: Predictions) -> None:
+    table = predicted.table
+    assert np.abs(said.pop("probabilities") - predicted.probabilities).max() < 1e-4
+    if "set" in table:
+        assert np.array_equal(said.pop("admitted"), split_sets(table["set"], predicted.classes))
+    assert set(said) == {name for name in ("out_of_distribution", "epistemic", "valence", "arousal")
+                         if name in table and table[name].notna().any()}  # fmt: skip
+    for name, values in said.items():
+        assert np.allclose(values, table[name], rtol=0, atol=1e-4, equal_nan=True), name
+
+
+@pytest.mark.parametrize(("case", "mode"), [(case, mode) for case in TINY for mode in _modes(case)])
+def test_the_graph_says_what_predict_says(case: str, mode: str, tmp_path: Path) -> None:
+    test = parts(TINY[case][0])[2]
+    answer = fitted(case).answering(mode)  # type: ignore[attr-defined]
+    agrees(in_onnx(answer, test.read("picture"), tmp_path), fitted(case).predict(test, mode))
+
+
+def test_every_system_that_predicts_from_pictures_is_here() -> None:
+    guessing = ("majority", "stratified")
+    reads = {name for name in CATALOGUE if system(name).predicts_from == ("picture",) or name in guessing}
+    assert reads - set(NOT_FITTED) == {name for name, _ in TINY.values()}
+
+
+def test_a_strange_picture_is_answered_without_virtual_eeg_in_the_graph_too() -> None:
+    bmci, test = fitted("BMCI, forest"), parts("bmci")[2]
+    strange = test.read("picture").copy()
+    strange[::2] = np.random.default_rng(0).integers(0, 2, strange[::2].shape) * 255
+    answer = bmci.answering()  # type: ignore[attr-defined]
+    with torch.inference_mode():
+        said = dict(zip(answer.outputs, [part.numpy() for part in answer(torch.from_numpy(strange))], strict=True))
+    assert np.isnan(said["epistemic"][::2]).all() and np.isfinite(said["epistemic"][1::2]).any()
+
+
+@pytest.mark.parametrize("case", TINY)
+def test_modes_that_no_bundle_holds_are_refused_in_one_line(case: str) -> None:
+    whole = system(TINY[case][0], **TINY[case][1])
+    for mode in getattr(whole, "not_bundled", ()):
+        with pytest.raises(SettingsError, match=f"no bundle holds the mode '{mode}': a bundle holds {_modes(case)[0]}"):
+            whole.answering(mode)  # type: ignore[attr-defined]
+    with pytest.raises(SettingsError, match="unknown mode 'sleep'"):
+        whole.answering("sleep")  # type: ignore[attr-defined]
+
+
+def test_a_model_of_ratings_or_of_eeg_has_no_answer_to_a_picture() -> None:
+    study = toy_study()
+    on_eeg = system("linear", modality="eeg").fit(study, study.select([]), TASK)
+    rated = system("linear").fit(study.with_columns(joy=0.5), study.select([]), Continuous(label="joy"))
+    for model in (on_eeg, rated):
+        with pytest.raises(SettingsError, match=r"this model does not tell classes from pictures \(modality\): fit"):
+            model.answering()  # type: ignore[attr-defined]
