@@ -39,17 +39,12 @@ def write_onnx(answering: nn.Module, size: int, about: Mapping[str, str], output
     import torch
 
     example = torch.zeros((2, size, size, 3), dtype=torch.uint8)
+    names = list(answering.outputs)  # type: ignore[arg-type]
+    options: dict[str, Any] = {"opset_version": _OPSET, "dynamo": True, "verbose": False}
     with quiet():
-        program = torch.onnx.export(
-            answering,
-            (example,),
-            input_names=[INPUT],
-            output_names=list(answering.outputs),  # type: ignore[arg-type]
-            dynamic_shapes=({0: torch.export.Dim("faces")},),
-            opset_version=_OPSET,
-            dynamo=True,
-            verbose=False,
-        )
+        # In two steps: in one, the exporter would fall back to a graph for two faces where any number is not possible.
+        traced = torch.export.export(answering, (example,), dynamic_shapes=({0: torch.export.Dim("faces")},))
+        program = torch.onnx.export(traced, input_names=[INPUT], output_names=names, **options)
     assert program is not None
     model = program.model_proto
     _tidy(model, _learnt(answering))
@@ -80,6 +75,8 @@ def _tidy(model: Any, learnt: set[str]) -> None:
     for part in (model, model.graph, *nodes, *model.graph.initializer, *model.graph.input, *model.graph.output):
         part.ClearField("doc_string")
         part.ClearField("metadata_props")
+    for value in (*model.graph.input, *model.graph.output):
+        value.type.tensor_type.shape.dim[0].dim_param = "faces"
     model.graph.ClearField("value_info")
 
 
