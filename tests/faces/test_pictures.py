@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from insula.errors import DataError
-from insula.faces import list_pictures, read_picture
+from insula.faces import list_pictures, read_picture, read_reduced
 
 COLOURS = np.random.default_rng(0).integers(0, 256, (30, 40, 3), dtype=np.uint8)
 
@@ -127,3 +127,49 @@ def test_an_empty_and_an_absent_folder_are_refused(tmp_path: Path) -> None:
         list_pictures(tmp_path)
     with pytest.raises(DataError, match="no such folder"):
         list_pictures(tmp_path / "absent")
+
+
+SMOOTH = np.asarray(Image.fromarray(COLOURS[:6, :8]).resize((801, 603), Image.Resampling.BICUBIC))
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_large_jpeg_is_reduced_with_its_orientation(tmp_path: Path, orientation: int) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    path = save(Image.fromarray(SMOOTH), tmp_path / "a.jpg", exif=exif, quality=95)
+    whole = read_picture(path)
+    for side, divisor in ((801, 1), (400, 2), (201, 2), (200, 4), (60, 8)):
+        picture, divided = read_reduced(path, side)
+        assert divided == divisor and picture.dtype == np.uint8
+        assert picture.shape[:2] == tuple(-(-length // divisor) for length in whole.shape[:2])
+        expected = np.asarray(Image.fromarray(whole).resize(picture.shape[1::-1], Image.Resampling.BOX))
+        assert np.abs(picture.astype(int) - expected).mean() < 4
+    np.testing.assert_array_equal(read_reduced(path, 801)[0], whole)
+
+
+def test_reduced_grey_and_cmyk_jpegs_become_rgb(tmp_path: Path) -> None:
+    for mode in ("L", "CMYK"):
+        path = save(Image.fromarray(SMOOTH).convert(mode), tmp_path / f"{mode}.jpg", quality=95)
+        picture, divisor = read_reduced(path, 200)
+        assert divisor == 4 and picture.shape == (151, 201, 3)
+        expected = np.asarray(Image.fromarray(read_picture(path)).resize((201, 151), Image.Resampling.BOX))
+        assert np.abs(picture.astype(int) - expected).mean() < 4
+
+
+def test_only_jpegs_are_reduced_and_none_to_nothing(tmp_path: Path) -> None:
+    deep = np.linspace(0, 65535, 120_000).reshape(300, 400).astype(np.uint16)
+    for path in (
+        save(Image.fromarray(deep), tmp_path / "deep.png"),
+        save(Image.fromarray(SMOOTH), tmp_path / "a.webp"),
+        save(Image.fromarray(SMOOTH[:1, :700]), tmp_path / "line.jpg"),
+    ):
+        picture, divisor = read_reduced(path, 50)
+        assert divisor == 1
+        np.testing.assert_array_equal(picture, read_picture(path))
+
+
+def test_a_truncated_jpeg_is_no_better_reduced(tmp_path: Path) -> None:
+    path = save(Image.fromarray(SMOOTH), tmp_path / "cut.jpg")
+    path.write_bytes(path.read_bytes()[:-2000])
+    with pytest.raises(DataError, match=r"broken picture: .*cut\.jpg"):
+        read_reduced(path, 100)

@@ -15,10 +15,14 @@ LANDMARKS = ("right eye", "left eye", "nose", "mouth", "right ear", "left ear") 
 
 _PROPOSED, _SAME = 0.4, 0.3  # least score of a candidate; overlap from which two boxes are one face
 _CONTEXT = 3.5  # sides of the square in which a candidate is judged, in sides of its box
-_SURE, _WELL_PLACED = 0.85, 48  # least score of a candidate that is not judged; pixels of a face that is well placed
-_NEAR, _NEARBY = 2.0, 128  # sides of the square in which a candidate is seen again, and pixels of that look
-_BOX, _LOW = 0.94, 0.043
 _LARGE, _TILE_FACE = 768, 0.25  # beyond _LARGE, faces under some 48 pixels escape the look at the whole
+
+# Of a quick look. Of 3,404 pictures without a face no candidate reached 0.8 in the first look: a cat came nearest.
+_SURE = 0.85  # least score of a candidate that is not judged
+_WELL_PLACED = 48  # pixels of a face in the network's input from which its landmarks are placed as well as by the judge
+_NEAR, _NEARBY = 2.0, 128  # the square in which a candidate is seen again: sides of its box, and pixels of the input
+_BOX, _LOW = 0.94, 0.043  # boxes of the proposing network in sides of the judge's, and how much lower they lie
+_MARGIN = 16  # pixels of black beside the shorter side, without which small faces at its ends are missed
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,6 +61,11 @@ class FaceDetector:
     ----------
     score : float
         Faces with less confidence are left out.
+    quick : bool
+        Take half the time: the first network looks at a picture in its own proportion instead of in tiles, looks at
+        small candidates again from nearby, and only those that it doubts are judged. The same faces are found; their
+        eyes lie some 3 % of their distance elsewhere, as far as either way places them beside a mean over several
+        looks. Corpora are cut without it, so that their pictures stay what they were.
 
     Notes
     -----
@@ -165,7 +174,8 @@ def _as_judged(points: np.ndarray) -> np.ndarray:
 def _input(width: int, height: int, side: float) -> tuple[int, int]:
     """Return height and width of an input that shows a whole picture about as finely as a square of `side` pixels."""
     long = BACK.stride * max(1, round(max(width, height) * BACK.side / side / BACK.stride))
-    short = BACK.stride * int(np.ceil(min(width, height) * long / max(width, height) / BACK.stride))
+    needed = min(width, height) * long / max(width, height) + _MARGIN
+    short = min(long, BACK.stride * int(np.ceil(needed / BACK.stride)))
     return (short, long) if width >= height else (long, short)
 
 
