@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -10,8 +11,12 @@ import sys
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
+
+from filmed import film
+from insula.faces import read_picture
 
 pytestmark = pytest.mark.slow
 
@@ -96,10 +101,15 @@ def test_the_command_answers_audits_and_says_what_is_missing(runtime: Path, tmp_
     assert (missing.returncode, missing.stdout, missing.stderr) == (2, "", line)
 
 
-def test_faces_are_found_by_the_weights_in_the_wheel(runtime: Path, tmp_path: Path, data: Path) -> None:
-    code = (
-        "import sys; from pathlib import Path; from insula.faces import FaceDetector, read_picture; "
-        "print(len(FaceDetector().detect(read_picture(Path(sys.argv[1])))))"
-    )
-    done = call(runtime / "python", "-c", code, data / "london-faces" / "001_neutral.jpg", folder=tmp_path)
-    assert done.stdout == "1\n", done.stderr
+def test_photographs_and_films_are_answered(runtime: Path, tmp_path: Path, data: Path) -> None:
+    done = call(runtime / "insula", "predict", data / "portraits", "--json", folder=tmp_path)
+    rows = json.loads(done.stdout)
+    assert done.returncode == 0 and len(rows) == 8, done.stderr
+    assert all(row["label"] and row["second"] and row["sure"] and 0 < row["probability"] <= 1 for row in rows)
+    face = read_picture(data / "london-faces" / "001_happiness.jpg")
+    film(tmp_path / "film.mp4", [face] * 4, np.arange(4) / 5)
+    done = call(runtime / "insula", "predict", "film.mp4", "-o", "out", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    names = {path.name for path in (tmp_path / "out").iterdir()}
+    assert names == {"predictions.csv", "000-film.mp4", "000-film-tracks.png", "000-film-frames.png"}
+    assert pd.read_csv(tmp_path / "out" / "predictions.csv")["label"].notna().sum() == 4
