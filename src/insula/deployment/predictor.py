@@ -78,7 +78,7 @@ class Predictor:
             pitch, roll` (degrees, roughly: see `insula.faces.head_pose`), `quality` (flags), `reason`, `label`,
             `p_CLASS`, `valence`, `arousal` (the circumplex position of the probabilities: a readout, not a
             measurement), and what else the system says; of BMCI `set` (the classes that may be right, made to hold the
-            label as often as `set_coverage` says), `temperature`, `uncertainty`, `epistemic`, `out_of_distribution`
+            label as often as `set_coverage` says), `uncertainty`, `epistemic`, `out_of_distribution`
             (above 1 is stranger than 95 % of training pictures) and `mode` (where it is not the one asked for, the
             picture was too strange for that). Where there is a video, also `smoothed_CLASS` and `smoothed_label`.
         """
