@@ -20,11 +20,14 @@ import torch
 from PIL import Image
 
 from benchmarks.scratch import scratch_folder
-from insula.deployment.onnx import INPUT, quantise_onnx, write_onnx
+from insula.deployment.eight_bits import quantise_onnx
+from insula.deployment.graphs import PROBABILITIES, Graph
+from insula.deployment.onnx import write_onnx
 from insula.errors import DataError
 from insula.faces import FaceDetector, align, list_pictures, read_picture
+from insula.networks.answer import Answer
 from insula.networks.backbones import create_backbone
-from insula.networks.picture_classifier import PictureClassifier
+from insula.networks.picture_classifier import PictureClassifier, Probabilities
 
 ROOT = Path(__file__).parents[1]
 PEER = ROOT / ".venv-peers" / "bin" / "python"
@@ -61,27 +64,17 @@ def in_turns(works: dict[str, Callable[[], Any]], rounds: int) -> dict[str, floa
 
 def networks(folder: Path, calibration: np.ndarray) -> dict[str, Callable[[np.ndarray], np.ndarray]]:
     """Return the classifier in its three forms; each maps faces (n, side, side, 3) to probabilities."""
-    import onnxruntime
-
-    network = torch.nn.Sequential(PictureClassifier(create_backbone("resnet18"), classes=7), torch.nn.Softmax(1)).eval()
+    network = Answer(Probabilities(PictureClassifier(create_backbone("resnet18"), classes=7)))
     write_onnx(network, SIDE, {}, folder / "fp32.onnx")
     quantise_onnx(folder / "fp32.onnx", calibration, folder / "int8.onnx")
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    sessions = {
-        name: onnxruntime.InferenceSession(folder / f"{name}.onnx", options, providers=["CPUExecutionProvider"])
-        for name in ("fp32", "int8")
-    }
-
-    def first(faces: np.ndarray) -> np.ndarray:
-        return np.ascontiguousarray(faces.transpose(0, 3, 1, 2))
+    graphs = {name: Graph(folder / f"{name}.onnx", 7, SIDE) for name in ("fp32", "int8")}
 
     def eager(faces: np.ndarray) -> np.ndarray:
         with torch.inference_mode():
-            return network(torch.from_numpy(first(faces))).numpy()
+            return network(torch.from_numpy(faces))[0].numpy()
 
     def run(name: str) -> Callable[[np.ndarray], np.ndarray]:
-        return lambda faces: sessions[name].run(None, {INPUT: first(faces)})[0]
+        return lambda faces: graphs[name].answer(faces)[PROBABILITIES]
 
     return {"torch": eager, "fp32": run("fp32"), "int8": run("int8")}
 

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
 import pytest
 import torch
 
+from insula.deployment.graphs import Graph
+from insula.deployment.onnx import write_onnx
 from insula.emotions import Categorical, Continuous
 from insula.errors import SettingsError
 from insula.samples import Predictions, Samples, System
@@ -120,22 +121,14 @@ def _modes(case: str) -> list[str]:
 
 
 def in_onnx(answer: Any, pictures: np.ndarray, folder: Path) -> dict[str, np.ndarray]:
-    """Return what the exported graph says of pictures, given all at once, one alone and five together."""
-    torch.onnx.export(
-        answer,
-        (torch.from_numpy(pictures[:2]),),
-        str(folder / "answer.onnx"),
-        input_names=["pictures"],
-        output_names=list(answer.outputs),
-        dynamic_shapes=({0: torch.export.Dim("faces")},),
-        dynamo=True,
-        verbose=False,
-    )
-    session = onnxruntime.InferenceSession(folder / "answer.onnx", providers=["CPUExecutionProvider"])
-    said, one, five = (session.run(None, {"pictures": part}) for part in (pictures, pictures[:1], pictures[:5]))
-    for whole, *some in zip(said, one, five, strict=True):
-        assert all(np.allclose(whole[: len(part)], part, rtol=0, atol=1e-4, equal_nan=True) for part in some)
-    return dict(zip(answer.outputs, said, strict=True))
+    """Return what the graph of a bundle says of pictures, given all at once, one alone and five together."""
+    write_onnx(answer, pictures.shape[1], {}, folder / "answer.onnx")
+    graph = Graph(folder / "answer.onnx", len(CLASSES), pictures.shape[1])
+    said, one, five = (graph.answer(part) for part in (pictures, pictures[:1], pictures[:5]))
+    for name, whole in said.items():
+        for some in (one[name], five[name]):
+            assert np.allclose(whole[: len(some)], some, rtol=0, atol=1e-4, equal_nan=True)
+    return said
 
 
 def agrees(said: dict[str, np.ndarray], predicted: Predictions) -> None:

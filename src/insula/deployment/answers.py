@@ -41,9 +41,25 @@ def predictions(bundle: Bundle, samples: Samples, mode: str) -> Predictions:
     answer = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     probabilities, admitted = answer.pop(PROBABILITIES), answer.pop(ADMITTED, None)
     columns: dict[str, object] = {"uncertainty": normalised_entropy(probabilities), **answer, "mode": mode}
+    strange = answer.get("out_of_distribution")
+    if strange is not None:
+        columns |= _cautious(bundle, strange, mode)
     if admitted is not None:
         columns |= {"set": join_sets(admitted, bundle.classes), "set_coverage": bundle.manifest.get("coverage")}
     return Predictions.of(bundle.classes, probabilities, samples.ids, **columns)
+
+
+def _cautious(bundle: Bundle, strange: np.ndarray, mode: str) -> dict[str, object]:
+    """Return why nothing should be said of a picture, and in which mode it was answered: both hang on its strangeness.
+
+    What is too strange for another modality to be guessed from it was answered in the mode `visual`.
+    """
+    limits = {name: bundle.manifest.get(name) or np.inf for name in ("silent_above", "refuse_above")}
+    silent = limits["silent_above"]
+    words = "this picture is unlike the training pictures: strangeness {:.1f}, limit {:.1f}"
+    reasons = [words.format(value, silent) if value > silent else "" for value in strange]
+    used = np.where(strange > limits["refuse_above"], "visual", mode)
+    return {"reason": np.array(reasons, object), "mode": used.astype(object)}
 
 
 def _pictures(bundle: Bundle, samples: Samples) -> np.ndarray:

@@ -247,8 +247,8 @@ def write_bundle(
     output : Path
         The folder; replaced where it exists.
     about : mapping
-        Further facts for the manifest: `pictures` (how pictures are read: `detect` faces, or `whole`), `size`, classes,
-        the data's fingerprint.
+        Further facts for the manifest: `pictures` (how pictures are read: `detect` faces, or `whole`), `size` (the side
+        of a face in pixels), `framing` (`eyes`, if not given), `classes`, the data's fingerprint.
     held : Samples, optional
         Held-out rows, on whose pictures the graphs are compared with the system; without them, on drawn patterns.
     int8 : bool
@@ -281,7 +281,7 @@ def write_bundle(
         if "picture" in system.predicts_from:
             from insula.deployment.exporting import write_graphs
 
-            known |= {"framing": known.get("framing", "eyes"), **_limits(system)}
+            known = {"framing": "eyes", **_promises(system), **known}
             known["graphs"] = write_graphs(system, known, temporary, held, int8=int8)
         else:
             system.save(temporary / "system")
@@ -289,10 +289,11 @@ def write_bundle(
         seal(temporary, **known)
 
 
-def _limits(system: System) -> dict[str, Any]:
-    """Return what a system that knows its limits promises: how often a set holds the label, and what is too strange."""
+def _promises(system: Any) -> dict[str, Any]:
+    """Return a fitted system's classes, how often its sets hold the label, and what is too strange for it."""
     names = ("coverage", "silent_above", "refuse_above")
-    return {name: getattr(system.settings, name) for name in names if hasattr(system.settings, name)}
+    limits = {name: getattr(system.settings, name) for name in names if hasattr(system.settings, name)}
+    return {"classes": list(system.task.classes), **limits}
 
 
 def check_output(folder: Path) -> None:
