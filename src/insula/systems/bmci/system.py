@@ -203,7 +203,7 @@ class BMCI:
         Raises
         ------
         BundleError
-            Where the system was loaded: a bundle has no training pictures. It can only lose a subject.
+            Where the system was loaded: it has no training pictures then, and can only lose a subject.
         DataError
             Where the rows are not those of one new subject.
         """
@@ -223,7 +223,7 @@ class BMCI:
     def remove_subject(self, name: str) -> Self:
         """Forget what a subject taught; see `insula.systems.bmci.bank.Bank.without` for what stays the same.
 
-        Works on a loaded bundle, too; save it again to have one without the subject.
+        Works on a loaded system, too; save it again, or write a bundle of it, to have one without the subject.
 
         Parameters
         ----------
