@@ -7,6 +7,7 @@ import random
 import sys
 import zlib
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +38,15 @@ def pytest_fixture_setup(fixturedef: pytest.FixtureDef, request: pytest.FixtureR
 def pytest_runtest_call(item: pytest.Item) -> None:
     """Draw the same in a test, whatever ran before it; tests run in another order on each of several processes."""
     _draw_as(item.nodeid)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Keep the tests out of the user's cache: what another processor or library computed there would be read here."""
+    folder = tmp_path_factory.mktemp("cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("INSULA_CACHE", str(folder))
+        yield folder
 
 
 @pytest.fixture(scope="session")
