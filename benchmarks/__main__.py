@@ -24,6 +24,7 @@ TITLES = {
     "evaluation_memory": "Peak memory while evaluating cached corpora",
     "leave_one_out_workers": "Leave one subject out, one worker and two",
     "faces": "From a photograph to emotions",
+    "first_answer": "The first answer of a process, and its memory",
     "face_training": "Training on faces",
     "paper_preset": "BMCI, preset paper on one split",
 }

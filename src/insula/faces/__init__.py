@@ -3,6 +3,7 @@
 from insula.faces.alignment import align
 from insula.faces.crops import FaceCrop, crop_faces, crop_photograph, cut_faces
 from insula.faces.detection import LANDMARKS, Face, FaceDetector
+from insula.faces.following import FaceFollower
 from insula.faces.framing import frame_by_box
 from insula.faces.pictures import list_pictures, read_picture, read_reduced
 from insula.faces.pose import HeadPose, head_pose
@@ -16,6 +17,7 @@ __all__ = [
     "Face",
     "FaceCrop",
     "FaceDetector",
+    "FaceFollower",
     "FaceTracker",
     "Frame",
     "HeadPose",

@@ -16,7 +16,7 @@ from insula.faces.framing import frame_by_box
 from insula.faces.pictures import read_picture, read_reduced
 from insula.faces.quality import FLAGGED_AT, quality
 
-_LOOKED_AT = 960  # pixels; the detector shrinks longer pictures to fewer, in whatever size they come
+LOOKED_AT = 960  # pixels; the detector shrinks longer pictures to fewer, in whatever size they come
 
 Framing = Literal["eyes", "box"]
 
@@ -105,7 +105,7 @@ def crop_photograph(path: Path, size: int, detector: FaceDetector, framing: Fram
     SettingsError
         As `cut_faces`.
     """
-    picture, divisor = read_reduced(path, _LOOKED_AT)
+    picture, divisor = read_reduced(path, LOOKED_AT)
     faces = [_scaled(face, divisor) for face in detector.detect(picture)]
     if divisor > 1 and faces:
         longer = max(picture.shape[:2])
