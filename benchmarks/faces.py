@@ -3,7 +3,8 @@
 Real faces (`INSULA_DATA`, london-faces) are pasted into pictures of 640 x 480, one and eight, and of 1920 x 1080, and
 kept as JPEG. Times are processor time on one thread, the least of several rounds in turns, so that a busy machine meets
 all alike; medians stand beside the wholes. The network is a stand-in of the size of a small recogniser, in 32 and in
-eight bits; its weights are random, which does not change its time. `before` is the way without quick looks: the whole
+eight bits; its weights are random, which does not change its time. `whole_in_box` is `Predictor().predict(path)`, table
+and all, with the recogniser in the box. `before` is the way without quick looks: the whole
 file decoded, tiles, every candidate judged. The peer is `fer` with its own detector, where `.venv-peers` has it.
 """
 
@@ -23,6 +24,7 @@ import numpy as np
 from benchmarks.photographs import photograph
 from benchmarks.scratch import scratch_folder
 from benchmarks.stand_in import SIDE, write_stand_in
+from insula.deployment.predictor import Predictor
 from insula.errors import DataError
 from insula.faces import (
     FaceDetector,
@@ -100,7 +102,9 @@ def stages(path: Path, classify: dict[str, Classify]) -> dict[str, Callable[[], 
             head_pose(crop.face)
         return classify[form](np.stack([crop.pixels for crop in crops]))
 
+    predictor = Predictor()
     return {
+        "whole_in_box": lambda: predictor.predict(path),
         "reading": lambda: read_reduced(path, LOOKED_AT),
         "reading_before": lambda: read_picture(path),
         "detection": lambda: quick.detect(picture),

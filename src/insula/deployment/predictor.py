@@ -20,7 +20,7 @@ from insula.errors import InsulaError, SettingsError
 
 if TYPE_CHECKING:
     from insula.deployment.inputs import Inputs
-    from insula.faces import FaceCrop, FaceDetector, FaceTracker
+    from insula.faces import Face, FaceCrop, FaceDetector, FaceTracker
 
 NO_FACE = "no face was found"
 """The reason of a file that was read and shows no face; every other reason without a face is of one not read."""
@@ -162,14 +162,16 @@ class Predictor:
 
     def _looked_at(self, source: Source, rate: float | None) -> Iterator[tuple[View | None, list[FaceCrop]]]:
         """Yield each view of a source and its faces; a photograph on disk is decoded no further than its faces need."""
-        if isinstance(source.given, Path) and not source.is_film and self.recogniser.faces == "detect":
-            from insula.faces import crop_photograph
+        from insula.faces import FaceFollower, crop_photograph
 
+        if isinstance(source.given, Path) and not source.is_film and self.recogniser.faces == "detect":
             check_input(source.given)
             yield None, crop_photograph(source.given, self.recogniser.size, self._detector, self.recogniser.framing)
             return
+        follower = FaceFollower(self._detector) if self.recogniser.faces == "detect" else None
         for view in source.views(rate):
-            yield view, self._cut(view.picture)
+            followed = follower.update(view.time, view.picture) if follower and view.time is not None else None
+            yield view, self._cut(view.picture, followed)
 
     @cached_property
     def _detector(self) -> FaceDetector:
@@ -178,7 +180,7 @@ class Predictor:
         # What learnt aligned faces is shown them as it was: the quick way places eyes a little differently.
         return FaceDetector(quick=self.recogniser.framing == "box")
 
-    def _cut(self, picture: np.ndarray) -> list[FaceCrop]:
+    def _cut(self, picture: np.ndarray, found: list[Face] | None = None) -> list[FaceCrop]:
         """Return the faces of a picture, largest first, or all of it where each picture is one face."""
         from insula.faces import LANDMARKS, Face, FaceCrop, cut_faces
 
@@ -189,7 +191,8 @@ class Predictor:
             image = Image.fromarray(picture)
             face = Face((0, 0, image.width, image.height), 1.0, np.zeros((len(LANDMARKS), 2)))
             return [FaceCrop(np.asarray(image.resize((size, size), Image.Resampling.LANCZOS)), face, ())]
-        return cut_faces(picture, self._detector.detect(picture), size, self.recogniser.framing)
+        faces = self._detector.detect(picture) if found is None else found
+        return cut_faces(picture, faces, size, self.recogniser.framing)
 
     def _about(self, view: View | None, number: int, track: int | None, crop: FaceCrop) -> _Row:
         """Return what is known of a face before it is judged; of a whole picture, nothing but its number."""
