@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.photographs import photograph
+from benchmarks.places import PEER, ROOT
 from benchmarks.scratch import scratch_folder
 from benchmarks.stand_in import SIDE, write_stand_in
 from insula.deployment.predictor import Predictor
@@ -42,8 +43,6 @@ from insula.faces import (
 )
 from insula.faces.crops import LOOKED_AT
 
-ROOT = Path(__file__).parents[1]
-PEER = ROOT / ".venv-peers" / "bin" / "python"
 SCENES = {"one_face": (1, 640, 480), "eight_faces": (8, 640, 480), "large": (1, 1920, 1080)}
 BUDGETS = {
     ("one_face", "fp32"): 40.0,

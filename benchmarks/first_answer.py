@@ -17,8 +17,8 @@ from statistics import median
 
 import numpy as np
 
-from benchmarks.faces import PEER, ROOT
 from benchmarks.photographs import photograph
+from benchmarks.places import PEER, ROOT
 from benchmarks.scratch import scratch_folder
 
 BUDGET_S, BUDGET_MB = 1.0, 250.0

@@ -17,18 +17,20 @@ from PIL import Image, ImageDraw, ImageFilter
 from sklearn.datasets import load_sample_images
 
 from insula.faces import LANDMARKS, Face, FaceDetector, HeadPose, align, head_pose, list_pictures, quality, read_picture
-from insula.faces.detection import _BACK, _FULL_RANGE, _merged
+from insula.faces.blazeface import BACK, FULL_RANGE, Design, Networks
+from insula.faces.detection import _merged
 
 SCORE = 0.5  # of a network that looks alone: what its makers ask for
 SMALL, SCENES, FACES_A_SCENE = 40, 8, 6
 
 
-def looking_once(detector: FaceDetector, design: object) -> Callable[[np.ndarray], int]:
+def looking_once(design: Design) -> Callable[[np.ndarray], int]:
     """Return how many faces one network finds in a picture by itself."""
+    networks = Networks()
 
     def count(picture: np.ndarray) -> int:
         image = Image.fromarray(picture)
-        return len(list(_merged(*detector._look(design, image, (0, 0, *image.size), SCORE))))
+        return len(list(_merged(*networks.look(design, image, (0, 0, *image.size), SCORE))))
 
     return count
 
@@ -51,8 +53,8 @@ def scenes(faces: list[np.ndarray]) -> list[np.ndarray]:
 def networks(detector: FaceDetector, london: list[np.ndarray], group: np.ndarray) -> pd.DataFrame:
     """Return what each network finds alone, and what the detector makes of both."""
     ways = {
-        "back camera, 256 pixels": looking_once(detector, _BACK),
-        "full range, 192 pixels": looking_once(detector, _FULL_RANGE),
+        "back camera, 256 pixels": looking_once(BACK),
+        "full range, 192 pixels": looking_once(FULL_RANGE),
         "insula: the first proposes, the second judges": lambda picture: len(detector.detect(picture)),
     }
     nothing, crowded = load_sample_images().images, scenes(london[:: len(london) // (SCENES * FACES_A_SCENE)])
