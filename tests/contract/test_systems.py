@@ -46,7 +46,7 @@ FAST: dict[str, dict[str, Any]] = {
         "weights": None,
         "sizes": (64,),
         "augment": False,
-        "mirrored": False,
+        "rims": (),
         "training": {**PICTURES["training"], "keep": "last", "averaging": 0.0},
     },
     "crpn-style": {

@@ -15,7 +15,7 @@ from insula.samples.predictions import split_sets
 LIMIT = 1e-4
 """By how much an answer may differ; of a value beyond 1, by this share of it."""
 
-_MOST, _DRAWN = 200, 32  # pictures to compare on
+_MOST, _DRAWN = 1000, 32  # pictures to compare on
 _ON_THE_EDGE = 0.01  # share of faces in whose set a class may be on the other side of the threshold
 _PICTURE = Description(kind="picture", axes=("row", "column", "colour"), units="uint8 RGB")
 
@@ -43,7 +43,7 @@ class Held:
 
 
 def hold(samples: Samples | None, task: Any, size: int) -> Held:
-    """Return up to 200 pictures of samples, evenly spread; drawn patterns where there are no pictures.
+    """Return up to 1,000 pictures of samples, evenly spread; drawn patterns where there are no pictures.
 
     Parameters
     ----------

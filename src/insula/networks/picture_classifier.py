@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import torch
 from torch import nn
+from torch.nn import functional
 
 from insula.networks.backbones import standardised, usual_colours
 
@@ -97,10 +98,30 @@ class Probabilities(nn.Module):
         return (self.network(pictures.permute(0, 3, 1, 2)).double().softmax(dim=1),)
 
 
-class MirroredProbabilities(Probabilities):
-    """The mean of what a picture network says of a picture and of its mirror image."""
+class ProbabilitiesOfViews(nn.Module):
+    """The mean of what a picture network says of a picture, seen somewhat nearer and further, and of the mirror images.
+
+    Parameters
+    ----------
+    network : PictureClassifier
+        Pictures (n, 3, height, width) to logits; it resizes them to a side of its own.
+    rims : sequence of int
+        A view for each: so many pixels of the edge are cut off (below 0) or repeated outwards.
+    """
+
+    def __init__(self, network: PictureClassifier, rims: Sequence[int]) -> None:
+        super().__init__()
+        self.network, self.rims = network, tuple(rims)
 
     def forward(self, pictures: torch.Tensor) -> tuple[torch.Tensor]:
         """Return probabilities alone, float64 (n, classes), of pictures (n, height, width, 3), RGB from 0 to 255."""
-        both = super().forward(torch.cat([pictures, pictures.flip(2)]))[0]  # in one pass: each layer stands once
-        return (both.unflatten(0, (2, -1)).mean(dim=0),)
+        faces, size = pictures.permute(0, 3, 1, 2).float(), self.network.size
+        views = [
+            functional.pad(faces, (rim,) * 4, mode="replicate") if rim > 0 else
+            faces[:, :, -rim : faces.shape[2] + rim, -rim : faces.shape[3] + rim]
+            for rim in self.rims
+        ]  # fmt: skip
+        if size is not None:
+            views = [functional.interpolate(view, (size, size), mode="bilinear", antialias=True) for view in views]
+        both = torch.cat([*views, *(view.flip(3) for view in views)])  # in one pass: each layer stands once
+        return (self.network(both).double().softmax(dim=1).unflatten(0, (2 * len(views), -1)).mean(dim=0),)

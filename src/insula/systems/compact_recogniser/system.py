@@ -39,8 +39,9 @@ class CompactRecogniserSettings(PictureNetworkSettings):
     mixed : float
         Two pictures of a batch are laid over each other, and their labels with them, in half of the steps; their shares
         are drawn from a beta distribution of this parameter. 0: never.
-    mirrored : bool
-        Whether the answer is the mean of those for a face and for its mirror image.
+    rims : tuple of int
+        The answer is the mean of those for so many views of a face, and for their mirror images: of each view so many
+        pixels of the edge are cut off (below 0) or repeated outwards. Empty: that for the face alone.
     balance : float
         A class counts in the loss by its frequency to the power of minus this: 0 as it comes, 1 all classes alike.
     """
@@ -49,7 +50,7 @@ class CompactRecogniserSettings(PictureNetworkSettings):
     weights: str | None = "dlib-faces"
     sizes: tuple[int, ...] = (96,)
     mixed: float = Field(0.2, ge=0)
-    mirrored: bool = True
+    rims: tuple[int, ...] = (-3, 0, 3)
     balance: float = Field(0.25, ge=0, le=1)
     label_smoothing: float = Field(0.1, ge=0, lt=1)
     training: Training = Training(
@@ -83,7 +84,7 @@ class CompactRecogniser(PictureNetwork):
 
         key = {
             "code": _code(),
-            "settings": self.settings.model_dump(mode="json", exclude={"silent_above", "coverage", "mirrored"}),
+            "settings": self.settings.model_dump(mode="json", exclude={"silent_above", "coverage", "rims"}),
             "classes": self.task.classes,
             "data": [pictures_digest(part) for part in (pictures, held)],
             "labels": [self.task.targets(part.table).tolist() for part in (pictures, held)],
@@ -135,9 +136,10 @@ class CompactRecogniser(PictureNetwork):
         return self._each(pictures, lambda batch: says(batch.permute(0, 2, 3, 1))[0], len(self.task.classes))
 
     def _saying(self, mode: str) -> tuple[nn.Module, tuple[str, ...]]:
-        from insula.networks.picture_classifier import MirroredProbabilities, Probabilities
+        from insula.networks.picture_classifier import Probabilities, ProbabilitiesOfViews
 
-        return (MirroredProbabilities if self.settings.mirrored else Probabilities)(self.network), ()
+        rims = self.settings.rims
+        return ProbabilitiesOfViews(self.network, rims) if rims else Probabilities(self.network), ()
 
 
 def _code() -> str:
