@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from small_sweep import SMALL
 
-from insula.errors import DataError, MachineError, SettingsError
+from insula.errors import DataError, MachineError, MissingTierError, SettingsError
 from insula.evaluation.engine import _job, each
 from insula.evaluation.experiment import run
 from insula.evaluation.recipe import Recipe
@@ -98,7 +98,7 @@ def test_a_missing_library_names_the_extra(
     cache: Cache, engine: str, module: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, module, None)
-    with pytest.raises(SettingsError, match=r'pip install "insula\[scale\]"'):
+    with pytest.raises(MissingTierError, match=r"pip install 'insula\[scale\]'"):
         list(each([(double, (1,))], 1, engine, cache))
 
 

@@ -11,7 +11,7 @@ import pytest
 from ledgers import QUESTION
 
 from insula.emotions import Binary, Continuous
-from insula.errors import DataError, SettingsError
+from insula.errors import DataError, MissingTierError, SettingsError
 from insula.labelling.ledger import Answer, Ledger
 from insula.labelling.question import Question
 
@@ -179,5 +179,5 @@ def test_a_url_that_leads_nowhere_is_named_without_its_password(url: str) -> Non
 
 def test_without_psycopg_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "psycopg", None)
-    with pytest.raises(SettingsError, match=r"insula\[postgres\]"):
+    with pytest.raises(MissingTierError, match=r"insula\[postgres\]"):
         Ledger("postgresql://me@127.0.0.1/labels")
