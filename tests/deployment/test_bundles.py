@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -64,6 +65,18 @@ def test_pictures_of_another_size_are_resized_and_a_row_without_one_is_one_line(
     without = Samples(large.table.assign(picture_row=-1, picture_store=None), {})
     with pytest.raises(DataError, match="a sample has no picture"):
         bundle.predict(without)
+
+
+def test_a_picture_that_is_too_strange_has_a_reason(small_bundle: Path) -> None:
+    bundle, samples = open_bundle(small_bundle), pictured(12)
+    strange = bundle.predict(samples, "dark").table["out_of_distribution"]
+    limit = float(strange.median())
+    manifest = {**bundle.manifest, "silent_above": limit, "refuse_above": float(strange.max()) - 1e-6}
+    table = replace(bundle, manifest=manifest).predict(samples, "dark").table
+    assert ((table["reason"] != "") == (strange > limit)).all() and 5 <= (table["reason"] != "").sum() <= 7
+    assert table.loc[strange > limit, "reason"].str.contains(f"strangeness .*, limit {limit:.1f}").all()
+    assert sorted(table["mode"]) == ["dark"] * 11 + ["visual"], "what is stranger still is answered otherwise"
+    assert set(bundle.predict(samples).table["reason"]) == {""}
 
 
 def test_the_folder_holds_graphs_and_no_code(small_bundle: Path) -> None:

@@ -44,7 +44,7 @@ def test_a_graph_that_says_something_else_than_what_was_trained_is_refused_and_n
     tmp_path: Path, output: str, by: float
 ) -> None:
     with pytest.raises(BundleError) as caught:
-        write(tmp_path / "bundle", StandIn(off={output: by}), pictured())
+        write(tmp_path / "bundle", StandIn(off={output: by}), pictured(), int8=True)
     line = str(caught.value)
     assert f"mode bright is not what was trained: {output} differs by {by:.2g}" in line and "\n" not in line
     assert not list(tmp_path.iterdir())
@@ -92,7 +92,7 @@ def test_what_reads_pictures_and_cannot_be_exported_is_refused_before_anything_i
     class Plain:
         predicts_from = StandIn.predicts_from
         modes = StandIn.modes
-        settings = StandIn().settings
+        settings, task = StandIn().settings, StandIn().task
 
     with pytest.raises(SettingsError, match="cannot be written as a graph"):
         write(tmp_path / "bundle", Plain())

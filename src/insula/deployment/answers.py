@@ -43,7 +43,7 @@ def predictions(bundle: Bundle, samples: Samples, mode: str) -> Predictions:
     columns: dict[str, object] = {"uncertainty": normalised_entropy(probabilities), **answer, "mode": mode}
     strange = answer.get("out_of_distribution")
     if strange is not None:
-        columns |= _cautious(bundle, strange, mode)
+        columns |= _cautious(bundle, strange.astype(float), mode)
     if admitted is not None:
         columns |= {"set": join_sets(admitted, bundle.classes), "set_coverage": bundle.manifest.get("coverage")}
     return Predictions.of(bundle.classes, probabilities, samples.ids, **columns)
