@@ -17,7 +17,14 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from insula.errors import SettingsError
-from insula.systems.estimators import classifier_module, inverse_module, regressor_module, transformer_module
+from insula.networks.forest import Forests
+from insula.systems.estimators import (
+    classifier_module,
+    inverse_module,
+    regressor_module,
+    transformer_module,
+    tree_arrays,
+)
 
 RNG = np.random.default_rng(0)
 SEEN, NEW = (RNG.standard_normal((n, 8)).astype(np.float32) * 3 + 100 for n in (60, 40))
@@ -62,7 +69,8 @@ def test_each_tree_takes_its_own_way(kind: type, outputs: int) -> None:
     fitted = kind(12, min_samples_leaf=2, random_state=0).fit(SEEN, TARGETS[:, :outputs])
     new = np.concatenate([NEW, SEEN])
     trees = np.stack([tree.predict(new).reshape(len(new), -1) for tree in fitted.estimators_], axis=1)
-    assert np.allclose(given(regressor_module(fitted), new), trees, rtol=1e-6, atol=0)
+    (predicted,) = Forests([tree_arrays(fitted)])(torch.from_numpy(new))
+    assert np.allclose(predicted, trees, rtol=1e-6, atol=0)
 
 
 def test_a_feature_at_a_threshold_goes_where_scikit_learn_lets_it_go() -> None:
@@ -70,8 +78,8 @@ def test_a_feature_at_a_threshold_goes_where_scikit_learn_lets_it_go() -> None:
     fitted = RandomForestRegressor(20, random_state=0).fit(SEEN[:, :1], TARGETS[:, 0])
     near = np.concatenate([tree.tree_.threshold for tree in fitted.estimators_]).astype(np.float32)
     near = np.concatenate([near, np.nextafter(near, np.float32(np.inf)), np.nextafter(near, np.float32(-np.inf))])
-    predicted = given(regressor_module(fitted), near[:, None]).mean(axis=1)[:, 0]
-    assert np.allclose(predicted, fitted.predict(near[:, None]), rtol=1e-6, atol=0)
+    (predicted,) = Forests([tree_arrays(fitted)])(torch.from_numpy(near[:, None]))
+    assert np.allclose(predicted.mean(dim=1)[:, 0], fitted.predict(near[:, None]), rtol=1e-6, atol=0)
 
 
 @pytest.mark.parametrize("codes", [(0, 1), (1, 3), (0, 2, 3), (0, 1, 2, 3, 4)])
@@ -93,5 +101,5 @@ def test_classifiers_and_classes_that_were_not_there(classifier: object, codes: 
 
 
 def test_what_has_no_module_is_named() -> None:
-    with pytest.raises(SettingsError, match="a GradientBoostingRegressor is in no bundle: use one of RandomForest"):
+    with pytest.raises(SettingsError, match="a GradientBoostingRegressor is in no bundle: use one of KernelRidge"):
         regressor_module(GradientBoostingRegressor().fit(SEEN, TARGETS[:, 0]))

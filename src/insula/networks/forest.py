@@ -1,4 +1,4 @@
-"""A forest of regression trees in torch: all trees in one array, walked level by level."""
+"""Forests of regression trees in torch: all trees in one array, walked level by level."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ class TreeArrays(NamedTuple):
     value: np.ndarray
 
 
-class Forest(nn.Module):
-    """Features to what each tree predicts.
+class Forests(nn.Module):
+    """Features to what each tree of one or several forests predicts.
 
     A feature in float32 is compared with a threshold in float64 as with the largest float32 that does not pass it, so
     that thresholds are kept in float32 and each tree takes the way that scikit-learn's takes. Leaves are kept in
@@ -39,8 +39,8 @@ class Forest(nn.Module):
 
     Parameters
     ----------
-    trees : sequence of TreeArrays
-        At least one.
+    forests : sequence of sequence of TreeArrays
+        All on the same features; each of at least one tree.
 
     Examples
     --------
@@ -48,8 +48,9 @@ class Forest(nn.Module):
     ...     np.array([0, -2, -2]), np.array([1, -1, -1]), np.array([2, -1, -1]),
     ...     np.array([0.5, -2, -2]), np.array([[0.0], [10.0], [20.0]]),
     ... )
-    >>> Forest([stump, stump])(torch.tensor([[0.5], [0.6]])).tolist()
-    [[[10.0], [10.0]], [[20.0], [20.0]]]
+    >>> pair, single = Forests([[stump, stump], [stump]])(torch.tensor([[0.5], [0.6]]))
+    >>> pair.tolist(), single.tolist()
+    ([[[10.0], [10.0]], [[20.0], [20.0]]], [[[10.0]], [[20.0]]])
     """
 
     roots: torch.Tensor
@@ -58,10 +59,10 @@ class Forest(nn.Module):
     left: torch.Tensor
     right: torch.Tensor
     leaf: torch.Tensor
-    values: torch.Tensor
 
-    def __init__(self, trees: Sequence[TreeArrays]) -> None:
+    def __init__(self, forests: Sequence[Sequence[TreeArrays]]) -> None:
         super().__init__()
+        trees = [tree for forest in forests for tree in forest]
         starts = np.cumsum([0, *(len(tree.feature) for tree in trees)])
         ends = np.concatenate([tree.left < 0 for tree in trees])
         own = np.arange(len(ends))  # a leaf goes on to itself
@@ -74,27 +75,38 @@ class Forest(nn.Module):
             "feature": np.where(ends, 0, np.concatenate([tree.feature for tree in trees])),
             "left": left,
             "right": right,
-            "leaf": np.where(ends, ends.cumsum() - 1, 0),
+            "leaf": np.concatenate([_leaves(forest) for forest in forests]),
         }
         for name, numbers in about.items():
             self.register_buffer(name, torch.tensor(numbers, dtype=torch.int32))
         self.register_buffer("threshold", torch.tensor(_rounded_down(np.concatenate([t.threshold for t in trees]))))
-        values = np.concatenate([tree.value for tree in trees])[ends]
-        self.register_buffer("values", torch.tensor(values, dtype=torch.float32))
+        values = [np.concatenate([tree.value[tree.left < 0] for tree in forest]) for forest in forests]
+        self.values = nn.ParameterList(torch.tensor(part, dtype=torch.float32) for part in values).requires_grad_(False)
+        self.sizes = [len(forest) for forest in forests]
         self.depth = max(_depth(tree) for tree in trees)
 
-    def forward(self, features: torch.Tensor) -> torch.Tensor:
-        """Return float32 (n, trees, e) of features, float32 (n, d)."""
+    def forward(self, features: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """Return float32 (n, trees, e) for each forest, of features, float32 (n, d)."""
         n, width = features.shape
+        trees = sum(self.sizes)
         node, given = self.roots.repeat(n), features.flatten()
         row = torch.arange(0, n * width, width, dtype=torch.int32, device=features.device)[:, None]
-        row = row.expand(n, self.roots.shape[0]).flatten()
+        row = row.expand(n, trees).flatten()
         for _ in range(self.depth):
             compared = given.index_select(0, row + self.feature.index_select(0, node))
             left = compared <= self.threshold.index_select(0, node)
             node = torch.where(left, self.left.index_select(0, node), self.right.index_select(0, node))
-        leaves = self.values.index_select(0, self.leaf.index_select(0, node))
-        return leaves.reshape(n, self.roots.shape[0], self.values.shape[1])
+        leaves = self.leaf.index_select(0, node).reshape(n, trees).split(self.sizes, dim=1)
+        return tuple(
+            values.index_select(0, leaf.flatten()).reshape(n, leaf.shape[1], values.shape[1])
+            for values, leaf in zip(self.values, leaves, strict=True)
+        )
+
+
+def _leaves(forest: Sequence[TreeArrays]) -> np.ndarray:
+    """Return the place of each leaf among the forest's leaves, 0 for other nodes."""
+    ends = np.concatenate([tree.left < 0 for tree in forest])
+    return np.where(ends, ends.cumsum() - 1, 0)
 
 
 def _rounded_down(thresholds: np.ndarray) -> np.ndarray:

@@ -9,7 +9,7 @@ import numpy as np
 from torch import nn
 
 from insula.errors import SettingsError
-from insula.networks.forest import Forest, TreeArrays
+from insula.networks.forest import TreeArrays
 from insula.networks.kernels import Gaussian, Sigmoids, Votes
 from insula.networks.linear_parts import Affine, Placed, Scaled
 
@@ -26,19 +26,24 @@ def inverse_module(estimator: Any) -> nn.Module:
 
 
 def regressor_module(estimator: Any) -> nn.Module:
-    """Return a fitted regressor: features (n, d) to float64 (n, e); of a forest, (n, trees, e) of each tree."""
-    return _convert(
-        estimator,
-        {
-            "RandomForestRegressor": _forest,
-            "ExtraTreesRegressor": _forest,
-            "KernelRidge": _kernel_ridge,
-            "Ridge": _linear,
-            "RidgeCV": _linear,
-            "PLSRegression": _least_squares,
-            "MLPRegressor": _perceptron,
-        },
-    )
+    """Return a fitted regressor that is no forest: features (n, d) to float64 (n, e)."""
+    kinds = {"KernelRidge": _kernel_ridge, "PLSRegression": _least_squares, "MLPRegressor": _perceptron}
+    return _convert(estimator, {**kinds, "Ridge": _linear, "RidgeCV": _linear})
+
+
+def tree_arrays(forest: Any) -> list[TreeArrays]:
+    """Return the trees of a fitted forest of regression trees, for `insula.networks.forest.Forests`."""
+    trees = [estimator.tree_ for estimator in forest.estimators_]
+    return [
+        TreeArrays(
+            feature=tree.feature,
+            left=tree.children_left,
+            right=tree.children_right,
+            threshold=tree.threshold,
+            value=tree.value.reshape(len(tree.value), -1),
+        )
+        for tree in trees
+    ]
 
 
 def classifier_module(estimator: Any, classes: int) -> nn.Module:
@@ -109,22 +114,6 @@ def _kernel_ridge(model: Any) -> nn.Module:
 def _perceptron(model: Any) -> nn.Module:
     layers = [Affine(weight.T, shift) for weight, shift in zip(model.coefs_, model.intercepts_, strict=True)]
     return nn.Sequential(*(part for layer in layers for part in (layer, nn.ReLU())))[:-1]
-
-
-def _forest(model: Any) -> nn.Module:
-    trees = [estimator.tree_ for estimator in model.estimators_]
-    return Forest(
-        [
-            TreeArrays(
-                feature=tree.feature,
-                left=tree.children_left,
-                right=tree.children_right,
-                threshold=tree.threshold,
-                value=tree.value.reshape(len(tree.value), -1),
-            )
-            for tree in trees
-        ]
-    )
 
 
 def _logistic(model: Any) -> nn.Module:

@@ -370,7 +370,7 @@ class BMCI:
             return self.caution.answering(mode, Visual(coordinates, visual))
         banked = Banked(self.bank, mode)
         says = Fused(coordinates, visual, banked, self.settings.refuse_above)
-        return self.caution.answering(mode, says, ["epistemic"] if banked.trees else [], CautiousAnswer)
+        return self.caution.answering(mode, says, ["epistemic"] if banked.forests else [], CautiousAnswer)
 
     # saving -----------------------------------------------------------------------------------------------------------
 

@@ -9,11 +9,18 @@ import torch
 from torch import nn
 
 from insula.networks.answer import Answer
+from insula.networks.forest import Forests
 from insula.networks.linear_parts import Scaled
 from insula.systems.bmci.bank import Bank, Member, PictureLogits
 from insula.systems.bmci.classification import BlockClassifier
 from insula.systems.bmci.regression import VirtualEEG
-from insula.systems.estimators import classifier_module, inverse_module, regressor_module, transformer_module
+from insula.systems.estimators import (
+    classifier_module,
+    inverse_module,
+    regressor_module,
+    transformer_module,
+    tree_arrays,
+)
 
 
 class Coordinates(nn.Module):
@@ -52,43 +59,51 @@ class Blocks(nn.Module):
 
 
 class Regressed(nn.Module):
-    """A `VirtualEEG`: coordinates to the virtual EEG, float32 (n, e), and how far its trees disagree, (n,), or None."""
+    """A `VirtualEEG` without trees: coordinates to the virtual EEG, float32 (n, e)."""
+
+    def __init__(self, regressor: VirtualEEG) -> None:
+        super().__init__()
+        self.scale = regressor.scale
+        self.model, self.target = regressor_module(regressor.model), inverse_module(regressor.target)
+
+    def forward(self, visual: torch.Tensor) -> torch.Tensor:
+        """Return the virtual EEG."""
+        return self.target(self.model(visual if self.scale == 1 else visual / self.scale)).float()
+
+
+class Grown(nn.Module):
+    """A `VirtualEEG` of trees: what each of them predicts to the virtual EEG, and how far they disagree."""
 
     variance: torch.Tensor
 
     def __init__(self, regressor: VirtualEEG) -> None:
         super().__init__()
-        self.components, self.scale, self.trees = regressor.components, regressor.scale, regressor.has_trees
-        self.model, self.target = regressor_module(regressor.model), inverse_module(regressor.target)
+        self.target = inverse_module(regressor.target)
         self.register_buffer("variance", torch.tensor(regressor.variance, dtype=torch.float64))
 
-    def forward(self, visual: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """Return both."""
-        given = visual[:, : self.components]
-        predicted = self.model(given if self.scale == 1 else given / self.scale)
-        if not self.trees:
-            return self.target(predicted).float(), None
+    def forward(self, predicted: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return float32 (n, e) and float64 (n,), of predictions (n, trees, e)."""
         mean = predicted.mean(dim=1, keepdim=True)
         apart = ((predicted - mean) ** 2).mean(dim=1).sum(dim=1) / self.variance
         return self.target(mean[:, 0]).float(), apart.sqrt()
 
 
 class Logits(nn.Module):
-    """A `PictureLogits`: coordinates to log-probabilities, and nothing of trees."""
+    """A `PictureLogits`: coordinates to log-probabilities."""
 
     def __init__(self, logits: PictureLogits) -> None:
         super().__init__()
         self.classifier = Blocks(logits.classifier, logits.classes)
 
-    def forward(self, visual: torch.Tensor) -> tuple[torch.Tensor, None]:
-        """Return float32 (n, classes), and None."""
-        return self.classifier(visual).clamp(1e-6, 1).log().float(), None
+    def forward(self, visual: torch.Tensor) -> torch.Tensor:
+        """Return float32 (n, classes)."""
+        return self.classifier(visual).clamp(1e-6, 1).log().float()
 
 
 class Banked(nn.Module):
     """A `Bank` in one mode: coordinates to probabilities, and how far the trees disagree, where there are any.
 
-    Members without weight are left out.
+    Members without weight are left out. The trees of all members are walked together.
 
     Parameters
     ----------
@@ -101,42 +116,50 @@ class Banked(nn.Module):
     def __init__(self, bank: Bank, mode: str) -> None:
         super().__init__()
         self.virtual = mode == "virtual"
-        counted = [
-            (member, weight) for member, weight in zip(bank.members, bank.weights.values(), strict=True) if weight
-        ]
-        self.weights = [weight for _, weight in counted]
-        self.regressors = nn.ModuleList(_regressor(member) for member, _ in counted)
-        reductions: list[nn.Module] = [nn.Identity() for _ in counted]
-        classifiers = [member.classifiers for member, _ in counted]
+        weights = bank.weights
+        members = [member for member in bank.members if weights[member.name]]
+        self.weights = [weights[member.name] for member in members]
+        self.regressors = nn.ModuleList(_regressor(member) for member in members)
+        forests = [member.regressor for member in members if _has_trees(member)]
+        self.components = bank.settings.components
+        self.forests = Forests([tree_arrays(one.model) for one in forests]) if forests else None  # type: ignore[union-attr]
+        reductions: list[nn.Module] = [nn.Identity() for _ in members]
+        classifiers = [member.classifiers for member in members]
         if bank.joint is not None:
-            reductions = [transformer_module(bank.joint.reductions[member.name]) for member, _ in counted]
+            reductions = [transformer_module(bank.joint.reductions[member.name]) for member in members]
             classifiers = [bank.joint.classifiers]
         self.reductions = nn.ModuleList(reductions)
         self.classifiers = nn.ModuleList(Blocks(each[mode], bank.classes) for each in classifiers)
 
-    @property
-    def trees(self) -> bool:
-        """Whether any member has trees that may disagree."""
-        return any(getattr(regressor, "trees", False) for regressor in self.regressors)
-
     def forward(self, visual: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:
         """Return float64 (n, classes), and (n,)."""
-        taught = [regressor(visual) for regressor in self.regressors]
-        codes = [reduction(code) for reduction, (code, _) in zip(self.reductions, taught, strict=True)]
+        codes, spreads, shares = [], [], []
+        predicted = iter(self.forests(visual[:, : self.components]) if self.forests is not None else ())
+        for regressor, reduction, weight in zip(self.regressors, self.reductions, self.weights, strict=True):
+            if isinstance(regressor, Grown):
+                code, spread = regressor(next(predicted))
+                spreads.append(spread)
+                shares.append(weight)
+            else:
+                code = regressor(visual)
+            codes.append(reduction(code))
         before = [] if self.virtual else [visual]
         if len(self.classifiers) < len(codes):
             probabilities = self.classifiers[0](*before, *codes)
         else:
             each = [classify(*before, code) for classify, code in zip(self.classifiers, codes, strict=True)]
             probabilities = _mean(each, self.weights)
-        spreads = [
-            (spread, weight) for (_, spread), weight in zip(taught, self.weights, strict=True) if spread is not None
-        ]
-        return probabilities, _mean(*zip(*spreads, strict=True)) if spreads else None
+        return probabilities, _mean(spreads, shares) if spreads else None
+
+
+def _has_trees(member: Member) -> bool:
+    return isinstance(member.regressor, VirtualEEG) and member.regressor.has_trees
 
 
 def _regressor(member: Member) -> nn.Module:
-    return Logits(member.regressor) if isinstance(member.regressor, PictureLogits) else Regressed(member.regressor)
+    if isinstance(member.regressor, PictureLogits):
+        return Logits(member.regressor)
+    return (Grown if member.regressor.has_trees else Regressed)(member.regressor)
 
 
 def _mean(parts: Sequence[torch.Tensor], weights: Sequence[float]) -> torch.Tensor:
