@@ -17,7 +17,7 @@ MEASURED = ROOT / "docs" / "measured"
 MINUS = "\u2212"
 
 SHARES = re.compile(
-    r"accuracy|low|high|sd|balanced_accuracy|agreement|change|ece|fell_back|refused|(?:difference|gain|recall|coverage).*"
+    r"share|found|answered.*|right.*|accuracy|low|high|sd|balanced_accuracy|agreement|change|ece|fell_back|refused|(?:difference|gain|recall|coverage).*"
 )
 """Columns that hold shares and are printed in per cent."""
 

@@ -118,13 +118,15 @@ def main() -> None:
             changed.append({"London faces": change, "recogniser": name, **score(right), **row})
             if change == "as they are":
                 overall.append({"of": "London faces, found and cut", "recogniser": name, **score(right), "ece": np.nan})
-                for column in ("gender", "ethnicity"):
+                for column in ("face_gender", "face_eth"):
                     for group in sorted(manifest[column].dropna().unique()):
                         mine = (manifest[column] == group).to_numpy()
-                        by_group.append({"group": f"{column}: {group}", "recogniser": name, **score(right[mine])})
+                        about = {"group": f"{column.removeprefix('face_')}: {group}", "recogniser": name}
+                        by_group.append({**about, **score(right[mine])})
+    recalls = pd.DataFrame(by_class).pivot_table("recall", ["class", "pictures"], "recogniser")
     for name, rows in {
         "recognisers": overall,
-        "classes": by_class,
+        "classes": recalls[list(compared)].add_prefix("recall, ").reset_index(),
         "changes": changed,
         "groups": by_group,
         "answers": sure,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import nn
@@ -109,7 +110,7 @@ class ProbabilitiesOfViews(nn.Module):
         A view for each: so many pixels of the edge are cut off (below 0) or repeated outwards.
     """
 
-    def __init__(self, network: PictureClassifier, rims: Sequence[int]) -> None:
+    def __init__(self, network: Any, rims: Sequence[int]) -> None:
         super().__init__()
         self.network, self.rims = network, tuple(rims)
 
