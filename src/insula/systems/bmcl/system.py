@@ -207,8 +207,9 @@ class BMCL:
         from insula.systems.bmcl.twin import Alone
         from insula.systems.estimators import transformer_module
 
+        mode = bundled_mode(self, mode)
         features = self.reader.as_module()
-        says = Alone(features, transformer_module(self.space), self.networks[bundled_mode(self, mode)])
+        says = Alone(features, transformer_module(self.space), self.networks[mode])
         return Answer(says, self.strangeness.as_module([features]))
 
     # saving -----------------------------------------------------------------------------------------------------------
