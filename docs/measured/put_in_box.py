@@ -9,15 +9,18 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
+from importlib import import_module, resources
 from pathlib import Path
 
 import insula
 from insula.deployment.bundle import open_bundle
 from insula.storage.atomic import write_folder
 from insula.storage.folder import MANIFEST, seal
+from insula.systems.catalogue import system_class
 
 BOX = Path(insula.__file__).parent / "deployment" / "recogniser"
 LARGEST = 4_000_000  # bytes
+_SECTION = "## This bundle\n"
 
 
 def main() -> None:
@@ -32,7 +35,10 @@ def main() -> None:
         for graph in about["graphs"].values():
             graph["whole"] = graph["runs"]
             shutil.copyfile(bundle / graph["runs"], folder / graph["runs"])
-        shutil.copyfile(bundle / "card.md", folder / "card.md")
+        # The card as it is now: what was measured of this bundle was measured after it was fitted.
+        package = import_module(system_class(about["system"]).__module__).__package__
+        own = resources.files(str(package)).joinpath("README.md").read_text()
+        (folder / "card.md").write_text(own + "\n" + _SECTION + (bundle / "card.md").read_text().partition(_SECTION)[2])
         seal(folder, **about)
     size = sum(path.stat().st_size for path in BOX.iterdir())
     if size > LARGEST:
