@@ -215,22 +215,23 @@ class Predictor:
         probabilities, admitted = answer.pop("probabilities"), answer.pop("admitted", None)
         order = np.argsort(-probabilities, axis=1)
         names = np.array(classes, object)
-        table = pd.DataFrame(probabilities, index=list(faces), columns=[f"p_{name}" for name in classes])
-        table = table.assign(**{name: values.astype(float) for name, values in answer.items()})
-        table["label"], table["second"] = names[order[:, 0]], names[order[:, 1]]
-        table["probability"] = probabilities.max(axis=1) if len(faces) else np.empty(0)
+        columns: dict[str, Any] = {f"p_{name}": probabilities[:, place] for place, name in enumerate(classes)}
+        columns |= {name: values.astype(float) for name, values in answer.items()}
+        columns |= {"label": names[order[:, 0]], "second": names[order[:, 1]], "mode": mode or self.recogniser.modes[0]}
+        columns["probability"] = probabilities.max(axis=1) if len(faces) else np.empty(0)
         if "valence" not in answer and all(name in ANCHORS for name in classes):
-            table[["valence", "arousal"]] = probabilities @ np.array([ANCHORS[name] for name in classes])
+            place = probabilities @ np.array([ANCHORS[name] for name in classes])
+            columns |= {"valence": place[:, 0], "arousal": place[:, 1]}
         if admitted is not None:
-            table["set"] = [" ".join(names[row]) for row in admitted]
-            table["set_coverage"] = self.recogniser.coverage
+            columns["set"] = np.array([" ".join(names[row]) for row in admitted], object)
+            columns["set_coverage"] = self.recogniser.coverage
+        table = pd.DataFrame({**columns, "reason": None}, index=list(faces))  # at once: column by column takes long
         table["sure"] = in_words(table, self.recogniser.limit)
-        table["mode"] = mode or self.recogniser.modes[0]
         if self.recogniser.refuse_above is not None and "out_of_distribution" in table:
             fallen = table["out_of_distribution"] > self.recogniser.refuse_above
             table.loc[fallen, "mode"] = "visual"  # and what parts of the system that were not asked agree on is nothing
             table.loc[fallen, [name for name in ("epistemic",) if name in table]] = np.nan
-        return self._withheld(table) if self.strict else table.assign(reason=None)
+        return self._withheld(table) if self.strict else table
 
     def _withheld(self, table: pd.DataFrame) -> pd.DataFrame:
         """Take back what a strict reader withholds, and say why."""
@@ -245,16 +246,14 @@ def _ordered(table: pd.DataFrame) -> pd.DataFrame:
     """Return the table with its columns in the order in which they are read, all that a reader may count on."""
     probabilities = [name for name in table if str(name).startswith("p_")]
     wanted = [*_PLACE, "label", "probability", "second", *probabilities, *_ANSWER[3:], *_MORE]
-    missing = {name: None for name in wanted if name not in table}
-    table = table.assign(**missing)
-    return table[[*wanted, *(name for name in table if name not in wanted)]]
+    return table.reindex(columns=[*wanted, *(name for name in table if name not in wanted)])
 
 
 def _with_smoothed(table: pd.DataFrame, seconds: float) -> pd.DataFrame:
     """Return the table with the smoothed probabilities of its films; as it is where none has times."""
-    filmed = table[table["track"].notna() & table["time"].notna()]
-    if filmed.empty:
+    if table["time"].isna().all():
         return table
+    filmed = table[table["track"].notna() & table["time"].notna()]
     calm = pd.concat([smoothed(part, seconds) for _, part in filmed.groupby("path", sort=False)])
     best = calm[calm.notna().all(axis=1)].idxmax(axis=1).str.removeprefix("smoothed_")
     return table.join(calm.assign(smoothed_label=best))
