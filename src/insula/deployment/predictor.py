@@ -110,10 +110,12 @@ class Predictor:
             if len(held) == _BATCH:
                 answers.append(self._answers(held, mode))
                 held = {}
-        answers.append(self._answers(held, mode))
+        if held or not answers:
+            answers.append(self._answers(held, mode))
         table = pd.DataFrame(rows, columns=[*_PLACE, "reason", "score", "yaw", "pitch", "roll", "quality"])
-        table = table.join(pd.concat(answers).rename(columns={"reason": "withheld"}))
-        table["reason"] = table["reason"].astype(object).fillna(table.pop("withheld"))
+        table = table.join(pd.concat(answers) if len(answers) > 1 else answers[0])
+        if self.strict:
+            table["reason"] = table["reason"].astype(object).fillna(table.pop("withheld"))
         return _with_smoothed(_ordered(table), smooth)
 
     def faces(self, inputs: Inputs) -> np.ndarray:
@@ -225,7 +227,7 @@ class Predictor:
         if admitted is not None:
             columns["set"] = np.array([" ".join(names[row]) for row in admitted], object)
             columns["set_coverage"] = self.recogniser.coverage
-        table = pd.DataFrame({**columns, "reason": None}, index=list(faces))  # at once: column by column takes long
+        table = pd.DataFrame(columns, index=list(faces))  # at once: column by column takes long
         table["sure"] = in_words(table, self.recogniser.limit)
         if self.recogniser.refuse_above is not None and "out_of_distribution" in table:
             fallen = table["out_of_distribution"] > self.recogniser.refuse_above
@@ -239,7 +241,7 @@ class Predictor:
         silent = np.array([reason is not None for reason in reasons], bool)
         names = [name for name in table if str(name).startswith("p_") or name in (*_ANSWER, "set", "set_coverage")]
         table.loc[silent, names] = None
-        return table.assign(reason=reasons)
+        return table.assign(withheld=reasons)
 
 
 def _ordered(table: pd.DataFrame) -> pd.DataFrame:
