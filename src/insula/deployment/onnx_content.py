@@ -114,7 +114,7 @@ def read_content(file: bytes) -> Content:
     --------
     >>> read_content(b"a picture, maybe")
     Traceback (most recent call last):
-    insula.deployment.onnx_content.RefusedError: this is no ONNX model
+    insula.deployment.onnx_content.RefusedError: it holds field 12 of a model, which no graph of a bundle has
     """
     model = _read("model", memoryview(file))
     if 7 not in model:

@@ -3,11 +3,11 @@
 from insula.samples.predictions import Predictions, normalised_entropy
 from insula.samples.recording import Recording
 from insula.samples.stores import ArrayStore, Description, RaggedStore, Store, open_store
-from insula.samples.system import Fit, FitLog, Roles, System, bundled_mode, check_placebo, mode_of
+from insula.samples.system import Fit, FitLog, Roles, System, check_placebo, mode_of
 from insula.samples.table import PROVENANCE, Samples, concat, provenance
 
 __all__ = [
     "PROVENANCE", "ArrayStore", "Description", "Fit", "FitLog", "Predictions", "RaggedStore", "Recording", "Roles",
-    "Samples", "Store", "System", "bundled_mode", "check_placebo", "concat", "mode_of", "normalised_entropy",
+    "Samples", "Store", "System", "check_placebo", "concat", "mode_of", "normalised_entropy",
     "open_store", "provenance",
 ]  # fmt: skip

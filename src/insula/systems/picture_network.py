@@ -10,7 +10,8 @@ import numpy as np
 from pydantic import Field
 
 from insula.emotions import Categorical, Task
-from insula.samples import FitLog, Predictions, Roles, Samples, bundled_mode, mode_of, normalised_entropy
+from insula.samples import FitLog, Predictions, Roles, Samples, mode_of, normalised_entropy
+from insula.samples.system import bundled_mode
 from insula.storage.folder import load_estimator, load_system, save_estimator, save_system
 from insula.storage.settings import Settings
 from insula.systems.caution import Caution

@@ -11,7 +11,8 @@ import numpy as np
 from insula.emotions import Continuous, LabelTask, Task
 from insula.errors import DataError, SettingsError
 from insula.protocols.units import unit_codes
-from insula.samples import FitLog, Predictions, Roles, Samples, bundled_mode, mode_of
+from insula.samples import FitLog, Predictions, Roles, Samples, mode_of
+from insula.samples.system import bundled_mode
 from insula.storage.folder import load_estimator, load_system, save_estimator, save_system
 from insula.storage.settings import Settings
 from insula.systems.baselines.ridge import choose_strength

@@ -15,7 +15,8 @@ import pandas as pd
 from insula.emotions import Categorical, Task
 from insula.errors import DataError
 from insula.protocols.partition import hold_out
-from insula.samples import FitLog, Predictions, Roles, Samples, bundled_mode, check_placebo, mode_of
+from insula.samples import FitLog, Predictions, Roles, Samples, check_placebo, mode_of
+from insula.samples.system import bundled_mode
 from insula.storage.folder import load_system, save_system
 from insula.systems.crpn.measure import facts_table, halves, silhouette
 from insula.systems.crpn.settings import CRPNSettings
