@@ -33,6 +33,9 @@ def names(inputs: Any) -> list[str]:
 def test_paths_folders_and_patterns_come_in_order_and_once(folder: Path) -> None:
     assert names(folder) == names(str(folder)) == ["a.png", "b.png", "c.png"]
     assert names([folder / "b.png", folder]) == ["b.png", "a.png", "c.png"]
+    assert names([folder / "b.png"] * 2) == ["b.png", "b.png"]  # a row for each that was named
+    assert names(iter([folder / "b.png", str(folder / "a.png")])) == ["b.png", "a.png"]
+    assert names(iter([])) == []
     assert names(f"{folder}/*.png") == ["a.png", "b.png"]
     assert names(f"{folder}/**/*.png") == ["a.png", "b.png", "c.png"]
     assert names(pd.DataFrame({"photo": [str(folder / "b.png")]})["photo"]) == ["b.png"]
@@ -79,7 +82,7 @@ def test_a_generator_of_frames_is_one_film_and_is_read_as_it_comes() -> None:
             yield RED
 
     (source,) = sources(camera())
-    assert source.name == "frames 0" and source.is_film and taken == []
+    assert source.name == "frames 0" and source.is_film and taken == [0]  # what it gives, tells what it is
     views = source.views()
     assert next(views).frame == 0 and taken == [0]
     assert [view.frame for view in views] == [1, 2]
@@ -99,6 +102,8 @@ def test_frames_of_a_film_have_their_number_and_time(tmp_path: Path) -> None:
         ([None], "NoneType is nothing that shows a face"),
         (b"abc", "bytes is nothing"),
         ("/nowhere/*.jpg", "no file fits this pattern"),
+        ("", "an empty path"),
+        (np.array(3), r"an array of shape \(\) is no picture"),
     ],
 )
 def test_what_shows_no_face_is_one_line(given: Any, message: str) -> None:
@@ -109,7 +114,7 @@ def test_what_shows_no_face_is_one_line(given: Any, message: str) -> None:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        (np.zeros((6, 8, 3)), r"picture of float64.*\(picture 0\): scale it to 0..255"),
+        (np.zeros((6, 8, 3)), r"picture of float64.*\(picture 0\): give uint8 from 0 to 255"),
         (np.zeros((6, 8, 2), np.uint8), r"shape \(6, 8, 2\) cannot be read"),
         (np.zeros((0, 8, 3), np.uint8), r"shape \(0, 8, 3\), cannot be read"),
         (Path("/nowhere/a.jpg"), "no such file or folder"),

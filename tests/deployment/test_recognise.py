@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -126,3 +127,20 @@ def test_wrong_words_are_one_line_before_any_work(call, message: str) -> None:
     with pytest.raises(InsulaError, match=message) as caught:
         call()
     assert "\n" not in str(caught.value)
+
+
+def test_an_output_that_is_no_folder_is_said_before_any_work(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    for output in (tmp_path / "file", tmp_path / "file" / "below"):
+        with pytest.raises(InsulaError, match=r"nothing can be written here .* give a folder of your own with -o"):
+            predict_to_folder(Predictor(RECOGNISER), shade(20), output)
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_a_name_that_is_no_text_costs_nobody_the_run(tmp_path: Path) -> None:
+    name = os.fsdecode(b"odd\xff.png")
+    Image.fromarray(shade(20)).save(tmp_path / "whole.png")
+    (tmp_path / "whole.png").rename(tmp_path / name)
+    table = predict_to_folder(Predictor(RECOGNISER), tmp_path / name, tmp_path / "out")
+    assert table["label"].tolist() == ["anger"] and "odd" in table["path"][0]
+    assert (tmp_path / "out" / "predictions.csv").is_file()

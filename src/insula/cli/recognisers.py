@@ -88,6 +88,10 @@ def predict(
 
     if recogniser is None and is_bundle(Path(inputs[0])):
         recogniser, *inputs = inputs
+    misplaced = next((name for name in inputs if is_bundle(Path(name))), None)
+    if misplaced is not None:
+        do = f"name one bundle, before the pictures: insula predict {misplaced} photo.jpg"
+        raise SettingsError("a bundle stands where pictures should", where=misplaced, do=do)
     if not inputs:
         raise SettingsError("nothing to look at", do=f"name pictures or films: insula predict {recogniser} photo.jpg")
     predictor = Predictor(recogniser, faces, strict=strict)  # type: ignore[arg-type]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from glob import glob, has_magic
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
@@ -87,7 +88,7 @@ class Source(NamedTuple):
 
 
 def sources(inputs: Inputs) -> list[Source]:
-    """Return what is to be looked at, in the order given, each file once.
+    """Return what is to be looked at, in the order given; of folders and patterns no file that was named before.
 
     A path stands for itself, a folder for the pictures and films in it and below, a pattern such as `faces/*.jpg` for
     the files that fit. An array of four axes is as many pictures. What is read only once, such as a generator of a
@@ -103,16 +104,21 @@ def sources(inputs: Inputs) -> list[Source]:
     >>> [source.name for source in sources(["a.jpg", np.zeros((8, 8, 3), np.uint8)])]
     ['a.jpg', 'picture 0']
     """
-    found: dict[Any, Source] = {}
+    found: list[Source] = []
+    named: set[Path] = set()
+    counts = {"frames": 0, "picture": 0}
     for item in _items(inputs):
         if isinstance(item, str | Path):
-            for path in _files(item):
-                found.setdefault(path, Source(str(path), path))
+            files = _files(item)
+            kept = files if files == [Path(item)] else [path for path in files if path not in named]
+            named.update(files)
+            # A name that is no text, as file systems allow, is shown as far as it is.
+            found += [Source(str(path).encode("utf-8", "replace").decode(), path) for path in kept]
         else:
             kind = "frames" if isinstance(item, Iterator) else "picture"
-            number = sum(source.name.startswith(f"{kind} ") for source in found.values())
-            found[len(found)] = Source(f"{kind} {number}", item)
-    return list(found.values())
+            found.append(Source(f"{kind} {counts[kind]}", item))
+            counts[kind] += 1
+    return found
 
 
 def is_video(path: Path) -> bool:
@@ -131,8 +137,18 @@ def check_input(path: Path) -> None:
 
 def _items(inputs: Any) -> Iterator[Any]:
     """Yield the single things of what was given: an array of four axes and a list are many, a run of frames is one."""
-    if isinstance(inputs, str | Path | Iterator) or _is_picture(inputs):
+    if isinstance(inputs, Iterator):
+        first = next(inputs, None)
+        whole = () if first is None else chain([first], inputs)
+        if isinstance(first, str | Path):  # a generator of paths is no film
+            for item in whole:
+                yield from _items(item)
+        elif first is not None:
+            yield whole
+    elif isinstance(inputs, str | Path) or _is_picture(inputs):
         yield inputs
+    elif isinstance(inputs, np.ndarray) and inputs.ndim not in (1, 4):
+        raise DataError(f"an array of shape {inputs.shape} is no picture", do=_WANTED)
     elif isinstance(inputs, np.ndarray) and inputs.ndim == 4:
         yield from inputs
     elif isinstance(inputs, Iterable) and not isinstance(inputs, bytes | dict):
@@ -151,6 +167,8 @@ def _is_picture(item: Any) -> bool:
 
 
 def _files(item: str | Path) -> list[Path]:
+    if not str(item):
+        raise DataError("an empty path", do="give a file, or . for this folder")
     path = Path(item)
     if has_magic(str(item)) and not path.exists():
         fitting = sorted(Path(name) for name in glob(str(item), recursive=True))
@@ -177,7 +195,7 @@ def _in_memory(item: Any, where: str) -> np.ndarray:
     if not isinstance(item, np.ndarray):
         return pictures.from_image(item, where)
     if item.dtype != np.uint8 or 0 in item.shape:
-        do = "scale it to 0..255: (255 * picture).astype('uint8')" if item.dtype.kind == "f" else _WANTED
+        do = "give uint8 from 0 to 255; of values from 0 to 1, (255 * picture).astype('uint8')"
         raise DataError(f"a picture of {item.dtype}, shape {item.shape}, cannot be read", where=where, do=do)
     if item.ndim == 3 and item.shape[2] not in (1, 3, 4):
         raise DataError(f"a picture of shape {item.shape} cannot be read", where=where, do=_WANTED)

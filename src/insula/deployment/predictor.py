@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import cached_property
@@ -96,6 +97,9 @@ class Predictor:
         SettingsError
             For an unknown mode, rate or time.
         """
+        return self._predict(sources(inputs), mode, rate, smooth)
+
+    def _predict(self, given: list[Source], mode: str | None, rate: float | None, smooth: float) -> pd.DataFrame:
         self.recogniser.check_mode(mode)
         if (rate is not None and not rate > 0) or not smooth >= 0:
             what = f"no video at {rate} frames a second, smoothed over {smooth} seconds"
@@ -103,7 +107,7 @@ class Predictor:
         rows: list[_Row] = []
         held: dict[int, np.ndarray] = {}
         answers: list[pd.DataFrame] = []
-        for row, face in self._rows(sources(inputs), rate):
+        for row, face in self._rows(given, rate):
             if face is not None:
                 held[len(rows)] = face
             rows.append(row)
@@ -284,9 +288,16 @@ def predict_to_folder(
     from insula.faces import read_picture
     from insula.storage.atomic import write_file
 
-    table = predictor.predict(inputs, mode, rate=rate, smooth=smooth)
+    there = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK):
+        raise SettingsError("nothing can be written here", where=folder, do="give a folder of your own with -o")
+    given = sources(inputs)
+    table = predictor._predict(given, mode, rate, smooth)
+    files = {source.name: source.given for source in given}
     for number, (name, rows) in enumerate(table.groupby("path", sort=False)):
-        path, stem = Path(str(name)), folder / f"{number:03d}-{Path(str(name)).stem}"
+        path, stem = files[str(name)], folder / f"{number:03d}-{Path(str(name)).stem}"
+        if not isinstance(path, Path):  # what was in memory is not kept
+            continue
         if rows["track"].notna().any():
             from insula.deployment.draw_tracks import write_tracks
 
@@ -333,8 +344,8 @@ def recognise(
 
     Notes
     -----
-    A label is what people called such faces, and not what a person feels. The card of the recogniser, which
-    `insula recogniser` prints, says how often it is right, and for whom.
+    A label is what people called such faces, and not what a person feels. The recogniser's card says how often it is
+    right, and for whom.
 
     Examples
     --------

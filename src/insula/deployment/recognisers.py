@@ -98,8 +98,8 @@ def find_recogniser(name: str | Path | None = None) -> Recogniser:
 
 
 def is_bundle(path: Path) -> bool:
-    """Return whether a path is a folder that `insula fit` wrote, by its manifest alone."""
-    return (path / MANIFEST).is_file()
+    """Return whether a path is a folder that `insula fit` wrote, whole or not: one with its manifest or with graphs."""
+    return path.is_dir() and ((path / MANIFEST).is_file() or any(path.glob("*.onnx")))
 
 
 def of_bundle(bundle: Bundle, name: str) -> Recogniser:
