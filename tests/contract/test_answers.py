@@ -187,6 +187,14 @@ def test_a_strange_picture_is_answered_without_virtual_eeg_in_the_graph_too() ->
     assert np.array_equal(labels[::2], visual[::2]) and not np.allclose(said["probabilities"][1::2], alone[1::2])
 
 
+def test_an_answer_tells_whether_rounding_may_make_it_jump() -> None:
+    train, validation, _ = parts("bmci")
+    jumpy = system("bmci", **BRAINS, regressors=("forest",), backbone="test_resnet").fit(train, validation, TASK)
+    assert [jumpy.answering(mode).jumps for mode in ("fusion", "visual")] == [True, False]  # type: ignore[attr-defined]
+    for case in ("BMCI, forest", "BMCI, ridge on a frozen network"):
+        assert not fitted(case).answering().jumps  # type: ignore[attr-defined]
+
+
 @pytest.mark.parametrize("case", TINY)
 def test_modes_that_no_bundle_holds_are_refused_in_one_line(case: str) -> None:
     whole = system(TINY[case][0], **TINY[case][1])

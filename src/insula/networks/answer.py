@@ -27,6 +27,9 @@ class Answer(nn.Module):
     ----------
     outputs : tuple of str
         `probabilities`, where there is such a thing `out_of_distribution` and `admitted`, and the columns.
+    jumps : bool
+        Whether trees read what a network makes of a picture: rounded otherwise, it may pass the threshold of a tree,
+        and the answer jumps by that tree's share.
 
     Examples
     --------
@@ -40,6 +43,7 @@ class Answer(nn.Module):
     (('probabilities', 'admitted'), [[0.33000001311302185, 0.6700000166893005]], [[False, True]])
     """
 
+    jumps: bool = False
     temperature: torch.Tensor | None
     threshold: torch.Tensor | None
 

@@ -370,7 +370,9 @@ class BMCI:
             return self.caution.answering(mode, Visual(coordinates, visual))
         banked = Banked(self.bank, mode)
         says = Fused(coordinates, visual, banked, self.settings.refuse_above)
-        return self.caution.answering(mode, says, ["epistemic"] if banked.forests else [], CautiousAnswer)
+        answer = self.caution.answering(mode, says, ["epistemic"] if banked.forests else [], CautiousAnswer)
+        answer.jumps = banked.forests is not None and self.space.reader.network is not None
+        return answer
 
     # saving -----------------------------------------------------------------------------------------------------------
 
