@@ -11,7 +11,6 @@ import random
 import signal
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import sqlalchemy as sql
@@ -39,21 +38,22 @@ def one_round(url: str, folder: Path, number: int) -> None:
     import_export(ledger, export)
 
 
-def seconds_of_a_round(url: str) -> float:
-    """Return how long a new process takes for a round here and now, from its start to its end."""
+def calls_of_a_round(url: str) -> int:
+    """Return how many functions a process calls that finds a ledger and does a round: its length on any machine."""
+    count = 0
+
+    def counted(*_: object) -> None:
+        nonlocal count
+        count += 1
+
     with tempfile.TemporaryDirectory() as name:
-        for number in (1, 2):  # the first one makes the tables
-            start = time.monotonic()
-            child = os.fork()
-            if child == 0:
-                failed = 1
-                try:
-                    one_round(url, Path(name), number)
-                    failed = 0
-                finally:
-                    os._exit(failed)
-            assert os.waitpid(child, 0)[1] == 0, "a round failed"
-        return time.monotonic() - start
+        one_round(url, Path(name), 1)  # makes the tables, and loads what is loaded late, for the processes to come, too
+        sys.setprofile(counted)
+        try:
+            one_round(url, Path(name), 1 + len(Ledger(url).rounds()))
+        finally:
+            sys.setprofile(None)
+    return count
 
 
 def work(url: str, folder: Path) -> None:
@@ -67,16 +67,27 @@ def work(url: str, folder: Path) -> None:
         number += 1
 
 
-def killed(url: str, folder: Path, delay: float) -> None:
-    """Start a process that works, and kill it."""
+def killed(url: str, folder: Path, calls: int, delay: float) -> None:
+    """Start a process that works, and have it killed when it has called so many functions and `delay` seconds passed.
+
+    So it is killed at the same places on a slow or busy machine; the short delay reaches into what a function does.
+    """
     child = os.fork()
     if child == 0:
+
+        def counted(*_: object) -> None:
+            nonlocal calls
+            calls -= 1
+            if calls <= 0:
+                sys.setprofile(None)
+                signal.setitimer(signal.ITIMER_REAL, delay)
+
         try:
+            signal.signal(signal.SIGALRM, signal.SIG_DFL)  # which ends a process as SIGKILL does, whatever it is at
+            sys.setprofile(counted)
             work(url, folder)
         finally:
             os._exit(1)
-    time.sleep(delay)
-    os.kill(child, signal.SIGKILL)
     _, status = os.waitpid(child, 0)
     assert os.WIFSIGNALED(status), "the process ended by itself"
 
@@ -113,11 +124,11 @@ def whole(url: str, folder: Path) -> tuple[set, set]:
 
 def main(url: str, spare: str, folder: Path, kills: int, seed: int) -> None:
     """Kill, look, and kill again; at last finish what was under way."""
-    longest = 3 * seconds_of_a_round(spare)
+    longest = 3 * calls_of_a_round(spare)
     draw, asked, answers = random.Random(seed), set(), set()
     open_when_killed = 0
     for _ in range(kills):
-        killed(url, folder, draw.uniform(0, longest))
+        killed(url, folder, draw.randint(1, longest), draw.uniform(1e-6, 0.005))
         now_asked, now_answers = whole(url, folder)
         assert asked <= now_asked and answers <= now_answers, "something was lost"
         asked, answers = now_asked, now_answers
