@@ -197,3 +197,14 @@ def test_a_bundle_without_graphs_is_not_exported(tmp_path: Path) -> None:
     with pytest.warns(UserWarning, match="holds a system"), pytest.raises(SettingsError, match="not from pictures"):
         export_bundle(tmp_path / "bundle", tmp_path / "face.onnx")
     assert not (tmp_path / "face.onnx").exists()
+
+
+def test_where_trees_read_a_network_a_few_pictures_may_jump_and_not_far() -> None:
+    from insula.deployment.parity import LIMIT, _difference
+
+    wanted, given = np.zeros(100), np.zeros(100)
+    given[:2] = 5e-3
+    assert _difference(given, wanted, jumps=True) == (5e-3, 1e-2)
+    assert _difference(given, wanted, jumps=False) == (5e-3, LIMIT)
+    given[:3] = 5e-3
+    assert _difference(given, wanted, jumps=True)[1] == LIMIT

@@ -68,9 +68,10 @@ def write_graphs(
     graphs = {}
     for mode in known["modes"]:
         path = folder / f"{mode}.onnx"
-        write_onnx(system.answering(mode), known["size"], {**about, "mode": mode}, path)
+        answering = system.answering(mode)
+        write_onnx(answering, known["size"], {**about, "mode": mode}, path)
         graph = Graph(path, len(known["classes"]), known["size"])
-        difference = check_parity(graph, system, mode, seen)
+        difference = check_parity(graph, system, mode, seen, jumps=getattr(answering, "jumps", False))
         graphs[mode] = {
             "runs": path.name,
             "whole": path.name,
