@@ -27,6 +27,8 @@ RECIPES = {
     "face-recogniser": ("insula.systems.faces", "recogniser.yaml"),
     "compact-recogniser": ("insula.systems.compact_recogniser", "recipe.yaml"),
     "watermelon": ("insula.systems.baselines", "watermelon.yaml"),
+    "pictures": ("insula.systems.compact_recogniser", "pictures.yaml"),
+    "recordings": ("insula.systems.baselines", "recordings.yaml"),
 }
 """Recipes that come with insula: a name, and the package and file that hold it."""
 
@@ -212,8 +214,14 @@ def apply(values: dict[str, Any], key: str, value: Any) -> None:
 
 
 def read_yaml(source: str | Path) -> dict[str, Any]:
-    """Return the plain values of a recipe or sweep that comes with insula, or lies in a YAML file."""
+    """Return the plain values of a recipe or sweep that comes with insula, lies in a YAML file, or suits a folder."""
     known = RECIPES | SWEEPS
+    if str(source) not in known and Path(source).is_dir():
+        from insula.evaluation.own_folder import recipe_name
+
+        values = read_yaml(recipe_name(Path(source)))
+        values["corpus"]["root"] = str(source)
+        return values | {"name": Path(source).resolve().name}
     if str(source) in known:
         package, name = known[str(source)]
         text = resources.files(package).joinpath(name).read_text()
