@@ -5,12 +5,28 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from insula.corpora.catalogue import corpus
     from insula.deployment.predictor import recognise
+    from insula.evaluation.arrays import evaluate
+    from insula.front_door import audit, compare, fit, load, run
+    from insula.samples import Samples
+    from insula.systems.catalogue import system
 
 __version__ = "0.1.0"
-__all__ = ["recognise"]
+__all__ = ["Samples", "audit", "compare", "corpus", "evaluate", "fit", "load", "recognise", "run", "system"]
 
-_DOORS = {"recognise": "insula.deployment.predictor"}
+_DOORS = {
+    "Samples": "insula.samples",
+    "audit": "insula.front_door",
+    "compare": "insula.front_door",
+    "corpus": "insula.corpora.catalogue",
+    "evaluate": "insula.evaluation.arrays",
+    "fit": "insula.front_door",
+    "load": "insula.front_door",
+    "recognise": "insula.deployment.predictor",
+    "run": "insula.front_door",
+    "system": "insula.systems.catalogue",
+}
 """Names that are at hand after `import insula`, and where each is from: loaded when it is first asked for."""
 
 

@@ -112,7 +112,8 @@ def build(name: str, root: Path, **changes: Any) -> Corpus:
     return corpus(name, **{**SMALL[name], **place, **changes})
 
 
-OF_OTHERS = ("joined", "stylised")  # tests/corpora/test_joined.py, test_stylised.py
+# tests/corpora/test_joined.py, test_stylised.py, tests/evaluation/test_arrays.py
+OF_OTHERS = ("joined", "stylised", "samples")
 
 
 @pytest.fixture(scope="module", params=[*(name for name in CORPORA if name not in OF_OTHERS), *OTHER_FORMS])

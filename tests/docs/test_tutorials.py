@@ -1,4 +1,4 @@
-"""Every tutorial runs as it is written, and prints what it shows."""
+"""Every tutorial, and every page of a job, runs as it is written, and prints what it shows."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 from walk import alike, blocks, walk
 
-TUTORIALS = sorted((Path(__file__).parents[2] / "docs" / "tutorials").glob("*.md"))
+DOCS = Path(__file__).parents[2] / "docs"
+JOBS = [page for page in sorted((DOCS / "jobs").glob("*.md")) if page.name != "index.md"]
+TUTORIALS = [*sorted((DOCS / "tutorials").glob("*.md")), *JOBS]
 
 
 @pytest.fixture(scope="module")

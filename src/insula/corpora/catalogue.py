@@ -7,6 +7,7 @@ from typing import Any
 
 from insula.corpora.contract import Card, Corpus
 from insula.errors import SettingsError
+from insula.storage.own_code import is_own, own_object
 from insula.tiers import naming_tier
 
 CORPORA: dict[str, str] = {
@@ -37,6 +38,7 @@ CORPORA: dict[str, str] = {
     "simulated-study": "insula.corpora.simulated_study:SimulatedStudy",
     "semi-simulated": "insula.corpora.semi_simulated:SemiSimulated",
     "watermelon": "insula.corpora.watermelon:Watermelon",
+    "samples": "insula.corpora.saved_samples:SavedSamples",
     "joined": "insula.corpora.joined:Joined",
     "stylised": "insula.corpora.stylised:Stylised",
 }
@@ -44,6 +46,13 @@ CORPORA: dict[str, str] = {
 
 @naming_tier()
 def _class(name: str) -> Any:
+    if is_own(name):
+        cls = own_object(name)
+        lacking = [part for part in ("Settings", "card", "check", "samples", "truth") if not hasattr(cls, part)]
+        if lacking:
+            do = "write it as insula.corpora.contract.Corpus says, or save samples and use the corpus `samples`"
+            raise SettingsError(f"a corpus has {lacking[0]!r}, and this has none", where=name, do=do)
+        return cls
     if name not in CORPORA:
         raise SettingsError(f"unknown corpus {name!r}", do=f"corpora are {', '.join(CORPORA)}")
     module, cls = CORPORA[name].split(":")
@@ -56,7 +65,7 @@ def corpus(name: str, **settings: Any) -> Corpus:
     Parameters
     ----------
     name : str
-        A key of `CORPORA`.
+        A key of `CORPORA`, or an import path such as `my_corpora:Mine` to a class of one's own.
     **settings
         Settings that differ from the defaults.
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from insula.deployment.graphs import Graph
 from insula.errors import BundleError, SettingsError
-from insula.storage.atomic import write_folder
+from insula.storage.atomic import check_writable, write_folder
 from insula.storage.folder import seal, verify
 
 if TYPE_CHECKING:
@@ -311,3 +311,4 @@ def check_output(folder: Path) -> None:
             verify(folder)
         except BundleError:
             raise BundleError("the folder holds something else", where=folder, do="give a new folder") from None
+    check_writable(folder)

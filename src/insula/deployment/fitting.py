@@ -11,7 +11,7 @@ import pandas as pd
 from insula.deployment.bundle import check_output, write_bundle
 from insula.emotions import Categorical, Continuous
 from insula.errors import SettingsError
-from insula.evaluation.candidates import Fitting, alone, candidate
+from insula.evaluation.candidates import Fitting, alone, candidate, own_system, system_name
 from insula.evaluation.experiment import predictable
 from insula.evaluation.metrics import wilson_interval
 from insula.evaluation.recipe import Recipe
@@ -22,6 +22,7 @@ from insula.protocols.protocol import Protocol
 from insula.protocols.split import Split
 from insula.samples import Samples, System
 from insula.storage.cache import Cache
+from insula.storage.own_code import is_own
 from insula.tiers import naming_tier, need
 from insula.training.threads import one_thread
 
@@ -57,6 +58,9 @@ def fit_bundle(recipe: Recipe, output: Path, cache: Cache, *, int8: bool = False
     """
     need("train")
     check_output(output)
+    if is_own(recipe.system["name"]) and "picture" not in own_system(recipe, 0).predicts_from:
+        what = "a bundle holds no code of one's own, and this system could not be opened again"
+        raise SettingsError(what, where=system_name(recipe), do="evaluate it with `insula run`")
     if recipe.steps:
         do = "evaluate it with `insula run`, or fit a recipe without steps"
         raise SettingsError("a bundle holds a system and no steps before it", where="steps", do=do)
@@ -65,10 +69,10 @@ def fit_bundle(recipe: Recipe, output: Path, cache: Cache, *, int8: bool = False
         raise SettingsError(
             "a bundle answers with classes, not with ratings", where="task", do="use `insula run`, or a cut"
         )
-    split = _validation_alone(study.protocol, study.samples, study.task)
+    split = validation_alone(study.protocol, study.samples, study.task)
     audit(split, study.samples, study.protocol)
     train, validation = study.samples.by_id(split.train), study.samples.by_id(split.validation)
-    system = alone(candidate(recipe, Fitting("system", recipe.system["name"], 0, 0)))
+    system = alone(candidate(recipe, Fitting("system", system_name(recipe), 0, 0)))
     if int8 and "picture" not in system.predicts_from:
         raise SettingsError("only what predicts from pictures can be written in eight bits", do="leave --int8 away")
     with one_thread(alone=True):
@@ -84,7 +88,7 @@ def fit_bundle(recipe: Recipe, output: Path, cache: Cache, *, int8: bool = False
     }
     if getattr(system, "framing", "eyes") == "box":  # its whole pictures were cut out by a detector before
         about |= {"framing": "box", "pictures": "detect"}
-    write_bundle(system, recipe.system["name"], recipe, output, about, validation, int8=int8)
+    write_bundle(system, system_name(recipe), recipe, output, about, validation, int8=int8)
     return system.summary()
 
 
@@ -115,7 +119,7 @@ def _picture_size(samples: Samples) -> int | None:
     return samples.select(pictured[:1]).read("picture").shape[1] if len(pictured) else None
 
 
-def _validation_alone(protocol: Protocol, samples: Samples, task: AnyTask) -> Split:
+def validation_alone(protocol: Protocol, samples: Samples, task: AnyTask) -> Split:
     """Return a split without a test part, validation held out by the protocol's own rule.
 
     Where the corpus gives the parts, its test part stays unseen, so that other people can still test on it.

@@ -78,7 +78,7 @@ def check_signal(
     for name, values in zip(channels, signal, strict=True):
         if np.ptp(values) == 0:
             raise DataError(f"channel {name!r} is flat", where=where, do="drop or interpolate the channel")
-    _check_spread(signal, max(2, samples_in(1.0, rate)), where)
+    check_spread(signal, max(2, samples_in(1.0, rate)), where)
 
 
 def check_recording(recording: Recording, *, where: object) -> None:
@@ -117,7 +117,7 @@ def _check_finite(signal: np.ndarray, channels: Sequence[str], rate: float, wher
             raise DataError(what, where=where, do="mend the export, or drop or interpolate the channel")
 
 
-def _check_spread(signal: np.ndarray, length: int, where: object) -> None:
+def check_spread(signal: np.ndarray, length: int, where: object) -> None:
     """Guess the unit from the spread within single seconds, which slow drifts and a few artefacts do not move."""
     length = min(length, signal.shape[1])
     starts = np.unique(np.linspace(0, signal.shape[1] - length, _PIECES).astype(int))

@@ -11,6 +11,7 @@ from insula.errors import SettingsError
 from insula.evaluation.recipe import Recipe
 from insula.samples import System
 from insula.storage.hashing import sha256_of
+from insula.storage.own_code import is_own, name_of, own_files
 from insula.systems.catalogue import system as build_system
 
 _CONTROLS = {
@@ -84,7 +85,8 @@ def peers(recipe: Recipe) -> dict[str, dict[str, Any]]:
 def files(settings: Mapping[str, Any]) -> dict[str, str]:
     """Return the sha256 of every file that settings name: a fit made with another content is another fit."""
     paths = {name: Path(value) for name, value in settings.items() if isinstance(value, str) and value}
-    return {name: sha256_of(path) for name, path in paths.items() if path.is_file()}
+    found = {name: sha256_of(path) for name, path in paths.items() if path.is_file()}
+    return found | (own_files(settings["name"]) if is_own(settings.get("name", "")) else {})
 
 
 def candidate(recipe: Recipe, fitting: Fitting) -> System:
@@ -104,6 +106,11 @@ def alone(system: System) -> System:
     """Return an unfitted system that answers in its first mode, and learns no other where it can do without."""
     twin: System = system.alone() if hasattr(system, "alone") else system
     return twin
+
+
+def system_name(recipe: Recipe) -> str:
+    """Return what the system of a recipe is called."""
+    return name_of(recipe.system["name"])
 
 
 def own_system(recipe: Recipe, seed: int) -> System:

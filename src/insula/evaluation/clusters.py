@@ -32,6 +32,7 @@ def write_clusters(
     """Write plain features of some samples of each subject and class, and their silhouettes, to the folder of a fit.
 
     Nothing is written where there is one subject, or where the system does not read one modality, signals or features.
+    Samples with missing values are left out.
 
     Parameters
     ----------
@@ -62,6 +63,8 @@ def write_clusters(
     places = evenly(groups, most)
     ids, groups = first.ids[places], groups.iloc[places]
     found = {name: plain_features(part.by_id(ids), modality) for name, part in samples.items()}
+    whole = np.all([np.isfinite(values).all(axis=1) for values in found.values()], axis=0)
+    found, groups = {name: values[whole] for name, values in found.items()}, groups[whole]
     table = silhouettes(found, {name: groups[name].to_numpy(object) for name in groups})
     table.insert(1, "features", [_PLAIN[str(kinds[space])] for space in table["space"]])
     np.savez(folder / _FEATURES, **found)  # type: ignore[arg-type]
@@ -122,6 +125,8 @@ def flat(values: np.ndarray) -> np.ndarray:
     """Return a t-SNE map (n, 2) of features (n, d)."""
     from openTSNE import TSNE
 
+    if min(values.shape) < 2:  # a single feature is a line already
+        return np.column_stack([values[:, 0], np.zeros(len(values))])
     return np.asarray(TSNE(perplexity=max(2, min(30, len(values) // 4)), random_state=0, n_jobs=1).fit(values))
 
 

@@ -23,13 +23,13 @@ from insula.tiers import need
 _SAME = ("task", "protocol")
 
 
-def compare(folders: Sequence[Path], *, mixed: bool = False) -> pd.DataFrame:
+def compare(folders: Sequence[Path | Results], *, mixed: bool = False) -> pd.DataFrame:
     """Compare the headline arms of runs with the first run's.
 
     Parameters
     ----------
-    folders : sequence of Path
-        Run folders, the first being the one that the others are compared with.
+    folders : sequence of Path or Results
+        Run folders, or results, the first being the one that the others are compared with.
     mixed : bool
         Let runs as published, on a leaking split say, stand beside clean ones, marked in the column `split`.
 
@@ -52,7 +52,8 @@ def compare(folders: Sequence[Path], *, mixed: bool = False) -> pd.DataFrame:
     need("train")
     if len(folders) < 2:
         raise DataError("one run has nothing to be compared with", do="give two or more run folders")
-    runs = dict(zip(_names(folders), (Results.open(folder) for folder in folders), strict=True))
+    opened = [one if isinstance(one, Results) else Results.open(one) for one in folders]
+    runs = dict(zip(_names(folders), opened, strict=True))
     _check(runs, mixed)
     first = next(iter(runs.values()))
     rows = {name: {**_own(run), **_against(run, first)} for name, run in runs.items()}
@@ -62,11 +63,15 @@ def compare(folders: Sequence[Path], *, mixed: bool = False) -> pd.DataFrame:
     return table.reset_index()
 
 
-def _names(folders: Sequence[Path]) -> list[str]:
-    names = [folder.resolve().name for folder in folders]
+def _names(folders: Sequence[Path | Results]) -> list[str]:
+    names = [_title(one) if isinstance(one, Results) else one.resolve().name for one in folders]
     if len(set(names)) == len(names):
         return names
-    return [str(folder) for folder in folders]
+    return [f"{number}: {_title(one)}" if isinstance(one, Results) else str(one) for number, one in enumerate(folders)]
+
+
+def _title(results: Results) -> str:
+    return results.arm(results.headline).title
 
 
 def _check(runs: dict[str, Results], mixed: bool) -> None:

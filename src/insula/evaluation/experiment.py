@@ -16,7 +16,7 @@ import pandas as pd
 from insula.eeg.steps import apply_steps, parse_steps
 from insula.emotions import Continuous
 from insula.errors import DataError, SettingsError
-from insula.evaluation.candidates import ZERO, Fitting, candidate, controls, files, own_system, peers
+from insula.evaluation.candidates import ZERO, Fitting, candidate, controls, files, own_system, peers, system_name
 from insula.evaluation.clusters import read_clusters, read_silhouettes, write_clusters
 from insula.evaluation.decoding import decoding_over_time
 from insula.evaluation.engine import each, parse_engine
@@ -218,7 +218,7 @@ def _fittings(recipe: Recipe, studies: list[Study]) -> Iterator[Fitting]:
     placebos = _placebos(recipe)
     for study in studies:
         for split in study.splits:
-            yield Fitting("system", recipe.system["name"], study.repeat, split.fold)
+            yield Fitting("system", system_name(recipe), study.repeat, split.fold)
             for name in placebos:
                 yield Fitting("placebo", name, study.repeat, split.fold)
             for name in controls(recipe):
@@ -226,7 +226,7 @@ def _fittings(recipe: Recipe, studies: list[Study]) -> Iterator[Fitting]:
 
 
 def _check_access(recipe: Recipe, protocol: Protocol) -> None:
-    wanted = {recipe.system["name"]: own_system(recipe, 0).target_access}
+    wanted = {system_name(recipe): own_system(recipe, 0).target_access}
     wanted |= {f"step {name}": step.access(protocol) for name, step in parse_steps(recipe.steps).items()}
     looking = [name for name, access in wanted.items() if access == "unlabelled"]
     if looking and protocol.target.kind != "unlabelled":

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any, Self
 
 import yaml
-from pydantic import Field
+from pydantic import Field, field_serializer
 
 from insula.errors import SettingsError
+from insula.storage.own_code import described
 from insula.storage.settings import Settings
 
 RECIPES = {
@@ -118,9 +119,15 @@ class Recipe(Settings):
     seed: int = 0
     practice: str = ""
 
+    @field_serializer("system")
+    def _in_words(self, system: dict[str, Any]) -> dict[str, Any]:
+        """Write an estimator or a class of a user's own, which stands in a recipe in Python alone, as what it is."""
+        name = system.get("name")
+        return system if name is None or isinstance(name, str) else {**system, "name": described(name)}
+
     @classmethod
-    def load(cls, source: str | Path, changes: Iterable[str] = ()) -> Self:
-        """Read a recipe by name or path and apply changes such as `corpus.pictures=200`.
+    def load(cls, source: str | Path, changes: Iterable[str] | Mapping[str, Any] = ()) -> Self:
+        """Read a recipe by name or path and apply changes: `corpus.pictures=200`, or a mapping of keys to values.
 
         A change of `corpus.name` or `system.name` drops the settings of the one it replaces.
 
@@ -137,8 +144,8 @@ class Recipe(Settings):
         values = read_yaml(source)
         if is_sweep(values):
             raise SettingsError("this is a sweep of many recipes", where=source, do="use `insula run`")
-        for change in changes:
-            apply(values, *parse_change(change))
+        for key, value in changes.items() if isinstance(changes, Mapping) else map(parse_change, changes):
+            apply(values, key, value)
         return cls.complete(values, where=f"recipe {source}")
 
     @classmethod

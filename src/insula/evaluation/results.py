@@ -8,14 +8,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 import pandas as pd
 
 from insula.errors import DataError
 from insula.evaluation.passport import plain
-from insula.storage.atomic import write_folder
+from insula.storage.atomic import check_writable, write_folder
+
+if TYPE_CHECKING:
+    from insula.evaluation.verdict import Verdict
 
 KEY = ("study", "repeat", "fold", "unit")
 """What identifies a prediction of one arm."""
@@ -206,6 +209,41 @@ class Results:
         """Return what arms are ranked by, larger is better: the accuracy, or minus the error of ratings."""
         return -self.error(name) if self.rated else self.accuracy(name)
 
+    def __repr__(self) -> str:
+        return f"Results({', '.join(f'{arm.title}: {abs(self.score(arm.name)):.3f}' for arm in self.arms)})"
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook draws: the verdict, and the table under it."""
+        from html import escape
+
+        return f"<p>{escape(self.verdict().sentence)}</p>" + self.metrics()._repr_html_()
+
+    def metrics(self) -> pd.DataFrame:
+        """Return every figure, one row an arm: see `insula.evaluation.table.metrics_table`."""
+        from insula.evaluation.table import metrics_table
+
+        return metrics_table(self)
+
+    def verdict(self) -> Verdict:
+        """Return whether the headline beats its comparators, with the sentence that says so."""
+        from insula.evaluation.verdict import verdict
+
+        return verdict(self)
+
+    def write(self, folder: Path | str) -> Path:
+        """Write report, tables and passport to a folder, and return the report's path.
+
+        Raises
+        ------
+        DataError
+            Where the folder holds something else.
+        """
+        from insula.evaluation.report import write_report
+
+        check_output(Path(folder))
+        write_report(self, Path(folder))
+        return Path(folder) / "report.html"
+
     def save(self, folder: Path) -> None:
         """Write to `results/` in a run's folder, whole or not at all."""
         with write_folder(folder / _FOLDER) as temporary:
@@ -277,12 +315,13 @@ def check_output(folder: Path, mark: str = f"{_FOLDER}/about.json") -> None:
     Raises
     ------
     DataError
-        Where it is a file, or a folder with content that no run wrote.
+        Where it is a file, a folder with content that no run wrote, or one that cannot be made.
     """
     if folder.exists() and not folder.is_dir():
         raise DataError("the output is a file", where=folder, do="give a folder")
     if folder.is_dir() and any(folder.iterdir()) and not (folder / mark).is_file():
         raise DataError("the output folder holds something else", where=folder, do="give a new folder")
+    check_writable(folder)
 
 
 def _check_arms(results: Results) -> None:

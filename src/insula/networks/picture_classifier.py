@@ -126,3 +126,16 @@ class ProbabilitiesOfViews(nn.Module):
             views = [functional.interpolate(view, (size, size), mode="bilinear", antialias=True) for view in views]
         both = torch.cat([*views, *(view.flip(3) for view in views)])  # in one pass: each layer stands once
         return (self.network(both).double().softmax(dim=1).unflatten(0, (2 * len(views), -1)).mean(dim=0),)
+
+
+class FromBytes(nn.Module):
+    """A network that reads pictures from 0 to 1, given them as they are stored, from 0 to 255."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, pictures: torch.Tensor) -> torch.Tensor:
+        """Return logits, (n, classes), of pictures (n, 3, height, width)."""
+        logits: torch.Tensor = self.network(pictures.float() / 255)
+        return logits

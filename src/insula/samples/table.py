@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
@@ -209,6 +209,63 @@ class Samples:
                 store.save(temporary / "stores" / name)
             about = {"stores": list(self.stores), "one_person": sorted(self.one_person)}
             (temporary / "samples.yaml").write_text(yaml.safe_dump(about))
+
+    @classmethod
+    def from_arrays(
+        cls,
+        X: Any,
+        y: Any = None,
+        *,
+        groups: Any = None,
+        modality: str | None = None,
+        rate: float | None = None,
+        channels: Sequence[str] | None = None,
+        label: str = "label",
+    ) -> Self:
+        """Build samples from arrays: one row a sample.
+
+        Parameters
+        ----------
+        X : array or DataFrame
+            Features (n, d), EEG in microvolts (n, channels, times), or pictures, uint8 (n, height, width, 3).
+        y : array of n values, optional
+            Labels: names or whole numbers, or ratings; missing where it is None, NaN or empty.
+        groups : array of n values, DataFrame or mapping, optional
+            Whose rows they are: the subject (of pictures, the identity); or columns by name, such as `subject`,
+            `session`, `trial`, `stimulus`. Without `trial` each row is one.
+        modality : str, optional
+            `features`, `eeg` or `picture`; by default as the shape says.
+        rate : float, optional
+            Samples of EEG a second.
+        channels : sequence of str, optional
+            Names of the electrodes.
+        label : str
+            What the label's column is called.
+
+        Raises
+        ------
+        DataError
+            Where something is no number, or does not stand beside the rows of X.
+
+        Examples
+        --------
+        >>> samples = Samples.from_arrays(np.zeros((4, 3)), ["calm", "calm", "fear", "fear"], groups=[1, 2, 1, 2])
+        >>> samples, samples.units("subject").tolist()
+        (Samples(4: features 4), ['arrays/1', 'arrays/2', 'arrays/1', 'arrays/2'])
+        """
+        from insula.samples.arrays import columns_of, stored, text_of
+
+        found, store = stored(X, modality, rate, channels)
+        index = X.index if isinstance(X, pd.DataFrame) else None
+        columns = columns_of(groups, "identity" if found == "picture" else "subject", len(store), index)
+        if y is not None:
+            numbers = np.asarray(y)
+            rated = numbers.dtype.kind == "f" and not np.all(np.isnan(numbers) | (numbers % 1 == 0))
+            columns[label] = numbers if rated else pd.array(text_of(y, "y", len(store), index), dtype="str")
+        names = np.arange(len(store)).astype(str).astype(object)
+        own = {"corpus": "arrays", "trial": names, **({"stimulus": names} if found == "picture" else {})}
+        table = provenance(len(store), **{**own, **columns})
+        return cls(table.assign(**{f"{found}_store": found, f"{found}_row": range(len(store))}), {found: store})
 
     @classmethod
     def open(cls, folder: Path) -> Self:

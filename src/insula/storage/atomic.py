@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from insula.errors import MachineError
+from insula.errors import DataError, MachineError
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}  # no space, no quota, or a limit on the size of files
 _LEAST = 1 << 20  # bytes; less than this is a full disk, where a library does not say why it could not write
@@ -92,6 +92,23 @@ def _replace(target: Path, new: Path) -> None:
         os.replace(target, old)
     os.replace(new, target)
     shutil.rmtree(old, ignore_errors=True) if old.is_dir() else old.unlink(missing_ok=True)
+
+
+def check_writable(folder: Path) -> None:
+    """Refuse, before any work, a folder that cannot be made or written to.
+
+    Raises
+    ------
+    DataError
+        Naming it.
+    """
+    place = folder.absolute()
+    while not place.exists():
+        place = place.parent
+    try:
+        tempfile.TemporaryDirectory(dir=place).cleanup()
+    except OSError:
+        raise DataError("nothing can be written here", where=folder, do="give a folder that can be made") from None
 
 
 def disk_full(error: BaseException, folder: Path) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 
 from insula.errors import SettingsError
 from insula.samples import System
+from insula.storage.own_code import is_own
 from insula.storage.settings import over
 from insula.tiers import naming_tier
 
@@ -78,19 +79,20 @@ def _load(path: str) -> Any:
 
 
 def system_class(name: str) -> type[System]:
-    """Return the class of a system by name."""
+    """Return the class of a system by name; code of a user's own is never named here, where bundles are opened."""
     if name not in SYSTEMS:
         raise SettingsError(f"unknown system {name!r}", do=f"systems are {', '.join(SYSTEMS)}")
     return _load(SYSTEMS[name][0])
 
 
-def system(name: str, preset: str | None = None, **settings: Any) -> System:
-    """Build an unfitted system by name.
+def system(name: Any, preset: str | None = None, **settings: Any) -> System:
+    """Build an unfitted system by name, or from code of one's own.
 
     Parameters
     ----------
-    name : str
-        A key of `SYSTEMS`.
+    name : str or object
+        A key of `SYSTEMS`; an import path such as `my_networks:Small`, or the thing itself: a class of torch modules,
+        an estimator of scikit-learn's kind, a class of a system (see `insula.systems.own.own_system`).
     preset : str, optional
         A named set of defaults, where the system has presets.
     **settings
@@ -103,6 +105,10 @@ def system(name: str, preset: str | None = None, **settings: Any) -> System:
     >>> system("bmci", trees=50).settings.trees
     50
     """
+    if is_own(name):
+        from insula.systems.own import own_system
+
+        return own_system(name, settings)
     cls = system_class(name)
     path = SYSTEMS[name][1]
     if preset is not None:

@@ -1,0 +1,194 @@
+"""What a notebook wants of insula, each in one line: `import insula` has it, loaded when it is first asked for."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from insula.errors import DataError
+from insula.storage.cache import Cache
+
+if TYPE_CHECKING:
+    from insula.deployment.bundle import Bundle
+    from insula.deployment.predictor import Predictor
+    from insula.evaluation.recipe import Recipe
+    from insula.evaluation.results import Results
+    from insula.protocols.audit import Audit
+
+    Changes = Mapping[str, Any] | Iterable[str]
+
+
+def load(bundle: str | Path) -> Predictor | Bundle:
+    """Open what `fit` wrote.
+
+    Returns
+    -------
+    Predictor or Bundle
+        Of a bundle that reads pictures a `Predictor`: `predict` takes paths, folders, arrays, pictures of Pillow, films
+        and frames of a camera. Of others the `Bundle`: `predict` takes samples, as `Samples.from_arrays` makes them.
+
+    Raises
+    ------
+    BundleError
+        Where it is no bundle, or was altered.
+    """
+    from insula.deployment.bundle import open_bundle
+    from insula.deployment.predictor import Predictor
+    from insula.deployment.recognisers import of_bundle
+
+    opened = open_bundle(Path(bundle))
+    return Predictor(of_bundle(opened, str(bundle))) if opened.graphs else opened
+
+
+def fit(recipe: str | Path | Recipe, output: str | Path, changes: Changes = (), *, int8: bool = False) -> Any:
+    """Train on all training data, write a bundle, and return it opened, as `load` does.
+
+    Parameters
+    ----------
+    recipe : str, Path or Recipe
+        The name of a recipe of insula's, a YAML file, or a folder of pictures or recordings of one's own.
+    output : str or Path
+        The bundle's folder.
+    changes : mapping or list of str
+        Of a recipe that is named: `{"corpus.root": "faces"}` or `["corpus.root=faces"]`.
+    int8 : bool
+        Write networks in eight bits, too.
+    """
+    from insula.deployment.fitting import fit_bundle
+
+    fit_bundle(_recipe(recipe, changes), Path(output), Cache(), int8=int8)
+    return load(output)
+
+
+def run(
+    recipe: str | Path | Recipe,
+    changes: Changes = (),
+    *,
+    output: str | Path | None = None,
+    jobs: int = 1,
+    engine: str | None = None,
+) -> Results:
+    """Evaluate a recipe: folds, repeats, placebos and controls. What was finished before is not done again.
+
+    Parameters
+    ----------
+    recipe, changes
+        As in `fit`.
+    output : str or Path, optional
+        Folder for report, tables and passport.
+    jobs : int
+        Processes; 0 for one a core.
+    engine : str, optional
+        A cluster in place of processes: see `insula.evaluation.engine.each`.
+
+    Returns
+    -------
+    Results
+        `metrics()`, `verdict()` and `write(folder)` say what came out.
+
+    Examples
+    --------
+    >>> import insula
+    >>> insula.run("watermelon", {"corpus.subjects": 2}, output="/proc/nowhere")
+    Traceback (most recent call last):
+    ...
+    insula.errors.DataError: nothing can be written here (/proc/nowhere): give a folder that can be made
+    """
+    from insula.evaluation.experiment import run as run_recipe
+    from insula.evaluation.results import check_output
+
+    chosen = _recipe(recipe, changes)
+    if output is not None:
+        check_output(Path(output))
+    results = run_recipe(chosen, Cache(), jobs or os.cpu_count() or 1, None, engine)
+    if output is not None:
+        results.write(output)
+    return results
+
+
+def audit(table: Any, split: Any, units: str | Sequence[str] | None = None) -> Audit | list[Audit]:
+    """Check a split that was made elsewhere: whose rows are on both sides, which windows overlap in time.
+
+    Parameters
+    ----------
+    table : DataFrame, mapping of columns, or path of a CSV file
+        One row a sample: any of `subject, session, trial, stimulus, identity, corpus, start, stop`.
+    split : DataFrame, path, pair, mapping, or iterable of pairs
+        Rows of the table by number: `(train, test)`, `{"train": ..., "validation": ..., "test": ...}`, the pairs that a
+        splitter of scikit-learn yields, or a table with the columns `index` and `part`.
+    units : str or sequence of str, optional
+        What must not be shared besides, such as `subject`.
+
+    Returns
+    -------
+    Audit or list of Audit
+        Of an iterable of pairs one each.
+
+    Raises
+    ------
+    LeakageError
+        Naming the unit and the rows.
+    DataError
+        Where a column, a part or a row is not what it should be.
+
+    Examples
+    --------
+    >>> from sklearn.model_selection import KFold
+    >>> people = {"subject": list("aabbccdd"), "trial": range(8)}
+    >>> audit(people, (range(4), range(4, 8)), "subject").clean
+    True
+    >>> audit(people, KFold(4, shuffle=True, random_state=0).split(range(8)), "subject")
+    Traceback (most recent call last):
+    ...
+    insula.errors.LeakageError: subject b and 1 more are in train and test (train: row 3; test: row 2)
+    """
+    from insula.protocols.tables import audit_files, audit_tables
+
+    wanted = [units] if isinstance(units, str) else units
+    if isinstance(table, str | Path) and isinstance(split, str | Path):
+        return audit_files(Path(table), Path(split), wanted)
+    rows = _table(table)
+    if isinstance(split, Mapping):
+        return audit_tables(rows, _parts(split), wanted)
+    if isinstance(split, pd.DataFrame | str | Path):
+        return audit_tables(rows, _table(split), wanted)
+    folds = list(split) if isinstance(split, Iterable) else []
+    if len(folds) == 2 and np.ndim(folds[0]) == 1:
+        return audit_tables(rows, _parts(dict(zip(("train", "test"), folds, strict=True))), wanted)
+    if not all(isinstance(fold, tuple | list) and len(fold) == 2 for fold in folds) or not folds:
+        raise DataError("this is no split", where="split", do="give (train, test), rows of the table by number")
+    return [audit_tables(rows, _parts({"train": train, "test": test}), wanted) for train, test in folds]
+
+
+def compare(runs: Iterable[str | Path | Results]) -> pd.DataFrame:
+    """Put runs side by side, with paired tests over the units they share; see `insula.evaluation.compare.compare`."""
+    from insula.evaluation.compare import compare as compare_runs
+    from insula.evaluation.results import Results
+
+    return compare_runs([one if isinstance(one, Results) else Path(one) for one in runs])
+
+
+def _recipe(recipe: str | Path | Recipe, changes: Changes) -> Recipe:
+    from insula.evaluation.recipe import Recipe
+
+    return Recipe.load(recipe, changes) if isinstance(recipe, str | Path) else recipe
+
+
+def _table(table: Any) -> pd.DataFrame:
+    if isinstance(table, str | Path):
+        from insula.storage.tables import read_csv
+
+        return read_csv(Path(table), dtype=str, keep_default_na=False)
+    return (table if isinstance(table, pd.DataFrame) else pd.DataFrame(dict(table))).reset_index(drop=True)
+
+
+def _parts(parts: Mapping[str, Any]) -> pd.DataFrame:
+    rows = {name: np.asarray(list(rows)) for name, rows in parts.items()}
+    rows = {name: np.flatnonzero(values) if values.dtype == bool else values for name, values in rows.items()}
+    frames = [pd.DataFrame({"index": values, "part": name}) for name, values in rows.items()]
+    return pd.concat(frames, ignore_index=True)
