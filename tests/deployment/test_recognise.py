@@ -117,6 +117,8 @@ def test_what_is_written(tmp_path: Path) -> None:
         (lambda: Predictor(RECOGNISER).predict(shade(1), "eeg"), "unknown mode 'eeg': modes are plain"),
         (lambda: Predictor(RECOGNISER).predict(shade(1), rate=0), "give a rate above 0"),
         (lambda: Predictor(RECOGNISER).predict(shade(1), smooth=-1), "and a time from 0"),
+        (lambda: Predictor(RECOGNISER).predict(shade(1), smooth=np.inf), "and a time from 0"),
+        (lambda: Predictor(RECOGNISER).predict(pd.DataFrame({"path": ["a.jpg"]})), r"as in table\['path'\]"),
         (lambda: Predictor(RECOGNISER, "mouth"), "faces is 'mouth': give detect, or cropped"),  # type: ignore[arg-type]
         (lambda: Predictor("nothing-such"), "no recogniser 'nothing-such': give in-box, fer"),
         (lambda: Predictor("emotiefflib-b9=a.onnx"), "no way of reading 'emotiefflib-b9' is known: give one of"),
@@ -132,7 +134,7 @@ def test_wrong_words_are_one_line_before_any_work(call, message: str) -> None:
 def test_an_output_that_is_no_folder_is_said_before_any_work(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("mine")
     for output in (tmp_path / "file", tmp_path / "file" / "below"):
-        with pytest.raises(InsulaError, match=r"nothing can be written here .* give a folder of your own with -o"):
+        with pytest.raises(InsulaError, match=r"nothing can be written here .* give a folder that can be made"):
             predict_to_folder(Predictor(RECOGNISER), shade(20), output)
     assert (tmp_path / "file").read_text() == "mine"
 
@@ -144,3 +146,14 @@ def test_a_name_that_is_no_text_costs_nobody_the_run(tmp_path: Path) -> None:
     table = predict_to_folder(Predictor(RECOGNISER), tmp_path / name, tmp_path / "out")
     assert table["label"].tolist() == ["anger"] and "odd" in table["path"][0]
     assert (tmp_path / "out" / "predictions.csv").is_file()
+
+
+def test_what_was_written_among_the_pictures_before_is_not_read_and_pictures_are_not_written_over(
+    tmp_path: Path,
+) -> None:
+    Image.fromarray(shade(20)).save(tmp_path / "one.png")
+    for _ in range(2):
+        table = predict_to_folder(Predictor(RECOGNISER), tmp_path, tmp_path / "out")
+        assert len(table) == 1 and (tmp_path / "out" / "predictions.csv").is_file()
+    with pytest.raises(InsulaError, match="give another folder with -o"):
+        predict_to_folder(Predictor(RECOGNISER), tmp_path, tmp_path)

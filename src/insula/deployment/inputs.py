@@ -151,6 +151,8 @@ def _items(inputs: Any) -> Iterator[Any]:
         raise DataError(f"an array of shape {inputs.shape} is no picture", do=_WANTED)
     elif isinstance(inputs, np.ndarray) and inputs.ndim == 4:
         yield from inputs
+    elif hasattr(inputs, "columns"):  # a table would be read as the names of its columns
+        raise DataError("a table is no picture", do="give the column that holds paths, as in table['path']")
     elif isinstance(inputs, Iterable) and not isinstance(inputs, bytes | dict):
         for item in inputs:
             yield from _items(item)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import cached_property
@@ -101,7 +100,7 @@ class Predictor:
 
     def _predict(self, given: list[Source], mode: str | None, rate: float | None, smooth: float) -> pd.DataFrame:
         self.recogniser.check_mode(mode)
-        if (rate is not None and not rate > 0) or not smooth >= 0:
+        if (rate is not None and not 0 < rate < np.inf) or not 0 <= smooth < np.inf:
             what = f"no video at {rate} frames a second, smoothed over {smooth} seconds"
             raise SettingsError(what, do="give a rate above 0 and a time from 0")
         rows: list[_Row] = []
@@ -265,6 +264,10 @@ def _with_smoothed(table: pd.DataFrame, seconds: float) -> pd.DataFrame:
     return table.join(calm.assign(smoothed_label=best))
 
 
+def _lies_in(path: Path, folder: Path) -> bool:
+    return folder.resolve() in path.resolve().parents
+
+
 def predict_to_folder(
     predictor: Predictor,
     inputs: Inputs,
@@ -277,7 +280,8 @@ def predict_to_folder(
     """Predict pictures, films and folders of them, and write what was answered.
 
     Written are `predictions.csv`, an annotated copy of every picture and film that shows a face (of a film the frames
-    that were looked at, without sound), and for every such film its tracks over time and a page of frames.
+    that were looked at, without sound), and for every such film its tracks over time and a page of frames. What was
+    written to the same folder before, and lies among the inputs, is not read.
 
     Returns
     -------
@@ -286,12 +290,16 @@ def predict_to_folder(
     """
     from insula.deployment.sheet import annotate
     from insula.faces import read_picture
-    from insula.storage.atomic import write_file
+    from insula.storage.atomic import check_writable, write_file
 
-    there = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
-    if not there.is_dir() or not os.access(there, os.W_OK):
-        raise SettingsError("nothing can be written here", where=folder, do="give a folder of your own with -o")
+    check_writable(folder)
     given = sources(inputs)
+    within = [source for source in given if isinstance(source.given, Path) and _lies_in(source.given, folder)]
+    if (folder / "predictions.csv").is_file():  # it was written by this before, and lies among the pictures
+        given = [source for source in given if source not in within]
+    if within and (not given or not (folder / "predictions.csv").is_file()):
+        do = "give another folder with -o: what is written into this one would be read as a picture next time"
+        raise SettingsError("the output folder holds what is to be read", where=within[0].name, do=do)
     table = predictor._predict(given, mode, rate, smooth)
     files = {source.name: source.given for source in given}
     for number, (name, rows) in enumerate(table.groupby("path", sort=False)):

@@ -121,7 +121,8 @@ class OnnxFile(Peer):
         try:
             return ort.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
         except Exception as error:  # ONNX Runtime raises many kinds
-            raise WeightsError("this is no ONNX file", where=file, do=str(error).split("\n")[0]) from None
+            what = f"ONNX Runtime cannot open it: {str(error).splitlines()[0]}"
+            raise WeightsError(what, where=file, do="give an ONNX file of a classifier of faces") from None
 
     def probabilities(self, pictures: np.ndarray) -> np.ndarray:
         """Return the model's probabilities, float64 (n, classes), of uint8 RGB pictures, (n, height, width, 3)."""
@@ -135,8 +136,9 @@ class OnnxFile(Peer):
             try:
                 said.append(session.run(None, {wanted.name: batch})[0])
             except Exception as error:
-                what = f"the file does not take pictures of {batch.shape[1:]}"
-                raise SettingsError(what, where=self.settings.file, do=str(error).split("\n")[0]) from None
+                what = f"it does not take pictures of shape {batch.shape[1:]}: {str(error).splitlines()[0]}"
+                do = "give a classifier of faces; its size is the setting picture_size"
+                raise SettingsError(what, where=self.settings.file, do=do) from None
         scores = np.concatenate(said).astype(float)
         if self.settings.scores == "probabilities":
             return scores
