@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from insula.corpora.contract import origin_of
 from insula.eeg.steps import apply_steps, parse_steps
 from insula.emotions import Continuous
 from insula.errors import DataError, SettingsError
@@ -346,7 +347,8 @@ def collect(planned: Plan, cache: Cache, *, maps: bool = True) -> Results:
         comparators=tuple(comparators),
         passport=build_passport(
             recipe=recipe.model_dump(mode="json"),
-            corpus=studies[0].corpus.settings.model_dump(mode="json") | {"notes": notes_of(studies[0])},
+            corpus=studies[0].corpus.settings.model_dump(mode="json")
+            | {"notes": notes_of(studies[0]), "origin": origin_of(studies[0].corpus)},
             task=task.model_dump(mode="json"),
             protocol=studies[0].protocol,
             splits=[split for study in studies for split in study.splits],
