@@ -139,23 +139,29 @@ def test_studies_that_disagree_are_said():
     rows.loc[lost, "predicted"] = other[lost]
     said = verdict(one)
     assert said.kind == "helps"
-    assert said.questions[0].answer == "yes, it is better"
+    assert said.questions[0].answer == "yes"
     assert said.questions[1].answer == "not settled"
-    assert "Whether a new study, trained anew, would show it is not settled by 3 studies" in said.sentence
+    assert "Whether it would be better in a new study, trained anew, is not settled by 3 studies" in said.sentence
 
 
 def test_a_claim_about_units_is_no_claim_about_training():
     once = verdict(scored(fusion=0.8, visual=0.7, permuted=0.5))
-    assert once.sentence.endswith("Whether a new study, trained anew, would show it is not settled by a single split.")
+    assert once.sentence.endswith(
+        "Whether it would be better in a new study, trained anew, is not settled by a single split."
+    )
     assert "repeats=5" in once.questions[1].answer
     agreeing = verdict(make_results(skill={"fusion": 3.5}, studies=1, repeats=3))
-    assert [question.answer for question in agreeing.questions] == ["yes, it is better"] * 2
+    assert [question.answer for question in agreeing.questions] == ["yes"] * 2
     assert "trained anew" not in agreeing.sentence
 
 
 def test_what_the_data_are_stands_in_the_sentence():
     told = {"as_published": False, "corpus": {"origin": "simulated brains and drawn faces"}}
-    for shares in ({"visual": 0.7, "permuted": 0.5}, {"visual": 0.8, "permuted": 0.5}, {"visual": 0.7, "permuted": 0.9}):
+    for shares in (
+        {"visual": 0.7, "permuted": 0.5},
+        {"visual": 0.8, "permuted": 0.5},
+        {"visual": 0.7, "permuted": 0.9},
+    ):
         results = scored(fusion=0.8, passport=told, **shares)
         assert verdict(results).sentence.startswith("On simulated brains and drawn faces, ")
         old = dataclasses.replace(results, passport={"as_published": False})

@@ -293,7 +293,9 @@ def _announce(todo: list[tuple[Plan, Fitting]], jobs: int) -> None:
             seconds += system.estimate_seconds(study.samples.by_id(study.splits[0].train))
             fits += 1
     if seconds > 900 * jobs:
-        what = "about %.1f hours: %d fits of %.0f minutes on %d processes, less where they share work"
+        what = (
+            "about %.1f hours: %d fits of %.0f minutes on %d processes, less where they share work; stopped, it goes on"
+        )
         log.warning(what, seconds / jobs / 3600, fits, seconds / fits / 60, jobs)
 
 

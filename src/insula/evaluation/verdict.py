@@ -72,8 +72,8 @@ class Verdict:
         What a reader must know beside it: parts that do as well as the whole, placebos that gain too, how studies
         agree, missing controls.
     questions : tuple of Question
-        Whether these trained models differ on other units, which decides the verdict, since units are what a protocol
-        holds out; and whether a new study, trained anew, would show it.
+        Whether the headline, as it was trained, is better on other units, which decides the verdict, since units are
+        what a protocol holds out; and whether it would be in a new study, trained anew.
     """
 
     kind: Kind
@@ -272,8 +272,8 @@ def _interval(results: Results, found: Estimate) -> str:
 
 
 _ANSWERS: dict[Kind, str] = {
-    "helps": "yes, it is better", "harms": "yes, it is worse", "undecided": "not settled",
-    "contributes nothing": "no, not by {margin}",
+    "helps": "yes", "harms": "no, worse", "contributes nothing": "no, alike within {margin}",
+    "undecided": "not settled",
 }  # fmt: skip
 
 
@@ -283,13 +283,13 @@ def _answer(results: Results, found: Estimate) -> str:
 
 def _on_other_units(results: Results, found: Estimate) -> Question:
     drawn = _drawn(results)
-    return Question(f"Do these trained models differ on other {drawn}?", f"{found.n:,} {drawn}", found,
+    return Question(f"Is it better on other {drawn}, as it was trained?", f"{found.n:,} {drawn}", found,
                     _answer(results, found))  # fmt: skip
 
 
 def _trained_anew(results: Results, against: str) -> Question:
     """Return the question that counts the luck of training, too: over studies, or over the splits of one corpus."""
-    asked = "Would a new study, trained anew, show it?"
+    asked = "Would it be better in a new study, trained anew?"
     if results.studies > 1:
         studies = _by_study(results, against)
         found = cluster_interval(studies.to_numpy(), np.arange(len(studies)))
@@ -310,11 +310,8 @@ def _if_trained_anew(kind: Kind, anew: Question) -> str:
     over = anew.over.partition(",")[0]
     if judge(anew.found) == "undecided":
         reach = "" if np.isnan(anew.found.low) else f" ({between(anew.found.low, anew.found.high)})"
-        return f" Whether a new study, trained anew, would show it is not settled by {over}{reach}."
-    return (
-        f" Would a new study, trained anew, show it? Over {over}: {anew.answer} "
-        f"({between(anew.found.low, anew.found.high)})."
-    )
+        return f" Whether it would be better in a new study, trained anew, is not settled by {over}{reach}."
+    return f" {anew.asked} Over {over}: {anew.answer} ({between(anew.found.low, anew.found.high)})."
 
 
 def _constant_notes(results: Results, against: str) -> list[str]:
@@ -353,12 +350,10 @@ def _part_notes(results: Results) -> list[str]:
         if found.low <= 0 <= found.high:
             place = f"{ahead} {'ahead' if found.value >= 0 else 'behind'} ({between(found.low, found.high)})"
             notes.append(
-                f"“{arm.title}” does as well as “{whole}”, as far as these {_drawn(results)} tell: the whole is {place}."
+                f"“{arm.title}” does as well as “{whole}”, as far as these {_drawn(results)} tell: it is {place}."
             )
         elif found.high < 0:
-            notes.append(
-                f"“{arm.title}” does better than “{whole}”, by {ahead} ({between(-found.high, -found.low)})."
-            )
+            notes.append(f"“{arm.title}” does better than “{whole}”, by {ahead} ({between(-found.high, -found.low)}).")
     return notes
 
 
