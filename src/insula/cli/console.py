@@ -67,19 +67,26 @@ def _bar() -> Iterator[Callable[[int, int, str], None]]:
 
 
 def _lines(clock: Callable[[], float] = time.monotonic) -> Callable[[int, int, str], None]:
-    """Return a callback that writes a line at first, at the end and, between, at most every 20 s."""
+    """Return a callback that writes a line where work of another size begins, at its end, and every 20 s at most."""
     begun = said = clock()
-    typer.echo("preparing", err=True)
+    size = before = 0
 
     def step(done: int, total: int, what: str) -> None:
-        nonlocal said
-        now = clock()
-        if done < total and now - said < _OFTEN:
+        nonlocal begun, said, size, before
+        now, first = clock(), total != size
+        if first:
+            size, before = total, done
+        elif done < total and now - said < _OFTEN:
             return
+        left = ""
+        if before < done < total:
+            left = f", about {_span((now - begun) * (total - done) / (done - before))} left"
+        typer.echo(f"{done} of {total} after {_span(now - start)}{left}: {what}", err=True)
         said = now
-        left = f", about {_span((now - begun) * (total - done) / done)} left" if 0 < done < total else ""
-        typer.echo(f"{done} of {total} after {_span(now - begun)}{left}: {what}", err=True)
+        if first:
+            begun = now
 
+    start = begun
     return step
 
 
@@ -106,7 +113,8 @@ def print_table(frame: pd.DataFrame, title: str) -> None:
         longest = max((len(row[place]) for row in rows), default=0)
         head = textwrap.fill(str(column).strip(), max(longest, 10), break_long_words=False)
         numbers = frame[column].dtype.kind in "fiu"
-        table.add_column(_plain(head), justify="right" if numbers else "left", no_wrap=longest <= _WHOLE)
+        table.add_column(_plain(head), justify="right" if numbers else "left", no_wrap=longest <= _WHOLE,
+                         min_width=min(longest, _WHOLE))  # fmt: skip
     for row in rows:
         table.add_row(*row)
     console = Console(width=None if sys.stdout.isatty() else 140)

@@ -66,6 +66,7 @@ class Joined:
         citation="those of its corpora",
         labels="those of its corpora; missing where a corpus does not have them",
         modalities=("any",),
+        origin="as in its corpora",
         notes="Units are told apart by corpus. What has no label of the task may train and is never scored.",
     )
     Settings: ClassVar[type[JoinedSettings]] = JoinedSettings

@@ -80,6 +80,7 @@ class Stylised:
         citation="that of its corpus",
         labels="those of its corpus",
         modalities=("picture",),
+        origin="as in its corpus",
         notes="Both versions of a picture are one trial: no protocol parts them.",
     )
     Settings: ClassVar[type[StylisedSettings]] = StylisedSettings
