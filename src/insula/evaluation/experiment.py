@@ -294,7 +294,7 @@ def _announce(todo: list[tuple[Plan, Fitting]], jobs: int) -> None:
             fits += 1
     if seconds > 900 * jobs:
         what = (
-            "about %.1f hours: %d fits of %.0f minutes on %d processes, less where they share work; stopped, it goes on"
+            "about %.1f hours: %d fits of %.0f minutes on %d processes, less where work is shared; stopped, it goes on"
         )
         log.warning(what, seconds / jobs / 3600, fits, seconds / fits / 60, jobs)
 

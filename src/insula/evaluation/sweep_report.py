@@ -89,6 +89,7 @@ def write_sweep(sweep: Sweep, outcomes: Sequence[Outcome], folder: Path, jobs: i
             tables=tables,
             cells=[{**_row(o), "report": f"{place}/report.html"} for o, place in zip(outcomes, places, strict=True)],
             any_mark=any(outcome.results.mark for outcome in outcomes),
+            any_placebo=any(outcome.placebo_gain is not None for outcome in outcomes),
             any_rated=any(outcome.results.rated for outcome in outcomes),
             measure=measure_of(outcomes),
             unit=unit_of(outcomes),

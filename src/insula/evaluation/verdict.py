@@ -292,14 +292,16 @@ def _trained_anew(results: Results, against: str) -> Question:
     asked = "Would it be better in a new study, trained anew?"
     if results.studies > 1:
         studies = _by_study(results, against)
-        found = cluster_interval(studies.to_numpy(), np.arange(len(studies)))
-        return Question(asked, f"{found.n} studies", found, _answer(results, found))
-    splits = resampled_test(results, results.headline, against)
-    if splits is None:
-        nothing = Estimate(*(float("nan"),) * 3, 1)
-        return Question(asked, "a single split", nothing, "one split does not tell: run it with --set repeats=5")
-    found = Estimate(splits.value, splits.low, splits.high, splits.splits)
-    over = f"{splits.splits} splits of one corpus, corrected for shared training data (Nadeau and Bengio)"
+        found, over = cluster_interval(studies.to_numpy(), np.arange(len(studies))), f"{len(studies)} studies"
+    else:
+        splits = resampled_test(results, results.headline, against)
+        if splits is None:
+            nothing = Estimate(*(float("nan"),) * 3, 1)
+            return Question(asked, "a single split", nothing, "one split does not tell: run it with --set repeats=5")
+        found = Estimate(splits.value, splits.low, splits.high, splits.splits)
+        over = f"{splits.splits} splits of one corpus, corrected for shared training data (Nadeau and Bengio)"
+    if not results.rated:
+        found = found._replace(low=max(found.low, -1.0), high=min(found.high, 1.0))
     return Question(asked, over, found, _answer(results, found))
 
 
@@ -374,7 +376,7 @@ def _by_study(results: Results, against: str) -> pd.Series:
 def _missing_notes(results: Results) -> list[str]:
     notes = []
     if not any(arm.at_chance for arm in results.arms):
-        notes.append("No arm with permuted labels was run, so a leak would not show here.")
+        notes.append("No arm with permuted labels was run, so a leak would not show here: add permuted to controls.")
     if not any(results.arm(name).kind == "placebo" for name in results.comparators):
         notes.append("No placebo was run: a gain may come from anything that the headline arm has more of.")
     return notes
