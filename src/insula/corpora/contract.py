@@ -46,7 +46,7 @@ class Card(Settings):
 
 def origin_of(corpus: Corpus) -> str:
     """Return whether a corpus is real or simulated, in words; a corpus made of others has their words."""
-    return getattr(corpus, "origin", corpus.card.origin)
+    return corpus.origin if hasattr(corpus, "origin") else corpus.card.origin
 
 
 @runtime_checkable

@@ -69,16 +69,16 @@ def write_report(results: Results, folder: Path) -> Verdict:
 def _main_table(results: Results, table: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
     """Return head and rows of what people read first: every arm, what it reached, and the headline minus it."""
     if results.rated:
-        series, unit = results.series or "unit", "%"
-        reached = [f"Error a {series}", "95 % interval", "Pearson", "Pooled error", "Pearson"]
+        ahead = "Headline errs less by, %"
+        reached = [f"Error a {results.series or 'unit'}", "95 % interval", "Pearson", "Pooled error", "Pearson"]
         rows = [[*row["own"][:3], row["pooled"][0], row["pooled"][2], row["difference"], row["difference_interval"],
                  row["p"]] for row in rating_rows(results, table)]  # fmt: skip
     else:
-        unit = "points"
+        ahead = "Headline minus arm, points"
         reached = ["Accuracy %", "95 % interval", "Balanced accuracy %", "Macro-F1 %", "\u03ba"]
         columns = ("accuracy", "interval", "balanced", "f1", "kappa", "difference", "difference_interval", "p")
         rows = [[_row(results, row)[name] for name in columns] for row in table.to_dict("records")]
-    head = ["Arm", "What it is", "Kind", *reached, f"Headline minus arm, {unit}", "95 % interval", "p (Holm)"]
+    head = ["Arm", "What it is", "Kind", *reached, ahead, "95 % interval", "p (Holm)"]
     whose = table[["arm", "title", "kind"]].to_numpy(str).tolist()
     return head, [[*arm, *row] for arm, row in zip(whose, rows, strict=True)]
 
