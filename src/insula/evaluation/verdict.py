@@ -350,9 +350,10 @@ def _part_notes(results: Results) -> list[str]:
         found = gain(results, results.headline, arm.name)
         ahead = f"{points(abs(found.value)).lstrip('+')} {_unit(results)}"
         if found.low <= 0 <= found.high:
-            place = f"{ahead} {'ahead' if found.value >= 0 else 'behind'} ({between(found.low, found.high)})"
+            place = "ahead" if found.value >= 0 else "behind"
             notes.append(
-                f"“{arm.title}” does as well as “{whole}”, as far as these {_drawn(results)} tell: it is {place}."
+                f"“{arm.title}” does as well as “{whole}”, as far as these {_drawn(results)} tell: "
+                f"the whole is {ahead} {place} ({between(found.low, found.high)})."
             )
         elif found.high < 0:
             notes.append(f"“{arm.title}” does better than “{whole}”, by {ahead} ({between(-found.high, -found.low)}).")
