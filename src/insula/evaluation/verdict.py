@@ -137,7 +137,7 @@ def verdict(results: Results) -> Verdict:
     if leaking:
         kind, sentence = "refused", _refusal(results, leaking[0])
     else:
-        questions = (_on_other_units(results, found), _trained_anew(results, against))
+        questions = (_on_other_units(results, found, kind), _trained_anew(results, against))
         sentence = _sentence(results, kind, found, against) + _if_trained_anew(kind, questions[1])
         notes = [*_part_notes(results), *_constant_notes(results, against), *_placebo_notes(results)]
         notes += [*_study_notes(results, against), *_missing_notes(results)]
@@ -277,14 +277,14 @@ _ANSWERS: dict[Kind, str] = {
 }  # fmt: skip
 
 
-def _answer(results: Results, found: Estimate) -> str:
-    return _ANSWERS[judge(found)].format(margin="two per cent" if results.rated else "two points")
+def _answer(results: Results, kind: Kind) -> str:
+    return _ANSWERS[kind].format(margin="two per cent" if results.rated else "two points")
 
 
-def _on_other_units(results: Results, found: Estimate) -> Question:
+def _on_other_units(results: Results, found: Estimate, kind: Kind) -> Question:
     drawn = _drawn(results)
-    return Question(f"Is it better on other {drawn}, as it was trained?", f"{found.n:,} {drawn}", found,
-                    _answer(results, found))  # fmt: skip
+    asked = f"Is it better on other {drawn}, as it was trained?"
+    return Question(asked, f"{found.n:,} {drawn}", found, _answer(results, kind))
 
 
 def _trained_anew(results: Results, against: str) -> Question:
@@ -302,7 +302,7 @@ def _trained_anew(results: Results, against: str) -> Question:
         over = f"{splits.splits} splits of one corpus, corrected for shared training data (Nadeau and Bengio)"
     if not results.rated:
         found = found._replace(low=max(found.low, -1.0), high=min(found.high, 1.0))
-    return Question(asked, over, found, _answer(results, found))
+    return Question(asked, over, found, _answer(results, judge(found)))
 
 
 def _if_trained_anew(kind: Kind, anew: Question) -> str:
