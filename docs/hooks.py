@@ -84,11 +84,11 @@ def _markdown(head: list[str], rows: list[list[str]]) -> str:
 
 
 def corpora() -> str:
-    """Return every corpus with what it holds and its licence."""
+    """Return every corpus with what is real in it, what it holds and its licence."""
     from insula.corpora.catalogue import cards
 
-    rows = [[f"`{card.name}`", card.title, ", ".join(card.modalities), card.licence] for card in cards()]
-    return _markdown(["corpus", "what", "holds", "licence"], rows)
+    rows = [[f"`{card.name}`", card.title, card.origin, ", ".join(card.modalities), card.licence] for card in cards()]
+    return _markdown(["corpus", "what", "real or simulated", "holds", "licence"], rows)
 
 
 def systems() -> str:

@@ -133,6 +133,7 @@ def test_the_card_is_complete(name: str) -> None:
     assert found.name == name
     empty = [key for key, value in found.model_dump(exclude={"notes"}).items() if not value]
     assert empty == []
+    assert any(word in found.origin for word in ("real", "simulated", "as in")), "it says what is real"
 
 
 def test_it_is_a_corpus_that_lacks_nothing(study: Study) -> None:

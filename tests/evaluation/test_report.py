@@ -59,7 +59,16 @@ def page(run) -> Page:
 
 
 def test_a_run_leaves_its_files_and_nothing_else(run):
-    written = ["groups.csv", "metrics.csv", "metrics.json", "passport.json", "report.html", "results"]
+    written = [
+        "groups.csv",
+        "metrics.csv",
+        "metrics.json",
+        "metrics.md",
+        "metrics.tex",
+        "passport.json",
+        "report.html",
+        "results",
+    ]
     assert sorted(path.name for path in run.iterdir()) == written
     assert json.loads((run / "passport.json").read_text())["seeds"] == [0, 1, 2, 3, 4]
     rows = list(csv.DictReader((run / "metrics.csv").open()))
@@ -87,6 +96,29 @@ def test_the_verdict_comes_first(page, results):
     words = page.text
     places = [words.index(part) for part in ("right in", "The figures", "Pictures", "Reported, not ours", "Passport")]
     assert places == sorted(places)
+
+
+def test_the_data_stand_beside_the_verdict_and_each_interval_answers_a_question(tmp_path):
+    passport = make_passport()
+    passport["corpus"]["origin"] = "simulated brains & drawn faces"
+    results = make_results(studies=1, repeats=2, units=60, passport=passport, embedding=None)
+    said = write_report(results, tmp_path)
+    words = Page((tmp_path / "report.html").read_text()).text
+    head = words[: words.index("The figures")]
+    assert f"{said.kind.capitalize()} on simulated brains & drawn faces" in head
+    for question in said.questions:
+        assert f"{question.asked} {question.answer}" in head
+    assert Results.open(tmp_path).origin == "simulated brains & drawn faces"
+
+
+def test_the_main_table_can_be_pasted_and_names_arms_as_every_other_file_does(run, page, results):
+    tex, text = ((run / f"metrics.{kind}").read_text() for kind in ("tex", "md"))
+    rows = [line.removesuffix(r" \\") for line in tex.splitlines() if line.endswith(r"\\")][1:]
+    assert len(rows) == len(results.arms) == len(text.strip().splitlines()) - 4
+    for arm, row, line in zip(results.arms, rows, text.strip().splitlines()[4:], strict=True):
+        assert row.split(" & ")[:2] == [arm.name, arm.title] and len(row.split(" & ")) == line.count(" | ") + 1
+        assert line.startswith(f"| {arm.name} | {arm.title} | ") and f"{arm.title} {arm.name}" in page.text
+    assert tex.startswith("% ") and text.startswith(("Fusion", "It is"))
 
 
 def test_every_arm_and_fact_is_in_the_page(page, results):

@@ -53,6 +53,7 @@ def outcomes(sweep: Sweep) -> list[Outcome]:
     found = []
     for number, cell in enumerate(sweep.cells()):
         passport = make_passport()
+        passport["corpus"]["origin"] = "real EEG"
         if cell.recipe.practice:
             passport |= {"as_published": True, "practice": cell.recipe.practice}
         r2 = pd.DataFrame({"regressor": ["forest", "ridge"], "S1": [0.1 * number, 0.2]})
@@ -70,7 +71,8 @@ def folder(sweep: Sweep, outcomes: list[Outcome], tmp_path_factory: pytest.TempP
 
 def test_everything_is_there_and_nothing_else(folder: Path) -> None:
     assert sorted(path.name for path in folder.iterdir()) == [
-        "F1.png", "F1.svg", "T1.csv", "T2.csv", "T3.csv", "cells", "cells.csv", "gains-map.png", "gains-map.svg",
+        "F1.png", "F1.svg", "T1.csv", "T2.csv", "T3.csv", "cells", "cells.csv", "cells.md", "cells.tex",
+        "gains-map.png", "gains-map.svg",
         "gains.png", "gains.svg",
         "passport.json", "report.html", "sweep.yaml",
     ]  # fmt: skip
@@ -85,7 +87,13 @@ def test_everything_is_there_and_nothing_else(folder: Path) -> None:
 
 def test_the_page_says_verdicts_first_and_loads_nothing(folder: Path, outcomes: list[Outcome]) -> None:
     text = (folder / "report.html").read_text()
-    parts = ("of 2 cells; 2 cells were run as published", "<h2>Pictures</h2>", ">Accuracy<", "<h2>Every cell</h2>")
+    assert '<p class="answer">On real EEG: ' in text
+    parts = (
+        "of 2 cells; 2 cells were run as published",
+        "<h2>Pictures</h2>",
+        ">Accuracy<",
+        "<h2>Every cell</h2>",
+    )
     places = [text.index(part) for part in parts]
     assert places == sorted(places)
     assert not re.search(r"<script|<link|url\(|@import|src=\"(?!data:)", text)

@@ -139,7 +139,43 @@ def test_studies_that_disagree_are_said():
     rows.loc[lost, "predicted"] = other[lost]
     said = verdict(one)
     assert said.kind == "helps"
-    assert any("more studies are needed" in note for note in said.notes)
+    assert said.questions[0].answer == "yes"
+    assert said.questions[1].answer == "not settled"
+    assert "Whether it would be better in a new study, trained anew, is not settled by 3 studies" in said.sentence
+
+
+def test_a_claim_about_units_is_no_claim_about_training():
+    once = verdict(scored(fusion=0.8, visual=0.7, permuted=0.5))
+    assert once.sentence.endswith(
+        "Whether it would be better in a new study, trained anew, is not settled by a single split."
+    )
+    assert "repeats=5" in once.questions[1].answer
+    agreeing = verdict(make_results(skill={"fusion": 3.5}, studies=1, repeats=3))
+    assert [question.answer for question in agreeing.questions] == ["yes"] * 2
+    assert "trained anew" not in agreeing.sentence
+
+
+def test_what_the_data_are_stands_in_the_sentence():
+    told = {"as_published": False, "corpus": {"origin": "simulated brains and drawn faces"}}
+    for shares in (
+        {"visual": 0.7, "permuted": 0.5},
+        {"visual": 0.8, "permuted": 0.5},
+        {"visual": 0.7, "permuted": 0.9},
+    ):
+        results = scored(fusion=0.8, passport=told, **shares)
+        assert verdict(results).sentence.startswith("On simulated brains and drawn faces, ")
+        old = dataclasses.replace(results, passport={"as_published": False})
+        assert verdict(old).sentence[0].isupper() and "simulated" not in verdict(old).sentence
+
+
+def test_a_part_that_does_as_well_as_the_whole_is_named():
+    results = scored(fusion=0.8, visual=0.7, half=0.798, ceiling=0.9, weak=0.6, permuted=0.5)
+    parts = ("half", "ceiling", "weak")
+    arms = tuple(dataclasses.replace(arm, kind="system") if arm.name in parts else arm for arm in results.arms)
+    notes = verdict(dataclasses.replace(results, arms=arms, comparators=("visual",))).notes
+    assert notes[0].startswith("“half” does as well as “fusion”") and "the whole is 0.2 points ahead" in notes[0]
+    assert notes[1].startswith("“ceiling” does better than “fusion”, by 10.0 points")
+    assert not any("weak" in note for note in notes)
 
 
 def test_without_a_picture_only_model_there_is_no_gain_over_it():

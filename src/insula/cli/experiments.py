@@ -41,6 +41,8 @@ def demo(
     with progress_bar(not as_json) as step:
         results = run_experiment(recipe, cache, processes(jobs), step)
     _finish(results, output, as_json)
+    if not as_json:
+        typer.echo("a bundle and its sheets are being made: a minute more", err=True)
     written = write_extras(recipe, cache, output)
     if not as_json:
         typer.echo(f"bundle   {written.bundle}  ({written.megabytes:.0f} MB)\nsheet    {written.sheet}")

@@ -160,9 +160,10 @@ def _percent(values: pd.Series) -> pd.Series:
 
 
 def _answers(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the columns of predictions of pictures that fit a terminal."""
+    """Return the columns of predictions of pictures that fit a terminal; one in which nothing stands is left out."""
     import pandas as pd
 
+    how_sure = table["sure"].fillna("").str.replace(r": [^(]*", " ", regex=True).str.strip()  # labels stand beside it
     shown = {
         "picture": table["path"].map(lambda path: Path(path).name),
         "face": table["face"].map("{:.0f}".format),
@@ -171,10 +172,11 @@ def _answers(table: pd.DataFrame) -> pd.DataFrame:
         "then": table["second"],
         "valence": _decimal(table["valence"]),
         "arousal": _decimal(table["arousal"]),
-        "how sure": table["sure"],
+        "how sure": how_sure.where(table["label"].notna(), "no answer"),
         "remark": table["reason"].fillna(table["quality"].replace("", None)),
     }
-    return pd.DataFrame(shown).fillna("")
+    columns = pd.DataFrame(shown).fillna("")
+    return columns.loc[:, (columns != "").any()]
 
 
 def _decimal(values: pd.Series) -> pd.Series:

@@ -179,7 +179,7 @@ class BidsEmotion(TrialCorpus):
         lost = sum(emotion is None for _, emotion in named)
         if lost:
             what = f"{lost} trials of sub-{person} have no emotion: the README lists another number of stimuli"
-            warnings.warn(f"{what} ({self._root})", stacklevel=3)
+            warnings.warn(f"{what} ({self._root}); fetch it again", stacklevel=3)
         return [
             (stimulus, {**part.labels, "emotion": emotion, "context": order.contexts[part.code]})
             for part, (stimulus, emotion) in zip(parts, named, strict=True)

@@ -2,17 +2,35 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Protocol, runtime_checkable
+from collections.abc import Mapping
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import pandas as pd
+from pydantic import Field
 
 from insula.samples import Samples
 from insula.storage.cache import Cache
 from insula.storage.settings import Settings
 
 
+def _real(about: Mapping[str, Any]) -> str:
+    """Return what a corpus that does not say so is made of: only what is simulated must say that it is."""
+    kinds = set(about.get("modalities", ()))
+    return "real pictures" if kinds == {"picture"} else "real EEG" if kinds <= {"eeg", "features"} else "real data"
+
+
 class Card(Settings):
-    """What a person needs to know of a corpus before using it."""
+    """What a person needs to know of a corpus before using it.
+
+    `origin` says which of its brains, faces and labels are real and which simulated, in words that fit behind "on":
+    it stands beside every verdict. Where a corpus leaves it out, all of them are real.
+
+    Examples
+    --------
+    >>> about = {"title": "", "licence": "", "access": "", "size": "", "citation": "", "labels": ""}
+    >>> Card(name="mine", modalities=("picture",), **about).origin
+    'real pictures'
+    """
 
     name: str
     title: str
@@ -22,7 +40,13 @@ class Card(Settings):
     citation: str
     labels: str
     modalities: tuple[str, ...]
+    origin: str = Field(default_factory=_real)
     notes: str = ""
+
+
+def origin_of(corpus: Corpus) -> str:
+    """Return whether a corpus is real or simulated, in words; a corpus made of others has their words."""
+    return corpus.origin if hasattr(corpus, "origin") else corpus.card.origin
 
 
 @runtime_checkable

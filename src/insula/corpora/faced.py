@@ -132,7 +132,7 @@ class Faced(TrialCorpus):
         """
         people = self._people()
         if self._remarks is None and not is_bids(self._folder):
-            what = f"{self._folder} has no After_remarks: clips are taken to be played in the order of their numbers"
+            what = f"{self._folder} has no After_remarks, so clips are taken to be played by their numbers; fetch it"
             warnings.warn(what, stacklevel=2)
         return [trial for trials in people.values() for trial in trials()]
 

@@ -143,7 +143,9 @@ def with_faces(
     problems = [problem for problem in json.loads((folder / "problems.json").read_text()) if problem]
     if problems:
         more = f" (and {len(problems) - 1} more films)" if len(problems) > 1 else ""
-        warnings.warn(f"faces are missing: {problems[0]}{more}", stacklevel=2)
+        warnings.warn(
+            f"faces are missing: {problems[0]}{more}; their rows have none until the film is replaced", stacklevel=2
+        )
     skew, place = np.full(len(table), np.nan), np.full(len(table), -1)
     where = np.concatenate([where for _, where in tasks]) if tasks else np.zeros(0, int)
     skew[where] = np.load(folder / "skew.npy", allow_pickle=False)

@@ -8,7 +8,7 @@ import pandas as pd
 from pydantic import Field, model_validator
 
 from insula.corpora.catalogue import corpus
-from insula.corpora.contract import Card, Corpus
+from insula.corpora.contract import Card, Corpus, origin_of
 from insula.errors import SettingsError
 from insula.samples import Samples, concat
 from insula.storage.cache import Cache
@@ -66,6 +66,7 @@ class Joined:
         citation="those of its corpora",
         labels="those of its corpora; missing where a corpus does not have them",
         modalities=("any",),
+        origin="as in its corpora",
         notes="Units are told apart by corpus. What has no label of the task may train and is never scored.",
     )
     Settings: ClassVar[type[JoinedSettings]] = JoinedSettings
@@ -85,6 +86,11 @@ class Joined:
     def pictures(self) -> str:
         """How pictures are read: as in the first corpus that has any."""
         return next((part.pictures for part in self.parts.values() if part.pictures != "none"), "none")
+
+    @property
+    def origin(self) -> str:
+        """What is real and what is simulated, of each corpus."""
+        return ", and ".join(dict.fromkeys(origin_of(part) for part in self.parts.values()))
 
     def check(self) -> list[str]:
         """Return what each corpus lacks, its name first."""

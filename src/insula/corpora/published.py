@@ -85,5 +85,5 @@ class PublishedFaces(Folder, ABC):
         """
         samples = super().samples(cache)
         for note in self.notes():
-            warnings.warn(f"{self.card.name}: {note}", stacklevel=2)
+            warnings.warn(f"{self.card.name}: {note}; fetch what lacks, or say so beside a score", stacklevel=2)
         return samples

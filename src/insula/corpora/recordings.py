@@ -136,6 +136,7 @@ class Recordings:
         citation="that of the recordings",
         labels="one column, by default emotion: of a table of events, of a table of recordings, or annotations",
         modalities=("picture", "eeg"),
+        origin="real recordings",
         notes="events.csv: recording,onset,duration,stimulus,emotion (seconds; a row an event). Without events: "
         "windows, labelled by labels.csv: recording,subject,session,emotion. Each file is a person unless who "
         "({subject}_{session}), a table or BIDS says otherwise. With pictures (as of the corpus folder) stimuli are "

@@ -163,6 +163,7 @@ class SemiSimulated:
         "Schettino et al., SizeContEmo (effect sizes)",
         labels="emotion: neutral or happiness, posed",
         modalities=("picture", "eeg"),
+        origin="real photographs and real EEG at rest with a simulated response",
         notes="Partly paired: background is never used twice, so a person sees only as many pictures as fit into 60 s. "
         "The effect is that of negative words, carried over to smiles; at its real size single trials hardly decode.",
     )

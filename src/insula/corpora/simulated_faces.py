@@ -109,6 +109,7 @@ class SimulatedFaces:
         citation="none: it is part of insula",
         labels="emotion: basic7, 30 % wrong by default; the true ones are sealed in truth()",
         modalities=("picture",),
+        origin="drawn faces with simulated labels",
         notes="Columns for scoring alone: ambiguity (how far a face lies between two expressions) and style. Which "
         "labels are wrong depends on neither, unless raters name either of two expressions (named).",
     )

@@ -133,6 +133,7 @@ class SimulatedPairs:
         labels="emotion: negative, neutral or positive, one a clip, some wrong by default, the true ones sealed in "
         "truth(); valence: -1 to 1, of every row, never wrong",
         modalities=("eeg", "features", "face_features", "picture"),
+        origin="simulated brains and simulated faces",
         notes="Columns for scoring alone: ambiguity and sensor. EEG and face follow what is felt far more clearly than "
         "in people, and nothing but their own noise stands between them: no figure made here says how well real brains "
         "would do. Faces are drawn only with the setting drawn.",

@@ -81,6 +81,7 @@ class SimulatedRatings:
         citation="none: it is part of insula",
         labels="valence and arousal: 1 to 5, what was felt rounded",
         modalities=("features",),
+        origin="simulated brains",
         notes="Band power follows what is felt far more clearly than in people: no figure made here says how well real "
         "brains would do.",
     )

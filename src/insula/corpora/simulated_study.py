@@ -139,6 +139,7 @@ class SimulatedStudy:
         citation="none: it is part of insula",
         labels="emotion: basic7, 30 % wrong by default; the true ones are sealed in truth()",
         modalities=("picture", "eeg"),
+        origin="simulated brains and drawn faces",
         notes="The class-specific response is about eight times a real one, so that single trials decode: no figure "
         "made here says how well real brains would do.",
     )

@@ -10,7 +10,7 @@ import pandas as pd
 from pydantic import Field, model_validator
 
 from insula.corpora.catalogue import corpus
-from insula.corpora.contract import Card, Corpus
+from insula.corpora.contract import Card, Corpus, origin_of
 from insula.corpora.face_store import PICTURES, read_alike
 from insula.corpora.folder import Folder
 from insula.errors import DataError, InsulaError, SettingsError
@@ -80,6 +80,7 @@ class Stylised:
         citation="that of its corpus",
         labels="those of its corpus",
         modalities=("picture",),
+        origin="as in its corpus",
         notes="Both versions of a picture are one trial: no protocol parts them.",
     )
     Settings: ClassVar[type[StylisedSettings]] = StylisedSettings
@@ -100,6 +101,11 @@ class Stylised:
     def pictures(self) -> str:
         """How pictures are read: as in the corpus."""
         return self.source.pictures
+
+    @property
+    def origin(self) -> str:
+        """What is real and what is simulated: as in the corpus, and the style."""
+        return f"{origin_of(self.source)}, as they are and drawn over"
 
     def truth(self) -> pd.DataFrame | None:
         """Return the sealed labels of the corpus, where it has any."""

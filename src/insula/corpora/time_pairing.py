@@ -122,7 +122,7 @@ def fit_clock(camera: ArrayLike, eeg: ArrayLike, tolerance: float = 0.1) -> Cloc
     worst = int(np.abs(off).argmax())
     if abs(off[worst]) > tolerance:
         what = f"event {worst} of {len(seen)} lies {off[worst]:+.3g} s off the line through all: a clock jumped, "
-        warnings.warn(what + "or it is another event", stacklevel=2)
+        warnings.warn(f"{what}or it is another event; pair each part by itself, or leave the event out", stacklevel=2)
     residual = 0.0 if len(seen) == 2 else np.sqrt(np.mean(off**2))
     return Clock(*(round(float(value), 9) for value in (offset, drift, residual)))
 

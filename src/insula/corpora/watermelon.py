@@ -87,6 +87,7 @@ class Watermelon:
         citation="after Xu et al. 2024, arXiv:2405.17024",
         labels="emotion: low or high, by chance",
         modalities=("features",),
+        origin="simulated noise without a brain",
         notes="There is nothing to decode: a score above chance is a leak.",
     )
     pictures: ClassVar[str] = "none"

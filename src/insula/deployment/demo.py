@@ -37,13 +37,12 @@ def write_extras(recipe: Recipe, cache: Cache, output: Path, pictures: int = 18)
     truth = answers(study)["truth"].reindex(shown.units("stimulus"))
     sure = said.probabilities.max(axis=1)
     captions = [
-        f"{label} {100 * share:.0f} %\ndrawn as {true}"
+        f"{label} {100 * share:.0f} %\ndrawn: {true}"
         for label, share, true in zip(said.labels, sure, truth, strict=True)
     ]
     right = (said.labels.to_numpy() == truth.to_numpy()).tolist()
-    sheet(
-        list(np.asarray(shown.read("picture"))), captions, right, "Predictions on people never seen (blue: right)", page
-    )
+    title = "Drawn faces of people never seen: the answer (blue: right, orange: wrong), below it what was drawn"
+    sheet(list(np.asarray(shown.read("picture"))), captions, right, title, page)
     size = sum(path.stat().st_size for path in bundle.rglob("*") if path.is_file()) / 1e6
     return Written(bundle, page, _recognised(output / "photographs.png"), size)
 
@@ -66,5 +65,6 @@ def _recognised(page: Path) -> Path:
         (left, top), (right, bottom) = (np.clip((row.left, row.top), 0, None), (row.right, row.bottom))
         faces.append(picture[int(top) : min(int(bottom) + 1, height), int(left) : min(int(right) + 1, width)])
         captions.append(f"{row.label} {100 * float(row.probability):.0f} %\n{str(row.sure).partition(':')[0]}")
-    sheet(faces, captions, [None] * len(faces), "The recogniser in the box, on photographs", page)
+    title = "The recogniser in the box, on real photographs: its answer, and how sure it is"
+    sheet(faces, captions, [None] * len(faces), title, page)
     return page

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -120,7 +121,8 @@ def sheet(
     small = [ImageOps.contain(Image.fromarray(picture), (side, side), Image.Resampling.LANCZOS) for picture in pictures]
     columns, high, gap, foot, head = min(columns, len(small)), max(image.height for image in small), 12, 40, 44
     lines = -(-len(small) // columns)
-    page = Image.new("RGB", (gap + columns * (side + gap), head + lines * (high + foot + gap)), _PAPER)
+    wide = max(gap + columns * (side + gap), 2 * gap + math.ceil(_font(16).getlength(title)))
+    page = Image.new("RGB", (wide, head + lines * (high + foot + gap)), _PAPER)
     pen = ImageDraw.Draw(page)
     pen.text((gap, 12), title, fill=_INK, font=_font(16))
     colours = {True: _SURE, False: _UNSURE, None: _INK}

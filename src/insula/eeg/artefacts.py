@@ -263,7 +263,7 @@ def _fit(signal: np.ndarray, names: list[str], rate: float, settings: Artefacts,
         what = f"{signal.shape[1] / rate:.0f} s are short for {n} components"
         warnings.warn(f"{what} ({where}): lower artefacts.components, or record longer", stacklevel=5)
     if settings.ica == "fastica":
-        warnings.warn("ICLabel was trained on extended infomax: with fastica it errs more", stacklevel=5)
+        warnings.warn("ICLabel was trained on extended infomax and errs more with fastica: use infomax", stacklevel=5)
     ica = ICA(n, method=settings.ica, fit_params=options, random_state=settings.seed, verbose="error")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

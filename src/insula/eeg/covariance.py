@@ -63,7 +63,7 @@ def reference_covariance(samples: Samples, modality: str = "eeg", method: Method
         mean: np.ndarray = gmean(inside, metric="riemann")
     if said:
         what = f"the Riemannian mean of {len(inside)} windows is inexact: some are nearly singular"
-        warnings.warn(f"{what} (bridged or flat channels make them so)", stacklevel=2)
+        warnings.warn(f"{what} (bridged or flat channels make them so: leave these out)", stacklevel=2)
     return basis @ mean @ basis.T
 
 

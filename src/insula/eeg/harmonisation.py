@@ -81,7 +81,7 @@ def montage_matrix(source: Sequence[str], target: Sequence[str] = MONTAGE_60, ru
     matrix = np.zeros((len(wanted), len(have)), np.float32)
     if not shared:
         what = f"the source has no electrode of the target montage: all {len(wanted)} channels are zero"
-        warnings.warn(what, stacklevel=2)
+        warnings.warn(f"{what}; rename its channels, or use the rule splines", stacklevel=2)
         return matrix
     absent = [name for name in wanted if name not in have]
     columns = [have.index(name) for name in shared]

@@ -242,7 +242,9 @@ def _learn_from_pieces(
     high = min(ICLABEL_BAND[1], HIGHEST_EDGE * recording.rate)
     if artefacts.ica and high < ICLABEL_BAND[1]:
         what = f"ICLabel was trained on 1-100 Hz, a recording at {recording.rate:g} Hz ends at {high:g}"
-        warnings.warn(f"{what}: it errs more ({where})", stacklevel=2)
+        warnings.warn(
+            f"{what}: it errs more ({where}); look at what it takes out, or set artefacts.ica to null", stacklevel=2
+        )
     rate = min(recording.rate, _LEARN_AT)
     bad: set[str] = set(recording.bad) if artefacts.bad_channels else set()
     pieces = []
@@ -279,7 +281,8 @@ def _band(recording: Recording, settings: Preprocessing, where: str) -> tuple[fl
         raise DataError(what, where=where, do=f"start it below {limit:g} Hz")
     if high > limit:
         cut = f"{low:g}-{limit:g} Hz instead of {low:g}-{high:g} Hz"
-        warnings.warn(f"band {cut}: the recording is at {recording.rate:g} Hz ({where})", stacklevel=3)
+        what = f"band {cut}: the recording is at {recording.rate:g} Hz ({where})"
+        warnings.warn(f"{what}; set the band to [{low:g}, {limit:g}] to say so yourself", stacklevel=3)
     return low, min(high, limit)
 
 

@@ -116,9 +116,12 @@ def decoding(results: Results) -> Plot | None:
     figure, axes = canvas(WIDTH, 3.4)
     shade = PALETTE[0]
     axes.plot(times, values, color=shade, lw=0.8, alpha=0.35)
+    top = max(1.05 * np.nanmax(values), 1.5 * threshold)
     if subjects > 2:
         found = [cluster_interval(row, np.arange(len(row))) for row in (row[np.isfinite(row)] for row in values)]
-        axes.fill_between(times, [one.low for one in found], [one.high for one in found], color=shade, alpha=0.15, lw=0)
+        highs = [min(one.high, 1) for one in found]
+        top = max(top, 1.03 * np.nanmax(highs))
+        axes.fill_between(times, [one.low for one in found], highs, color=shade, alpha=0.15, lw=0)
     axes.plot(times, mean, color=shade, lw=2.2)
     axes.axhline(guess, color=INK, lw=1)
     axes.axhline(threshold, color=QUIET, lw=1, ls="--")
@@ -126,7 +129,7 @@ def decoding(results: Results) -> Plot | None:
         axes.text(1.01, level, label, transform=axes.get_yaxis_transform(), va="center", color=INK, fontsize=8.5)
     axes.axvline(0, color=INK, lw=1)
     axes.set(xlabel="ms after the picture appears", ylabel="epochs that are right", xlim=(min(0, times[0]), times[-1]))
-    axes.set_ylim(0, max(1.05 * np.nanmax(values), 1.5 * threshold))
+    axes.set_ylim(0, top)
     axes.grid(axis="y")
     in_percent(axes, "y")
     peak = int(mean.argmax())

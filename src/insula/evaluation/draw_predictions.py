@@ -184,6 +184,6 @@ def _scatter(axes: Axes, points: pd.DataFrame, column: str, names: list[Any]) ->
         shade, marker = PALETTE[place % len(PALETTE)], MARKERS[(place + place // len(PALETTE)) % len(MARKERS)]
         axes.scatter(own["x"], own["y"], 14, color=shade, marker=marker, alpha=0.75, lw=0, label=name)
     axes.set(xticks=[], yticks=[])
-    axes.set_aspect("equal", "datalim")
+    axes.set_box_aspect(1)  # the map fills its frame: its distances mean nothing, so that neither does their scale
     axes.spines[:].set_visible(True)
     axes.spines[:].set_color(FAINT)

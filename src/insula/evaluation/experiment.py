@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from insula.corpora.contract import origin_of
 from insula.eeg.steps import apply_steps, parse_steps
 from insula.emotions import Continuous
 from insula.errors import DataError, SettingsError
@@ -292,7 +293,9 @@ def _announce(todo: list[tuple[Plan, Fitting]], jobs: int) -> None:
             seconds += system.estimate_seconds(study.samples.by_id(study.splits[0].train))
             fits += 1
     if seconds > 900 * jobs:
-        what = "about %.1f hours: %d fits of %.0f minutes on %d processes, less where they share work"
+        what = (
+            "about %.1f hours: %d fits of %.0f minutes on %d processes, less where work is shared; stopped, it goes on"
+        )
         log.warning(what, seconds / jobs / 3600, fits, seconds / fits / 60, jobs)
 
 
@@ -346,7 +349,8 @@ def collect(planned: Plan, cache: Cache, *, maps: bool = True) -> Results:
         comparators=tuple(comparators),
         passport=build_passport(
             recipe=recipe.model_dump(mode="json"),
-            corpus=studies[0].corpus.settings.model_dump(mode="json") | {"notes": notes_of(studies[0])},
+            corpus=studies[0].corpus.settings.model_dump(mode="json")
+            | {"notes": notes_of(studies[0]), "origin": origin_of(studies[0].corpus)},
             task=task.model_dump(mode="json"),
             protocol=studies[0].protocol,
             splits=[split for study in studies for split in study.splits],

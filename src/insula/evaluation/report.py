@@ -20,6 +20,7 @@ from insula.evaluation.plots import plots
 from insula.evaluation.rating_report import rating_rows
 from insula.evaluation.results import CONSTANT, Results
 from insula.evaluation.table import metrics_table
+from insula.evaluation.typeset import typeset
 from insula.evaluation.verdict import MINUS, Verdict, between, in_units, percent, points, verdict
 from insula.storage.atomic import write_into
 
@@ -28,11 +29,14 @@ if TYPE_CHECKING:
 
 NONE = "\u2013"
 
+_MISCALIBRATED = 0.1  # expected calibration error from which a reader will wonder
+
 
 def write_report(results: Results, folder: Path) -> Verdict:
     """Write the results and the files of a run, together or not at all.
 
-    These are `report.html`, `metrics.csv`, `metrics.json`, `passport.json` and, where groups are known, `groups.csv`.
+    These are `report.html`, `metrics.csv`, `metrics.json`, `metrics.tex` and `metrics.md` (the main table, to paste),
+    `passport.json` and, where groups are known, `groups.csv`.
 
     Parameters
     ----------
@@ -50,6 +54,7 @@ def write_report(results: Results, folder: Path) -> Verdict:
     contents = {
         "report.html": render_report(results, table, answer, by_group),
         "metrics.csv": table.to_csv(index=False),
+        **typeset("metrics", *_main_table(results, table), answer.sentence),
         "metrics.json": json.dumps(plain(_in_json(results, table)), indent=2) + "\n",
         **({"groups.csv": by_group.to_csv(index=False)} if len(by_group) else {}),
         "passport.json": json.dumps(plain(results.passport), indent=2) + "\n",
@@ -59,6 +64,23 @@ def write_report(results: Results, folder: Path) -> Verdict:
         for name, text in contents.items():
             (temporary / name).write_text(text, encoding="utf-8")
     return answer
+
+
+def _main_table(results: Results, table: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
+    """Return head and rows of what people read first: every arm, what it reached, and the headline minus it."""
+    if results.rated:
+        ahead = "Headline errs less by, %"
+        reached = [f"Error a {results.series or 'unit'}", "95 % interval", "Pearson", "Pooled error", "Pearson"]
+        rows = [[*row["own"][:3], row["pooled"][0], row["pooled"][2], row["difference"], row["difference_interval"],
+                 row["p"]] for row in rating_rows(results, table)]  # fmt: skip
+    else:
+        ahead = "Headline minus arm, points"
+        reached = ["Accuracy %", "95 % interval", "Balanced accuracy %", "Macro-F1 %", "\u03ba"]
+        columns = ("accuracy", "interval", "balanced", "f1", "kappa", "difference", "difference_interval", "p")
+        rows = [[_row(results, row)[name] for name in columns] for row in table.to_dict("records")]
+    head = ["Arm", "What it is", "Kind", *reached, ahead, "95 % interval", "p (Holm)"]
+    whose = table[["arm", "title", "kind"]].to_numpy(str).tolist()
+    return head, [[*arm, *row] for arm, row in zip(whose, rows, strict=True)]
 
 
 def _in_json(results: Results, table: pd.DataFrame) -> dict[str, Any]:
@@ -101,6 +123,7 @@ def render_report(results: Results, table: pd.DataFrame, answer: Verdict, by_gro
         number=number_in_words,
         percent=percent,
         points=points,
+        between=between,
         **own,
     )
 
@@ -116,7 +139,16 @@ def _classes(results: Results, table: pd.DataFrame, by_group: pd.DataFrame) -> d
         "corpora": tested_corpora(results),
         "has_sets": "coverage" in table,
         "has_truth": "coverage_truth" in table,
+        "raw": _raw(results, table),
     }
+
+
+def _raw(results: Results, table: pd.DataFrame) -> str:
+    """Return the systems that were given no temperature though others were, and whose calibration error shows it."""
+    if "ece_before" not in table:
+        return ""
+    raw = table[(table["kind"] == "system") & table["ece_before"].isna() & (table["ece"] > _MISCALIBRATED)]
+    return " and ".join(f"\u201c{title}\u201d" for title in raw["title"])
 
 
 def _ratings(results: Results, table: pd.DataFrame) -> dict[str, Any]:

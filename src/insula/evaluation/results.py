@@ -136,6 +136,11 @@ class Results:
         return f"{self.passport.get('practice') or 'leaking split'}, as published" if self.as_published else ""
 
     @property
+    def origin(self) -> str:
+        """What is real and what is simulated of the data, in words; empty where an old run does not say."""
+        return str(self.passport.get("corpus", {}).get("origin", ""))
+
+    @property
     def rated(self) -> bool:
         """Whether arms gave ratings and not classes."""
         return not self.classes

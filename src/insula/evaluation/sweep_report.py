@@ -24,6 +24,7 @@ from insula.evaluation.results import CONSTANT
 from insula.evaluation.sweep import FigureSettings, Sweep
 from insula.evaluation.sweep_run import Outcome, against, cells_table, measure_of, unit_of
 from insula.evaluation.sweep_tables import show
+from insula.evaluation.typeset import typeset
 from insula.evaluation.verdict import between, points
 from insula.storage.atomic import write_into
 from insula.storage.cache import Cache
@@ -40,8 +41,8 @@ _ORDER = ("helps", "harms", "contributes nothing", "undecided", "refused")
 def write_sweep(sweep: Sweep, outcomes: Sequence[Outcome], folder: Path, jobs: int = 1) -> str:
     """Write a sweep's folder, together or not at all, and return what its page says first.
 
-    `report.html`, `cells.csv`, `passport.json`, `sweep.yaml`, a CSV file a table, SVG and PNG files of figures, and
-    `cells/` with the whole report of each.
+    `report.html`, `cells.csv`, `cells.tex` and `cells.md` (to paste), `passport.json`, `sweep.yaml`, a CSV file a
+    table, SVG and PNG files of figures, and `cells/` with the whole report of each.
 
     Parameters
     ----------
@@ -68,6 +69,10 @@ def write_sweep(sweep: Sweep, outcomes: Sequence[Outcome], folder: Path, jobs: i
         for table in tables:
             table.data.to_csv(temporary / f"{table.settings.name}.csv", index=False)
         cells_table(sweep, outcomes).to_csv(temporary / "cells.csv", index=False)
+        summary = summarise(outcomes)
+        main = headlines(outcomes)
+        for name, text in typeset("cells", list(main), main.astype(str).to_numpy().tolist(), f"{summary}.").items():
+            (temporary / name).write_text(text, encoding="utf-8")
         passport = {
             "sweep": {"name": sweep.name, "grid": sweep.grid, "sha256": sweep.digest()},
             "cells": [plain({"title": o.cell.title, **o.results.passport}) for o in outcomes],
@@ -75,7 +80,6 @@ def write_sweep(sweep: Sweep, outcomes: Sequence[Outcome], folder: Path, jobs: i
         (temporary / "passport.json").write_text(json.dumps(passport, indent=2) + "\n")
         settings = plain(sweep.model_dump(mode="json"))
         (temporary / MARK).write_text(yaml.safe_dump(settings, sort_keys=False, allow_unicode=True))
-        summary = summarise(outcomes)
         page = template("sweep.html").render(
             sweep=sweep,
             summary=summary,
@@ -85,6 +89,7 @@ def write_sweep(sweep: Sweep, outcomes: Sequence[Outcome], folder: Path, jobs: i
             tables=tables,
             cells=[{**_row(o), "report": f"{place}/report.html"} for o, place in zip(outcomes, places, strict=True)],
             any_mark=any(outcome.results.mark for outcome in outcomes),
+            any_placebo=any(outcome.placebo_gain is not None for outcome in outcomes),
             any_rated=any(outcome.results.rated for outcome in outcomes),
             measure=measure_of(outcomes),
             unit=unit_of(outcomes),
@@ -94,13 +99,15 @@ def write_sweep(sweep: Sweep, outcomes: Sequence[Outcome], folder: Path, jobs: i
 
 
 def summarise(outcomes: Sequence[Outcome]) -> str:
-    """Return in one line in how many cells, clean ones alone, each verdict was reached."""
+    """Return in one line what the data are and in how many cells, clean ones alone, each verdict was reached."""
     clean = [outcome for outcome in outcomes if not outcome.results.mark]
     counts = {kind: sum(outcome.said.kind == kind for outcome in clean) for kind in _ORDER}
     said = ", ".join(f"{kind} in {count}" for kind, count in counts.items() if count)
     marked = len(outcomes) - len(clean)
     others = f"; {marked} cells were run as published and prove nothing" if marked else ""
-    return f"{said[:1].upper()}{said[1:]} of {len(clean)} cells{others}" if said else others.removeprefix("; ")
+    summary = f"{said} of {len(clean)} cells{others}" if said else others.removeprefix("; ")
+    origins = "; ".join(dict.fromkeys(o.results.origin for o in outcomes if o.results.origin))
+    return f"On {origins}: {summary}" if origins else summary[:1].upper() + summary[1:]
 
 
 def verdicts(outcomes: Sequence[Outcome]) -> list[tuple[str, str]]:

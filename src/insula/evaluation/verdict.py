@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+import pandas as pd
 
 from insula.evaluation.chance import beats_chance, chance_of
 from insula.evaluation.results import CONSTANT, Results
@@ -30,6 +31,28 @@ Kind = Literal["helps", "harms", "contributes nothing", "undecided", "refused"]
 
 
 @dataclass(frozen=True)
+class Question:
+    """A question about how much better the headline is than its best comparator, and the interval that answers it.
+
+    Parameters
+    ----------
+    asked : str
+        The question.
+    over : str
+        What the interval counts.
+    found : Estimate
+        The difference and its 95 % interval, as `Verdict` has them.
+    answer : str
+        In words.
+    """
+
+    asked: str
+    over: str
+    found: Estimate
+    answer: str
+
+
+@dataclass(frozen=True)
 class Verdict:
     """What a run says of its headline arm.
 
@@ -38,14 +61,19 @@ class Verdict:
     kind : {"helps", "harms", "contributes nothing", "undecided", "refused"}
         The answer.
     sentence : str
-        The answer in plain English, with its numbers.
+        What the data are, the answer in plain English with its numbers and, where the second question has another
+        answer than the first, that one.
     difference, low, high : float
         Accuracy of the headline minus that of its best comparator, with the 95 % interval; of ratings by how much the
         headline errs less, as a share of the constant predictor's error.
     against : str
         Name of the best comparator.
     notes : tuple of str
-        What a reader must know beside it: placebos that gain too, how studies or splits agree, missing controls.
+        What a reader must know beside it: parts that do as well as the whole, placebos that gain too, how studies
+        agree, missing controls.
+    questions : tuple of Question
+        Whether the headline, as it was trained, is better on other units, which decides the verdict, since units are
+        what a protocol holds out; and whether it would be in a new study, trained anew.
     """
 
     kind: Kind
@@ -55,6 +83,7 @@ class Verdict:
     high: float
     against: str
     notes: tuple[str, ...] = ()
+    questions: tuple[Question, ...] = ()
 
 
 def judge(found: Estimate) -> Kind:
@@ -103,15 +132,19 @@ def verdict(results: Results) -> Verdict:
         plain = judge(gain(results, results.headline, results.baseline))
         kind = "harms" if plain == "harms" else "undecided"
     leaking = [arm.name for arm in results.arms if arm.at_chance and beats_chance(results, arm.name)]
+    notes: list[str] = []
+    questions: tuple[Question, ...] = ()
     if leaking:
-        kind, sentence, notes = "refused", _refusal(results, leaking[0]), []
+        kind, sentence = "refused", _refusal(results, leaking[0])
     else:
-        sentence = _sentence(results, kind, found, against)
-        notes = [*_constant_notes(results, against), *_placebo_notes(results)]
-        notes += [*_agreement_notes(results, against, kind), *_missing_notes(results)]
+        questions = (_on_other_units(results, found, kind), _trained_anew(results, against))
+        sentence = _sentence(results, kind, found, against) + _if_trained_anew(kind, questions[1])
+        notes = [*_part_notes(results), *_constant_notes(results, against), *_placebo_notes(results)]
+        notes += [*_study_notes(results, against), *_missing_notes(results)]
+    sentence = f"On {results.origin}, {sentence}" if results.origin else sentence[:1].upper() + sentence[1:]
     if results.as_published:
         sentence = f"Run with {results.mark}, so no figure proves anything. {sentence}"
-    return Verdict(kind, sentence, found.value, found.low, found.high, against, tuple(notes))
+    return Verdict(kind, sentence, found.value, found.low, found.high, against, tuple(notes), questions)
 
 
 def percent(value: float) -> str:
@@ -163,19 +196,18 @@ def _sentence(results: Results, kind: Kind, found: Estimate, against: str) -> st
 
 def _said(results: Results, kind: Kind) -> str:
     headline = results.arm(results.headline).title
-    first = headline[:1].upper() + headline[1:]
     if all(results.arm(name).kind == "control" for name in results.comparators):  # nothing was taken away from it
         return {
-            "helps": f"{first} is better than its controls",
-            "harms": f"{first} is worse than its best control",
-            "contributes nothing": f"{first} is no better than its best control",
-            "undecided": f"It is undecided whether {headline} is better than its controls",
+            "helps": f"{headline} is better than its controls",
+            "harms": f"{headline} is worse than its best control",
+            "contributes nothing": f"{headline} is no better than its best control",
+            "undecided": f"it is undecided whether {headline} is better than its controls",
         }[kind]
     return {
-        "helps": f"{first} helps",
-        "harms": f"{first} harms",
-        "contributes nothing": f"{first} contributes nothing",
-        "undecided": f"It is undecided whether {headline} helps",
+        "helps": f"{headline} helps",
+        "harms": f"{headline} harms",
+        "contributes nothing": f"{headline} contributes nothing",
+        "undecided": f"it is undecided whether {headline} helps",
     }[kind]
 
 
@@ -183,7 +215,7 @@ def _right(results: Results, found: Estimate, against: str) -> str:
     return (
         f"it is right in {percent(results.accuracy(results.headline))} of units, "
         f"{100 * abs(found.value):.1f} points {'above' if found.value >= 0 else 'below'} its best comparator, "
-        f"“{results.arm(against).title}” (95 % interval {between(found.low, found.high)})"
+        f"“{results.arm(against).title}” ({_interval(results, found)})"
     )
 
 
@@ -193,7 +225,7 @@ def _rated(results: Results, found: Estimate, against: str) -> str:
     return (
         f"its ratings miss by {own} (root mean square error of a {results.series or 'unit'}) and those of its best "
         f"comparator, “{results.arm(against).title}”, by {other}: {share} of the constant "
-        f"predictor's {constant} {direction} (95 % interval {between(found.low, found.high)})"
+        f"predictor's {constant} {direction} ({_interval(results, found)})"
     )
 
 
@@ -221,10 +253,67 @@ def _refusal(results: Results, name: str) -> str:
             f"{percent(chance_of(results, name).threshold)}. "
         )
     return (
-        f"No verdict: “{results.arm(name).title}” must be at chance and {found}"
+        f"no verdict: “{results.arm(name).title}” must be at chance and {found}"
         "Something of the test part is known in training; "
         "find the leak before reading any figure."
     )
+
+
+def _drawn(results: Results) -> str:
+    """Return what intervals draw: units, or the trials or people that several units belong to."""
+    drawn = results.cluster or results.series
+    return "units" if drawn is None else "trials" if drawn == "trial" else "people"
+
+
+def _interval(results: Results, found: Estimate) -> str:
+    if np.isnan(found.low):
+        return "no interval"
+    return f"95 % interval over {_drawn(results)} {between(found.low, found.high)}"
+
+
+_ANSWERS: dict[Kind, str] = {
+    "helps": "yes", "harms": "no, worse", "contributes nothing": "no, alike within {margin}",
+    "undecided": "not settled",
+}  # fmt: skip
+
+
+def _answer(results: Results, kind: Kind) -> str:
+    return _ANSWERS[kind].format(margin="two per cent" if results.rated else "two points")
+
+
+def _on_other_units(results: Results, found: Estimate, kind: Kind) -> Question:
+    drawn = _drawn(results)
+    asked = f"Is it better on other {drawn}, as it was trained?"
+    return Question(asked, f"{found.n:,} {drawn}", found, _answer(results, kind))
+
+
+def _trained_anew(results: Results, against: str) -> Question:
+    """Return the question that counts the luck of training, too: over studies, or over the splits of one corpus."""
+    asked = "Would it be better in a new study, trained anew?"
+    if results.studies > 1:
+        studies = _by_study(results, against)
+        found, over = cluster_interval(studies.to_numpy(), np.arange(len(studies))), f"{len(studies)} studies"
+    else:
+        splits = resampled_test(results, results.headline, against)
+        if splits is None:
+            nothing = Estimate(*(float("nan"),) * 3, 1)
+            return Question(asked, "a single split", nothing, "one split does not tell: run it with --set repeats=5")
+        found = Estimate(splits.value, splits.low, splits.high, splits.splits)
+        over = f"{splits.splits} splits of one corpus, corrected for shared training data (Nadeau and Bengio)"
+    if not results.rated:
+        found = found._replace(low=max(found.low, -1.0), high=min(found.high, 1.0))
+    return Question(asked, over, found, _answer(results, judge(found)))
+
+
+def _if_trained_anew(kind: Kind, anew: Question) -> str:
+    """Return the sentence that keeps a claim about these units from passing for one about training."""
+    if kind == "undecided" or judge(anew.found) == kind:
+        return ""
+    over = anew.over.partition(",")[0]
+    if judge(anew.found) == "undecided":
+        reach = "" if np.isnan(anew.found.low) else f" ({between(anew.found.low, anew.found.high)})"
+        return f" Whether it would be better in a new study, trained anew, is not settled by {over}{reach}."
+    return f" {anew.asked} Over {over}: {anew.answer} ({between(anew.found.low, anew.found.high)})."
 
 
 def _constant_notes(results: Results, against: str) -> list[str]:
@@ -253,31 +342,42 @@ def _placebo_notes(results: Results) -> list[str]:
     return notes
 
 
-def _agreement_notes(results: Results, against: str, kind: Kind) -> list[str]:
-    units = unit_differences(results, results.headline, against)
-    studies = units.groupby(level="study")["score"].mean()
-    if len(studies) > 1:
-        over = cluster_interval(studies.to_numpy(), np.arange(len(studies)))
-        note = (
-            f"By study: above the best comparator in {int((studies > 0).sum())} of {len(studies)}, "
-            f"{points(over.value)} with a standard deviation of {100 * studies.std(ddof=1):.1f} {_unit(results)}; "
-            f"the interval over studies, which also counts the luck of training, is {between(over.low, over.high)}"
-        )
-        return [note + (", so more studies are needed to be sure." if kind in ("helps", "harms") and
-                        over.low <= 0 <= over.high else ".")]  # fmt: skip
-    splits = resampled_test(results, results.headline, against)
-    if splits is None:
-        return ["A single split: the interval covers the units, not the luck of training."]
+def _part_notes(results: Results) -> list[str]:
+    """Say which other mode of the system does as well as the whole, or better; comparators are judged elsewhere."""
+    notes, whole = [], results.arm(results.headline).title
+    others = [arm for arm in results.arms if arm.kind == "system" and arm.name != results.headline]
+    for arm in (arm for arm in others if arm.name not in results.comparators):
+        found = gain(results, results.headline, arm.name)
+        ahead = f"{points(abs(found.value)).lstrip('+')} {_unit(results)}"
+        if found.low <= 0 <= found.high:
+            place = "ahead" if found.value >= 0 else "behind"
+            notes.append(
+                f"“{arm.title}” does as well as “{whole}”, as far as these {_drawn(results)} tell: "
+                f"the whole is {ahead} {place} ({between(found.low, found.high)})."
+            )
+        elif found.high < 0:
+            notes.append(f"“{arm.title}” does better than “{whole}”, by {ahead} ({between(-found.high, -found.low)}).")
+    return notes
+
+
+def _study_notes(results: Results, against: str) -> list[str]:
+    if results.studies == 1:
+        return []
+    studies = _by_study(results, against)
     return [
-        f"Over {splits.splits} splits of one corpus, corrected for shared training data (Nadeau and Bengio): "
-        f"{points(splits.value)} ({between(splits.low, splits.high)}), p = {splits.p:.3f}."
+        f"By study: above the best comparator in {int((studies > 0).sum())} of {len(studies)}, with a standard "
+        f"deviation of {100 * studies.std(ddof=1):.1f} {_unit(results)}."
     ]
+
+
+def _by_study(results: Results, against: str) -> pd.Series:
+    return unit_differences(results, results.headline, against).groupby(level="study")["score"].mean()
 
 
 def _missing_notes(results: Results) -> list[str]:
     notes = []
     if not any(arm.at_chance for arm in results.arms):
-        notes.append("No arm with permuted labels was run, so a leak would not show here.")
+        notes.append("No arm with permuted labels was run, so a leak would not show here: add permuted to controls.")
     if not any(results.arm(name).kind == "placebo" for name in results.comparators):
         notes.append("No placebo was run: a gain may come from anything that the headline arm has more of.")
     return notes

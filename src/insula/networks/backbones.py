@@ -78,7 +78,9 @@ def load_backbone(name: str, weights: str | Path | None = None) -> nn.Module:
     elif weights is not None:
         load_weights(network, Path(weights))
     else:
-        log.warning("backbone %s is untrained: where it stays so, its features are random projections", name)
+        log.warning(
+            "backbone %s is untrained, its features random projections: give a weight file where it stays so", name
+        )
     return network.eval().requires_grad_(False)
 
 
@@ -113,7 +115,9 @@ def _download(network: nn.Module, name: str) -> bool:
     try:
         pretrained = timm.create_model(name, pretrained=True, num_classes=0)
     except Exception as error:  # any of a hub's many errors; the untrained network stays
-        log.warning("not reachable (%s): backbone %s stays untrained", str(error).split("\n")[0], name)
+        log.warning(
+            "not reachable (%s): backbone %s stays untrained; give a weight file", str(error).split("\n")[0], name
+        )
         return False
     network.load_state_dict(pretrained.state_dict())
     return True

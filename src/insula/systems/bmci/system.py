@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_SHRUNK = "subjects whose virtual EEG shrank to the mean"
+
 
 class BMCI:
     """Virtual EEG from pictures, fused with the pictures.
@@ -118,7 +120,7 @@ class BMCI:
         unlabelled : Samples, optional
             Test inputs, for a picture network that adapts to them.
         """
-        from insula.systems.bmci.teaching import TrainingPictures, stacking, teach_all, warn_of_shrinkage
+        from insula.systems.bmci.teaching import TrainingPictures, shrunk, stacking, teach_all
 
         train, validation, task = one_table("BMCI", train, validation, task)
         self.log, self.task = FitLog(), task
@@ -145,7 +147,7 @@ class BMCI:
             lessons = teach_all(pictured, validation, place, training, task, self.settings)
         for lesson in lessons:
             self._note(lesson, pictured, validation)
-        self.facts["shrunk to the mean"] = warn_of_shrinkage(lessons, self.settings)
+        self.facts[_SHRUNK] = shrunk(lessons)
         with stage(self.facts["seconds"], "fusion classifiers"):
             members = [lesson.member for lesson in lessons]
             self._open(Bank(members, self.settings, len(task.classes), training))
@@ -207,7 +209,7 @@ class BMCI:
         DataError
             Where the rows are not those of one new subject.
         """
-        from insula.systems.bmci.teaching import one_subject, teach, warn_of_shrinkage
+        from insula.systems.bmci.teaching import one_subject, shrunk, teach
 
         if self.training is None or self.settings.brain == "visual-logits":
             raise BundleError("nobody can teach here", do="add the subject to a system fitted on EEG in this process")
@@ -215,7 +217,7 @@ class BMCI:
         training, place = self.training.extended(mine, self.task, self.space.training_coordinates)
         lesson = teach(mine, held, place, len(self.bank.members), training, self.task, self.settings)
         self._note(lesson, self.training.samples, held)
-        self.facts["shrunk to the mean"] += warn_of_shrinkage([lesson], self.settings)
+        self.facts[_SHRUNK] += shrunk([lesson])
         self._open(self.bank.including(lesson.member))
         self._calibrate()
         return self

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any, Self
 
 import numpy as np
@@ -25,7 +24,6 @@ from insula.systems.pictures import picture_groups, unique_pictures
 from insula.training.threads import one_thread, spare_processes
 
 log = logging.getLogger(__name__)
-_warn_once = cache(log.warning)  # a sweep fits hundreds of systems; the ratios of each are in its facts
 
 _LONG = 60  # s: below it, starting processes costs more than they save
 _SHRUNK = 0.3  # of the variance of the EEG embedding: the specification's mark
@@ -260,7 +258,10 @@ def _code(
     code = brain_code_once(epochs, watched, len(task.classes), settings, name)
     done.record(f"EEG encoder of {name}", mine)
     if code.alignment < 0.5:
-        log.warning("%s: fold encoders disagree (alignment %.2f); its virtual EEG is weak", name, code.alignment)
+        what = (
+            "%s: fold encoders disagree (alignment %.2f), so its virtual EEG is weak: give more epochs, or leave it out"
+        )
+        log.warning(what, name, code.alignment)
     about = {} if np.isnan(code.alignment) else {"alignment": code.alignment}
     return code.targets, code.encoder, sensor_readout(code.targets, mine), about
 
@@ -302,10 +303,6 @@ def one_subject(
     return mine, held.select(held.units("subject") == names[0])
 
 
-def warn_of_shrinkage(lessons: Sequence[Lesson], settings: BMCISettings) -> int:
-    """Return how many subjects' virtual EEG hardly leaves the mean, and say so; of a placebo that is expected."""
-    ratios = [lesson.facts.get("variance_ratio", 1.0) for lesson in lessons]
-    shrunk = sum(ratio < _SHRUNK for ratio in ratios)
-    if shrunk and settings.brain == "eeg":
-        _warn_once("virtual EEG shrinks to the mean: its variance is below %g of that of the EEG", _SHRUNK)
-    return shrunk
+def shrunk(lessons: Sequence[Lesson]) -> int:
+    """Return how many subjects' virtual EEG hardly leaves the mean, as where pictures tell little of the EEG."""
+    return sum(lesson.facts.get("variance_ratio", 1.0) < _SHRUNK for lesson in lessons)

@@ -138,7 +138,8 @@ def make_bank(
     if facts["prototypes are noise"]:
         log.warning(
             "THE PROTOTYPES ARE NOISE: on people held out the teacher's concordance is %.3f with valence and %.3f with "
-            "arousal, so what they teach a face network has nothing to do with what was felt", *found
+            "arousal, so what they teach a face network has nothing to do with what was felt: give more "
+            "people or trials, and read the face network as one without a teacher", *found
         )  # fmt: skip
     facts["who it is"] = _identity_probe(features[rated], recordings.people[rated], recordings.trials[rated])
     if settings.centre_people:
@@ -157,8 +158,6 @@ def make_bank(
     few = int((bank.counts < FEW).sum())
     facts |= {"cells": len(bank.counts), "cells without a trial": int((bank.counts == 0).sum()),
               f"cells of fewer than {FEW} trials": few}  # fmt: skip
-    if few:
-        log.warning("%d of %d prototypes are of fewer than %d trials", few, len(bank.counts), FEW)
     return Taught(bank, facts)
 
 

@@ -22,7 +22,10 @@ _QUANTILES = (0.0, 0.25, 0.5, 0.75, 1.0)
 def absent_classes(aim: Aim) -> list[str]:
     """Return a warning for each class that no labelled training row has."""
     lacking = [name for name, share in zip(aim.names, aim.shares, strict=True) if share == 0]
-    return [f"no labelled training row is of the class {name}: it is never learnt" for name in lacking]
+    return [
+        f"no labelled training row is of the class {name}, so it is never learnt: label some, or name it no class"
+        for name in lacking
+    ]
 
 
 def teacher_is_worse(teacher: float, student: float, aim: Aim) -> list[str]:
@@ -31,7 +34,7 @@ def teacher_is_worse(teacher: float, student: float, aim: Aim) -> list[str]:
         return []
     return [
         f"the teacher's {aim.figure} on the validation part is {teacher:.3f}, that of the student without it "
-        f"{student:.3f}: nothing is distilled from it"
+        f"{student:.3f}: nothing is distilled from it, unless guard is set to false"
     ]
 
 
@@ -63,7 +66,7 @@ def measured(
     facts: dict[str, Any] = {"prototype cosine": crowded}
     warnings = []
     if crowded > _COLLAPSED:
-        warnings.append(f"prototypes have collapsed: their mean cosine is {crowded:.2f}")
+        warnings.append(f"prototypes have collapsed, their mean cosine is {crowded:.2f}: read no geometry out of them")
     pairs = known.eeg & known.face & known.labelled
     if not settings.uncertainty or not pairs.any():
         return facts, warnings
@@ -79,7 +82,7 @@ def measured(
     if unheard > 0.5:
         warnings.append(
             f"the teacher's uncertainty is above {settings.limit:g} for {100 * unheard:.0f} % of the pairs: "
-            "they weigh nothing in the distillation"
+            "they weigh nothing in the distillation; a higher limit lets them in"
         )
     return facts, warnings
 

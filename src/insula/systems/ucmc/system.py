@@ -201,14 +201,14 @@ class UCMC:
             with stage(seconds, "student alone"):
                 note("alone", lesson.student("alone", None, None, False, starts.get("alone")))
         if face is None:
-            self._warn(["no labelled training row has a face that can be used: the student learns alone"])
+            self._warn(["no labelled training row has a face to use, so the student learns alone: check `face`"])
             self.networks |= dict.fromkeys(("eeg", "distillation"), self.networks["alone"])
             return
         with stage(seconds, "teacher"):
             note("face", lesson.teacher(starts.get("face")))
             known = lesson.taught_by(self.networks["face"])
         if eeg is None:
-            self._warn(["no labelled training row has EEG that can be used: there is a teacher alone"])
+            self._warn(["no labelled training row has EEG to use, so there is a teacher alone: check `eeg`"])
             return
         facts["validation"] = {
             "student alone": lesson.score(self.networks["alone"], eeg, paired),
