@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import Any
 
 from insula.corpora.contract import Card, Corpus
-from insula.errors import SettingsError
+from insula.errors import SettingsError, choices
 from insula.tiers import naming_tier
 
 CORPORA: dict[str, str] = {
@@ -45,7 +45,7 @@ CORPORA: dict[str, str] = {
 @naming_tier()
 def _class(name: str) -> Any:
     if name not in CORPORA:
-        raise SettingsError(f"unknown corpus {name!r}", do=f"corpora are {', '.join(CORPORA)}")
+        raise SettingsError(f"unknown corpus {name!r}", do=choices("corpora", name, CORPORA))
     module, cls = CORPORA[name].split(":")
     return getattr(import_module(module), cls)
 
@@ -72,7 +72,7 @@ def corpus(name: str, **settings: Any) -> Corpus:
     >>> corpus("egmat")
     Traceback (most recent call last):
     ...
-    insula.errors.SettingsError: unknown corpus 'egmat': corpora are folder, london-faces, raf-db, affectnet, ...
+    insula.errors.SettingsError: unknown corpus 'egmat': did you mean eegmat? corpora are folder, london-faces, raf-db, ...
     """
     cls = _class(name)
     return cls(cls.Settings.parse(settings, where=f"corpus {name}"))

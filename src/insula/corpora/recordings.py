@@ -1,4 +1,4 @@
-"""EEG recordings of one's own: a folder or a BIDS tree of EDF, BDF, BrainVision and EEGLAB files."""
+"""EEG recordings of one's own: a folder or a BIDS tree of EDF, BDF, BrainVision, EEGLAB and FIF files."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from insula.corpora.contract import Card
 from insula.corpora.folder import Folder, FolderSettings
 from insula.corpora.pairing import pair, stimulus_names
 from insula.corpora.recording_channels import Names, names_in, read_names, shared_channels
-from insula.corpora.recording_files import RecordingFile
-from insula.corpora.recording_tables import StudyFolder, annotated, tidy_events
+from insula.corpora.recording_files import RecordingFile, is_missing, unread
+from insula.corpora.recording_tables import StudyFolder, annotated, label_notes, text_of, tidy_events, windows_within
 from insula.eeg.checks import check_events, check_recording
 from insula.eeg.epoch_store import Windows, cleaning_columns, count_windows, epoch_store, learnt_from, window_store
 from insula.eeg.filters import check_length
@@ -37,8 +37,8 @@ class RecordingsSettings(Settings):
     Parameters
     ----------
     root : Path
-        A folder, searched with its subfolders, or the root of a BIDS tree. Files are EDF, BDF, BrainVision (`.vhdr`)
-        or EEGLAB (`.set`).
+        A folder, searched with its subfolders, or the root of a BIDS tree. Files are EDF, BDF, BrainVision (`.vhdr`),
+        EEGLAB (`.set`) or, outside BIDS, FIF of raw recordings (`.fif`, `.fif.gz`), of a split one the first part.
     who : str
         How the path below `root`, without suffix, says who and when: `{subject}_{session}`, `{subject}/*_{session}`.
         As it is by default, each file is a person. Not used in a BIDS tree, nor where a table with the column
@@ -51,9 +51,12 @@ class RecordingsSettings(Settings):
         `events.tsv` or `.csv` in `root`, else windows.
     labels : str, optional
         A CSV or TSV file of recordings: `recording` or `subject` (and `session`), and labels or other columns, which
-        hold for all of a recording. In a BIDS tree `participants.tsv` is joined besides.
+        hold for all of a recording. In a BIDS tree `participants.tsv` is joined besides. In any table `recording` may
+        be called `file`, `filename`, `file_name`, `path` or `eeg_file`, and `subject` `participant_id`, `participant`,
+        `subject_id` or `person`.
     label : str, optional
-        The column that is the label; None where there is none.
+        The column that is the label; None where there is none. What software writes for nothing (`nan`, `NA`, `none`,
+        `null`) is no label.
     markers : mapping of str to str, optional
         From values of the label column to labels (`{"S 11": anger}`); events with another value are no events.
     classes : str or tuple of str, optional
@@ -67,6 +70,9 @@ class RecordingsSettings(Settings):
         Electrodes to read; `common` for those that all recordings have. By default recordings must have the same.
     windows : Windows
         How recordings without events are cut.
+    within : bool
+        Whether events that last are cut into `windows`, from onset to end, in place of one epoch each: a trial has then
+        as many samples as fit.
     pictures : FolderSettings, optional
         The pictures that were shown, as of the corpus `folder`: `stimulus` is then joined to them.
     marked : {"keep", "drop"}
@@ -101,6 +107,7 @@ class RecordingsSettings(Settings):
     rename: dict[str, str | None] | str | None = None
     channels: Literal["common"] | tuple[str, ...] | None = None
     windows: Windows = Windows()
+    within: bool = False
     pictures: FolderSettings | None = None
     marked: Literal["keep", "drop"] = "keep"
     preprocessing: Preprocessing = Preprocessing()
@@ -128,10 +135,10 @@ class Recordings:
 
     card: ClassVar[Card] = Card(
         name="recordings",
-        title="EEG recordings of one's own (EDF, BDF, BrainVision, EEGLAB; folder or BIDS)",
+        title="EEG recordings of one's own (EDF, BDF, BrainVision, EEGLAB, FIF; folder or BIDS)",
         licence="that of the recordings",
         access="on this computer: a folder of recordings with a table of events or of labels, or a BIDS tree; "
-        "insula corpora check recordings FOLDER --set events=events.csv",
+        "insula run FOLDER says what it understood; insula corpora check recordings FOLDER --set events=events.csv",
         size="as large as the folder; memory does not grow with it",
         citation="that of the recordings",
         labels="one column, by default emotion: of a table of events, of a table of recordings, or annotations",
@@ -198,6 +205,17 @@ class Recordings:
             lacks.append(f"recordings differ in sampling rate ({found}): set preprocessing.rate")
         return list(dict.fromkeys(lacks + (self._folder.check() if self._folder else [])))
 
+    def notes(self) -> list[str]:
+        """Return what one should know and nothing stops at: files that are not read, rows without a label, copies."""
+        try:
+            notes, rows, where = unread(self.settings.root), *self.study.rows_said()
+        except InsulaError:
+            return []  # which `check` says
+        label = self.settings.label
+        if label is None or self.settings.pictures or self.study.kind == "annotations":
+            return notes
+        return notes + label_notes(rows, label, "recordings" if self.study.kind == "windows" else "events", where)
+
     def _shown(self) -> list[str] | None:
         """Return what stimuli may be called; None where there are no pictures, or where their own check says why."""
         try:
@@ -242,6 +260,8 @@ class Recordings:
         if short:
             named = ", ".join(short[:3]) + (" and more" if len(short) > 3 else "")
             warnings.warn(f"events too near an end of their recording are left out: {named}", stacklevel=2)
+        for note in self.notes():
+            warnings.warn(note, stacklevel=2)
         table = self._labelled(pd.concat(parts, ignore_index=True))
         if self.settings.marked == "drop" and "eeg_quality" in table:
             marked = (table["eeg_quality"] != "").to_numpy()
@@ -253,14 +273,22 @@ class Recordings:
 
     def _epochs(self, recording: Recording, cache: Cache) -> tuple[pd.DataFrame, Store, int]:
         """Return one row an event, the epochs, and how many events did not fit."""
-        settings = self.settings.preprocessing
-        inside = epochs_within(recording.events, recording.n_times, recording.rate, settings)
-        recording = replace(recording, events=recording.events[inside])
+        events, settings = self._cut(recording.events)
+        inside = epochs_within(events, recording.n_times, recording.rate, settings)
+        recording = replace(recording, events=events[inside])
         store = epoch_store(recording, settings, cache)
         events = recording.events
         start = events["onset"].to_numpy()
         rows = self._rows(recording, events, start + settings.epoch[0], start + settings.epoch[1])
         return rows.assign(**cleaning_columns(recording, settings, cache)), store, int((~inside).sum())
+
+    def _cut(self, events: pd.DataFrame) -> tuple[pd.DataFrame, Preprocessing]:
+        """Return the onsets of epochs, and how these are cut: each event, or each window within the events."""
+        if not self.settings.within:
+            return events, self.settings.preprocessing
+        seconds = self.settings.windows.seconds
+        cutting = self.settings.preprocessing.model_copy(update={"epoch": (0.0, seconds), "baseline": None})
+        return windows_within(events, seconds, self.settings.windows.hop or seconds), cutting
 
     def _windows(self, recording: Recording, cache: Cache) -> tuple[pd.DataFrame, Store, int]:
         """Return one row a window, the windows, and 0."""
@@ -308,12 +336,12 @@ class Recordings:
         study = self.study
         rename, bad = names_in(one, self._rename)
         recording = read_recording(one.path, self.card.name, one.subject, one.session, rename=rename, channels=channels)
-        bad = [name for name in recording.channels if name in bad]
+        bad = [name for name in recording.channels if name in bad and name not in recording.bad]
         events = self._events(one, recording)
         facts = study.facts.iloc[[study.files.index(one)] * len(events)].set_axis(events.index)
         events = events.join(facts.drop(columns=facts.columns.intersection(events.columns)))
         key = digest([recording.fingerprint, bad]) if bad else recording.fingerprint
-        return replace(recording, events=events, bad=tuple(bad), fingerprint=key)
+        return replace(recording, events=events, bad=(*recording.bad, *bad), fingerprint=key)
 
     def _events(self, one: RecordingFile, recording: Recording) -> pd.DataFrame:
         settings, kind = self.settings, self.study.kind
@@ -336,10 +364,17 @@ class Recordings:
         check_events(events, recording.n_times, recording.rate, where=where)
         if self.study.kind == "windows":
             count_windows(recording, settings.preprocessing, settings.windows, where=one.path)
-        elif not epochs_within(events, recording.n_times, recording.rate, settings.preprocessing).any():
+            return self._check_label(events, where)
+        cut, preprocessing = self._cut(events)
+        if not epochs_within(cut, recording.n_times, recording.rate, preprocessing).any():
             what = f"no event of the recording {one.name!r} that an epoch fits around"
             do = "add one (BrainVision's lie in a .vmrk file beside it), or leave the recording out"
             raise DataError(what, where=where, do=do)
+        self._check_label(events, where)
+
+    def _check_label(self, events: pd.DataFrame, where: Path) -> None:
+        """Refuse events that lack the label, where tables should give it."""
+        settings = self.settings
         label = settings.label
         if label and label not in events and not settings.pictures and (self.study.kind == "tables" or settings.labels):
             known = ", ".join(name for name in events if name not in (*PROVENANCE, "onset", "duration"))
@@ -356,6 +391,7 @@ class Recordings:
         values = table[label]
         if settings.classes is None and pd.api.types.is_numeric_dtype(values):
             return table  # a rating
+        values = text_of(values) if pd.api.types.is_numeric_dtype(values) else values.mask(is_missing(values))
         found = values.dropna().unique().tolist()
         names = label_map(found, settings.classes) if settings.classes else {x: normalise_label(x) for x in found}
         return table.assign(**{label: values.map(names).astype("str")})
