@@ -43,8 +43,8 @@ def write_brainvision(raw: mne.io.RawArray, stem: Path) -> None:
     (1e6 * raw.get_data()).T.astype("<f4").tofile(stem.with_suffix(".eeg"))
     channels = "\n".join(f"Ch{place}={name},,1,µV" for place, name in enumerate(CHANNELS, start=1))
     stem.with_suffix(".vhdr").write_text(
-        f"Brain Vision Data Exchange Header File Version 1.0\n[Common Infos]\nCodepage=UTF-8\nDataFile={stem.name}.eeg\n"
-        f"DataFormat=BINARY\nDataOrientation=MULTIPLEXED\nNumberOfChannels={len(CHANNELS)}\n"
+        "Brain Vision Data Exchange Header File Version 1.0\n[Common Infos]\nCodepage=UTF-8\n"
+        f"DataFile={stem.name}.eeg\nDataFormat=BINARY\nDataOrientation=MULTIPLEXED\nNumberOfChannels={len(CHANNELS)}\n"
         f"SamplingInterval={1e6 / RATE}\n[Binary Infos]\nBinaryFormat=IEEE_FLOAT_32\n[Channel Infos]\n{channels}\n",
         encoding="utf-8",
     )

@@ -31,11 +31,13 @@ def demo(
     from insula.evaluation.experiment import run as run_experiment
     from insula.evaluation.recipe import Recipe
     from insula.evaluation.results import check_output
+    from insula.storage.atomic import check_writable
     from insula.storage.cache import Cache
     from insula.tiers import need
 
     need("eeg")  # which brings what trains
     check_output(output)
+    check_writable(output)
     recipe = Recipe.load("bmci", ["name=demo", "repeats=1", "system.encoder=linear"])
     cache = Cache()
     with progress_bar(not as_json) as step:
@@ -78,6 +80,7 @@ def run(
     from insula.evaluation.results import check_output
     from insula.labelling.curves import curve_settings, label_curves
     from insula.labelling.efficiency import with_label_curves
+    from insula.storage.atomic import check_writable
     from insula.storage.cache import Cache
 
     words = [*(changes or []), *(["protocol.as_published=true"] if as_published else [])]
@@ -87,6 +90,7 @@ def run(
     loaded = Recipe.load(recipe, words)
     folder = output or Path("runs") / loaded.name
     check_output(folder)
+    check_writable(folder)
     if loaded.label_curves is not None:
         curve_settings(loaded)
     with progress_bar(not as_json) as step:
@@ -105,6 +109,7 @@ def _run_sweep(
     from insula.evaluation.sweep import Sweep
     from insula.evaluation.sweep_report import MARK, headlines, write_sweep
     from insula.evaluation.sweep_run import run_sweep
+    from insula.storage.atomic import check_writable
     from insula.storage.cache import Cache
 
     sweep = Sweep.load(source, changes)
@@ -112,6 +117,7 @@ def _run_sweep(
         raise SettingsError("a sweep draws no label curves", where="label_curves", do="run the recipe by itself")
     folder = output or Path("runs") / sweep.name
     check_output(folder, MARK)
+    check_writable(folder)
     with progress_bar(not as_json) as step:
         outcomes = run_sweep(sweep, Cache(), jobs, step, engine)
         step(1, 1, "writing the report")

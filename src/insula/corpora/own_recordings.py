@@ -32,8 +32,8 @@ USUAL_LABELS = ("label", "emotion", "condition", "trial_type", "class", "categor
 """Columns that are taken for the label before any other, in this order."""
 
 _NO_LABELS = {
-    "recording", "subject", "session", "onset", "duration", "trial", "stimulus", "stim_file", "sample", "value", "place",
-    "identity", "response_time", "age", "sex", "gender", "hand", "handedness", "date",
+    "recording", "subject", "session", "onset", "duration", "trial", "stimulus", "stim_file", "sample", "value",
+    "place", "identity", "response_time", "age", "sex", "gender", "hand", "handedness", "date",
 }  # fmt: skip
 _MOST_CLASSES = 10
 _MARK = 0.2  # seconds: what lasts less says when something began, and not how long it was
@@ -172,7 +172,7 @@ def _candidates(rows: pd.DataFrame) -> list[str]:
 
 
 def _label(rows: pd.DataFrame, root: Path, study: StudyFolder) -> str:
-    usual = [name for name in USUAL_LABELS if name in rows and rows[name][~is_missing(rows[name])].nunique() > 1]
+    usual = [name for name in USUAL_LABELS if name in rows and len(rows[name][~is_missing(rows[name])].unique()) > 1]
     found = usual[:1] or _candidates(rows)
     if len(found) == 1:
         return found[0]

@@ -27,7 +27,23 @@ OTHER_NAMES = {
 
 _IDS = {"recording", "subject", "session", "trial", "stimulus", "identity", "image_id"}.union(*OTHER_NAMES.values())
 _NOTHING = ("", "nan", "na", "n/a", "<na>", "none", "null", "nil")
-_OTHER = ("xdf", "xdfz", "gdf", "cnt", "mff", "egi", "nwb", "mat", "npy", "npz", "h5", "hdf5", "acq", "edf.gz", "bdf.gz")
+_OTHER = (
+    "xdf",
+    "xdfz",
+    "gdf",
+    "cnt",
+    "mff",
+    "egi",
+    "nwb",
+    "mat",
+    "npy",
+    "npz",
+    "h5",
+    "hdf5",
+    "acq",
+    "edf.gz",
+    "bdf.gz",
+)
 _DERIVED = re.compile(r".*[-_](epo|ave|ica|cov|fwd|inv|trans|src|proj|eve|annot|bem|sol|tfr)(-\d+)?\.fif(\.gz)?", re.I)
 _MARK = re.compile(r"[-_](raw|eeg|meg)$", re.I)  # ends the name of a FIF file, and says nothing of who or when
 _FIELD = re.compile(r"\\\{(subject|session)\\\}|\\\*")  # in a pattern that was escaped
@@ -143,7 +159,9 @@ def _in_bids(root: Path) -> list[RecordingFile]:
     from mne_bids import find_matching_paths
 
     found = []
-    for place in find_matching_paths(root, suffixes="eeg", datatypes="eeg", extensions=[one for one in SUFFIXES if "fif" not in one]):
+    for place in find_matching_paths(
+        root, suffixes="eeg", datatypes="eeg", extensions=[one for one in SUFFIXES if "fif" not in one]
+    ):
         path = Path(place.fpath)
         session = path.stem.removeprefix(f"sub-{place.subject}_").removesuffix("_eeg")
         beside = (_sidecar(place, "events"), _sidecar(place, "channels"))
@@ -208,7 +226,9 @@ def _in_folder(root: Path, pattern: str) -> list[RecordingFile]:
 
 def _name(path: Path, root: Path) -> str:
     stem = _stem(path)
-    return path.relative_to(root).with_name(_MARK.sub("", stem) or stem if "fif" in suffix_of(path) else stem).as_posix()
+    return (
+        path.relative_to(root).with_name(_MARK.sub("", stem) or stem if "fif" in suffix_of(path) else stem).as_posix()
+    )
 
 
 def _stem(path: Path) -> str:
@@ -362,4 +382,5 @@ def check_sessions(files: Iterable[RecordingFile]) -> None:
         other = seen.setdefault((one.subject, one.session), one)
         if other is not one:
             what = f"{other.name} and {one.name} are both session {one.session} of subject {one.subject}"
-            raise DataError(what, where=one.path, do="set who so that it says the session, as in --set 'corpus.who={subject}_{session}'")
+            do = "set who so that it says the session, as in --set 'corpus.who={subject}_{session}'"
+            raise DataError(what, where=one.path, do=do)

@@ -179,8 +179,8 @@ def label_notes(rows: pd.DataFrame, label: str, what: str, where: Path) -> list[
     >>> rows = pd.DataFrame({"onset": [1.0, 1.0, 3.0], "place": 0, "emotion": ["fear", "fear", "nan"]})
     >>> for note in label_notes(rows, "emotion", "events", Path("events.csv")):
     ...     print(note)
-    1 of 3 events has no label emotion (1 x 'nan'): give it, or leave it: such rows are never scored
-    1 event is there twice (events.csv, row 1): remove the copy, it counts as another trial
+    1 of 3 events without a label emotion (1 x 'nan'): never scored; give it
+    events that are there twice: 1 (first: events.csv, row 1); remove them: each counts as a trial
     """
     if label not in rows:
         return [f"no label {label}: nothing in the folder gives it; name its column in label, or add it"]
@@ -188,19 +188,17 @@ def label_notes(rows: pd.DataFrame, label: str, what: str, where: Path) -> list[
     missing = is_missing(rows[label])
     if missing.any():
         words = rows[label][missing].dropna().astype("str").value_counts()
-        said = f" ({', '.join(f'{count} x {word!r}' for word, count in words.items())})" if len(words) else ""
-        count = int(missing.sum())
-        few = f"{count} of {len(rows)} {what} {'has' if count == 1 else 'have'}" if count < len(rows) else f"no {what} have a"
-        notes.append(f"{few} {'no ' if count < len(rows) else ''}label {label}{said}: "
-                     "give it, or leave it: such rows are never scored")  # fmt: skip
+        written = f" ({', '.join(f'{count} x {word!r}' for word, count in words.items())})" if len(words) else ""
+        notes.append(f"{missing.sum()} of {len(rows)} {what} without a label {label}{written}: never scored; give it")
     broken = [name for name in rows[label][~missing].astype("str").unique() if len(name.splitlines()) > 1]
     if broken:
         notes.append(f"the label {broken[0]!r} holds a line break ({where}): write it on one line")
     copies = rows.duplicated(["place", "onset", label]) if "onset" in rows else pd.Series(False, rows.index)
     if copies.any():
-        count = int(copies.sum())
-        notes.append(f"{count} {'event is' if count == 1 else 'events are'} there twice ({where}, row {copies.idxmax()}): "
-                     "remove the copy, it counts as another trial")  # fmt: skip
+        first = f"{where}, row {copies.idxmax()}"
+        notes.append(
+            f"events that are there twice: {copies.sum()} (first: {first}); remove them: each counts as a trial"
+        )
     return notes
 
 

@@ -25,7 +25,7 @@ from insula.eeg.preprocessing import Preprocessing, epochs_within
 from insula.eeg.reading import channel_table, read_recording
 from insula.emotions import label_map, normalise_label
 from insula.errors import DataError, InsulaError
-from insula.samples import PROVENANCE, Recording, Samples, Store, provenance
+from insula.samples import PROVENANCE, ArrayStore, Recording, Samples, Store, provenance
 from insula.storage.cache import Cache
 from insula.storage.hashing import digest
 from insula.storage.settings import Settings
@@ -277,6 +277,8 @@ class Recordings:
         inside = epochs_within(events, recording.n_times, recording.rate, settings)
         recording = replace(recording, events=events[inside])
         store = epoch_store(recording, settings, cache)
+        if self.settings.within:  # a window within an event is not locked to its onset
+            store = ArrayStore(store.values, store.description.model_copy(update={"start": None}))
         events = recording.events
         start = events["onset"].to_numpy()
         rows = self._rows(recording, events, start + settings.epoch[0], start + settings.epoch[1])

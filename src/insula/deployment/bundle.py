@@ -15,7 +15,7 @@ import numpy as np
 
 from insula.deployment.graphs import Graph
 from insula.errors import BundleError, SettingsError
-from insula.storage.atomic import write_folder
+from insula.storage.atomic import check_writable, write_folder
 from insula.storage.folder import seal, verify
 
 if TYPE_CHECKING:
@@ -306,6 +306,7 @@ def check_output(folder: Path) -> None:
     """
     if folder.name in ("", "..") or (folder.exists() and not folder.is_dir()):
         raise BundleError("the output is no folder of its own", where=folder, do="give a new folder")
+    check_writable(folder)
     if folder.is_dir() and any(folder.iterdir()):
         try:
             verify(folder)

@@ -11,8 +11,8 @@ import pandas as pd
 from insula.deployment.bundle import check_output, write_bundle
 from insula.emotions import Categorical, Continuous
 from insula.errors import SettingsError
-from insula.evaluation.candidates import Fitting, alone, candidate
-from insula.evaluation.experiment import predictable
+from insula.evaluation.candidates import Fitting, alone, candidate, with_modalities
+from insula.evaluation.experiment import check_recipe, predictable
 from insula.evaluation.metrics import wilson_interval
 from insula.evaluation.recipe import Recipe
 from insula.evaluation.study import AnyTask, Study, open_study
@@ -60,7 +60,9 @@ def fit_bundle(recipe: Recipe, output: Path, cache: Cache, *, int8: bool = False
     if recipe.steps:
         do = "evaluate it with `insula run`, or fit a recipe without steps"
         raise SettingsError("a bundle holds a system and no steps before it", where="steps", do=do)
+    check_recipe(recipe)
     study = open_study(recipe, 0, cache)
+    recipe = with_modalities(recipe, study.samples)
     if isinstance(study.task, Continuous):
         raise SettingsError(
             "a bundle answers with classes, not with ratings", where="task", do="use `insula run`, or a cut"

@@ -9,8 +9,9 @@ from typing import Any
 
 from insula.errors import SettingsError
 from insula.evaluation.recipe import Recipe
-from insula.samples import System
+from insula.samples import Samples, System
 from insula.storage.hashing import sha256_of
+from insula.systems.baselines.plain import present_modality
 from insula.systems.catalogue import system as build_system
 
 _CONTROLS = {
@@ -98,6 +99,16 @@ def candidate(recipe: Recipe, fitting: Fitting) -> System:
         return _build(peers(recipe)[fitting.name], seed)
     system = own_system(recipe, seed)
     return system if fitting.kind == "system" else alone(system)
+
+
+def with_modalities(recipe: Recipe, samples: Samples) -> Recipe:
+    """Return a recipe that names what its system and its linear control read, where it left that to the samples."""
+    present = present_modality(samples)
+    settings = getattr(own_system(recipe, 0), "settings", None)
+    changes: dict[str, Any] = {} if recipe.control_modality else {"control_modality": present}
+    if present is not None and getattr(settings, "modality", present) is None:
+        changes["system"] = {**recipe.system, "modality": present}
+    return recipe.model_copy(update=changes)
 
 
 def alone(system: System) -> System:

@@ -16,7 +16,7 @@ import pandas as pd
 from insula.eeg.steps import apply_steps, parse_steps
 from insula.emotions import Continuous
 from insula.errors import DataError, SettingsError
-from insula.evaluation.candidates import ZERO, Fitting, candidate, controls, files, own_system, peers
+from insula.evaluation.candidates import ZERO, Fitting, candidate, controls, files, own_system, peers, with_modalities
 from insula.evaluation.clusters import read_clusters, read_silhouettes, write_clusters
 from insula.evaluation.decoding import decoding_over_time
 from insula.evaluation.engine import each, parse_engine
@@ -32,6 +32,8 @@ from insula.evaluation.scalp_maps import read_scalp_maps, write_scalp_maps
 from insula.evaluation.study import (
     Study,
     answers,
+    check_modalities,
+    check_task,
     cluster_of,
     corpus_of,
     notes_of,
@@ -39,6 +41,7 @@ from insula.evaluation.study import (
     open_study,
     protocol_of,
     series_of,
+    unchecked_corpus,
 )
 from insula.protocols.audit import audit
 from insula.protocols.controls import permute_labels
@@ -122,12 +125,11 @@ def prepare(
     need("train")
     if engine is not None:
         parse_engine(engine)
-    for recipe in {_about(recipe): recipe for recipe in recipes}.values():
-        corpus_of(recipe, 0)
-        protocol_of(recipe, 0)
     for recipe in recipes:
         _placebos(recipe)
-        _check_access(recipe, protocol_of(recipe, 0))
+        check_recipe(recipe)
+    for recipe in {_about(recipe): recipe for recipe in recipes}.values():
+        corpus_of(recipe, 0)
     wanted = dict.fromkeys((_about(recipe), repeat) for recipe in recipes for repeat in range(recipe.repeats))
     if len(wanted) == 1 or (jobs == 1 and engine is None):
         return  # nothing to share out: opening does it
@@ -135,6 +137,14 @@ def prepare(
     for done, _ in enumerate(each(work, jobs, engine, cache), start=1):
         if progress:
             progress(done, len(work), "preparing data")
+
+
+def check_recipe(recipe: Recipe) -> None:
+    """Refuse what is wrong or missing in a recipe, as far as that is known before any file is read."""
+    corpus, protocol = unchecked_corpus(recipe, 0), protocol_of(recipe, 0)
+    check_task(recipe.task, corpus)
+    check_modalities(recipe, own_system(recipe, 0), corpus)
+    _check_access(recipe, protocol)
 
 
 def _about(recipe: Recipe) -> str:
@@ -151,6 +161,7 @@ def _prepare(about: str, repeat: int, root: Path) -> None:
 def plan(recipe: Recipe, cache: Cache) -> Plan:
     """Open the studies of a recipe, audit every split, and list what is to be fitted; nothing is trained."""
     studies = [open_study(recipe, repeat, cache) for repeat in range(recipe.repeats)]
+    recipe = with_modalities(recipe, studies[0].samples)
     _check_access(recipe, studies[0].protocol)
     group_columns(studies[0].samples.table, recipe.groups)
     for study in studies:
@@ -158,10 +169,10 @@ def plan(recipe: Recipe, cache: Cache) -> Plan:
             audit(split, study.samples, study.protocol)
     if isinstance(studies[0].task, Continuous) and recipe.groups:
         raise SettingsError("ratings are not told by group", where="groups", do="leave groups out, or use classes")
-    if "linear" in controls(recipe) and not studies[0].samples.has(recipe.control_modality).any():
-        samples = studies[0].samples
+    samples, wanted = studies[0].samples, recipe.control_modality
+    if "linear" in controls(recipe) and not (wanted and samples.has(wanted).any()):
         known = ", ".join(name for name in samples.modalities if samples.has(name).any())
-        what = f"no sample has {recipe.control_modality!r} (0 of {len(samples)})"
+        what = f"no sample has {wanted!r} (0 of {len(samples)})"
         raise SettingsError(what, where="control_modality", do=f"there is {known}")
     return Plan(recipe, studies, list(_fittings(recipe, studies)))
 

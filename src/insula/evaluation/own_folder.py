@@ -6,9 +6,9 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+from insula.corpora.recording_files import unread
 from insula.eeg.reading import SUFFIXES as RECORDINGS
 from insula.eeg.reading import suffix_of
-from insula.corpora.recording_files import unread
 from insula.errors import DataError
 from insula.faces.pictures import SUFFIXES as PICTURES
 

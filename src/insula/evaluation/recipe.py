@@ -79,8 +79,8 @@ class Recipe(Settings):
         Placebos to run; None for all that the system has.
     controls : tuple of str
         Of `majority`, `linear` and `permuted` (the system itself with labels permuted).
-    control_modality : str
-        What the linear control reads.
+    control_modality : str, optional
+        What the linear control reads; by default the first of `picture`, `features` and `eeg` that the samples have.
     peers : tuple of dict
         Other people's models, scored beside the system on the same samples: `name`, `preset`, and their settings, as of
         a system.
@@ -113,7 +113,7 @@ class Recipe(Settings):
     steps: tuple[dict[str, Any], ...] = ()
     placebos: tuple[str, ...] | None = None
     controls: tuple[str, ...] = ("majority", "linear", "permuted")
-    control_modality: str = "picture"
+    control_modality: str | None = None
     peers: tuple[dict[str, Any], ...] = ()
     groups: tuple[str, ...] | None = None
     robustness: bool = False

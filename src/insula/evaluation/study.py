@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,20 +13,21 @@ import pandas as pd
 
 from insula.corpora.catalogue import corpus as build_corpus
 from insula.corpora.contract import Corpus
-from insula.emotions import LABEL_SPACES, Binary, Categorical, Continuous, Cut, Ordinal, Votes, parse_task
-from insula.errors import DataError, SettingsError
+from insula.emotions import LABEL_SPACES, OF_RATINGS, Binary, Categorical, Continuous, Cut, Ordinal, Votes, parse_task
+from insula.errors import DataError, SettingsError, choices
 from insula.evaluation.groups import group_columns, named_groups
 from insula.evaluation.recipe import Recipe
 from insula.protocols.protocol import Protocol, protocol
 from insula.protocols.split import Split
 from insula.protocols.units import SAMPLE, unit_codes, unit_names
-from insula.samples import Samples
+from insula.samples import Samples, System
 from insula.samples.table import PROVENANCE
 from insula.storage.cache import Cache
 
 ClassTask = Categorical | Binary | Ordinal | Cut | Votes
 AnyTask = ClassTask | Continuous
 
+_USUAL_TASK = {"kind": "categorical", "label": "emotion"}
 _PEOPLE = ("subject", "identity", "person")
 
 
@@ -60,6 +62,16 @@ def open_again(recipe: Recipe, repeat: int, cache: Cache) -> Study:
 
 def corpus_of(recipe: Recipe, repeat: int) -> Corpus:
     """Return the corpus of a repeat, whose folder lacks nothing; a simulated study is drawn anew for each."""
+    corpus = unchecked_corpus(recipe, repeat)
+    lacks = corpus.check()
+    if lacks:
+        name = corpus.card.name
+        raise DataError(lacks[0], where=f"corpus {name}", do=f"see `insula corpora check {name}`")
+    return corpus
+
+
+def unchecked_corpus(recipe: Recipe, repeat: int) -> Corpus:
+    """Return the corpus of a repeat; nothing is read yet."""
     settings = dict(recipe.corpus)
     name = settings.pop("name", None)
     if name is None:
@@ -67,9 +79,6 @@ def corpus_of(recipe: Recipe, repeat: int) -> Corpus:
     corpus = build_corpus(name, **settings)
     if "seed" in type(corpus.settings).model_fields:
         corpus = build_corpus(name, **{**settings, "seed": settings.get("seed", 0) + recipe.seed + repeat})
-    lacks = corpus.check()
-    if lacks:
-        raise DataError(lacks[0], where=f"corpus {name}", do=f"see `insula corpora check {name}`")
     return corpus
 
 
@@ -79,16 +88,56 @@ def protocol_of(recipe: Recipe, repeat: int) -> Protocol:
     return protocol(recipe.protocol.get("name", ""), **{"seed": recipe.seed + repeat, **changes})
 
 
+def check_task(values: Mapping[str, Any], corpus: Corpus) -> None:
+    """Refuse a task that is not whole, or whose usual label a corpus does not have, before anything is read.
+
+    Raises
+    ------
+    SettingsError
+        Saying all that is missing at once.
+    """
+    task, card = {**_USUAL_TASK, **values}, corpus.card
+    usual = task["label"] == "emotion" and not card.labels.startswith(("one column", "columns of", "those of"))
+    if usual and not re.search(r"\bemotion\b", card.labels):
+        kind = "" if {"kind", "threshold"} <= set(values) else f"; {OF_RATINGS}"
+        raise SettingsError(f"no label 'emotion' in {card.name}", where="task",
+                            do=f"set task.label; its labels are {card.labels}{kind}")  # fmt: skip
+    parse_task({"classes": ("one", "other"), **task} if task["kind"] == "categorical" else task)
+
+
+def check_modalities(recipe: Recipe, system: System, corpus: Corpus) -> None:
+    """Refuse a system, or a control, that reads what a corpus never has, before anything is read."""
+    there = set(corpus.card.modalities)
+    if "any" in there:
+        return
+    if getattr(corpus.settings, "faces", None) or getattr(corpus.settings, "pictures", None):
+        there.add("picture")
+    wanted = {f"system {recipe.system['name']}": system.predicts_from}
+    if recipe.control_modality and "linear" in recipe.controls:
+        wanted["control_modality"] = (recipe.control_modality,)
+    for reader, modalities in wanted.items():
+        lacking = [name for name in modalities if name not in there]
+        if lacking:
+            what = f"{corpus.card.name} has no modality {lacking[0]!r}"
+            raise SettingsError(what, where=reader, do=choices("its modalities", lacking[0], sorted(there)))
+
+
 def complete_task(values: Mapping[str, Any], samples: Samples) -> AnyTask:
     """Read a task; what it leaves open is completed from the whole corpus, and part of its identity from then on.
 
     Classes left out are those that occur, in their usual order; edges left out are the quantiles of all labels.
     """
-    values = {"kind": "categorical", "label": "emotion", **values}
+    values = {**_USUAL_TASK, **values}
     if values["kind"] == "categorical" and "classes" not in values:
         if values["label"] not in samples.table:
-            columns = ", ".join(map(str, samples.table.columns))
-            raise DataError(f"no label column {values['label']!r}", do=f"the table has {columns}")
+            columns = [name for name in samples.table.columns if name not in PROVENANCE]
+            columns = [name for name in columns if not name.endswith(("_store", "_row"))]
+            rated = [name for name in columns if pd.api.types.is_numeric_dtype(samples.table[name])]
+            do = f"the table has {', '.join(columns) or 'none'}: set task.label"
+            do += f" ({', '.join(rated)}: {OF_RATINGS})" if rated else ""
+            raise DataError(f"no label column {values['label']!r}", do=do)
+        if pd.api.types.is_numeric_dtype(samples.table[values["label"]]):
+            raise DataError("the label is a rating, and the task wants classes", where=values["label"], do=OF_RATINGS)
         found = set(samples.table[values["label"]].dropna())
         if len(found) < 2:
             what = f"all samples show one class, {found.pop()}" if found else "no sample has a label"

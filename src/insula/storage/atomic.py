@@ -10,10 +10,25 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from insula.errors import MachineError
+from insula.errors import DataError, MachineError
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}  # no space, no quota, or a limit on the size of files
 _LEAST = 1 << 20  # bytes; less than this is a full disk, where a library does not say why it could not write
+
+
+def check_writable(folder: Path) -> None:
+    """Refuse, before long work, a folder for its results that cannot be made or written to.
+
+    Raises
+    ------
+    DataError
+        Naming the file that stands in its way, or the folder above that takes nothing.
+    """
+    there = next(place for place in (folder.absolute(), *folder.absolute().parents) if place.exists())
+    if not there.is_dir():
+        raise DataError("a file stands where a folder should be made", where=there, do="give another output folder")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise DataError("nothing can be written here", where=there, do="give another output folder, as in -o ~/results")
 
 
 @contextmanager
