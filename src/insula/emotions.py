@@ -422,7 +422,7 @@ OF_RATINGS = (
 
 def _task_error(kind: object, error: ValidationError) -> SettingsError:
     """Return one line for all that a task lacks, or has and should not."""
-    wrong, advice = [], []
+    missing, wrong, advice = [], [], []
     for one in error.errors():
         name = str(one["loc"][-1]) if one["loc"] else "kind"
         if one["type"].startswith("union_tag"):
@@ -432,9 +432,11 @@ def _task_error(kind: object, error: ValidationError) -> SettingsError:
             wrong.append(f"has no {name}")
             advice.append(f"leave task.{name} out")
         elif one["type"] == "missing":
-            wrong.append(f"lacks {name}")
-            advice.append(f"set {_WANTED.get(name, f'task.{name}')}")
+            missing.append(name)
         else:
             wrong.append(f"cannot have this {'.'.join(str(part) for part in one['loc'][1:]) or kind}: {one['msg']}")
             advice.append("see insula.emotions")
-    return SettingsError(f"a {kind} task {' and '.join(wrong)}", where="task", do="; ".join(dict.fromkeys(advice)))
+    if missing:
+        wrong.insert(0, f"lacks {' and '.join(missing)}")
+        advice.insert(0, f"set {' and '.join(_WANTED.get(name, f'task.{name}') for name in missing)}")
+    return SettingsError(f"a {kind} task {', '.join(wrong)}", where="task", do="; ".join(dict.fromkeys(advice)))

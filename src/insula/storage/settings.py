@@ -58,25 +58,28 @@ def settings_error(error: ValidationError, cls: type[BaseModel], where: str | No
     >>> class Cut(Settings):
     ...     edge: float
     ...     above: bool
-    >>> Cut.parse({"edge": "low"}, where="task")
+    >>> Cut.parse({"egde": 1.0}, where="task cut")
     Traceback (most recent call last):
     ...
-    insula.errors.SettingsError: edge: Input should be a valid number, ... and above is missing (task): correct or ...
+    insula.errors.SettingsError: edge and above missing; unknown key 'egde' (task cut): set task.edge and task.above; ...
     """
-    wrong, advice = [], []
+    part = (where or "").partition(" ")[0]
+    before = f"{part}." if part in ("corpus", "system", "protocol", "task") else ""
+    missing, wrong, advice = [], [], []
     for one in error.errors():
         key = ".".join(str(part) for part in one["loc"])
-        if one["type"] == "extra_forbidden":
+        if one["type"] == "missing":
+            missing.append(key)
+        elif one["type"] == "extra_forbidden":
             wrong.append(f"unknown key {key!r}")
-            known = sorted(_fields_at(cls, one["loc"][:-1]))
-            advice.append(choices("known keys", one["loc"][-1], known))
-        elif one["type"] == "missing":
-            wrong.append(f"{key} is missing")
-            advice.append(f"set {key}")
+            advice.append(choices("known keys", one["loc"][-1], sorted(_fields_at(cls, one["loc"][:-1]))))
         else:
             wrong.append(f"{key or 'value'}: {one['msg']}")
             advice.append("correct the value")
-    return SettingsError(" and ".join(dict.fromkeys(wrong)), where=where, do="; ".join(dict.fromkeys(advice)))
+    if missing:
+        wrong.insert(0, f"{' and '.join(missing)} missing")
+        advice.insert(0, f"set {' and '.join(before + key for key in missing)}")
+    return SettingsError("; ".join(dict.fromkeys(wrong)), where=where, do="; ".join(dict.fromkeys(advice)))
 
 
 def over(before: Any, value: Any) -> Any:
