@@ -173,7 +173,10 @@ def test_bad_input_is_one_line(tmp_path: Path) -> None:
             after(some, {"name": step}, cache=tmp_path)
     with pytest.raises(SettingsError, match=r"unknown step 'algin' \(steps\): steps are harmonise, align"):
         parse_steps([{"name": "algin"}])
-    with pytest.raises(SettingsError, match=r"unknown key 'cauzal' \(step smooth\): known keys are causal, modality"):
+    with pytest.raises(
+        SettingsError,
+        match=r"unknown key 'cauzal' \(step smooth\): did you mean causal\? known keys are causal, modality",
+    ):
         parse_steps([{"name": "smooth", "cauzal": True}])
 
 

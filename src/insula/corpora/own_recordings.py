@@ -35,7 +35,7 @@ _NO_LABELS = {
     "recording", "subject", "session", "onset", "duration", "trial", "stimulus", "stim_file", "sample", "value",
     "place", "identity", "response_time", "age", "sex", "gender", "hand", "handedness", "date",
 }  # fmt: skip
-_MOST_CLASSES = 10
+_MOST_CLASSES, _MOST_CODES = 10, 4  # whole numbers beyond four are ratings, as far as one can guess
 _MARK = 0.2  # seconds: what lasts less says when something began, and not how long it was
 _LASTING = 2 * Windows().seconds  # events from here on are cut into windows
 
@@ -161,10 +161,11 @@ def _rows(study: StudyFolder, outlines: Sequence[Outline], label: str) -> pd.Dat
 def _is_label(values: pd.Series) -> bool:
     """Say whether a column holds a few values that repeat, and no ratings."""
     values = values[~is_missing(values)]
-    if pd.api.types.is_numeric_dtype(values) and (values % 1 != 0).any():
-        return False
+    most = _MOST_CLASSES
+    if pd.api.types.is_numeric_dtype(values):
+        most = _MOST_CODES if (values % 1 == 0).all() else 0
     counts = values.value_counts()
-    return 2 <= len(counts) <= _MOST_CLASSES and counts.min() >= 2
+    return 2 <= len(counts) <= most and bool(counts.min() >= 2)
 
 
 def _candidates(rows: pd.DataFrame) -> list[str]:
@@ -172,7 +173,8 @@ def _candidates(rows: pd.DataFrame) -> list[str]:
 
 
 def _label(rows: pd.DataFrame, root: Path, study: StudyFolder) -> str:
-    usual = [name for name in USUAL_LABELS if name in rows and len(rows[name][~is_missing(rows[name])].unique()) > 1]
+    told = {name.lower(): name for name in rows if len(rows[name][~is_missing(rows[name])].unique()) > 1}
+    usual = [told[name] for name in USUAL_LABELS if name in told]
     found = usual[:1] or _candidates(rows)
     if len(found) == 1:
         return found[0]
@@ -267,7 +269,8 @@ def _summary(study: StudyFolder, rows: pd.DataFrame, label: str, settings: Mappi
         cut = f"windows of {seconds:g} s"
     else:
         epoch = cleaning.get("epoch", Preprocessing().epoch)
-        cut = f"epochs of {epoch[0]:g} to {epoch[1]:g} s around events"
+        lasting = _seconds(rows, "duration").fillna(0.0)
+        cut = f"epochs of {epoch[0]:g} to {epoch[1]:g} s from {'events' if lasting.min() >= _MARK else 'marks'} on"
     if "band" in cleaning:
         cut += f", {cleaning['band'][0]:g}-{cleaning['band'][1]:g} Hz"
     channels = ", channels that all have" if settings.get("channels") == "common" else ""

@@ -27,23 +27,7 @@ OTHER_NAMES = {
 
 _IDS = {"recording", "subject", "session", "trial", "stimulus", "identity", "image_id"}.union(*OTHER_NAMES.values())
 _NOTHING = ("", "nan", "na", "n/a", "<na>", "none", "null", "nil")
-_OTHER = (
-    "xdf",
-    "xdfz",
-    "gdf",
-    "cnt",
-    "mff",
-    "egi",
-    "nwb",
-    "mat",
-    "npy",
-    "npz",
-    "h5",
-    "hdf5",
-    "acq",
-    "edf.gz",
-    "bdf.gz",
-)
+_OTHER = ("xdf", "xdfz", "gdf", "cnt", "egi", "nwb", "mat", "edf.gz", "bdf.gz")
 _DERIVED = re.compile(r".*[-_](epo|ave|ica|cov|fwd|inv|trans|src|proj|eve|annot|bem|sol|tfr)(-\d+)?\.fif(\.gz)?", re.I)
 _MARK = re.compile(r"[-_](raw|eeg|meg)$", re.I)  # ends the name of a FIF file, and says nothing of who or when
 _FIELD = re.compile(r"\\\{(subject|session)\\\}|\\\*")  # in a pattern that was escaped
@@ -274,13 +258,15 @@ def is_missing(values: pd.Series) -> pd.Series:
 def keyed_table(path: Path) -> pd.DataFrame:
     """Return `read_table` with other names in use for `recording` and `subject` (`OTHER_NAMES`) as these.
 
-    A column keeps its name where the table has one that is called so already.
+    These columns, `session`, `onset` and `duration` may be written in capitals. A column keeps its name where the table
+    has one that is called so already.
     """
     table = read_table(path)
-    for column, others in OTHER_NAMES.items():
-        other = next((name for name in others if name in table), None)
-        if other is not None and column not in table:
-            table = table.rename(columns={other: column})
+    plain = {name.lower(): name for name in reversed(table.columns)}
+    for column in ("recording", "subject", "session", "onset", "duration"):
+        names = (plain[name] for name in (column, *OTHER_NAMES.get(column, ())) if name in plain)
+        if column not in table:
+            table = table.rename(columns={next(names, column): column})
     return table
 
 

@@ -21,6 +21,7 @@ from insula.corpora.recording_files import (
     rows_of,
     with_people,
 )
+from insula.emotions import label_map, normalise_label
 from insula.errors import DataError
 
 _NO_EVENT = r"(?i)^(?:bad|edge|boundary|new segment|syncstatus)"  # what software writes among the annotations
@@ -154,6 +155,30 @@ def annotated(marks: pd.DataFrame) -> pd.DataFrame:
     return kept[["onset", "duration"]].assign(text=kept["stimulus"].astype("str"))
 
 
+def usual_labels(table: pd.DataFrame, label: str | None, classes: str | Sequence[str] | None) -> pd.DataFrame:
+    """Return a table whose label has its usual names, or those of `classes`; ratings stay numbers without classes.
+
+    Raises
+    ------
+    LabelError
+        If a name has no counterpart in `classes`.
+
+    Examples
+    --------
+    >>> usual_labels(pd.DataFrame({"emotion": ["Happy", "sad", "none"]}), "emotion", None)["emotion"].tolist()
+    ['happiness', 'sadness', nan]
+    """
+    if label is None or label not in table:
+        return table
+    values = table[label]
+    if classes is None and pd.api.types.is_numeric_dtype(values):
+        return table
+    values = text_of(values) if pd.api.types.is_numeric_dtype(values) else values.mask(is_missing(values))
+    found = values.dropna().unique().tolist()
+    names = label_map(found, classes) if classes else {name: normalise_label(name) for name in found}
+    return table.assign(**{label: values.map(names).astype("str")})
+
+
 def windows_within(events: pd.DataFrame, seconds: float, hop: float) -> pd.DataFrame:
     """Return a row for each window that fits between onset and end of an event, at the onset of the window.
 
@@ -183,7 +208,7 @@ def label_notes(rows: pd.DataFrame, label: str, what: str, where: Path) -> list[
     events that are there twice: 1 (first: events.csv, row 1); remove them: each counts as a trial
     """
     if label not in rows:
-        return [f"no label {label}: nothing in the folder gives it; name its column in label, or add it"]
+        return [f"no label {label}: nothing in the folder gives it; set label to its column, or to null"]
     notes = []
     missing = is_missing(rows[label])
     if missing.any():

@@ -16,14 +16,20 @@ from insula.corpora.contract import Card
 from insula.corpora.folder import Folder, FolderSettings
 from insula.corpora.pairing import pair, stimulus_names
 from insula.corpora.recording_channels import Names, names_in, read_names, shared_channels
-from insula.corpora.recording_files import RecordingFile, is_missing, unread
-from insula.corpora.recording_tables import StudyFolder, annotated, label_notes, text_of, tidy_events, windows_within
+from insula.corpora.recording_files import RecordingFile, unread
+from insula.corpora.recording_tables import (
+    StudyFolder,
+    annotated,
+    label_notes,
+    tidy_events,
+    usual_labels,
+    windows_within,
+)
 from insula.eeg.checks import check_events, check_recording
 from insula.eeg.epoch_store import Windows, cleaning_columns, count_windows, epoch_store, learnt_from, window_store
 from insula.eeg.filters import check_length
 from insula.eeg.preprocessing import Preprocessing, epochs_within
 from insula.eeg.reading import channel_table, read_recording
-from insula.emotions import label_map, normalise_label
 from insula.errors import DataError, InsulaError
 from insula.samples import PROVENANCE, ArrayStore, Recording, Samples, Store, provenance
 from insula.storage.cache import Cache
@@ -197,7 +203,7 @@ class Recordings:
             lacks.append(str(error))
         try:
             if events:
-                self._labelled(pd.concat(events, ignore_index=True))
+                usual_labels(pd.concat(events, ignore_index=True), self.settings.label, self.settings.classes)
         except InsulaError as error:
             lacks.append(str(error))
         if len(rates) > 1 and self.settings.preprocessing.rate is None:
@@ -244,7 +250,8 @@ class Recordings:
         Warns
         -----
         UserWarning
-            Naming events so near an end of their recording that the epoch does not fit; they are left out.
+            Naming events so near an end of their recording that the epoch does not fit, or shorter than a window; they
+            are left out. And saying what `notes` says.
         """
         parts: list[pd.DataFrame] = []
         stores: dict[str, Store] = {}
@@ -262,7 +269,7 @@ class Recordings:
             warnings.warn(f"events too near an end of their recording are left out: {named}", stacklevel=2)
         for note in self.notes():
             warnings.warn(note, stacklevel=2)
-        table = self._labelled(pd.concat(parts, ignore_index=True))
+        table = usual_labels(pd.concat(parts, ignore_index=True), self.settings.label, self.settings.classes)
         if self.settings.marked == "drop" and "eeg_quality" in table:
             marked = (table["eeg_quality"] != "").to_numpy()
             table = table.assign(eeg_store=table["eeg_store"].mask(marked), eeg_row=table["eeg_row"].mask(marked, -1))
@@ -275,6 +282,7 @@ class Recordings:
         """Return one row an event, the epochs, and how many events did not fit."""
         events, settings = self._cut(recording.events)
         inside = epochs_within(events, recording.n_times, recording.rate, settings)
+        lost = int((~inside).sum()) + len(set(recording.events["trial"]) - set(events["trial"]))
         recording = replace(recording, events=events[inside])
         store = epoch_store(recording, settings, cache)
         if self.settings.within:  # a window within an event is not locked to its onset
@@ -282,7 +290,7 @@ class Recordings:
         events = recording.events
         start = events["onset"].to_numpy()
         rows = self._rows(recording, events, start + settings.epoch[0], start + settings.epoch[1])
-        return rows.assign(**cleaning_columns(recording, settings, cache)), store, int((~inside).sum())
+        return rows.assign(**cleaning_columns(recording, settings, cache)), store, lost
 
     def _cut(self, events: pd.DataFrame) -> tuple[pd.DataFrame, Preprocessing]:
         """Return the onsets of epochs, and how these are cut: each event, or each window within the events."""
@@ -383,20 +391,6 @@ class Recordings:
             do = f"set label (null for none); there is {known or 'no other column'}"
             where = settings.root / settings.labels if settings.labels else where
             raise DataError(f"no label column {label!r}", where=where, do=do)
-
-    def _labelled(self, table: pd.DataFrame) -> pd.DataFrame:
-        """Return a table whose label has its usual names, or those of `classes`."""
-        settings = self.settings
-        label = settings.label
-        if label is None or label not in table:
-            return table
-        values = table[label]
-        if settings.classes is None and pd.api.types.is_numeric_dtype(values):
-            return table  # a rating
-        values = text_of(values) if pd.api.types.is_numeric_dtype(values) else values.mask(is_missing(values))
-        found = values.dropna().unique().tolist()
-        names = label_map(found, settings.classes) if settings.classes else {x: normalise_label(x) for x in found}
-        return table.assign(**{label: values.map(names).astype("str")})
 
 
 def _readable(one: RecordingFile) -> bool:
