@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from scipy.io import savemat
 
+from insula.deployment.fitting import fit_bundle
 from insula.evaluation.experiment import run
 from insula.evaluation.recipe import Recipe
 from insula.storage.cache import Cache
@@ -99,3 +100,12 @@ def test_one_setting_is_enough(tmp_path: Path, name: str, layout: Callable[[Path
     assert set(mine["subject"]) == set(PEOPLE)
     assert len(mine) == {"rested_and_tense": 6, "moments": 24}[layout.__name__]
     assert (mine["predicted"] == mine["label"]).mean() > 0.9
+
+
+@pytest.mark.filterwarnings("ignore:understood")
+def test_the_same_folder_makes_a_bundle(tmp_path: Path) -> None:
+    root = tmp_path / "own"
+    root.mkdir()
+    rested_and_tense(root, write_edf)
+    fit_bundle(Recipe.load(root), tmp_path / "bundle", Cache(tmp_path / "cache"))
+    assert "| predicts from | eeg |" in (tmp_path / "bundle" / "card.md").read_text()
