@@ -94,6 +94,8 @@ def test_two_columns_or_none_are_asked_about(tmp_path: Path) -> None:
     table(tmp_path / "labels.csv", recording=names, valence=[1.5, 7, 3, 8])
     with pytest.raises(DataError, match=r"task\.label=valence --set task\.kind=binary --set task\.threshold=5"):
         understood(tmp_path)
+    with pytest.raises(DataError, match=r"valence is a rating, and the task wants classes .*task\.kind=binary"):
+        understood(tmp_path, "valence")
     (tmp_path / "more.csv").write_text("recording,valence\nS1_a,2.5\n")
     (tmp_path / "labels.csv").rename(tmp_path / "other.csv")
     with pytest.raises(DataError, match=r"add --set corpus\.labels=more\.csv or --set corpus\.labels=other\.csv"):
@@ -145,5 +147,3 @@ def test_of_one_person_whole_trials_are_held_out(tmp_path: Path) -> None:
     with pytest.warns(UserWarning, match="one person: whole trials are held out"):
         recipe = Recipe.load(tmp_path / "own")
     assert recipe.protocol["name"] == "trial-disjoint" and recipe.task["label"] == "label"
-    with pytest.warns(UserWarning, match="understood"):
-        assert Recipe.load(tmp_path / "own", ["protocol=loso"]).protocol == {"name": "loso"}

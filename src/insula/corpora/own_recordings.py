@@ -25,7 +25,7 @@ from insula.eeg.epoch_store import Windows
 from insula.eeg.filters import low_edge_seconds
 from insula.eeg.preprocessing import HIGHEST_EDGE, Preprocessing
 from insula.eeg.reading import channel_table, outline
-from insula.emotions import normalise_label
+from insula.emotions import OF_RATINGS, normalise_label
 from insula.errors import DataError
 
 USUAL_LABELS = ("label", "emotion", "condition", "trial_type", "class", "category")
@@ -104,6 +104,8 @@ def understand(given: Mapping[str, Any], label: str | None = None, *, classes: b
     settings["label"] = label
     values = rows[label][~is_missing(rows[label])]
     if classes and pd.api.types.is_numeric_dtype(values):
+        if not _are_codes(values, _MOST_CLASSES):
+            raise DataError(f"{label} is a rating, and the task wants classes", where=root, do=OF_RATINGS)
         settings.setdefault("classes", sorted(text_of(values).unique(), key=float))
     settings |= {**_channels(study.files, settings, root), **_cut(study, rows, outlines, settings)}
     return OwnRecordings(settings, label, len({one.subject for one in study.files}),
@@ -161,19 +163,29 @@ def _rows(study: StudyFolder, outlines: Sequence[Outline], label: str) -> pd.Dat
 def _is_label(values: pd.Series) -> bool:
     """Say whether a column holds a few values that repeat, and no ratings."""
     values = values[~is_missing(values)]
-    most = _MOST_CLASSES
-    if pd.api.types.is_numeric_dtype(values):
-        most = _MOST_CODES if (values % 1 == 0).all() else 0
+    if pd.api.types.is_numeric_dtype(values) and not _are_codes(values, _MOST_CODES):
+        return False
     counts = values.value_counts()
-    return 2 <= len(counts) <= most and bool(counts.min() >= 2)
+    return 2 <= len(counts) <= _MOST_CLASSES and bool(counts.min() >= 2)
+
+
+def _are_codes(values: pd.Series, most: int) -> bool:
+    """Say whether numbers are whole and of so few values that they may be classes."""
+    return bool((values % 1 == 0).all()) and len(values.unique()) <= most
 
 
 def _candidates(rows: pd.DataFrame) -> list[str]:
     return [name for name in rows if name not in _NO_LABELS and _is_label(rows[name])]
 
 
+def _tells_apart(values: pd.Series) -> bool:
+    """Say whether a column that is called a label holds classes, however many."""
+    values = values[~is_missing(values)]
+    return len(values.unique()) > 1 and (not pd.api.types.is_numeric_dtype(values) or _are_codes(values, _MOST_CLASSES))
+
+
 def _label(rows: pd.DataFrame, root: Path, study: StudyFolder) -> str:
-    told = {name.lower(): name for name in rows if len(rows[name][~is_missing(rows[name])].unique()) > 1}
+    told = {name.lower(): name for name in rows if _tells_apart(rows[name])}
     usual = [told[name] for name in USUAL_LABELS if name in told]
     found = usual[:1] or _candidates(rows)
     if len(found) == 1:

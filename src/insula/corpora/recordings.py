@@ -123,8 +123,8 @@ class Recordings:
     """Epochs around events, or windows, of recordings on disk.
 
     Samples have the modality `eeg` (microvolts, channels x times) and, with `pictures`, `picture`: then there is one
-    row a trial, and one without subject for each picture that nobody saw. `file` names the recording; `eeg_quality` what
-    is marked ("" for nothing), and `eeg_cleaned_on` what cleaning learnt from (`insula.eeg.artefacts`), if it does.
+    row a trial, and one without subject for each picture that nobody saw. `file` names the recording; `eeg_quality` is
+    what was marked ("" for nothing), `eeg_cleaned_on` what cleaning learnt from (`insula.eeg.artefacts`), if it does.
 
     Examples
     --------

@@ -55,7 +55,8 @@ def understood(values: dict[str, Any]) -> dict[str, Any]:
     found = understand(corpus, task.get("label"), classes=task["kind"] == "categorical")
     warnings.warn(found.summary, stacklevel=3)
     values = {**values, "corpus": {"name": "recordings", **found.settings}, "task": {**task, "label": found.label}}
-    if found.people == 1 and values["protocol"] == {"name": "loso"}:
-        values["protocol"] = {"name": "trial-disjoint"}
+    protocol = values["protocol"]
+    if found.people == 1 and isinstance(protocol, dict) and protocol.get("name") == "loso":
+        values["protocol"] = {**protocol, "name": "trial-disjoint"}
         warnings.warn("one person: whole trials are held out, nothing is said of other people", stacklevel=3)
     return values
