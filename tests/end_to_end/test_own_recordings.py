@@ -107,5 +107,5 @@ def test_the_same_folder_makes_a_bundle(tmp_path: Path) -> None:
     root = tmp_path / "own"
     root.mkdir()
     rested_and_tense(root, write_edf)
-    fit_bundle(Recipe.load(root), tmp_path / "bundle", Cache(tmp_path / "cache"))
+    fit_bundle(Recipe.load("recordings", [f"corpus.root={root}"]), tmp_path / "bundle", Cache(tmp_path / "cache"))
     assert "| predicts from | eeg |" in (tmp_path / "bundle" / "card.md").read_text()

@@ -386,8 +386,10 @@ class Recordings:
         settings = self.settings
         label = settings.label
         if label and label not in events and not settings.pictures and (self.study.kind == "tables" or settings.labels):
-            known = ", ".join(name for name in events if name not in (*PROVENANCE, "onset", "duration"))
-            do = f"set label (null for none); there is {known or 'no other column'}"
+            known = [name for name in events if name not in (*PROVENANCE, "onset", "duration")]
+            do = (
+                f"set label, as in --set corpus.label={[*known, 'null'][0]}; there is {', '.join(known) or 'no column'}"
+            )
             where = settings.root / settings.labels if settings.labels else where
             raise DataError(f"no label column {label!r}", where=where, do=do)
 

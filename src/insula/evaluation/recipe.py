@@ -144,7 +144,9 @@ class Recipe(Settings):
             raise SettingsError("this is a sweep of many recipes", where=source, do="use `insula run`")
         for change in changes:
             apply(values, *parse_change(change))
-        if is_folder(source) and isinstance(values["corpus"], dict) and values["corpus"].get("name") == "recordings":
+        corpus = values.get("corpus")
+        of_own = isinstance(corpus, dict) and corpus.get("name") == "recordings" and "root" in corpus
+        if of_own and (is_folder(source) or source == "recordings"):
             from insula.evaluation.own_folder import understood
 
             values = understood(values)
