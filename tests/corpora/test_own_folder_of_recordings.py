@@ -128,6 +128,16 @@ def test_annotations_that_name_conditions_are_events(tmp_path: Path) -> None:
         assert len(one.samples(Cache(tmp_path / "cache"))) == 4
 
 
+def test_a_table_as_spreadsheets_write_it(tmp_path: Path) -> None:
+    write(tmp_path, "S1", "S2")
+    rows = "S1;0,5;0,8;a.png;happy\nS1;3,5;0,8;b.png;sad\nS2;0,5;0,8;a.png;happy\nS2;3,5;0,8;b.png;sad\n"
+    (tmp_path / "events.csv").write_text(f"Participant;Onset;Duration;path;emotion\n{rows}")
+    found = understood(tmp_path)
+    assert found.settings["preprocessing"]["epoch"] == [0.0, 0.8] and found.people == 2
+    table = corpus("recordings", **found.settings).samples(Cache(tmp_path / "cache")).table
+    assert table["start"].tolist() == [0.5, 3.5] * 2 and table["emotion"].tolist() == ["happiness", "sadness"] * 2
+
+
 def test_events_that_last_are_cut_into_windows(tmp_path: Path) -> None:
     write(tmp_path, "S1", "S2", seconds=14)
     table(tmp_path / "events.csv", subject=["S1", "S1", "S2", "S2"], onset=[0, 6.5] * 2, duration=[6.0, 4.5] * 2,

@@ -98,16 +98,17 @@ def understand(given: Mapping[str, Any], label: str | None = None, *, classes: b
         study = _study(settings, root)
     label = label or given.get("label")
     rows = _rows(study, outlines, label or USUAL_LABELS[1])
-    label = label or _label(rows, root, study)
+    label = label or _label(rows, root)
     if label not in rows:
         raise _no_column(label, rows, root)
     settings["label"] = label
-    values = rows[label][~is_missing(rows[label])]
+    labelled = rows[~is_missing(rows[label])]
+    values = labelled[label]
     if classes and pd.api.types.is_numeric_dtype(values):
         if not _are_codes(values, _MOST_CLASSES):
             raise DataError(f"{label} is a rating, and the task wants classes", where=root, do=OF_RATINGS)
         settings.setdefault("classes", sorted(text_of(values).unique(), key=float))
-    settings |= {**_channels(study.files, settings, root), **_cut(study, rows, outlines, settings)}
+    settings |= {**_channels(study.files, settings, root), **_cut(study, labelled, outlines, settings)}
     return OwnRecordings(settings, label, len({one.subject for one in study.files}),
                          _summary(study, rows, label, settings))  # fmt: skip
 
@@ -148,8 +149,7 @@ def _chosen_tables(tables: Mapping[Path, pd.DataFrame], root: Path) -> dict[str,
 
 
 def _names_conditions(outlines: Sequence[Outline]) -> bool:
-    texts = pd.concat([annotated(marks)["text"] for _, _, marks in outlines])
-    return _is_label(texts)
+    return _is_label(pd.concat([annotated(marks)["text"] for _, _, marks in outlines]))
 
 
 def _rows(study: StudyFolder, outlines: Sequence[Outline], label: str) -> pd.DataFrame:
@@ -184,7 +184,8 @@ def _tells_apart(values: pd.Series) -> bool:
     return len(values.unique()) > 1 and (not pd.api.types.is_numeric_dtype(values) or _are_codes(values, _MOST_CLASSES))
 
 
-def _label(rows: pd.DataFrame, root: Path, study: StudyFolder) -> str:
+def _label(rows: pd.DataFrame, root: Path) -> str:
+    """Return the column that is the label, by its name or because no other can be."""
     told = {name.lower(): name for name in rows if _tells_apart(rows[name])}
     usual = [told[name] for name in USUAL_LABELS if name in told]
     found = usual[:1] or _candidates(rows)
@@ -258,7 +259,8 @@ def _epoch(rows: pd.DataFrame, lasting: pd.Series, lengths: np.ndarray) -> dict[
     usual = Preprocessing().epoch[1]
     length = float(lasting.min()) if lasting.min() >= _MARK else min(1.0, float(following[following > 0].min()))
     epoch = [0.0, round(length, 3) if length >= _MARK else usual]
-    return {"epoch": epoch, **({"baseline": None} if onset.min() < _MARK else {})}
+    reaches_back = onset.min() < _MARK or length >= 1.0  # out of the recording, or into what came before
+    return {"epoch": epoch, **({"baseline": None} if reaches_back else {})}
 
 
 def _seconds(rows: pd.DataFrame, column: str) -> pd.Series:

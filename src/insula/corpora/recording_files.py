@@ -210,9 +210,8 @@ def _in_folder(root: Path, pattern: str) -> list[RecordingFile]:
 
 def _name(path: Path, root: Path) -> str:
     stem = _stem(path)
-    return (
-        path.relative_to(root).with_name(_MARK.sub("", stem) or stem if "fif" in suffix_of(path) else stem).as_posix()
-    )
+    plain = _MARK.sub("", stem) if "fif" in suffix_of(path) else stem
+    return path.relative_to(root).with_name(plain or stem).as_posix()
 
 
 def _stem(path: Path) -> str:
@@ -222,14 +221,15 @@ def _stem(path: Path) -> str:
 def read_table(path: Path) -> pd.DataFrame:
     """Return a CSV or TSV file: names as text, columns of numbers as numbers, missing where a cell is empty or n/a.
 
-    What parts the cells of a CSV may be a semicolon.
+    What parts the cells of a CSV may be a semicolon, and decimals then have a comma.
 
     Raises
     ------
     DataError
         If it cannot be read, or two columns have one name.
     """
-    options = {"sep": _separator(path), "dtype": str, "keep_default_na": False, "na_values": ["", "n/a"]}
+    separator = _separator(path)
+    options = {"sep": separator, "dtype": str, "keep_default_na": False, "na_values": ["", "n/a"]}
     table = read_csv(path, encoding="utf-8-sig", **options)  # spreadsheets begin a file with a mark
     table.columns = table.columns.str.strip()
     if not table.columns.is_unique:
@@ -237,7 +237,8 @@ def read_table(path: Path) -> pd.DataFrame:
         raise DataError(f"two columns are called {twice!r}", where=path, do="rename or remove one of them")
     for column in table.columns:
         if column not in _IDS:
-            numbers = pd.to_numeric(table[column], errors="coerce")
+            points = table[column].str.replace(",", ".", regex=False) if separator == ";" else table[column]
+            numbers = pd.to_numeric(points, errors="coerce")
             said = ~is_missing(table[column])
             if said.any() and numbers.notna().equals(said):
                 table[column] = numbers
@@ -259,15 +260,21 @@ def keyed_table(path: Path) -> pd.DataFrame:
     """Return `read_table` with other names in use for `recording` and `subject` (`OTHER_NAMES`) as these.
 
     These columns, `session`, `onset` and `duration` may be written in capitals. A column keeps its name where the table
-    has one that is called so already.
+    has one that is called so already; and one of files beside one of people, where its files are no recordings.
     """
     table = read_table(path)
     plain = {name.lower(): name for name in reversed(table.columns)}
-    for column in ("recording", "subject", "session", "onset", "duration"):
-        names = (plain[name] for name in (column, *OTHER_NAMES.get(column, ())) if name in plain)
-        if column not in table:
-            table = table.rename(columns={next(names, column): column})
+    for column in ("subject", "recording", "session", "onset", "duration"):
+        names = [plain[name] for name in (column, *OTHER_NAMES.get(column, ())) if name in plain]
+        if column == "recording" and "subject" in table:
+            names = [name for name in names if name == column or table[name].map(_names_recording).all()]
+        if names and column not in table:
+            table = table.rename(columns={names[0]: column})
     return table
+
+
+def _names_recording(name: object) -> bool:
+    return str(name).lower().endswith(SUFFIXES)
 
 
 def _separator(path: Path) -> str:

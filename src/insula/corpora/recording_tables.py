@@ -18,6 +18,7 @@ from insula.corpora.recording_files import (
     is_bids,
     is_missing,
     keyed_table,
+    read_table,
     rows_of,
     with_people,
 )
@@ -114,7 +115,7 @@ class StudyFolder:
         if self.rows is not None:
             return self.rows[self.rows["place"] == self.files.index(one)].drop(columns="place")
         assert one.events is not None
-        return keyed_table(one.events)
+        return read_table(one.events)
 
 
 def _facts(root: Path, files: Sequence[RecordingFile], labels: str | None) -> pd.DataFrame:
