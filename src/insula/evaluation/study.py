@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from insula.corpora.catalogue import CORPORA
 from insula.corpora.catalogue import corpus as build_corpus
 from insula.corpora.contract import Corpus
 from insula.emotions import LABEL_SPACES, OF_RATINGS, Binary, Categorical, Continuous, Cut, Ordinal, Votes, parse_task
@@ -97,19 +98,24 @@ def check_task(values: Mapping[str, Any], corpus: Corpus) -> None:
         Saying all that is missing at once.
     """
     task, card = {**_USUAL_TASK, **values}, corpus.card
-    usual = task["label"] == "emotion" and not card.labels.startswith(("one column", "columns of", "those of"))
-    if usual and not re.search(r"\bemotion\b", card.labels):
+    told = _tells_all(corpus) and not card.labels.startswith(("one column", "columns of", "those of"))
+    if told and task["label"] == "emotion" and not re.search(r"\bemotion\b", card.labels):
         kind = "" if {"kind", "threshold"} <= set(values) else f"; {OF_RATINGS}"
         raise SettingsError(f"no label 'emotion' in {card.name}", where="task",
                             do=f"set task.label; its labels are {card.labels}{kind}")  # fmt: skip
     parse_task({"classes": ("one", "other"), **task} if task["kind"] == "categorical" else task)
 
 
+def _tells_all(corpus: Corpus) -> bool:
+    """Say whether a corpus's card tells what its samples hold: of those that come with insula most do."""
+    return corpus.card.name in CORPORA and "any" not in corpus.card.modalities
+
+
 def check_modalities(recipe: Recipe, system: System, corpus: Corpus) -> None:
     """Refuse a system, or a control, that reads what a corpus never has, before anything is read."""
-    there = set(corpus.card.modalities)
-    if "any" in there:
+    if not _tells_all(corpus):
         return
+    there = set(corpus.card.modalities)
     if getattr(corpus.settings, "faces", None) or getattr(corpus.settings, "pictures", None):
         there.add("picture")
     wanted = {f"system {recipe.system['name']}": system.predicts_from}
