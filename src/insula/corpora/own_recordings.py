@@ -149,7 +149,9 @@ def _chosen_tables(tables: Mapping[Path, pd.DataFrame], root: Path) -> dict[str,
 
 
 def _names_conditions(outlines: Sequence[Outline]) -> bool:
-    return _is_label(pd.concat([annotated(marks)["text"] for _, _, marks in outlines]))
+    """Say whether annotations are events: each recording has some, and their few texts repeat."""
+    texts = [annotated(marks)["text"] for _, _, marks in outlines]
+    return all(len(mine) for mine in texts) and _is_label(pd.concat(texts))
 
 
 def _rows(study: StudyFolder, outlines: Sequence[Outline], label: str) -> pd.DataFrame:

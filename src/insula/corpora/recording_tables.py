@@ -128,7 +128,7 @@ def _facts(root: Path, files: Sequence[RecordingFile], labels: str | None) -> pd
             facts = table.reindex([one.subject for one in files]).set_axis(facts.index)
     if labels:
         path = root / labels
-        table = keyed_table(path)
+        table = _row_a_recording(keyed_table(path), files)
         places = rows_of(files, table, path)
         lacking = [one.name for place, one in enumerate(files) if place not in set(places)]
         if lacking:
@@ -141,6 +141,16 @@ def _facts(root: Path, files: Sequence[RecordingFile], labels: str | None) -> pd
         facts = facts.drop(columns=facts.columns.intersection(table.columns)).join(table)
     _check_names(facts, root / (labels or "participants.tsv"))
     return facts
+
+
+def _row_a_recording(table: pd.DataFrame, files: Sequence[RecordingFile]) -> pd.DataFrame:
+    """Return a table of people as one of recordings, where it has a row a person and some have several recordings."""
+    if {"recording", "session"} & set(table.columns) or "subject" not in table or not table["subject"].is_unique:
+        return table
+    if len({one.subject for one in files}) == len(files):
+        return table
+    names = pd.DataFrame({"recording": [one.name for one in files], "subject": [one.subject for one in files]})
+    return names.merge(table, on="subject")
 
 
 def annotated(marks: pd.DataFrame) -> pd.DataFrame:

@@ -57,9 +57,8 @@ class RecordingsSettings(Settings):
         `events.tsv` or `.csv` in `root`, else windows.
     labels : str, optional
         A CSV or TSV file of recordings: `recording` or `subject` (and `session`), and labels or other columns, which
-        hold for all of a recording. In a BIDS tree `participants.tsv` is joined besides. In any table `recording` may
-        be called `file`, `filename`, `file_name`, `path` or `eeg_file`, and `subject` `participant_id`, `participant`,
-        `subject_id` or `person`.
+        hold for all of a recording, or of a person. In a BIDS tree `participants.tsv` is joined besides. In any table
+        `insula.corpora.recording_files.OTHER_NAMES`, such as `file` and `participant_id`, will do.
     label : str, optional
         The column that is the label; None where there is none. What software writes for nothing (`nan`, `NA`, `none`,
         `null`) is no label.
