@@ -248,8 +248,7 @@ class Recordings:
         Warns
         -----
         UserWarning
-            Naming events so near an end of their recording that the epoch does not fit, or shorter than a window; they
-            are left out. And saying what `notes` says.
+            Naming events that no epoch or window fits; they are left out. And what `notes` says.
         """
         parts: list[pd.DataFrame] = []
         stores: dict[str, Store] = {}
