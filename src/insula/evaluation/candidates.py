@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from insula.errors import SettingsError
+from insula.errors import SettingsError, choices
 from insula.evaluation.recipe import Recipe
 from insula.samples import Samples, System
 from insula.storage.hashing import sha256_of
@@ -52,7 +52,7 @@ def controls(recipe: Recipe) -> dict[str, str]:
     """
     unknown = [name for name in recipe.controls if name not in _CONTROLS]
     if unknown:
-        raise SettingsError(f"unknown control {unknown[0]!r}", do=f"controls are {', '.join(_CONTROLS)}")
+        raise SettingsError(f"unknown control {unknown[0]!r}", do=choices("controls", unknown[0], _CONTROLS))
     found = {name: _CONTROLS[name] for name in recipe.controls}
     if recipe.task.get("kind") == "continuous":
         found |= _OF_RATINGS
