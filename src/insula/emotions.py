@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from pydantic import Field, TypeAdapter, ValidationError, model_validator
 
-from insula.errors import LabelError, SettingsError
+from insula.errors import LabelError, SettingsError, choices
 from insula.storage.settings import Settings
 
 LABEL_SPACES: dict[str, tuple[str, ...]] = {
@@ -402,10 +402,41 @@ def parse_task(values: dict) -> Categorical | Binary | Ordinal | Cut | Continuou
     try:
         return TypeAdapter(Task).validate_python(values)
     except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        if first["type"] == "extra_forbidden":
-            kind, name = first["loc"][0], first["loc"][-1]
-            what = f"a {kind} task has no {name}"
-            raise SettingsError(what, where="task", do=f"leave task.{name} out") from None
-        raise SettingsError(f"{key or 'kind'}: {first['msg']}", where="task", do="see insula.emotions") from None
+        raise _task_error(values.get("kind"), error) from None
+
+
+_WANTED = {
+    "threshold": "task.threshold=5",
+    "tie": "task.tie=high (or low: where a rating equal to the threshold falls)",
+    "scale": "task.scale=[1,9]",
+    "classes": "task.classes=[a,b]",
+    "label": "task.label=COLUMN",
+}
+
+OF_RATINGS = (
+    f"for ratings set task.kind=binary with {_WANTED['threshold']} and {_WANTED['tie']}, or task.kind=cut, which needs "
+    f"no more, or task.kind=continuous or ordinal with {_WANTED['scale']}"
+)
+"""What to set where a label is a rating, in words."""
+
+
+def _task_error(kind: object, error: ValidationError) -> SettingsError:
+    """Return one line for all that a task lacks, or has and should not."""
+    missing, wrong, advice = [], [], []
+    for one in error.errors():
+        name = str(one["loc"][-1]) if one["loc"] else "kind"
+        if one["type"].startswith("union_tag"):
+            kinds = ("categorical", "binary", "ordinal", "cut", "continuous", "votes")
+            return SettingsError(f"no task of the kind {kind!r}", where="task", do=choices("kinds", kind, kinds))
+        if one["type"] == "extra_forbidden":
+            wrong.append(f"has no {name}")
+            advice.append(f"leave task.{name} out")
+        elif one["type"] == "missing":
+            missing.append(name)
+        else:
+            wrong.append(f"cannot have this {'.'.join(str(part) for part in one['loc'][1:]) or kind}: {one['msg']}")
+            advice.append("see insula.emotions")
+    if missing:
+        wrong.insert(0, f"lacks {' and '.join(missing)}")
+        advice.insert(0, f"set {' and '.join(_WANTED.get(name, f'task.{name}') for name in missing)}")
+    return SettingsError(f"a {kind} task {', '.join(wrong)}", where="task", do="; ".join(dict.fromkeys(advice)))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 
 class InsulaError(Exception):
     """Base of every error insula raises on purpose.
@@ -26,6 +28,33 @@ class InsulaError(Exception):
         place = f" ({where})" if where is not None else ""
         advice = f": {do}" if do else ""
         super().__init__(" ".join(f"{what}{place}{advice}".split()))
+
+
+def choices(what: str, name: object, known: Iterable[str]) -> str:
+    """Return advice on a name that is none of those known: the nearest of them first.
+
+    Parameters
+    ----------
+    what : str
+        What the names are of, in the plural.
+    name : object
+        What was written.
+    known : iterable of str
+        What could have been.
+
+    Examples
+    --------
+    >>> choices("systems", "liner", ["linear", "svm"])
+    'did you mean linear? systems are linear, svm'
+    >>> choices("systems", "forest", ["linear", "svm"])
+    'systems are linear, svm'
+    """
+    from difflib import get_close_matches  # only what is misspelt needs it
+
+    known = list(known)
+    near = get_close_matches(str(name), known, 3)
+    meant = f"did you mean {' or '.join(near)}? " if near else ""
+    return f"{meant}{what} are {', '.join(known) or 'none'}"
 
 
 class DataError(InsulaError):

@@ -19,7 +19,10 @@ def test_every_corpus_has_a_card_under_its_own_name() -> None:
 def test_what_does_not_exist_is_named_with_what_does() -> None:
     with pytest.raises(SettingsError, match="unknown corpus 'amigos': corpora are folder, london-faces"):
         corpus("amigos")
-    with pytest.raises(SettingsError, match=r"unknown key 'windw' \(corpus eegmat\): known keys are hop, .*window"):
+    with pytest.raises(
+        SettingsError,
+        match=r"unknown key 'windw' \(corpus eegmat\): did you mean window\? known keys are hop, .*window",
+    ):
         corpus("eegmat", windw=2)
 
 

@@ -22,6 +22,13 @@ def root(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def test_the_folder_above_the_features_will_do(root: Path) -> None:
+    (root / "mahnob-features").rename(root / "Features")
+    assert (
+        corpus("mahnob-features", root=root).check() == corpus("mahnob-features", root=root / "Features").check() == []
+    )
+
+
 def labels(root: Path) -> Path:
     return root / "mahnob-features" / "lable_continous_Mahnob.mat"
 

@@ -126,7 +126,12 @@ def test_a_recording_listed_by_subject_and_session(root: Path, tmp_path: Path) -
     assert found.groupby("file").size().tolist() == [6, 6, 6]
     assert (found["trial"] == found["session"]).all() and found["start"].max() == 10
     table(tmp_path / "short.csv", subject=["anna"], emotion=["a"])
-    assert check(root, labels="../short.csv", who="{subject}_{session}")[0].startswith("'anna' is 2 recordings")
+    assert check(root, labels="../short.csv", who="{subject}_{session}")[0].startswith("no row for the recording 'bert")
+    table(tmp_path / "people.csv", subject=["anna", "bert", "carl"], emotion=["a", "b", "c"])
+    whole = samples(
+        root, who="{subject}_{session}", labels="../people.csv"
+    ).table  # a row a person holds for all of hers
+    assert whole.groupby("file")["emotion"].unique().str[0].tolist() == ["a", "a", "b"]
     table(tmp_path / "short.csv", recording=["anna_1"], emotion=["a"])
     assert check(root, labels="../short.csv")[0].startswith("no row for the recording 'anna_2'")
 

@@ -171,9 +171,12 @@ def test_bad_input_is_one_line(tmp_path: Path) -> None:
     ]:
         with pytest.raises(DataError, match=message):
             after(some, {"name": step}, cache=tmp_path)
-    with pytest.raises(SettingsError, match=r"unknown step 'algin' \(steps\): steps are harmonise, align"):
+    with pytest.raises(SettingsError, match=r"unknown step 'algin' \(steps\): did you mean align"):
         parse_steps([{"name": "algin"}])
-    with pytest.raises(SettingsError, match=r"unknown key 'cauzal' \(step smooth\): known keys are causal, modality"):
+    with pytest.raises(
+        SettingsError,
+        match=r"unknown key 'cauzal' \(step smooth\): did you mean causal\? known keys are causal, modality",
+    ):
         parse_steps([{"name": "smooth", "cauzal": True}])
 
 

@@ -126,7 +126,7 @@ def test_fit_then_predict_without_eeg(insula: Command, runs: Path, tmp_path: Pat
         (("run", "bmci", "--set", "corpus.name=[a]"), "corpus.name"),
         (("run", "bmci", "--set", "corpus=3", "--set", "corpus.name=folder"), "folder"),
         (("run", "bmci", "--as-published"), "identity-disjoint keeps units apart"),
-        (("run", "bmci", "--set", "control_modality=smell", *sets(TINY)), "no sample has 'smell' (0 of"),
+        (("run", "bmci", "--set", "control_modality=smell", *sets(TINY)), "has no modality 'smell' (control_modality)"),
         (("run", "bmci", "--set", "controls=[]", "--set", "placebos=[]", *sets(TINY)), "nothing to compare with"),
         (("run", "bmci", "--set", "task.label=mood", *sets(TINY)), "no label column 'mood'"),
         (("corpora", "card", "fer2099"), "fer2099"),

@@ -48,9 +48,21 @@ def test_random_wants_the_flag_and_then_ignores_every_unit() -> None:
     assert units_of(samples, splits[0].train, "trial") & units_of(samples, splits[0].test, "trial")
 
 
+@pytest.mark.parametrize(
+    ("word", "name", "one_out"),
+    [("loso", "subject-disjoint", True), ("Leave_One_Subject_Out", "subject-disjoint", True),
+     ("cross-subject", "subject-disjoint", False), ("subject independent", "subject-disjoint", False)],
+)  # fmt: skip
+def test_words_of_the_field_are_understood(word: str, name: str, one_out: bool) -> None:
+    assert (protocol(word).name, protocol(word).leave_one_out) == (name, one_out)
+    assert not protocol(word, leave_one_out=False).leave_one_out
+    with pytest.raises(SettingsError, match=r"no protocol named 'within-subjects': set protocol\.name=trial-disjoint"):
+        protocol("within-subjects")
+
+
 def test_unknown_protocol_or_setting_is_named() -> None:
-    with pytest.raises(SettingsError, match=r"no protocol named 'loso'.*subject-disjoint"):
-        protocol("loso")
+    with pytest.raises(SettingsError, match=r"no protocol named 'lsoo': did you mean loso"):
+        protocol("lsoo")
     with pytest.raises(SettingsError, match=r"unknown key 'fold'.*folds"):
         protocol("stratified", fold=3)
     with pytest.raises(SettingsError, match=r"no unit named 'window'"):

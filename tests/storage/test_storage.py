@@ -132,7 +132,7 @@ class _Options(Settings):
 
 
 def test_settings_refuse_unknown_keys_and_wrong_values_in_one_line() -> None:
-    with pytest.raises(SettingsError, match=r"unknown key 'rat' \(eeg\): known keys are rate"):
+    with pytest.raises(SettingsError, match=r"unknown key 'rat' \(eeg\): did you mean rate\? known keys are rate"):
         _Options.parse({"rat": 1}, where="eeg")
     with pytest.raises(SettingsError, match=r"rate: .* \(eeg\)"):
         _Options.parse({"rate": "fast"}, where="eeg")

@@ -52,15 +52,15 @@ def corpora_check(
     That it holds more or fewer pictures than were published is a note, and stops nothing.
     """
     from insula.corpora.catalogue import corpus
-    from insula.corpora.folder import Folder
     from insula.evaluation.recipe import apply, parse_change
 
     settings: dict[str, Any] = {"root": root} if root else {}
     for change in changes or []:
-        apply(settings, *parse_change(change))
+        key, value = parse_change(change)
+        apply(settings, key.removeprefix("corpus."), value)  # as it is called in a recipe
     one = corpus(name, **settings)
     lacks = one.check()
-    notes: list[str] = one.notes() if isinstance(one, Folder) else []
+    notes: list[str] = one.notes() if hasattr(one, "notes") else []
     if as_json:
         typer.echo(json.dumps({"corpus": name, "lacks": lacks, "notes": notes}))
     else:

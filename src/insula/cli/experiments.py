@@ -51,7 +51,10 @@ def demo(
 
 def run(
     recipe: Annotated[
-        str, typer.Argument(help="A recipe or sweep of insula's (an unknown name lists them), or a YAML file.")
+        str,
+        typer.Argument(
+            help="A recipe or sweep of insula's (an unknown name lists them), a YAML file, or a folder of your own."
+        ),
     ],
     changes: Sets = None,
     output: Annotated[

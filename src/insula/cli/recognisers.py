@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 
 def fit(
-    recipe: Annotated[str, typer.Argument(help="A recipe that comes with insula, or a YAML file.")],
+    recipe: Annotated[
+        str, typer.Argument(help="A recipe that comes with insula, a YAML file, or a folder of your own.")
+    ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Bundle folder to write.")],
     changes: Sets = None,
     int8: Annotated[

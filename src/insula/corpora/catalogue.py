@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import Any
 
 from insula.corpora.contract import Card, Corpus
-from insula.errors import SettingsError
+from insula.errors import SettingsError, choices
 from insula.storage.own_code import is_own, own_object
 from insula.tiers import naming_tier
 
@@ -54,7 +54,7 @@ def _class(name: str) -> Any:
             raise SettingsError(f"a corpus has {lacking[0]!r}, and this has none", where=name, do=do)
         return cls
     if name not in CORPORA:
-        raise SettingsError(f"unknown corpus {name!r}", do=f"corpora are {', '.join(CORPORA)}")
+        raise SettingsError(f"unknown corpus {name!r}", do=choices("corpora", name, CORPORA))
     module, cls = CORPORA[name].split(":")
     return getattr(import_module(module), cls)
 
@@ -81,7 +81,7 @@ def corpus(name: str, **settings: Any) -> Corpus:
     >>> corpus("egmat")
     Traceback (most recent call last):
     ...
-    insula.errors.SettingsError: unknown corpus 'egmat': corpora are folder, london-faces, raf-db, affectnet, ...
+    insula.errors.SettingsError: unknown corpus 'egmat': did you mean eegmat? corpora are folder, ...
     """
     cls = _class(name)
     return cls(cls.Settings.parse(settings, where=f"corpus {name}"))

@@ -152,7 +152,9 @@ class MahnobFeatures(TrialCorpus):
         folder = corpus_folder(self.settings.root, "mahnob-features")
         if not folder.is_dir():
             raise DataError("no such folder", where=folder, do="correct root")
-        found = sorted(path for path in folder.iterdir() if _FILE.fullmatch(path.name))
+        below = (sorted(path for path in place.iterdir() if _FILE.fullmatch(path.name))
+                 for place in (folder, *sorted(folder.iterdir())) if place.is_dir())  # fmt: skip
+        found = next(filter(None, below), [])
         if not found:
             do = "it should hold P1-features-resamp4hz-trial-2.mat and on"
             raise DataError("no features in this folder", where=folder, do=do)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,13 +13,23 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from insula.eeg.reading import SUFFIXES
+from insula.eeg.reading import SUFFIXES, suffix_of
 from insula.errors import DataError, SettingsError
 from insula.storage.tables import read_csv
 
 TABLES = (".csv", ".tsv")
 
-_IDS = {"recording", "subject", "session", "trial", "stimulus", "identity", "participant_id", "image_id"}
+OTHER_NAMES = {
+    "recording": ("file", "filename", "file_name", "path", "eeg_file"),
+    "subject": ("participant_id", "participant", "subject_id", "person"),
+}
+"""Other names in use for the columns that say which recording, or whose, a row of a table speaks of."""
+
+_IDS = {"recording", "subject", "session", "trial", "stimulus", "identity", "image_id"}.union(*OTHER_NAMES.values())
+_NOTHING = ("", "nan", "na", "n/a", "<na>", "none", "null", "nil")
+_OTHER = ("xdf", "xdfz", "gdf", "cnt", "egi", "nwb", "mat", "edf.gz", "bdf.gz")
+_DERIVED = re.compile(r".*[-_](epo|ave|ica|cov|fwd|inv|trans|src|proj|eve|annot|bem|sol|tfr)(-\d+)?\.fif(\.gz)?", re.I)
+_MARK = re.compile(r"[-_](raw|eeg|meg)$", re.I)  # ends the name of a FIF file, and says nothing of who or when
 _FIELD = re.compile(r"\\\{(subject|session)\\\}|\\\*")  # in a pattern that was escaped
 
 
@@ -47,7 +59,8 @@ class RecordingFile:
 
 def is_bids(root: Path) -> bool:
     """Say whether a folder is the root of a BIDS tree."""
-    return (root / "dataset_description.json").is_file() or any(root.glob("sub-*/"))
+    described = (root / "dataset_description.json").is_file()
+    return described or any(root.glob("sub-*/eeg/")) or any(root.glob("sub-*/ses-*/eeg/"))
 
 
 def find_recordings(root: Path, pattern: str) -> list[RecordingFile]:
@@ -75,15 +88,64 @@ def find_recordings(root: Path, pattern: str) -> list[RecordingFile]:
         raise DataError("no such folder", where=root, do="correct root")
     found = _in_bids(root) if is_bids(root) else _in_folder(root, pattern)
     if not found:
-        raise DataError("no recording in this folder", where=root, do=f"it should hold {', '.join(SUFFIXES)}")
+        others = "".join(f"; {note}" for note in unread(root))
+        do = f"it should hold {', '.join(SUFFIXES)} of raw recordings{others}"
+        raise DataError("no recording in this folder", where=root, do=do)
     return found
+
+
+def unread(root: Path) -> list[str]:
+    """Return a line for each kind of file below a folder that may hold EEG and is not read, with their number.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> for name in ("S01_raw.fif", "S01-epo.fif", "S02.xdf", "S03.xdf"):
+    ...     (folder / name).touch()
+    >>> unread(folder)
+    ['1 -epo.fif is not read: S01-epo.fif', '2 .xdf are not read: S02.xdf, S03.xdf']
+    """
+    kinds: dict[str, list[str]] = {}
+    for path in _visible(root):
+        derived = _DERIVED.fullmatch(path.name)
+        other = next((end for end in _OTHER if path.name.lower().endswith(f".{end}")), None)
+        if derived or other:
+            kinds.setdefault(f"-{derived[1].lower()}.fif" if derived else f".{other}", []).append(path.name)
+    verb = {1: "is"}
+    return [f"{len(names)} {kind} {verb.get(len(names), 'are')} not read: {', '.join(names[:3])}"
+            + (" and so on" if len(names) > 3 else "") for kind, names in kinds.items()]  # fmt: skip
+
+
+def _visible(root: Path) -> list[Path]:
+    """Return the files below a folder, in the order of their paths, none that is hidden."""
+    paths = (path for path in sorted(root.rglob("*")) if path.is_file())
+    return [path for path in paths if not any(part.startswith(".") for part in path.relative_to(root).parts)]
+
+
+def _recorded(root: Path) -> list[Path]:
+    """Return the files below a folder that are recordings: of a split FIF the first part, and none cut out of one."""
+    found = [path for path in _visible(root) if suffix_of(path) in SUFFIXES and not _DERIVED.fullmatch(path.name)]
+    names = set(found)
+    return [path for path in found if path.suffix.lower() != ".fif" or _first_part(path) not in names - {path}]
+
+
+def _first_part(path: Path) -> Path:
+    """Return the file that a part of a split FIF goes on from, as MNE and BIDS name them."""
+    return path.with_name(re.sub(r"-\d+(?=\.fif$)|(?<=_split-)\d+", _one, path.name, flags=re.I))
+
+
+def _one(number: re.Match[str]) -> str:
+    return "" if number[0].startswith("-") else "1".rjust(len(number[0]), "0")
 
 
 def _in_bids(root: Path) -> list[RecordingFile]:
     from mne_bids import find_matching_paths
 
     found = []
-    for place in find_matching_paths(root, suffixes="eeg", datatypes="eeg", extensions=list(SUFFIXES)):
+    for place in find_matching_paths(
+        root, suffixes="eeg", datatypes="eeg", extensions=[one for one in SUFFIXES if "fif" not in one]
+    ):
         path = Path(place.fpath)
         session = path.stem.removeprefix(f"sub-{place.subject}_").removesuffix("_eeg")
         beside = (_sidecar(place, "events"), _sidecar(place, "channels"))
@@ -104,39 +166,69 @@ def _sidecar(place: Any, kind: str) -> Path | None:
     return Path(path) if own else None  # the nearest there is may be that of another run
 
 
-def _in_folder(root: Path, pattern: str) -> list[RecordingFile]:
-    fields = {"{subject}": r"(?P<subject>[^/]+?)", "{session}": r"(?P<session>[^/]+?)", "*": r"[^/]*"}
+def recording_names(root: Path) -> list[str]:
+    """Return the paths of the recordings below a folder, relative to it and without suffix, in their order."""
+    return [_name(path, root) for path in _recorded(root)]
+
+
+def who_and_when(name: str, pattern: str) -> tuple[str, str] | None:
+    """Return subject and session of a recording by its path without suffix; None where it does not fit the pattern.
+
+    Raises
+    ------
+    SettingsError
+        If the pattern has no subject.
+
+    Examples
+    --------
+    >>> who_and_when("eeg/S01_rest_2", "eeg/{subject}_{session}"), who_and_when("S01/day-1/rest", "{subject}/{session}")
+    (('S01', 'rest_2'), ('S01', 'day-1_rest'))
+    """
+    fields = {"{subject}": r"(?P<subject>[^/]+?)", "{session}": r"(?P<session>.+?)", "*": r"[^/]*"}
     if pattern.count("{subject}") != 1 or pattern.count("{session}") > 1:
-        raise SettingsError(f"the pattern {pattern!r} does not say who", where="who", do="write {subject} once in it")
+        do = "write {subject} once in it, and {session} at most once, as in --set 'corpus.who={subject}_{session}'"
+        raise SettingsError(f"the pattern {pattern!r} does not say who", where="who", do=do)
     expression = re.sub(_FIELD, lambda field: fields[field[0].replace("\\", "")], re.escape(pattern))
+    match = re.fullmatch(expression, name)
+    return (match["subject"], match.groupdict().get("session", "1").replace("/", "_")) if match else None
+
+
+def _in_folder(root: Path, pattern: str) -> list[RecordingFile]:
     found = []
-    for path in sorted(path for path in root.rglob("*") if path.suffix.lower() in SUFFIXES):
-        if any(part.startswith(".") for part in path.relative_to(root).parts):
-            continue
+    for path in _recorded(root):
         name = _name(path, root)
-        match = re.fullmatch(expression, name)
-        if not match:
+        who = who_and_when(name, pattern)
+        if who is None:
             raise DataError(f"the path {name!r} does not fit the pattern {pattern!r}", where=path,
                             do="set who, as in {subject}/{session}, * standing for anything")  # fmt: skip
-        beside = [path.with_name(f"{path.stem}_events{suffix}") for suffix in TABLES]
+        stems = dict.fromkeys((_stem(path), Path(name).name))
+        beside = [path.with_name(f"{stem}_events{suffix}") for stem in stems for suffix in TABLES]
         events = next((table for table in beside if table.is_file()), None)
-        found.append(RecordingFile(path, name, match["subject"], match.groupdict().get("session") or "1", events))
+        found.append(RecordingFile(path, name, *who, events))
     return found
 
 
 def _name(path: Path, root: Path) -> str:
-    return path.relative_to(root).with_suffix("").as_posix()
+    stem = _stem(path)
+    plain = _MARK.sub("", stem) if "fif" in suffix_of(path) else stem
+    return path.relative_to(root).with_name(plain or stem).as_posix()
+
+
+def _stem(path: Path) -> str:
+    return path.name[: -len(suffix_of(path))]
 
 
 def read_table(path: Path) -> pd.DataFrame:
     """Return a CSV or TSV file: names as text, columns of numbers as numbers, missing where a cell is empty or n/a.
+
+    What parts the cells of a CSV may be a semicolon, and decimals then have a comma.
 
     Raises
     ------
     DataError
         If it cannot be read, or two columns have one name.
     """
-    separator = "\t" if path.suffix.lower() == ".tsv" else ","
+    separator = _separator(path)
     options = {"sep": separator, "dtype": str, "keep_default_na": False, "na_values": ["", "n/a"]}
     table = read_csv(path, encoding="utf-8-sig", **options)  # spreadsheets begin a file with a mark
     table.columns = table.columns.str.strip()
@@ -145,10 +237,52 @@ def read_table(path: Path) -> pd.DataFrame:
         raise DataError(f"two columns are called {twice!r}", where=path, do="rename or remove one of them")
     for column in table.columns:
         if column not in _IDS:
-            numbers = pd.to_numeric(table[column], errors="coerce")
-            if table[column].notna().any() and numbers.notna().equals(table[column].notna()):
+            points = table[column].str.replace(",", ".", regex=False) if separator == ";" else table[column]
+            numbers = pd.to_numeric(points, errors="coerce")
+            said = ~is_missing(table[column])
+            if said.any() and numbers.notna().equals(said):
                 table[column] = numbers
     return table
+
+
+def is_missing(values: pd.Series) -> pd.Series:
+    """Say of each value whether it is none: an empty cell, or what software writes for one.
+
+    Examples
+    --------
+    >>> is_missing(pd.Series(["fear", "NaN", "none", None])).tolist()
+    [False, True, True, True]
+    """
+    return values.isna() | values.astype("str").str.strip().str.lower().isin(_NOTHING)
+
+
+def keyed_table(path: Path) -> pd.DataFrame:
+    """Return `read_table` with other names in use for `recording` and `subject` (`OTHER_NAMES`) as these.
+
+    These columns, `session`, `onset` and `duration` may be written in capitals. A column keeps its name where the table
+    has one that is called so already; and one of files beside one of people, where its files are no recordings.
+    """
+    table = read_table(path)
+    plain = {name.lower(): name for name in reversed(table.columns)}
+    for column in ("subject", "recording", "session", "onset", "duration"):
+        names = [plain[name] for name in (column, *OTHER_NAMES.get(column, ())) if name in plain]
+        if column == "recording" and "subject" in table:
+            names = [name for name in names if name == column or table[name].map(_names_recording).all()]
+        if names and column not in table:
+            table = table.rename(columns={names[0]: column})
+    return table
+
+
+def _names_recording(name: object) -> bool:
+    return str(name).lower().endswith(SUFFIXES)
+
+
+def _separator(path: Path) -> str:
+    if path.suffix.lower() == ".tsv":
+        return "\t"
+    with open(path, encoding="utf-8-sig", errors="replace") if path.is_file() else nullcontext([""]) as lines:
+        head = next(iter(lines), "")
+    return ";" if head.count(";") > head.count(",") else ","  # as spreadsheets write it where a comma is decimal
 
 
 def rows_of(files: Sequence[RecordingFile], table: pd.DataFrame, where: Path) -> np.ndarray:
@@ -172,7 +306,8 @@ def rows_of(files: Sequence[RecordingFile], table: pd.DataFrame, where: Path) ->
     if "recording" in table:
         keys = table["recording"]
         names: list[tuple[str, ...]] = [
-            (one.name, one.path.name, one.path.stem, f"{one.name}{one.path.suffix}") for one in files
+            (one.name, Path(one.name).name, one.path.name, _stem(one.path), f"{one.name}{suffix_of(one.path)}")
+            for one in files
         ]
     elif "subject" in table:
         pair = "session" in table
@@ -204,6 +339,8 @@ def _some(names: Sequence[tuple[str, ...]]) -> str:
 def with_people(files: Sequence[RecordingFile], table: pd.DataFrame, where: Path) -> list[RecordingFile]:
     """Return the recordings with the subjects and sessions that a table with the column `recording` gives them.
 
+    Recordings of one person that the table gives no session are told apart by their names.
+
     Raises
     ------
     DataError
@@ -224,6 +361,10 @@ def with_people(files: Sequence[RecordingFile], table: pd.DataFrame, where: Path
     for row in said.to_dict("records"):
         place = row.pop("place")
         result[place] = replace(result[place], **row)
+    if "session" not in table:
+        times = Counter((one.subject, one.session) for one in result)
+        result = [one if times[one.subject, one.session] == 1 else replace(one, session=one.name.replace("/", "_"))
+                  for one in result]  # fmt: skip
     return result
 
 
@@ -234,4 +375,5 @@ def check_sessions(files: Iterable[RecordingFile]) -> None:
         other = seen.setdefault((one.subject, one.session), one)
         if other is not one:
             what = f"{other.name} and {one.name} are both session {one.session} of subject {one.subject}"
-            raise DataError(what, where=one.path, do="set who so that it says the session, as in {subject}_{session}")
+            do = "set who so that it says the session, as in --set 'corpus.who={subject}_{session}'"
+            raise DataError(what, where=one.path, do=do)

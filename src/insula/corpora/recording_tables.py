@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 import pandas as pd
 
 from insula.corpora.recording_files import (
@@ -15,10 +16,13 @@ from insula.corpora.recording_files import (
     check_sessions,
     find_recordings,
     is_bids,
+    is_missing,
+    keyed_table,
     read_table,
     rows_of,
     with_people,
 )
+from insula.emotions import label_map, normalise_label
 from insula.errors import DataError
 
 _NO_EVENT = r"(?i)^(?:bad|edge|boundary|new segment|syncstatus)"  # what software writes among the annotations
@@ -77,9 +81,9 @@ class StudyFolder:
                 raise DataError(what, where=lacking[0].path, do="add it, or set events")
         elif above is None:
             kind = "windows"
-        rows = read_table(above) if above else None
+        rows = keyed_table(above) if above else None
         if labels:
-            files = with_people(files, read_table(root / labels), root / labels)
+            files = with_people(files, keyed_table(root / labels), root / labels)
         if above is not None and rows is not None:
             files = with_people(files, rows, above)
             rows = rows.assign(place=rows_of(files, rows, above))
@@ -89,6 +93,22 @@ class StudyFolder:
     def table_of(self, one: RecordingFile) -> Path:
         """Return the file that a recording's events are in."""
         return (self.above or one.events or one.path) if self.kind == "tables" else one.path
+
+    def rows_said(self) -> tuple[pd.DataFrame, Path]:
+        """Return what tables say, one row an event or, without events, a recording, and a file that it is from.
+
+        The column `place` says which of the files a row speaks of; of annotations nothing is known here.
+        """
+        if self.kind != "tables":
+            return self.facts.assign(place=range(len(self.facts))), self.files[0].path.parent
+        parts = [self.with_facts(self.events_of(one), place) for place, one in enumerate(self.files)]
+        return pd.concat(parts, ignore_index=True), self.table_of(self.files[0])
+
+    def with_facts(self, events: pd.DataFrame, place: int) -> pd.DataFrame:
+        """Return events of one file with what holds for all of it, and its `place`."""
+        facts = self.facts.iloc[[place] * len(events)].set_axis(events.index)
+        more = facts.drop(columns=facts.columns.intersection(events.columns))
+        return events.join(more).assign(place=place)
 
     def events_of(self, one: RecordingFile) -> pd.DataFrame:
         """Return the rows of a table that are a recording's events, where `kind` is `tables`."""
@@ -102,13 +122,13 @@ def _facts(root: Path, files: Sequence[RecordingFile], labels: str | None) -> pd
     facts = pd.DataFrame(index=range(len(files)))
     people = root / "participants.tsv"
     if is_bids(root) and people.is_file():
-        table = read_table(people)
-        if "participant_id" in table:
-            table = table.set_index(table.pop("participant_id").str.removeprefix("sub-"))
+        table = keyed_table(people)
+        if "subject" in table:
+            table = table.set_index(table.pop("subject").str.removeprefix("sub-"))
             facts = table.reindex([one.subject for one in files]).set_axis(facts.index)
     if labels:
         path = root / labels
-        table = read_table(path)
+        table = _row_a_recording(keyed_table(path), files)
         places = rows_of(files, table, path)
         lacking = [one.name for place, one in enumerate(files) if place not in set(places)]
         if lacking:
@@ -123,6 +143,16 @@ def _facts(root: Path, files: Sequence[RecordingFile], labels: str | None) -> pd
     return facts
 
 
+def _row_a_recording(table: pd.DataFrame, files: Sequence[RecordingFile]) -> pd.DataFrame:
+    """Return a table of people as one of recordings, where it has a row a person and some have several recordings."""
+    if {"recording", "session"} & set(table.columns) or "subject" not in table or not table["subject"].is_unique:
+        return table
+    if len({one.subject for one in files}) == len(files):
+        return table
+    names = pd.DataFrame({"recording": [one.name for one in files], "subject": [one.subject for one in files]})
+    return names.merge(table, on="subject")
+
+
 def annotated(marks: pd.DataFrame) -> pd.DataFrame:
     """Return a file's annotations without those that software writes; `text` is what they say.
 
@@ -134,6 +164,78 @@ def annotated(marks: pd.DataFrame) -> pd.DataFrame:
     """
     kept = marks[~marks["stimulus"].str.contains(_NO_EVENT, regex=True)]
     return kept[["onset", "duration"]].assign(text=kept["stimulus"].astype("str"))
+
+
+def usual_labels(table: pd.DataFrame, label: str | None, classes: str | Sequence[str] | None) -> pd.DataFrame:
+    """Return a table whose label has its usual names, or those of `classes`; ratings stay numbers without classes.
+
+    Raises
+    ------
+    LabelError
+        If a name has no counterpart in `classes`.
+
+    Examples
+    --------
+    >>> usual_labels(pd.DataFrame({"emotion": ["Happy", "sad", "none"]}), "emotion", None)["emotion"].tolist()
+    ['happiness', 'sadness', nan]
+    """
+    if label is None or label not in table:
+        return table
+    values = table[label]
+    if classes is None and pd.api.types.is_numeric_dtype(values):
+        return table
+    values = text_of(values) if pd.api.types.is_numeric_dtype(values) else values.mask(is_missing(values))
+    found = values.dropna().unique().tolist()
+    names = label_map(found, classes) if classes else {name: normalise_label(name) for name in found}
+    return table.assign(**{label: values.map(names).astype("str")})
+
+
+def windows_within(events: pd.DataFrame, seconds: float, hop: float) -> pd.DataFrame:
+    """Return a row for each window that fits between onset and end of an event, at the onset of the window.
+
+    Examples
+    --------
+    >>> windows_within(pd.DataFrame({"onset": [1.0, 9.0], "duration": [5.0, 1.0], "trial": ["a", "b"]}), 2, 2)
+       onset  duration trial
+    0    1.0       5.0     a
+    0    3.0       5.0     a
+    """
+    lasting = events["duration"].to_numpy(float)
+    counts = np.maximum(np.floor((lasting - seconds) / hop + 1e-6).astype(int) + 1, 0)
+    rows = np.repeat(np.arange(len(events)), counts)
+    place = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)
+    return events.iloc[rows].assign(onset=events["onset"].to_numpy(float)[rows] + place * hop)
+
+
+def label_notes(rows: pd.DataFrame, label: str, what: str, where: Path) -> list[str]:
+    """Return what one should know of the labels in tables: missing ones, odd ones, and events that are there twice.
+
+    Examples
+    --------
+    >>> rows = pd.DataFrame({"onset": [1.0, 1.0, 3.0], "place": 0, "emotion": ["fear", "fear", "nan"]})
+    >>> for note in label_notes(rows, "emotion", "events", Path("events.csv")):
+    ...     print(note)
+    1 of 3 events without a label emotion (1 x 'nan'): never scored; give it
+    events that are there twice: 1 (first: events.csv, row 1); remove them: each counts as a trial
+    """
+    if label not in rows:
+        return [f"no label {label}: nothing in the folder gives it; set label to its column, or to null"]
+    notes = []
+    missing = is_missing(rows[label])
+    if missing.any():
+        words = rows[label][missing].dropna().astype("str").value_counts()
+        written = f" ({', '.join(f'{count} x {word!r}' for word, count in words.items())})" if len(words) else ""
+        notes.append(f"{missing.sum()} of {len(rows)} {what} without a label {label}{written}: never scored; give it")
+    broken = [name for name in rows[label][~missing].astype("str").unique() if len(name.splitlines()) > 1]
+    if broken:
+        notes.append(f"the label {broken[0]!r} holds a line break ({where}): write it on one line")
+    copies = rows.duplicated(["place", "onset", label]) if "onset" in rows else pd.Series(False, rows.index)
+    if copies.any():
+        first = f"{where}, row {copies.idxmax()}"
+        notes.append(
+            f"events that are there twice: {copies.sum()} (first: {first}); remove them: each counts as a trial"
+        )
+    return notes
 
 
 def tidy_events(

@@ -1,4 +1,4 @@
-"""EEG recordings of one's own: a folder or a BIDS tree of EDF, BDF, BrainVision and EEGLAB files."""
+"""EEG recordings of one's own: a folder or a BIDS tree of EDF, BDF, BrainVision, EEGLAB and FIF files."""
 
 from __future__ import annotations
 
@@ -16,16 +16,22 @@ from insula.corpora.contract import Card
 from insula.corpora.folder import Folder, FolderSettings
 from insula.corpora.pairing import pair, stimulus_names
 from insula.corpora.recording_channels import Names, names_in, read_names, shared_channels
-from insula.corpora.recording_files import RecordingFile
-from insula.corpora.recording_tables import StudyFolder, annotated, tidy_events
+from insula.corpora.recording_files import RecordingFile, unread
+from insula.corpora.recording_tables import (
+    StudyFolder,
+    annotated,
+    label_notes,
+    tidy_events,
+    usual_labels,
+    windows_within,
+)
 from insula.eeg.checks import check_events, check_recording
 from insula.eeg.epoch_store import Windows, cleaning_columns, count_windows, epoch_store, learnt_from, window_store
 from insula.eeg.filters import check_length
 from insula.eeg.preprocessing import Preprocessing, epochs_within
 from insula.eeg.reading import channel_table, read_recording
-from insula.emotions import label_map, normalise_label
 from insula.errors import DataError, InsulaError
-from insula.samples import PROVENANCE, Recording, Samples, Store, provenance
+from insula.samples import PROVENANCE, ArrayStore, Recording, Samples, Store, provenance
 from insula.storage.cache import Cache
 from insula.storage.hashing import digest
 from insula.storage.settings import Settings
@@ -37,8 +43,8 @@ class RecordingsSettings(Settings):
     Parameters
     ----------
     root : Path
-        A folder, searched with its subfolders, or the root of a BIDS tree. Files are EDF, BDF, BrainVision (`.vhdr`)
-        or EEGLAB (`.set`).
+        A folder, searched with its subfolders, or the root of a BIDS tree. Files are EDF, BDF, BrainVision (`.vhdr`),
+        EEGLAB (`.set`) or, outside BIDS, FIF of raw recordings (`.fif`, `.fif.gz`), of a split one the first part.
     who : str
         How the path below `root`, without suffix, says who and when: `{subject}_{session}`, `{subject}/*_{session}`.
         As it is by default, each file is a person. Not used in a BIDS tree, nor where a table with the column
@@ -51,9 +57,11 @@ class RecordingsSettings(Settings):
         `events.tsv` or `.csv` in `root`, else windows.
     labels : str, optional
         A CSV or TSV file of recordings: `recording` or `subject` (and `session`), and labels or other columns, which
-        hold for all of a recording. In a BIDS tree `participants.tsv` is joined besides.
+        hold for all of a recording, or of a person. In a BIDS tree `participants.tsv` is joined besides. In any table
+        `insula.corpora.recording_files.OTHER_NAMES`, such as `file` and `participant_id`, will do.
     label : str, optional
-        The column that is the label; None where there is none.
+        The column that is the label; None where there is none. What software writes for nothing (`nan`, `NA`, `none`,
+        `null`) is no label.
     markers : mapping of str to str, optional
         From values of the label column to labels (`{"S 11": anger}`); events with another value are no events.
     classes : str or tuple of str, optional
@@ -67,6 +75,9 @@ class RecordingsSettings(Settings):
         Electrodes to read; `common` for those that all recordings have. By default recordings must have the same.
     windows : Windows
         How recordings without events are cut.
+    within : bool
+        Whether events that last are cut into `windows`, from onset to end, in place of one epoch each: a trial has then
+        as many samples as fit.
     pictures : FolderSettings, optional
         The pictures that were shown, as of the corpus `folder`: `stimulus` is then joined to them.
     marked : {"keep", "drop"}
@@ -101,6 +112,7 @@ class RecordingsSettings(Settings):
     rename: dict[str, str | None] | str | None = None
     channels: Literal["common"] | tuple[str, ...] | None = None
     windows: Windows = Windows()
+    within: bool = False
     pictures: FolderSettings | None = None
     marked: Literal["keep", "drop"] = "keep"
     preprocessing: Preprocessing = Preprocessing()
@@ -110,9 +122,8 @@ class Recordings:
     """Epochs around events, or windows, of recordings on disk.
 
     Samples have the modality `eeg` (microvolts, channels x times) and, with `pictures`, `picture`: then there is one
-    row a trial, and one without subject for each picture that nobody saw. `file` names the recording. Where something
-    is marked, `eeg_quality` says what ("" where nothing); where cleaning learns (`insula.eeg.artefacts`),
-    `eeg_cleaned_on` names the recording that it learnt from.
+    row a trial, and one without subject for each picture that nobody saw. `file` names the recording; `eeg_quality` is
+    what was marked ("" for nothing), `eeg_cleaned_on` what cleaning learnt from (`insula.eeg.artefacts`), if it does.
 
     Examples
     --------
@@ -128,10 +139,10 @@ class Recordings:
 
     card: ClassVar[Card] = Card(
         name="recordings",
-        title="EEG recordings of one's own (EDF, BDF, BrainVision, EEGLAB; folder or BIDS)",
+        title="EEG recordings of one's own (EDF, BDF, BrainVision, EEGLAB, FIF; folder or BIDS)",
         licence="that of the recordings",
         access="on this computer: a folder of recordings with a table of events or of labels, or a BIDS tree; "
-        "insula corpora check recordings FOLDER --set events=events.csv",
+        "insula run FOLDER says what it understood; insula corpora check recordings FOLDER --set events=events.csv",
         size="as large as the folder; memory does not grow with it",
         citation="that of the recordings",
         labels="one column, by default emotion: of a table of events, of a table of recordings, or annotations",
@@ -191,13 +202,24 @@ class Recordings:
             lacks.append(str(error))
         try:
             if events:
-                self._labelled(pd.concat(events, ignore_index=True))
+                usual_labels(pd.concat(events, ignore_index=True), self.settings.label, self.settings.classes)
         except InsulaError as error:
             lacks.append(str(error))
         if len(rates) > 1 and self.settings.preprocessing.rate is None:
             found = ", ".join(f"{rate:g} Hz in {name}" for rate, name in sorted(rates.items()))
             lacks.append(f"recordings differ in sampling rate ({found}): set preprocessing.rate")
         return list(dict.fromkeys(lacks + (self._folder.check() if self._folder else [])))
+
+    def notes(self) -> list[str]:
+        """Return what one should know and nothing stops at: files that are not read, rows without a label, copies."""
+        try:
+            notes, rows, where = unread(self.settings.root), *self.study.rows_said()
+        except InsulaError:
+            return []  # which `check` says
+        label = self.settings.label
+        if label is None or self.settings.pictures or self.study.kind == "annotations":
+            return notes
+        return notes + label_notes(rows, label, "recordings" if self.study.kind == "windows" else "events", where)
 
     def _shown(self) -> list[str] | None:
         """Return what stimuli may be called; None where there are no pictures, or where their own check says why."""
@@ -227,7 +249,7 @@ class Recordings:
         Warns
         -----
         UserWarning
-            Naming events so near an end of their recording that the epoch does not fit; they are left out.
+            Naming events that no epoch or window fits; they are left out. And what `notes` says.
         """
         parts: list[pd.DataFrame] = []
         stores: dict[str, Store] = {}
@@ -243,7 +265,9 @@ class Recordings:
         if short:
             named = ", ".join(short[:3]) + (" and more" if len(short) > 3 else "")
             warnings.warn(f"events too near an end of their recording are left out: {named}", stacklevel=2)
-        table = self._labelled(pd.concat(parts, ignore_index=True))
+        for note in self.notes():
+            warnings.warn(note, stacklevel=2)
+        table = usual_labels(pd.concat(parts, ignore_index=True), self.settings.label, self.settings.classes)
         if self.settings.marked == "drop" and "eeg_quality" in table:
             marked = (table["eeg_quality"] != "").to_numpy()
             table = table.assign(eeg_store=table["eeg_store"].mask(marked), eeg_row=table["eeg_row"].mask(marked, -1))
@@ -254,14 +278,25 @@ class Recordings:
 
     def _epochs(self, recording: Recording, cache: Cache) -> tuple[pd.DataFrame, Store, int]:
         """Return one row an event, the epochs, and how many events did not fit."""
-        settings = self.settings.preprocessing
-        inside = epochs_within(recording.events, recording.n_times, recording.rate, settings)
-        recording = replace(recording, events=recording.events[inside])
+        events, settings = self._cut(recording.events)
+        inside = epochs_within(events, recording.n_times, recording.rate, settings)
+        lost = int((~inside).sum()) + len(set(recording.events["trial"]) - set(events["trial"]))
+        recording = replace(recording, events=events[inside])
         store = epoch_store(recording, settings, cache)
+        if self.settings.within:  # a window within an event is not locked to its onset
+            store = ArrayStore(store.values, store.description.model_copy(update={"start": None}))
         events = recording.events
         start = events["onset"].to_numpy()
         rows = self._rows(recording, events, start + settings.epoch[0], start + settings.epoch[1])
-        return rows.assign(**cleaning_columns(recording, settings, cache)), store, int((~inside).sum())
+        return rows.assign(**cleaning_columns(recording, settings, cache)), store, lost
+
+    def _cut(self, events: pd.DataFrame) -> tuple[pd.DataFrame, Preprocessing]:
+        """Return the onsets of epochs, and how these are cut: each event, or each window within the events."""
+        if not self.settings.within:
+            return events, self.settings.preprocessing
+        seconds = self.settings.windows.seconds
+        cutting = self.settings.preprocessing.model_copy(update={"epoch": (0.0, seconds), "baseline": None})
+        return windows_within(events, seconds, self.settings.windows.hop or seconds), cutting
 
     def _windows(self, recording: Recording, cache: Cache) -> tuple[pd.DataFrame, Store, int]:
         """Return one row a window, the windows, and 0."""
@@ -309,12 +344,12 @@ class Recordings:
         study = self.study
         rename, bad = names_in(one, self._rename)
         recording = read_recording(one.path, self.card.name, one.subject, one.session, rename=rename, channels=channels)
-        bad = [name for name in recording.channels if name in bad]
+        bad = [name for name in recording.channels if name in bad and name not in recording.bad]
         events = self._events(one, recording)
         facts = study.facts.iloc[[study.files.index(one)] * len(events)].set_axis(events.index)
         events = events.join(facts.drop(columns=facts.columns.intersection(events.columns)))
         key = digest([recording.fingerprint, bad]) if bad else recording.fingerprint
-        return replace(recording, events=events, bad=tuple(bad), fingerprint=key)
+        return replace(recording, events=events, bad=(*recording.bad, *bad), fingerprint=key)
 
     def _events(self, one: RecordingFile, recording: Recording) -> pd.DataFrame:
         settings, kind = self.settings, self.study.kind
@@ -337,29 +372,25 @@ class Recordings:
         check_events(events, recording.n_times, recording.rate, where=where)
         if self.study.kind == "windows":
             count_windows(recording, settings.preprocessing, settings.windows, where=one.path)
-        elif not epochs_within(events, recording.n_times, recording.rate, settings.preprocessing).any():
+            return self._check_label(events, where)
+        cut, preprocessing = self._cut(events)
+        if not epochs_within(cut, recording.n_times, recording.rate, preprocessing).any():
             what = f"no event of the recording {one.name!r} that an epoch fits around"
             do = "add one (BrainVision's lie in a .vmrk file beside it), or leave the recording out"
             raise DataError(what, where=where, do=do)
-        label = settings.label
-        if label and label not in events and not settings.pictures and (self.study.kind == "tables" or settings.labels):
-            known = ", ".join(name for name in events if name not in (*PROVENANCE, "onset", "duration"))
-            do = f"set label (null for none); there is {known or 'no other column'}"
-            where = settings.root / settings.labels if settings.labels else where
-            raise DataError(f"no label column {label!r}", where=where, do=do)
+        self._check_label(events, where)
 
-    def _labelled(self, table: pd.DataFrame) -> pd.DataFrame:
-        """Return a table whose label has its usual names, or those of `classes`."""
+    def _check_label(self, events: pd.DataFrame, where: Path) -> None:
+        """Refuse events that lack the label, where tables should give it."""
         settings = self.settings
         label = settings.label
-        if label is None or label not in table:
-            return table
-        values = table[label]
-        if settings.classes is None and pd.api.types.is_numeric_dtype(values):
-            return table  # a rating
-        found = values.dropna().unique().tolist()
-        names = label_map(found, settings.classes) if settings.classes else {x: normalise_label(x) for x in found}
-        return table.assign(**{label: values.map(names).astype("str")})
+        if label and label not in events and not settings.pictures and (self.study.kind == "tables" or settings.labels):
+            known = [name for name in events if name not in (*PROVENANCE, "onset", "duration")]
+            do = (
+                f"set label, as in --set corpus.label={[*known, 'null'][0]}; there is {', '.join(known) or 'no column'}"
+            )
+            where = settings.root / settings.labels if settings.labels else where
+            raise DataError(f"no label column {label!r}", where=where, do=do)
 
 
 def _readable(one: RecordingFile) -> bool:

@@ -11,7 +11,8 @@ import pandas as pd
 from insula.deployment.bundle import check_output, write_bundle
 from insula.emotions import Categorical, Continuous
 from insula.errors import SettingsError
-from insula.evaluation.candidates import Fitting, alone, candidate, own_system, system_name
+from insula.evaluation.candidates import Fitting, alone, candidate, own_system, system_name, with_modalities
+from insula.evaluation.early_checks import check_recipe
 from insula.evaluation.experiment import predictable
 from insula.evaluation.metrics import wilson_interval
 from insula.evaluation.recipe import Recipe
@@ -64,7 +65,9 @@ def fit_bundle(recipe: Recipe, output: Path, cache: Cache, *, int8: bool = False
     if recipe.steps:
         do = "evaluate it with `insula run`, or fit a recipe without steps"
         raise SettingsError("a bundle holds a system and no steps before it", where="steps", do=do)
+    check_recipe(recipe)
     study = open_study(recipe, 0, cache)
+    recipe = with_modalities(recipe, study.samples)
     if isinstance(study.task, Continuous):
         raise SettingsError(
             "a bundle answers with classes, not with ratings", where="task", do="use `insula run`, or a cut"

@@ -8,7 +8,7 @@ from typing import Any
 
 from insula.eeg.artefacts import Artefacts
 from insula.eeg.preprocessing import Preprocessing
-from insula.errors import SettingsError
+from insula.errors import SettingsError, choices
 from insula.storage.settings import Settings
 
 
@@ -88,5 +88,5 @@ PIPELINES: Mapping[str, Pipeline] = MappingProxyType(
 def pipeline(name: str) -> Pipeline:
     """Return a pipeline by name."""
     if name not in PIPELINES:
-        raise SettingsError(f"unknown pipeline {name!r}", do=f"pipelines are {', '.join(PIPELINES)}")
+        raise SettingsError(f"unknown pipeline {name!r}", do=choices("pipelines", name, PIPELINES))
     return PIPELINES[name]

@@ -281,8 +281,8 @@ def _band(recording: Recording, settings: Preprocessing, where: str) -> tuple[fl
         raise DataError(what, where=where, do=f"start it below {limit:g} Hz")
     if high > limit:
         cut = f"{low:g}-{limit:g} Hz instead of {low:g}-{high:g} Hz"
-        what = f"band {cut}: the recording is at {recording.rate:g} Hz ({where})"
-        warnings.warn(f"{what}; set the band to [{low:g}, {limit:g}] to say so yourself", stacklevel=3)
+        do = f"set band to [{low:g}, {limit:g}] to say so yourself"
+        warnings.warn(f"band {cut}: recordings are at {recording.rate:g} Hz; {do}", stacklevel=3)  # the same of each
     return low, min(high, limit)
 
 

@@ -1,4 +1,4 @@
-"""EEG files (EDF, BDF, BrainVision, EEGLAB) as recordings: electrodes by 10-05 name, microvolts, read lazily."""
+"""EEG files (EDF, BDF, BrainVision, EEGLAB, FIF) as recordings: electrodes by 10-05 name, microvolts, read lazily."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ from insula.errors import DataError
 from insula.samples import Recording
 from insula.storage.hashing import digest, sha256_of
 
-SUFFIXES = (".edf", ".bdf", ".vhdr", ".set")
+SUFFIXES = (".edf", ".bdf", ".vhdr", ".set", ".fif", ".fif.gz")
+_FIF = (".fif", ".fif.gz")
 
 # No electrode of the 10-05 system is named so; files say "EEG" of nearly everything that they hold.
 _OTHER = re.compile(
@@ -30,6 +31,17 @@ _OTHER = re.compile(
 _AT_ONCE = 4e6  # values read together: MNE gives float64, twice as large and slow where it is very large
 _VOLTAGES = ("uV", "µV", "μV", "mV", "V")
 _RENAMED = re.compile(r"not unique.*\{(.*)\}", re.DOTALL)  # MNE would call them X-0 and X-1
+
+
+def suffix_of(path: Path) -> str:
+    """Return the ending of a file's name that says its format, in lower case; `.fif.gz` is one.
+
+    Examples
+    --------
+    >>> suffix_of(Path("S01.run-1_raw.FIF.gz")), suffix_of(Path("S01.edf"))
+    ('.fif.gz', '.edf')
+    """
+    return ".fif.gz" if path.name.lower().endswith(".fif.gz") else path.suffix.lower()
 
 
 def channel_table(path: Path, rename: Mapping[str, str | None] | None = None) -> pd.DataFrame:
@@ -55,7 +67,7 @@ def channel_table(path: Path, rename: Mapping[str, str | None] | None = None) ->
         As `read_recording`, but for the names of electrodes.
     """
     _check_file(path)
-    table = _edf_channels(path) if path.suffix.lower() in (".edf", ".bdf") else _mne_channels(path)
+    table = _edf_channels(path) if suffix_of(path) in (".edf", ".bdf") else _mne_channels(path)
     twice = table["channel"][table["channel"].duplicated()]
     if len(twice):
         raise DataError(f"duplicate channel {twice.iloc[0]!r}", where=path, do="rename or remove one of them")
@@ -94,7 +106,7 @@ def read_recording(
     Parameters
     ----------
     path : Path
-        A file with one of `SUFFIXES`: EDF, BDF, BrainVision's header, or EEGLAB.
+        A file with one of `SUFFIXES`: EDF, BDF, BrainVision's header, EEGLAB, or FIF (of a split one the first part).
     corpus, subject, session : str
         Whose brain, and when.
     events : DataFrame, optional
@@ -134,11 +146,10 @@ def read_recording(
         check_rate(expected_rate, rates[0], where=path)
     raw = _open(path, tuple(kept["channel"]))
     files = [path, *(Path(name) for name in raw.filenames if name)]
-    if path.suffix.lower() == ".vhdr":
+    if suffix_of(path) == ".vhdr":
         _check_brainvision(path, files[-1])
     if events is None:
-        marks = raw.annotations
-        events = pd.DataFrame({"onset": marks.onset, "duration": marks.duration, "stimulus": marks.description})
+        events = _annotations(raw)
         events["trial"] = [str(number) for number in range(len(events))]
     return Recording(
         corpus=corpus,
@@ -149,8 +160,32 @@ def read_recording(
         n_times=raw.n_times,
         reader=partial(_read, path, tuple(kept["channel"])),
         events=events,
+        bad=tuple(kept["electrode"][kept["channel"].isin(raw.info["bads"])]),
         fingerprint=digest([*(sha256_of(file) for file in dict.fromkeys(files)), electrodes]),
     )
+
+
+def outline(path: Path) -> tuple[float, float, pd.DataFrame]:
+    """Return rate (Hz), length (s) and annotations of a file, its signal unread.
+
+    Annotations have the columns `onset` and `duration` (s) and `stimulus`, which is their text.
+
+    Raises
+    ------
+    DataError
+        For a file that cannot be read.
+    """
+    raw = _open(path)
+    table = channel_table(path)
+    rates = table["rate"][table["dropped"].isna()]
+    rate = float(rates.iloc[0]) if len(rates) else float(raw.info["sfreq"])
+    return rate, raw.n_times / raw.info["sfreq"], _annotations(raw)
+
+
+def _annotations(raw: Any) -> pd.DataFrame:
+    marks = raw.annotations
+    onset = marks.onset - raw.first_time  # which is not 0 where a FIF was cut out of a longer recording
+    return pd.DataFrame({"onset": onset, "duration": marks.duration, "stimulus": marks.description})
 
 
 def _chosen(kept: pd.DataFrame, channels: Sequence[str], path: Path) -> pd.DataFrame:
@@ -182,7 +217,7 @@ def _read(path: Path, names: tuple[str, ...], start: int, stop: int) -> np.ndarr
 def _check_file(path: Path) -> None:
     if not path.is_file():
         raise DataError("no such file", where=path, do="correct the path")
-    if path.suffix.lower() not in SUFFIXES:
+    if suffix_of(path) not in SUFFIXES:
         raise DataError("not a kind of EEG file that is read", where=path, do=f"give one of {', '.join(SUFFIXES)}")
 
 
@@ -245,7 +280,8 @@ def _check_brainvision(path: Path, data: Path) -> None:
 
 def _mne_channels(path: Path) -> pd.DataFrame:
     raw = _open(path)
-    units = [raw._orig_units.get(name, "uV") for name in raw.ch_names]  # EEGLAB names none: microvolts by convention
+    unnamed = "V" if suffix_of(path) in _FIF else "uV"  # EEGLAB names none: microvolts by convention
+    units = [raw._orig_units.get(name, unnamed) for name in raw.ch_names]
     types = raw.get_channel_types()
     return pd.DataFrame(
         {
@@ -261,7 +297,7 @@ def _open(path: Path, names: tuple[str, ...] = ()) -> Any:
     """Return MNE's lazy reader."""
     import mne
 
-    only = {"include": list(names)} if names and path.suffix.lower() in (".edf", ".bdf") else {}
+    only = {"include": list(names)} if names and suffix_of(path) in (".edf", ".bdf") else {}
     raw, failure = None, None
     with warnings.catch_warnings(), mne.utils.catch_logging(verbose="warning") as log:
         warnings.simplefilter("ignore")  # the log says the same
@@ -272,6 +308,9 @@ def _open(path: Path, names: tuple[str, ...] = ()) -> Any:
     renamed = _RENAMED.search(log.getvalue())
     if renamed:
         raise DataError(f"duplicate channel {renamed[1]}", where=path, do="rename or remove one of them")
+    if failure is not None and suffix_of(path) in _FIF and str(failure).startswith("No raw data"):
+        do = "save what it was cut from: raw.save('S01_raw.fif'), with its events in a table or as annotations"
+        raise DataError("this FIF file holds no continuous recording (epochs, averages)", where=path, do=do)
     if failure is not None:
         raise _unreadable(path, failure) from None
     return raw
@@ -279,4 +318,4 @@ def _open(path: Path, names: tuple[str, ...] = ()) -> Any:
 
 def _unreadable(path: Path, error: object) -> DataError:
     said = textwrap.shorten(str(error), 400, placeholder=" ...")  # a parser may quote half a broken file
-    return DataError(f"this {path.suffix} file cannot be read: {said}", where=path, do="copy or export it again")
+    return DataError(f"this {suffix_of(path)} file cannot be read: {said}", where=path, do="copy or export it again")

@@ -18,7 +18,7 @@ from insula.eeg.features import BANDS, differential_entropy
 from insula.eeg.harmonisation import MONTAGE_60, Rule, harmonise
 from insula.eeg.muscle import WithoutMuscle
 from insula.eeg.smoothing import initial_moments, lds, lds_causal, online_normalise
-from insula.errors import DataError, SettingsError
+from insula.errors import DataError, SettingsError, choices
 from insula.protocols.units import SAMPLE, unit_codes
 from insula.samples import FitLog, Samples, open_store
 from insula.samples.stores import new_store
@@ -259,14 +259,14 @@ def parse_steps(values: Sequence[Mapping[str, Any]]) -> dict[str, Step]:
     >>> parse_steps([{"name": "algin"}])
     Traceback (most recent call last):
     ...
-    insula.errors.SettingsError: unknown step 'algin' (steps): steps are harmonise, align, align-online, ...
+    insula.errors.SettingsError: unknown step 'algin' (steps): did you mean align? steps are harmonise, ...
     """
     found: dict[str, Step] = {}
     for number, about in enumerate(values, start=1):
         settings = dict(about)
         name = settings.pop("name", None)
         if name not in STEPS:
-            raise SettingsError(f"unknown step {name!r}", where="steps", do=f"steps are {', '.join(STEPS)}")
+            raise SettingsError(f"unknown step {name!r}", where="steps", do=choices("steps", name, STEPS))
         found[f"{number} {name}"] = STEPS[name].parse(settings, where=f"step {name}")
     return found
 

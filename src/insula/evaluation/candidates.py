@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from insula.errors import SettingsError
+from insula.errors import SettingsError, choices
 from insula.evaluation.recipe import Recipe
-from insula.samples import System
+from insula.samples import Samples, System
 from insula.storage.hashing import sha256_of
 from insula.storage.own_code import is_own, name_of, own_files
+from insula.systems.baselines.plain import present_modality
 from insula.systems.catalogue import system as build_system
 
 _CONTROLS = {
@@ -52,7 +53,7 @@ def controls(recipe: Recipe) -> dict[str, str]:
     """
     unknown = [name for name in recipe.controls if name not in _CONTROLS]
     if unknown:
-        raise SettingsError(f"unknown control {unknown[0]!r}", do=f"controls are {', '.join(_CONTROLS)}")
+        raise SettingsError(f"unknown control {unknown[0]!r}", do=choices("controls", unknown[0], _CONTROLS))
     found = {name: _CONTROLS[name] for name in recipe.controls}
     if recipe.task.get("kind") == "continuous":
         found |= _OF_RATINGS
@@ -100,6 +101,16 @@ def candidate(recipe: Recipe, fitting: Fitting) -> System:
         return _build(peers(recipe)[fitting.name], seed)
     system = own_system(recipe, seed)
     return system if fitting.kind == "system" else alone(system)
+
+
+def with_modalities(recipe: Recipe, samples: Samples) -> Recipe:
+    """Return a recipe that names what its system and its linear control read, where it left that to the samples."""
+    present = present_modality(samples)
+    settings = getattr(own_system(recipe, 0), "settings", None)
+    changes: dict[str, Any] = {} if recipe.control_modality else {"control_modality": present}
+    if present is not None and getattr(settings, "modality", present) is None:
+        changes["system"] = {**recipe.system, "modality": present}
+    return recipe.model_copy(update=changes)
 
 
 def alone(system: System) -> System:

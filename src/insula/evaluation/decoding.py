@@ -68,10 +68,10 @@ def _right(values: np.ndarray, labels: np.ndarray, groups: np.ndarray) -> np.nda
     from sklearn.model_selection import StratifiedGroupKFold
 
     groups = np.where(groups < 0, groups.max(initial=-1) + 1 + np.arange(len(groups)), groups)  # unknown: its own
-    count = len(np.unique(groups))
+    count = min(_FOLDS, len(np.unique(groups)), int(np.bincount(labels).max()))
     if count < 2:
         return None
-    folds = StratifiedGroupKFold(min(_FOLDS, count), shuffle=True, random_state=0)
+    folds = StratifiedGroupKFold(count, shuffle=True, random_state=0)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="The least populated class")
         splits = list(folds.split(values, labels, groups))

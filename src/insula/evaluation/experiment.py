@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -17,9 +17,20 @@ from insula.corpora.contract import origin_of
 from insula.eeg.steps import apply_steps, parse_steps
 from insula.emotions import Continuous
 from insula.errors import DataError, SettingsError
-from insula.evaluation.candidates import ZERO, Fitting, candidate, controls, files, own_system, peers, system_name
+from insula.evaluation.candidates import (
+    ZERO,
+    Fitting,
+    candidate,
+    controls,
+    files,
+    own_system,
+    peers,
+    system_name,
+    with_modalities,
+)
 from insula.evaluation.clusters import read_clusters, read_silhouettes, write_clusters
 from insula.evaluation.decoding import decoding_over_time
+from insula.evaluation.early_checks import check_access, check_recipe, placebos_of
 from insula.evaluation.engine import each, parse_engine
 from insula.evaluation.explanations import read_explanations, write_explanations
 from insula.evaluation.facts import epochs_by_subject
@@ -28,7 +39,7 @@ from insula.evaluation.groups import group_columns
 from insula.evaluation.passport import build_passport
 from insula.evaluation.recipe import Recipe
 from insula.evaluation.results import CONSTANT, Arm, Results
-from insula.evaluation.robustness import DISTURBED, read_robustness, write_robustness
+from insula.evaluation.robustness import robustness_table, write_robustness
 from insula.evaluation.scalp_maps import read_scalp_maps, write_scalp_maps
 from insula.evaluation.study import (
     Study,
@@ -38,12 +49,10 @@ from insula.evaluation.study import (
     notes_of,
     open_again,
     open_study,
-    protocol_of,
     series_of,
 )
 from insula.protocols.audit import audit
 from insula.protocols.controls import permute_labels
-from insula.protocols.protocol import Protocol
 from insula.samples import Samples, System
 from insula.storage.cache import Cache
 from insula.storage.code import code_version
@@ -123,12 +132,11 @@ def prepare(
     need("train")
     if engine is not None:
         parse_engine(engine)
+    for recipe in recipes:
+        placebos_of(recipe)
+        check_recipe(recipe)
     for recipe in {_about(recipe): recipe for recipe in recipes}.values():
         corpus_of(recipe, 0)
-        protocol_of(recipe, 0)
-    for recipe in recipes:
-        _placebos(recipe)
-        _check_access(recipe, protocol_of(recipe, 0))
     wanted = dict.fromkeys((_about(recipe), repeat) for recipe in recipes for repeat in range(recipe.repeats))
     if len(wanted) == 1 or (jobs == 1 and engine is None):
         return  # nothing to share out: opening does it
@@ -152,17 +160,18 @@ def _prepare(about: str, repeat: int, root: Path) -> None:
 def plan(recipe: Recipe, cache: Cache) -> Plan:
     """Open the studies of a recipe, audit every split, and list what is to be fitted; nothing is trained."""
     studies = [open_study(recipe, repeat, cache) for repeat in range(recipe.repeats)]
-    _check_access(recipe, studies[0].protocol)
+    recipe = with_modalities(recipe, studies[0].samples)
+    check_access(recipe, studies[0].protocol)
     group_columns(studies[0].samples.table, recipe.groups)
     for study in studies:
         for split in study.splits:
             audit(split, study.samples, study.protocol)
     if isinstance(studies[0].task, Continuous) and recipe.groups:
         raise SettingsError("ratings are not told by group", where="groups", do="leave groups out, or use classes")
-    if "linear" in controls(recipe) and not studies[0].samples.has(recipe.control_modality).any():
-        samples = studies[0].samples
+    samples, wanted = studies[0].samples, recipe.control_modality
+    if "linear" in controls(recipe) and not (wanted and samples.has(wanted).any()):
         known = ", ".join(name for name in samples.modalities if samples.has(name).any())
-        what = f"no sample has {recipe.control_modality!r} (0 of {len(samples)})"
+        what = f"no sample has {wanted!r} (0 of {len(samples)})"
         raise SettingsError(what, where="control_modality", do=f"there is {known}")
     return Plan(recipe, studies, list(_fittings(recipe, studies)))
 
@@ -204,19 +213,8 @@ def _study(about: str, repeat: int, fingerprint: str, root: Path) -> Study:
     return study
 
 
-def _placebos(recipe: Recipe) -> tuple[str, ...]:
-    """Return the placebos that a recipe wants; a name of system, placebo or control that is none fails here."""
-    system = own_system(recipe, 0)
-    placebos = tuple(system.placebos) if recipe.placebos is None else recipe.placebos
-    if not placebos and not set(controls(recipe)) - {"permuted"}:
-        raise SettingsError("nothing to compare with", where="controls", do="name majority or linear")
-    for name in placebos:
-        system.placebo(name)
-    return placebos
-
-
 def _fittings(recipe: Recipe, studies: list[Study]) -> Iterator[Fitting]:
-    placebos = _placebos(recipe)
+    placebos = placebos_of(recipe)
     for study in studies:
         for split in study.splits:
             yield Fitting("system", system_name(recipe), study.repeat, split.fold)
@@ -224,15 +222,6 @@ def _fittings(recipe: Recipe, studies: list[Study]) -> Iterator[Fitting]:
                 yield Fitting("placebo", name, study.repeat, split.fold)
             for name in controls(recipe):
                 yield Fitting("control", name, study.repeat, split.fold)
-
-
-def _check_access(recipe: Recipe, protocol: Protocol) -> None:
-    wanted = {system_name(recipe): own_system(recipe, 0).target_access}
-    wanted |= {f"step {name}": step.access(protocol) for name, step in parse_steps(recipe.steps).items()}
-    looking = [name for name, access in wanted.items() if access == "unlabelled"]
-    if looking and protocol.target.kind != "unlabelled":
-        what = f"{looking[0]} learns from the test inputs, and the protocol's target is {protocol.target.kind}"
-        raise SettingsError(what, where="protocol.target", do="set protocol.target=unlabelled, or do without it")
 
 
 def fit_and_predict(recipe: Recipe, study: Study, fitting: Fitting, folder: Path, cache: Cache) -> None:
@@ -341,6 +330,7 @@ def collect(planned: Plan, cache: Cache, *, maps: bool = True) -> Results:
     comparators += [mode for mode in _WITHOUT if mode in system.modes]
     comparators = comparators or [arm.name for arm in arms if arm.kind == "control" and not arm.at_chance]
     first = next(folder for fitting, folder in folders.items() if fitting.kind == "system")
+    own_folders = [(fitting.repeat, folder) for fitting, folder in folders.items() if fitting.kind == "system"]
     return Results(
         predictions=predictions,
         arms=tuple(arms),
@@ -369,7 +359,7 @@ def collect(planned: Plan, cache: Cache, *, maps: bool = True) -> Results:
             **_measured(system, [facts[name] for name in own if name in facts]),
             **read_silhouettes(first),
             **(feature_silhouettes(first, predictions, recipe.groups or ()) if classes else {}),
-            **_robustness(folders, held, DISTURBED["classes" if classes else "ratings"], system.modes),
+            **robustness_table(own_folders, held, system.modes),
         },
         reported=recipe.reported,
         cluster=cluster_of(studies[0]),
@@ -381,18 +371,6 @@ def _measured(system: System, facts: list[dict[str, Any]]) -> dict[str, pd.DataF
     """Return the tables that the system makes of the facts of its own fits, none of a placebo's."""
     tables = system.tables(facts) if hasattr(system, "tables") else {}
     return {title: table.reset_index() for title, table in tables.items()}
-
-
-def _robustness(
-    folders: Mapping[Fitting, Path], held: Mapping[int, pd.DataFrame], title: str, arms: Mapping[str, str]
-) -> dict[str, pd.DataFrame]:
-    """Return the table of disturbed inputs under its title, a column an arm, where the recipe asked for it."""
-    mine: dict[int, list[Path]] = {}
-    for fitting, folder in folders.items():
-        if fitting.kind == "system":
-            mine.setdefault(fitting.repeat, []).append(folder)
-    table = read_robustness(mine, held)
-    return {title: table.rename(columns=arms)} if len(table) else {}
 
 
 def _arms(system: System, fittings: list[Fitting], titles: dict[str, str]) -> list[Arm]:

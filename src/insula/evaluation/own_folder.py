@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
+from typing import Any
 
+from insula.corpora.recording_files import unread
 from insula.eeg.reading import SUFFIXES as RECORDINGS
+from insula.eeg.reading import suffix_of
 from insula.errors import DataError
 from insula.faces.pictures import SUFFIXES as PICTURES
 
@@ -26,10 +30,33 @@ def recipe_name(folder: Path) -> str:
     >>> recipe_name(folder)
     'pictures'
     """
-    endings = {path.suffix.lower() for path in folder.rglob("*") if path.is_file()}
+    endings = {suffix_of(path) for path in folder.rglob("*") if path.is_file()}
     if endings & set(RECORDINGS):
         return "recordings"
     if endings & PICTURES:
         return "pictures"
+    others = "".join(f"; {note}" for note in unread(folder))
     known = " ".join(sorted({*RECORDINGS, *PICTURES}))
-    raise DataError("neither recordings nor pictures lie here", where=folder, do=f"known endings are {known}")
+    raise DataError("neither recordings nor pictures lie here", where=folder, do=f"known endings are {known}{others}")
+
+
+def understood(values: dict[str, Any]) -> dict[str, Any]:
+    """Return the plain values of a recipe about recordings of one's own, what it leaves open found out.
+
+    Warns
+    -----
+    UserWarning
+        Saying in one line what was understood.
+    """
+    from insula.corpora.own_recordings import understand
+
+    corpus = {key: value for key, value in values["corpus"].items() if key != "name"}
+    task = {"kind": "categorical", **(values.get("task") or {})}
+    found = understand(corpus, task.get("label"), classes=task["kind"] == "categorical")
+    warnings.warn(found.summary, stacklevel=3)
+    values = {**values, "corpus": {"name": "recordings", **found.settings}, "task": {**task, "label": found.label}}
+    protocol = values["protocol"]
+    if found.people == 1 and isinstance(protocol, dict) and protocol.get("name") == "loso":
+        values["protocol"] = {**protocol, "name": "trial-disjoint"}
+        warnings.warn("one person: whole trials are held out, nothing is said of other people", stacklevel=3)
+    return values

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from importlib import resources
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any, Self
 import yaml
 from pydantic import Field, field_serializer
 
-from insula.errors import SettingsError
+from insula.errors import SettingsError, choices
 from insula.storage.own_code import described
 from insula.storage.settings import Settings
 
@@ -50,6 +51,10 @@ SWEEPS = {
 """Sweeps, of many recipes each, that come with insula."""
 
 
+_PARTS = ("corpus", "system", "protocol")
+_FIELDS = re.compile(r"[\w*/.{}-]*\{(?:subject|session)\}[\w*/.{}-]*$")  # what YAML would take for a mapping
+
+
 class Recipe(Settings):
     """What is evaluated, on what, under which protocol.
 
@@ -75,8 +80,8 @@ class Recipe(Settings):
         Placebos to run; None for all that the system has.
     controls : tuple of str
         Of `majority`, `linear` and `permuted` (the system itself with labels permuted).
-    control_modality : str
-        What the linear control reads.
+    control_modality : str, optional
+        What the linear control reads; by default the first of `picture`, `features` and `eeg` that the samples have.
     peers : tuple of dict
         Other people's models, scored beside the system on the same samples: `name`, `preset`, and their settings, as of
         a system.
@@ -109,7 +114,7 @@ class Recipe(Settings):
     steps: tuple[dict[str, Any], ...] = ()
     placebos: tuple[str, ...] | None = None
     controls: tuple[str, ...] = ("majority", "linear", "permuted")
-    control_modality: str = "picture"
+    control_modality: str | None = None
     peers: tuple[dict[str, Any], ...] = ()
     groups: tuple[str, ...] | None = None
     robustness: bool = False
@@ -139,21 +144,29 @@ class Recipe(Settings):
         >>> Recipe.load("bmci", ["corpsu.pictures=60"])
         Traceback (most recent call last):
         ...
-        insula.errors.SettingsError: unknown key 'corpsu' (recipe bmci): known keys are control_modality, ...
+        insula.errors.SettingsError: unknown key 'corpsu' (recipe bmci): did you mean corpus? known keys are ...
         """
         values = read_yaml(source)
         if is_sweep(values):
             raise SettingsError("this is a sweep of many recipes", where=source, do="use `insula run`")
         for key, value in changes.items() if isinstance(changes, Mapping) else map(parse_change, changes):
             apply(values, key, value)
+        corpus = values.get("corpus")
+        of_own = isinstance(corpus, dict) and corpus.get("name") == "recordings" and "root" in corpus
+        if of_own and (is_folder(source) or source == "recordings"):
+            from insula.evaluation.own_folder import understood
+
+            values = understood(values)
         return cls.complete(values, where=f"recipe {source}")
 
     @classmethod
     def complete(cls, values: dict[str, Any], *, where: str) -> Self:
         """Build a recipe from plain values, its pipeline filled in; corpus, system and protocol must be named."""
+        values = {key: {"name": value} if key in _PARTS and isinstance(value, str) else value
+                  for key, value in values.items()}  # fmt: skip
         name = values.get("pipeline")
         recipe = cls.parse(fill_in(values) if isinstance(name, str) else values, where=where)
-        for part in ("corpus", "system", "protocol"):
+        for part in _PARTS:
             name = getattr(recipe, part).get("name")
             if not isinstance(name, str):
                 raise SettingsError(f"{part}.name is {name!r}", where=where, do="give a name")
@@ -184,10 +197,20 @@ def is_sweep(values: dict[str, Any]) -> bool:
 
 
 def parse_change(text: str) -> tuple[str, Any]:
-    """Return key and value of a change such as `corpus.pictures=200`."""
+    """Return key and value of a change such as `corpus.pictures=200`.
+
+    The value is YAML; a pattern of names such as `{subject}_{session}` may be written as it is.
+
+    Examples
+    --------
+    >>> parse_change("corpus.who={subject}_{session}"), parse_change("corpus.windows={seconds: 2}")
+    (('corpus.who', '{subject}_{session}'), ('corpus.windows', {'seconds': 2}))
+    """
     key, equals, value = text.partition("=")
     if not equals or not key.strip():
         raise SettingsError(f"cannot read the change {text!r}", do="write it as key=value, as in seed=1")
+    if _FIELDS.match(value):
+        return key.strip(), value
     try:
         return key.strip(), yaml.safe_load(value)
     except yaml.YAMLError:
@@ -220,10 +243,15 @@ def apply(values: dict[str, Any], key: str, value: Any) -> None:
     values[path[-1]] = value
 
 
+def is_folder(source: str | Path) -> bool:
+    """Return whether a folder of one's own stands in place of a recipe."""
+    return str(source) not in RECIPES | SWEEPS and Path(source).is_dir()
+
+
 def read_yaml(source: str | Path) -> dict[str, Any]:
     """Return the plain values of a recipe or sweep that comes with insula, lies in a YAML file, or suits a folder."""
     known = RECIPES | SWEEPS
-    if str(source) not in known and Path(source).is_dir():
+    if is_folder(source):
         from insula.evaluation.own_folder import recipe_name
 
         values = read_yaml(recipe_name(Path(source)))
@@ -235,7 +263,8 @@ def read_yaml(source: str | Path) -> dict[str, Any]:
     else:
         path = Path(source)
         if not path.is_file():
-            raise SettingsError(f"no recipe {str(source)!r}", do=f"give a YAML file, or one of {', '.join(known)}")
+            do = f"give a YAML file, a folder of one's own, or a name; {choices('names', source, known)}"
+            raise SettingsError(f"no recipe {str(source)!r}", do=do)
         try:
             text = path.read_text(encoding="utf-8")
         except UnicodeDecodeError:

@@ -185,6 +185,28 @@ def read_robustness(folders: Mapping[int, Iterable[Path]], answers: Mapping[int,
     return wide[list(dict.fromkeys(table["arm"]))].rename_axis(columns=None).reset_index()
 
 
+def robustness_table(
+    folders: Iterable[tuple[int, Path]], answers: Mapping[int, pd.DataFrame], arms: Mapping[str, str]
+) -> dict[str, pd.DataFrame]:
+    """Return what `read_robustness` reads under its title, a column an arm; nothing where nothing was measured.
+
+    Parameters
+    ----------
+    folders : iterable of (int, Path)
+        Repeat and folder of the system's fits.
+    answers : mapping
+        As in `read_robustness`.
+    arms : mapping of str to str
+        Titles of the system's modes.
+    """
+    mine: dict[int, list[Path]] = {}
+    for repeat, folder in folders:
+        mine.setdefault(repeat, []).append(folder)
+    table = read_robustness(mine, answers)
+    rated = "truth" in (first := next(iter(answers.values()))) and first["truth"].dtype.kind == "f"
+    return {DISTURBED["ratings" if rated else "classes"]: table.rename(columns=arms)} if len(table) else {}
+
+
 def _score(part: pd.DataFrame) -> float:
     if "rating" in part:
         return float(np.sqrt(np.mean((part["rating"] - part["truth"].astype(float)) ** 2)))

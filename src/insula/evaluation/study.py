@@ -12,7 +12,7 @@ import pandas as pd
 
 from insula.corpora.catalogue import corpus as build_corpus
 from insula.corpora.contract import Corpus
-from insula.emotions import LABEL_SPACES, Binary, Categorical, Continuous, Cut, Ordinal, Votes, parse_task
+from insula.emotions import LABEL_SPACES, OF_RATINGS, Binary, Categorical, Continuous, Cut, Ordinal, Votes, parse_task
 from insula.errors import DataError, SettingsError
 from insula.evaluation.groups import group_columns, named_groups
 from insula.evaluation.recipe import Recipe
@@ -26,6 +26,7 @@ from insula.storage.cache import Cache
 ClassTask = Categorical | Binary | Ordinal | Cut | Votes
 AnyTask = ClassTask | Continuous
 
+USUAL_TASK = {"kind": "categorical", "label": "emotion"}
 _PEOPLE = ("subject", "identity", "person")
 
 
@@ -60,6 +61,16 @@ def open_again(recipe: Recipe, repeat: int, cache: Cache) -> Study:
 
 def corpus_of(recipe: Recipe, repeat: int) -> Corpus:
     """Return the corpus of a repeat, whose folder lacks nothing; a simulated study is drawn anew for each."""
+    corpus = unchecked_corpus(recipe, repeat)
+    lacks = corpus.check()
+    if lacks:
+        name = corpus.card.name
+        raise DataError(lacks[0], where=f"corpus {name}", do=f"see `insula corpora check {name}`")
+    return corpus
+
+
+def unchecked_corpus(recipe: Recipe, repeat: int) -> Corpus:
+    """Return the corpus of a repeat; nothing is read yet."""
     settings = dict(recipe.corpus)
     name = settings.pop("name", None)
     if name is None:
@@ -67,9 +78,6 @@ def corpus_of(recipe: Recipe, repeat: int) -> Corpus:
     corpus = build_corpus(name, **settings)
     if "seed" in type(corpus.settings).model_fields:
         corpus = build_corpus(name, **{**settings, "seed": settings.get("seed", 0) + recipe.seed + repeat})
-    lacks = corpus.check()
-    if lacks:
-        raise DataError(lacks[0], where=f"corpus {name}", do=f"see `insula corpora check {name}`")
     return corpus
 
 
@@ -84,11 +92,17 @@ def complete_task(values: Mapping[str, Any], samples: Samples) -> AnyTask:
 
     Classes left out are those that occur, in their usual order; edges left out are the quantiles of all labels.
     """
-    values = {"kind": "categorical", "label": "emotion", **values}
+    values = {**USUAL_TASK, **values}
     if values["kind"] == "categorical" and "classes" not in values:
         if values["label"] not in samples.table:
-            columns = ", ".join(map(str, samples.table.columns))
-            raise DataError(f"no label column {values['label']!r}", do=f"the table has {columns}")
+            columns = [name for name in samples.table.columns if name not in PROVENANCE]
+            columns = [name for name in columns if not name.endswith(("_store", "_row"))]
+            rated = [name for name in columns if pd.api.types.is_numeric_dtype(samples.table[name])]
+            do = f"the table has {', '.join(columns) or 'none'}: set task.label"
+            do += f" ({', '.join(rated)}: {OF_RATINGS})" if rated else ""
+            raise DataError(f"no label column {values['label']!r}", do=do)
+        if pd.api.types.is_numeric_dtype(samples.table[values["label"]]):
+            raise DataError("the label is a rating, and the task wants classes", where=values["label"], do=OF_RATINGS)
         found = set(samples.table[values["label"]].dropna())
         if len(found) < 2:
             what = f"all samples show one class, {found.pop()}" if found else "no sample has a label"

@@ -9,7 +9,7 @@ import pandas as pd
 from pydantic import Field, field_validator
 
 from insula.errors import SettingsError
-from insula.evaluation.candidates import own_system
+from insula.evaluation.candidates import own_system, with_modalities
 from insula.evaluation.engine import each
 from insula.evaluation.experiment import Progress
 from insula.evaluation.metrics import classification_metrics
@@ -112,7 +112,7 @@ def label_curves(
     studies = [open_study(recipe, repeat, cache) for repeat in range(recipe.repeats)]
     label_task(studies[0])
     asking = Asking(**settings.model_dump(include=set(Asking.model_fields)))
-    changed = _in_curves(recipe, settings)
+    changed = _in_curves(with_modalities(recipe, studies[0].samples), settings)
     curves = [
         Curve(changed, asking, strategy, study.repeat, split.fold, study.fingerprint)
         for strategy in (ALL, *settings.strategies)

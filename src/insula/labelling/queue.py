@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from insula.corpora.catalogue import CORPORA
-from insula.errors import DataError, SettingsError
+from insula.errors import DataError, SettingsError, choices
 from insula.evaluation.recipe import RECIPES, SWEEPS, Recipe, apply, parse_change
 from insula.evaluation.study import complete_task, corpus_of, protocol_of
 from insula.labelling.label_studio import KEY, media_name, page, task
@@ -128,7 +128,7 @@ def _recipe(source: str, changes: list[str]) -> Recipe:
     if source in RECIPES or source in SWEEPS or Path(source).is_file():
         return Recipe.load(source, changes)
     if source not in CORPORA:
-        do = f"give a YAML file, a recipe ({', '.join(RECIPES)}) or a corpus ({', '.join(CORPORA)})"
+        do = f"give a YAML file, a recipe or a corpus; {choices('names', source, [*RECIPES, *CORPORA])}"
         raise SettingsError(f"no recipe and no corpus {source!r}", do=do)
     values = {"name": source, "corpus": {"name": source}, "protocol": {}, "system": {}}
     for change in changes:

@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import Field, field_validator, model_validator
 
 from insula.emotions import Task
-from insula.errors import SettingsError
+from insula.errors import SettingsError, choices
 from insula.protocols.access import TargetAccess
 from insula.protocols.split import Split
 from insula.protocols.splitting import make_splits
@@ -172,6 +172,32 @@ PROTOCOLS: Mapping[str, Protocol] = MappingProxyType(
 )
 """Protocols by name; `protocol` returns them with changes."""
 
+_ONE_OUT = {"leave_one_out": True}
+
+WORDS: Mapping[str, tuple[str, Mapping[str, Any]]] = MappingProxyType(
+    {
+        **dict.fromkeys(
+            ("loso", "leave-one-subject-out", "lopo", "leave-one-participant-out", "leave-one-person-out"),
+            ("subject-disjoint", _ONE_OUT),
+        ),
+        **dict.fromkeys(
+            ("cross-subject", "subject-independent", "inter-subject", "between-subject", "cross-participant"),
+            ("subject-disjoint", {}),
+        ),
+        "person-independent": ("person-disjoint", {}),
+        "leave-one-trial-out": ("trial-disjoint", _ONE_OUT),
+        "cross-trial": ("trial-disjoint", {}),
+        "leave-one-session-out": ("session-disjoint", _ONE_OUT),
+        "cross-session": ("session-disjoint", {}),
+        "leave-one-stimulus-out": ("stimulus-disjoint", _ONE_OUT),
+        "cross-stimulus": ("stimulus-disjoint", {}),
+        **dict.fromkeys(("cross-dataset", "leave-one-dataset-out", "leave-one-corpus-out"), ("cross-corpus", {})),
+    }
+)
+"""The field's other words for protocols: the name of each, and the changes that it means."""
+
+_WITHIN = ("within-subject", "subject-dependent", "intra-subject", "person-dependent")
+
 
 def protocol(name: str, **changes: Any) -> Protocol:
     """Return a named protocol, with changes.
@@ -179,7 +205,7 @@ def protocol(name: str, **changes: Any) -> Protocol:
     Parameters
     ----------
     name : str
-        A name in `PROTOCOLS`.
+        A name in `PROTOCOLS`, or in `WORDS`; spaces and underscores stand for hyphens.
     **changes
         Fields of `Protocol`. `random` wants `as_published=True`, since it leaks, and `corpus-to-corpus` wants
         `test_corpora`.
@@ -188,13 +214,21 @@ def protocol(name: str, **changes: Any) -> Protocol:
     --------
     >>> protocol("subject-disjoint", leave_one_out=True).disjoint
     ('subject',)
+    >>> protocol("loso").leave_one_out
+    True
     >>> protocol("random")
     Traceback (most recent call last):
     ...
     insula.errors.SettingsError: the protocol random leaks: set as_published to true, and every figure will be marked
     """
+    plain = str(name).strip().lower().replace("_", "-").replace(" ", "-").replace("subjects", "subject")
+    if plain in _WITHIN:
+        do = "set protocol.name=trial-disjoint, which has people in both parts and keeps whole trials apart"
+        raise SettingsError(f"no protocol named {name!r}", do=do)
+    name, meant = WORDS.get(plain, (plain, {}))
+    changes = {**meant, **changes}
     if name not in PROTOCOLS:
-        raise SettingsError(f"no protocol named {name!r}", do=f"use one of {', '.join(PROTOCOLS)}")
+        raise SettingsError(f"no protocol named {name!r}", do=choices("protocols", plain, [*PROTOCOLS, *WORDS]))
     if PROTOCOLS[name].as_published and not changes.get("as_published"):
         do = "set as_published to true, and every figure will be marked"
         raise SettingsError(f"the protocol {name} leaks", do=do)

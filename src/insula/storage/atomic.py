@@ -16,6 +16,24 @@ _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}  # no space, no quota, or a li
 _LEAST = 1 << 20  # bytes; less than this is a full disk, where a library does not say why it could not write
 
 
+def check_writable(folder: Path) -> None:
+    """Refuse, before long work, a folder for its results that cannot be made or written to.
+
+    Raises
+    ------
+    DataError
+        Naming the file that stands in its way, or the folder above that takes nothing.
+    """
+    there = next(place for place in (folder.absolute(), *folder.absolute().parents) if place.exists())
+    if not there.is_dir():
+        raise DataError("a file stands where a folder should be made", where=there, do="give another output folder")
+    try:
+        tempfile.TemporaryDirectory(dir=there).cleanup()
+    except OSError:
+        do = "give another output folder, as in -o ~/results"
+        raise DataError("nothing can be written here", where=there, do=do) from None
+
+
 @contextmanager
 def write_file(path: Path) -> Iterator[Path]:
     """Yield a temporary path in the target's folder; rename it onto the target when the block ends well.
@@ -92,23 +110,6 @@ def _replace(target: Path, new: Path) -> None:
         os.replace(target, old)
     os.replace(new, target)
     shutil.rmtree(old, ignore_errors=True) if old.is_dir() else old.unlink(missing_ok=True)
-
-
-def check_writable(folder: Path) -> None:
-    """Refuse, before any work, a folder that cannot be made or written to.
-
-    Raises
-    ------
-    DataError
-        Naming it.
-    """
-    place = folder.absolute()
-    while not place.exists():
-        place = place.parent
-    try:
-        tempfile.TemporaryDirectory(dir=place).cleanup()
-    except OSError:
-        raise DataError("nothing can be written here", where=folder, do="give a folder that can be made") from None
 
 
 def disk_full(error: BaseException, folder: Path) -> bool:

@@ -6,7 +6,7 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
-from insula.errors import SettingsError
+from insula.errors import SettingsError, choices
 from insula.storage.hashing import digest
 
 
@@ -24,7 +24,7 @@ class Settings(BaseModel):
     >>> Filter.parse({"lwo": 2}, where="eeg")
     Traceback (most recent call last):
     ...
-    insula.errors.SettingsError: unknown key 'lwo' (eeg): known keys are low
+    insula.errors.SettingsError: unknown key 'lwo' (eeg): did you mean low? known keys are low
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -38,21 +38,48 @@ class Settings(BaseModel):
         return {name: over(defaults.get(name), value) for name, value in values.items()}
 
     @classmethod
-    def parse(cls, values: dict[str, Any], *, where: str) -> Self:
-        """Build settings from plain values, with a one-line error for an unknown key or a wrong value."""
+    def parse(cls, values: dict[str, Any], *, where: str | None = None) -> Self:
+        """Build settings from plain values, with a one-line error that says all that is unknown, wrong or missing."""
         try:
             return cls(**values)
         except ValidationError as error:
-            first = error.errors()[0]
-            key = ".".join(str(part) for part in first["loc"])
-            if first["type"] == "extra_forbidden":
-                known = ", ".join(sorted(_fields_at(cls, first["loc"][:-1])))
-                raise SettingsError(f"unknown key {key!r}", where=where, do=f"known keys are {known}") from None
-            raise SettingsError(f"{key or 'value'}: {first['msg']}", where=where, do="correct the value") from None
+            raise settings_error(error, cls, where) from None
 
     def digest(self) -> str:
         """Return the sha256 of these settings and of the class that reads them."""
         return digest({"settings": type(self).__qualname__, **self.model_dump(mode="json")})
+
+
+def settings_error(error: ValidationError, cls: type[BaseModel], where: str | None) -> SettingsError:
+    """Return one line for all that pydantic found wrong with the values of settings.
+
+    Examples
+    --------
+    >>> class Cut(Settings):
+    ...     edge: float
+    ...     above: bool
+    >>> Cut.parse({"egde": 1.0}, where="task cut")
+    Traceback (most recent call last):
+    ...
+    insula.errors.SettingsError: edge and above missing; unknown key 'egde' (task cut): set task.edge and ...
+    """
+    part = (where or "").partition(" ")[0]
+    before = f"{part}." if part in ("corpus", "system", "protocol", "task") else ""
+    missing, wrong, advice = [], [], []
+    for one in error.errors():
+        key = ".".join(str(part) for part in one["loc"])
+        if one["type"] == "missing":
+            missing.append(key)
+        elif one["type"] == "extra_forbidden":
+            wrong.append(f"unknown key {key!r}")
+            advice.append(choices("known keys", one["loc"][-1], sorted(_fields_at(cls, one["loc"][:-1]))))
+        else:
+            wrong.append(f"{key or 'value'}: {one['msg']}")
+            advice.append("correct the value")
+    if missing:
+        wrong.insert(0, f"{' and '.join(missing)} missing")
+        advice.insert(0, f"set {' and '.join(before + key for key in missing)}")
+    return SettingsError("; ".join(dict.fromkeys(wrong)), where=where, do="; ".join(dict.fromkeys(advice)))
 
 
 def over(before: Any, value: Any) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-from insula.errors import SettingsError
+from insula.errors import SettingsError, choices
 from insula.samples import System
 from insula.storage.own_code import is_own
 from insula.storage.settings import over
@@ -81,7 +81,7 @@ def _load(path: str) -> Any:
 def system_class(name: str) -> type[System]:
     """Return the class of a system by name; code of a user's own is never named here, where bundles are opened."""
     if name not in SYSTEMS:
-        raise SettingsError(f"unknown system {name!r}", do=f"systems are {', '.join(SYSTEMS)}")
+        raise SettingsError(f"unknown system {name!r}", do=choices("systems", name, SYSTEMS))
     return _load(SYSTEMS[name][0])
 
 
@@ -114,7 +114,6 @@ def system(name: Any, preset: str | None = None, **settings: Any) -> System:
     if preset is not None:
         presets = getattr(import_module(path.split(":")[0]), "PRESETS", {})
         if not isinstance(preset, str) or preset not in presets:
-            known = ", ".join(presets) or "none"
-            raise SettingsError(f"unknown preset {preset!r} of {name}", do=f"presets are {known}")
+            raise SettingsError(f"unknown preset {preset!r} of {name}", do=choices("presets", preset, presets))
         settings = {**presets[preset], **{key: over(presets[preset].get(key), settings[key]) for key in settings}}
     return cls(_load(path).parse(settings, where=f"system {name}"))  # type: ignore[call-arg]

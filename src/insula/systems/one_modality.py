@@ -30,8 +30,8 @@ class OneModality:
 
     @property
     def predicts_from(self) -> tuple[str, ...]:
-        """The modality of the settings."""
-        return (self.settings.modality,)
+        """The modality of the settings; none where they leave it to the samples, before a fit."""
+        return (self.settings.modality,) if self.settings.modality else ()
 
     def placebo(self, name: str) -> Self:
         """Refuse any name: there is no placebo."""

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from insula.networks.answer import Answer
 
 _THUMB = 24
+_USUAL = ("picture", "features", "eeg")
 _ROWS = 1024  # samples read at a time: features are kept, what they come from is not
 
 
@@ -33,14 +34,21 @@ class PlainSettings(Settings):
 
     Parameters
     ----------
-    modality : str
-        `picture` (a grey thumbnail of 24 by 24), `features` (as stored), or `eeg` (log variance of each channel).
+    modality : str, optional
+        `picture` (a grey thumbnail of 24 by 24), `features` (as stored), or `eeg` (log variance of each channel). By
+        default what the samples have: `picture` before `features` before `eeg` before any other.
     seed : int
         Of the estimator.
     """
 
-    modality: str = "picture"
+    modality: str | None = None
     seed: int = 0
+
+
+def present_modality(samples: Samples) -> str | None:
+    """Return what plain models read where nobody says it, as `PlainSettings` has it; None where there is nothing."""
+    there = [name for name in (*_USUAL, *samples.modalities) if samples.has(name).any()]
+    return there[0] if there else None
 
 
 def plain_features(samples: Samples, modality: str) -> np.ndarray:
@@ -92,6 +100,8 @@ class PlainClassifier(OneModality):
         if not isinstance(train, Samples) or not isinstance(task, LabelTask | Continuous):
             raise DataError("a plain model learns one task, of classes or of a rating, from one table of samples")
         self.task, self.log = task, FitLog()
+        if self.settings.modality is None:
+            self.settings = self.settings.model_copy(update={"modality": present_modality(train)})
         train = _with_modalities(_rated(train, task) if isinstance(task, Continuous) else labelled(train, task), self)
         if not len(train):
             raise DataError("no training sample has a label", where=task.label, do="check the label column")
