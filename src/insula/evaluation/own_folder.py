@@ -7,6 +7,7 @@ from pathlib import Path
 from insula.eeg.reading import SUFFIXES as RECORDINGS
 from insula.errors import DataError
 from insula.faces.pictures import SUFFIXES as PICTURES
+from insula.faces.pictures import passed_over
 
 
 def recipe_name(folder: Path) -> str:
@@ -31,5 +32,5 @@ def recipe_name(folder: Path) -> str:
         return "recordings"
     if endings & PICTURES:
         return "pictures"
-    known = " ".join(sorted({*RECORDINGS, *PICTURES}))
-    raise DataError("neither recordings nor pictures lie here", where=folder, do=f"known endings are {known}")
+    do = passed_over(folder) or f"known endings are {' '.join(sorted({*RECORDINGS, *PICTURES}))}"
+    raise DataError("neither recordings nor pictures lie here", where=folder, do=do)
