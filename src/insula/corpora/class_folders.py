@@ -66,9 +66,9 @@ def class_folders(root: Path, paths: Sequence[Path], codes: Mapping[str, str]) -
     if stray is not None:
         raise DataError("a picture outside the class folders", where=root / stray,
                         do="move it into a folder named as its class, or set manifest to a CSV file")  # fmt: skip
-    first, second = ({names[level] for names in folders if len(names) > level} for level in (0, 1))
-    by_person = all(len(names) > 1 for names in folders) and all(is_known(codes.get(name, name)) for name in second)
-    if by_person and not any(is_known(codes.get(name, name)) for name in first):
+    deep = all(len(names) > 1 for names in folders)
+    known = [[is_known(codes.get(name, name)) for name in names[:2]] for names in folders]
+    if deep and all(second and not first for first, second in known):
         table["identity"] = [names[0] for names in folders]
         folders = [names[1:] for names in folders]
     names = [names[0] for names in folders]

@@ -72,7 +72,7 @@ def store_faces(
     found : DataFrame
         `problem`, missing where there is none, and `quality`, what was noticed about the face.
     """
-    more = {"framing": framing} if framing != "eyes" else {}
+    more: dict[str, object] = {"framing": framing} if framing != "eyes" else {}
     more |= {"seen": _SEEN} if seen else {}
     whole_key = [faces, size, list(key), *([boxes.tolist()] if boxes is not None else []), *([more] if more else [])]
 

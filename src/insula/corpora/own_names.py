@@ -82,11 +82,9 @@ def _unknown(names: Iterable[str]) -> str | None:
     near = {name: get_close_matches(name, _KNOWN, 1, _NEAR) for name in unknown}
     meant = {name: normalise_label(found[0]) for name, found in near.items() if found}
     shown = [f"{_plain(name)} ({meant[name]}?)" if name in meant else _plain(name) for name in unknown[:_SHOWN]]
-    one = next(iter(meant), unknown[0])
-    return (
-        f"names that are no known class stay classes of their own: {', '.join(shown)}{_more(unknown)}; to join one to "
-        f"another, --set 'corpus.codes={{{_plain(one)}: {meant.get(one, 'neutral')}}}'"
-    )
+    one = next((name for name in meant if name.isprintable()), None)
+    cure = f"; to join one to another, --set 'corpus.codes={{{one}: {meant[one]}}}'" if one else ""
+    return f"names that are no known class stay classes of their own: {', '.join(shown)}{_more(unknown)}{cure}"
 
 
 def _alike(names: Iterable[str]) -> str | None:

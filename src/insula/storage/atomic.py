@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from insula.errors import MachineError
+from insula.errors import MachineError, SettingsError
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}  # no space, no quota, or a limit on the size of files
 _LEAST = 1 << 20  # bytes; less than this is a full disk, where a library does not say why it could not write
@@ -92,6 +92,19 @@ def _replace(target: Path, new: Path) -> None:
         os.replace(target, old)
     os.replace(new, target)
     shutil.rmtree(old, ignore_errors=True) if old.is_dir() else old.unlink(missing_ok=True)
+
+
+def check_place(path: Path) -> None:
+    """Refuse, before any work, a place at which nothing can be written; nothing is made there.
+
+    Raises
+    ------
+    SettingsError
+        Where what is nearest above it is no folder, or nobody's to write to.
+    """
+    there = next(parent for parent in path.absolute().parents if parent.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK):
+        raise SettingsError("nothing can be written here", where=there, do="give a folder of your own with -o")
 
 
 def disk_full(error: BaseException, folder: Path) -> bool:
