@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -16,7 +16,7 @@ _PARTS = {
 }  # fmt: skip
 
 
-def class_folders(root: Path, paths: Sequence[Path], codes: Mapping[str, str]) -> pd.DataFrame:
+def class_folders(root: Path, paths: Sequence[Path]) -> pd.DataFrame:
     """Return what the names of folders say of the pictures in them.
 
     The class is the first folder, `happy/a.jpg`; deeper ones say nothing. Where all first folders are parts (`train`,
@@ -30,8 +30,6 @@ def class_folders(root: Path, paths: Sequence[Path], codes: Mapping[str, str]) -
         The folder, for errors.
     paths : sequence of Path
         Of the pictures, relative to it.
-    codes : mapping of str to str
-        Names of classes in place of those of folders.
 
     Returns
     -------
@@ -47,7 +45,7 @@ def class_folders(root: Path, paths: Sequence[Path], codes: Mapping[str, str]) -
     Examples
     --------
     >>> paths = [Path("Test/0_angry/a.jpg"), Path("Train/0_angry/b.jpg"), Path("Train/joy/c.jpg")]
-    >>> class_folders(Path("faces"), paths, {})[["part", "label"]].to_numpy().tolist()
+    >>> class_folders(Path("faces"), paths)[["part", "label"]].to_numpy().tolist()
     [['test', 'anger'], ['train', 'anger'], ['train', 'happiness']]
     """
     folders = [path.parts[:-1] for path in paths]
@@ -67,9 +65,9 @@ def class_folders(root: Path, paths: Sequence[Path], codes: Mapping[str, str]) -
         raise DataError("a picture outside the class folders", where=root / stray,
                         do="move it into a folder named as its class, or set manifest to a CSV file")  # fmt: skip
     deep = all(len(names) > 1 for names in folders)
-    known = [[is_known(codes.get(name, name)) for name in names[:2]] for names in folders]
+    known = [[is_known(name) for name in names[:2]] for names in folders]
     if deep and all(second and not first for first, second in known):
         table["identity"] = [names[0] for names in folders]
         folders = [names[1:] for names in folders]
     names = [names[0] for names in folders]
-    return table.assign(folder=names, label=[usual_name(codes.get(name, name)) for name in names])
+    return table.assign(folder=names, label=[usual_name(name) for name in names])

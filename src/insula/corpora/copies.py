@@ -52,7 +52,7 @@ def joined_copies(samples: Samples, label: str, stores: Sequence[tuple[Store, np
         repeating = (place >= 0) & (place < place.groupby(table["stimulus"]).transform("max"))
         table.loc[repeating, "part"] = np.nan
         if repeating.any():
-            told += f"; {repeating.sum():,} repeat a picture of a later part and are left out of theirs"
+            told += f"; {repeating.sum():,} repeat one of a later part and are left out"
     warnings.warn(told, stacklevel=4)
     return Samples(table, samples.stores)
 

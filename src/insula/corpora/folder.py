@@ -353,6 +353,8 @@ class Folder:
             table = self._manifest(layout.root / layout.manifest)
         else:
             table = folders.drop(columns="folder").rename(columns={"label": layout.label})
+        named = {normalise_label(code): name for code, name in self._codes.items()}
+        table = table.assign(**{layout.label: table[layout.label].map(lambda name: named.get(name, name))})
         labels = table[layout.label].dropna().unique().tolist()
         known = (
             label_map(labels, layout.classes) if layout.classes else {name: normalise_label(name) for name in labels}
@@ -365,7 +367,7 @@ class Folder:
         if layout.manifest is not None:
             return None
         paths = [path.relative_to(layout.root) for path in list_pictures(layout.root)]
-        return class_folders(layout.root, paths, self._codes)
+        return class_folders(layout.root, paths)
 
     @property
     def _codes(self) -> dict[str, str]:

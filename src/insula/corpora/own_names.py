@@ -52,7 +52,7 @@ def about_names(table: pd.DataFrame, label: str, folders: Mapping[str, str]) -> 
     folders : mapping of str to str
         The class by the name of a folder; empty where there is a manifest.
     """
-    counts = table[label].value_counts().to_dict()
+    counts = dict(sorted(table[label].value_counts().items(), key=lambda one: (-one[1], str(one[0]))))
     lines = [_classes(counts, folders), _unknown(counts)]
     if "part" in table:
         parts = table["part"].value_counts()

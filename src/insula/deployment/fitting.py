@@ -119,8 +119,8 @@ class _TrainingTime:
         self.times.append(time.monotonic())
         if len(self.times) > _WARMING + _TIMED:
             minutes = float(np.median(np.diff(self.times[_WARMING:]))) * (total - done) / 60
-            left = f"{minutes:.0f} minutes" if minutes >= 1.5 else f"{60 * minutes:.0f} seconds"
-            self.tell(f"training takes about {left} on this machine: {total - done:,} more steps")
+            if minutes > 0.5:
+                self.tell(f"training takes about {max(1, round(minutes))} minutes here: {total - done:,} more steps")
 
 
 def _plan(study: Study, train: Samples, validation: Samples) -> str:

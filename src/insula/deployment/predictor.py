@@ -51,7 +51,7 @@ class Predictor:
         self, recogniser: Recogniser | str | Path | None = None, faces: Faces | None = None, *, strict: bool = False
     ) -> None:
         if faces not in (None, "detect", "cropped", "auto"):
-            do = "give detect, cropped where each picture is one face, or auto"
+            do = "give detect, or cropped where each picture is one face, or auto"
             raise SettingsError(f"faces is {faces!r}", do=do)
         found = recogniser if isinstance(recogniser, Recogniser) else find_recogniser(recogniser)
         self.recogniser = replace(found, faces=faces) if faces else found

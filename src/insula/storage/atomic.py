@@ -95,7 +95,7 @@ def _replace(target: Path, new: Path) -> None:
 
 
 def check_place(path: Path) -> None:
-    """Refuse, before any work, a place at which nothing can be written; nothing is made there.
+    """Refuse, before any work, a place at which nothing can be written; what is tried is taken away again.
 
     Raises
     ------
@@ -103,8 +103,11 @@ def check_place(path: Path) -> None:
         Where what is nearest above it is no folder, or nobody's to write to.
     """
     there = next(parent for parent in path.absolute().parents if parent.exists())
-    if not there.is_dir() or not os.access(there, os.W_OK):
-        raise SettingsError("nothing can be written here", where=there, do="give a folder of your own with -o")
+    try:
+        tempfile.TemporaryDirectory(dir=there).cleanup()
+    except OSError:
+        do = "give a folder of your own with -o"
+        raise SettingsError("nothing can be written here", where=there, do=do) from None
 
 
 def disk_full(error: BaseException, folder: Path) -> bool:
