@@ -194,18 +194,16 @@ class Folder:
     def notes(self) -> list[str]:
         """Return what one should know of this folder and what stops nothing, one line each.
 
-        Classes, names that are not known, how faces are taken, files that are not read, whether anybody's identity is
-        known, rows without a label. A folder that cannot be read has none; `check` says why.
+        Classes, names that are not known, people, how faces are taken, files that are not read, rows without a label.
+        A folder that cannot be read has none; `check` says why.
         """
         try:
             table = self._table()
         except InsulaError:
             return []
         bare = table["path"][table[self.layout.label].isna()]
-        lines = self._own_notes(table) if self._is_own else []
-        if len(bare):
-            lines += [f"{len(bare):,} of {len(table):,} pictures have no label: the first is {bare.iloc[0]}"]
-        return lines
+        unlabelled = f"{len(bare):,} of {len(table):,} pictures have no label: the first is {bare.iloc[:1].squeeze()}"
+        return [*(self._own_notes(table) if self._is_own else []), *([unlabelled] if len(bare) else [])]
 
     @property
     def _is_own(self) -> bool:
@@ -213,10 +211,10 @@ class Folder:
         return type(self) is Folder
 
     def _own_notes(self, table: pd.DataFrame) -> list[str]:
-        layout, folders = self.layout, self._folders()
-        names = {} if folders is None else dict(zip(folders["folder"], table[layout.label], strict=True))
-        lines = about_names(table, layout.label, names)
-        return [*lines, *([str(self._look)] if self._look else []), *filter(None, [passed_over(layout.root)])]
+        label, folders = self.layout.label, self._folders()
+        names = {} if folders is None else dict(zip(folders["folder"], table[label], strict=True))
+        others = (str(self._look or ""), passed_over(self.layout.root) or "")
+        return [*about_names(table, label, names), *filter(None, others)]
 
     def samples(self, cache: Cache) -> Samples:
         """Return one sample a picture; crops lie in the cache, keyed by the files' content.
@@ -231,17 +229,19 @@ class Folder:
         UserWarning
             Naming pictures that could not be read or show no face; they are left out.
         """
+        return self._own_samples(cache) if self._is_own else _pictured(self.everything(cache))
+
+    def _own_samples(self, cache: Cache) -> Samples:
         table, layout = self._table(), self.layout
-        grouping = self._is_own and not {"stimulus", "identity"} & set(table)
-        seen = grouping and self._way[0] != "cropped"
-        every, folder = self._everything(table, cache, seen=seen)
-        kept = every.select(every.has("picture"))
-        samples = Samples(kept.table.reset_index(drop=True), kept.stores)
-        rows = samples.rows("picture")
-        if grouping:
-            whole = [(open_store(folder.with_name("seen")), rows)] if seen else []
+        unknown = not {"stimulus", "identity"} & set(table)
+        photographs = unknown and self._way[0] != "cropped"  # copies of which are cut out a little differently
+        every, folder = self._everything(table, cache, seen=photographs)
+        samples = _pictured(every)
+        if unknown:
+            rows = samples.rows("picture")
+            whole = [(open_store(folder.with_name("seen")), rows)] if photographs else []
             samples = joined_copies(samples, layout.label, [(samples.store("picture"), rows), *whole])
-        if self._is_own and "part" not in table and (layout.test_share or layout.validation_share):
+        if "part" not in table and (layout.test_share or layout.validation_share):
             part = set_aside(samples.table, layout.label, layout.validation_share, layout.test_share)
             samples = Samples(samples.table.assign(part=part), samples.stores)
         return samples
@@ -349,17 +349,16 @@ class Folder:
             raise DataError("no such folder", where=layout.root, do="correct root")
         folders = self._folders()
         if folders is None:
-            assert layout.manifest is not None
-            table = self._manifest(layout.root / layout.manifest)
+            table = self._manifest(layout.root / str(layout.manifest))
         else:
             table = folders.drop(columns="folder").rename(columns={"label": layout.label})
-        named = {normalise_label(code): name for code, name in self._codes.items()}
-        table = table.assign(**{layout.label: table[layout.label].map(lambda name: named.get(name, name))})
-        labels = table[layout.label].dropna().unique().tolist()
+        codes = {normalise_label(code): name for code, name in self._codes.items()}
+        told = table[layout.label].map(lambda name: codes.get(normalise_label(name), name), na_action="ignore")
+        labels = told.dropna().unique().tolist()
         known = (
             label_map(labels, layout.classes) if layout.classes else {name: normalise_label(name) for name in labels}
         )
-        return table.assign(**{layout.label: table[layout.label].map(known).astype("str")})
+        return table.assign(**{layout.label: told.map(known).astype("str")})
 
     def _folders(self) -> pd.DataFrame | None:
         """Return what `class_folders` does; None where there is a manifest."""
@@ -392,3 +391,9 @@ class Folder:
         if len(twice):
             raise DataError(f"{twice.iloc[0]} is named twice", where=path, do="keep one row a picture")
         return table.assign(identity=table.pop(layout.identity)) if layout.identity in table else table
+
+
+def _pictured(every: Samples) -> Samples:
+    """Return the rows that have a picture, numbered anew."""
+    kept = every.select(every.has("picture"))
+    return Samples(kept.table.reset_index(drop=True), kept.stores)
