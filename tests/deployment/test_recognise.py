@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from filmed import film
+from insula.corpora.drawn_faces import draw_faces
 from insula.deployment.predictor import NO_FACE, Predictor, predict_to_folder
 from insula.deployment.recognisers import Recogniser
 from insula.errors import InsulaError
@@ -63,6 +64,37 @@ def test_a_strict_reader_is_told_why_an_answer_is_withheld() -> None:
     assert table["reason"][1] == "unsure: happiness or anger"
     assert table["reason"][2] == "unlike the training pictures: strangeness 2.5, limit 1.5"
     assert table["out_of_distribution"][2] == 2.5
+
+
+def test_a_tight_crop_is_taken_whole_and_in_a_photograph_the_face_is_found(tmp_path: Path) -> None:
+    (face,) = draw_faces(["neutral"], [1.0], [0], nuisance=0.2)
+    photograph = np.full((300, 400, 3), 90, np.uint8)
+    photograph[100:196, 150:246] = face
+    pictures = {"tight.png": face, "photograph.png": photograph, "small.png": shade(200), "wall.png": photograph[:90]}
+    for name, picture in pictures.items():
+        Image.fromarray(picture).save(tmp_path / name)
+    predictor = Predictor(RECOGNISER, "auto")
+    on_disk = predictor.predict([tmp_path / name for name in pictures])
+    in_memory = predictor.predict(list(pictures.values()))
+    assert on_disk["reason"].tolist()[3] == in_memory["reason"].tolist()[3] == NO_FACE
+    for table in (on_disk, in_memory):  # of a face that is the whole picture no box is told
+        assert table["left"].isna().tolist() == [True, False, True, True]
+    whole = Predictor(RECOGNISER, "cropped").predict([face, shade(200)])
+    assert in_memory["p_anger"][[0, 2]].tolist() == on_disk["p_anger"][[0, 2]].tolist() == whole["p_anger"].tolist()
+    detected = Predictor(RECOGNISER, "detect").predict(tmp_path / "photograph.png")
+    assert on_disk["p_anger"][1] == detected["p_anger"][0]
+
+
+def test_files_that_are_passed_over_are_counted_by_ending(tmp_path: Path) -> None:
+    for name in ("a.png", "b.jfif"):
+        Image.fromarray(shade(10)).save(tmp_path / name, format="PNG")
+    for name in ("c.HEIC", "d.heic", "e.3gp", "notes.txt", ".hidden"):
+        (tmp_path / name).write_bytes(b"nothing")
+    with pytest.warns(UserWarning, match=r"3 files are passed over: 2 \.heic, 1 \.3gp; .*find .* -exec magick mogrify"):
+        table = Predictor(RECOGNISER).predict(tmp_path)
+    assert [Path(path).name for path in table["path"]] == ["a.png", "b.jfif"]
+    named = Predictor(RECOGNISER).predict(tmp_path / "d.heic")["reason"][0]
+    assert named.endswith(f"make it a JPEG: magick mogrify -format jpg {tmp_path / 'd.heic'}")
 
 
 def test_columns_are_the_same_whatever_was_seen() -> None:

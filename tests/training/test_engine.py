@@ -9,6 +9,7 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from insula.networks.recurrent import StackedGRU
+from insula.storage.progress import followed
 from insula.training.engine import Trained, train
 from insula.training.settings import Training
 
@@ -44,6 +45,14 @@ def test_learns_and_leaves_the_best_validation_weights(study: tuple[torch.Tensor
         kept = cross_entropy(network(study[0][90:]), study[1][90:]).item()
     assert kept == pytest.approx(min(trained.validation_losses), rel=1e-4)
     assert kept < 0.8 * trained.validation_losses[0]
+
+
+def test_tells_who_follows_how_far_it_is(study: tuple[torch.Tensor, torch.Tensor]) -> None:
+    steps: list[tuple[int, int, str]] = []
+    with followed(lambda *step: steps.append(step)):
+        _train(study, epochs=2)
+    _train(study, epochs=1)
+    assert steps == [(done, 6, "training") for done in range(1, 7)]
 
 
 def test_stops_after_patience(study: tuple[torch.Tensor, torch.Tensor]) -> None:

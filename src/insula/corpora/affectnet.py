@@ -96,7 +96,7 @@ class AffectNet(PublishedFaces):
         """The same, said as a folder; the older release's tables are its manifest."""
         root = corpus_folder(self._chosen.root, self.card.name)
         if self._chosen.faces == "detect":
-            return FolderSettings(root=root, size=self._chosen.size)
+            return FolderSettings(root=root, faces="detect", size=self._chosen.size)
         if self._is_newer(root):
             return FolderSettings(root=root, faces="cropped", size=self._chosen.size)
         return FolderSettings(root=root, faces="boxes", manifest="training.csv", size=self._chosen.size)

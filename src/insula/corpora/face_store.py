@@ -11,9 +11,11 @@ import numpy as np
 import pandas as pd
 
 from insula.errors import DataError
+from insula.faces.crops import Framing
 from insula.faces.pictures import read_picture
 from insula.samples import ArrayStore, Description
 from insula.storage.cache import Cache
+from insula.storage.progress import tell
 
 Faces = Literal["detect", "cropped", "boxes"]
 """Find the largest face and align it, take the whole picture as the face, or cut out the box that is given."""
@@ -22,6 +24,7 @@ PICTURES = Description(kind="picture", axes=("row", "column", "colour"), units="
 """What a store of faces holds."""
 
 _STRETCH = 0.05  # programs that draw pictures round their sides, to multiples of 8 or 32
+_SEEN = 64  # pixels of a whole picture, enough to tell copies
 _BLOCK = 256  # pictures, at least, between two notes of how far the work is
 
 
@@ -33,6 +36,9 @@ def store_faces(
     key: Sequence[object],
     boxes: np.ndarray | None = None,
     shown: Sequence[Path] | None = None,
+    *,
+    framing: Framing = "eyes",
+    seen: bool = False,
 ) -> tuple[Path, pd.DataFrame]:
     """Cut the face out of each picture, once; an interrupted cut goes on where it stopped.
 
@@ -54,6 +60,10 @@ def store_faces(
     shown : sequence of Path, optional
         A picture for each path, such as a drawing of the photograph: the face is found in the one and cut out of the
         other, as `read_alike` reads it.
+    framing : {"eyes", "box"}
+        How a face that was found is cut out, see `insula.faces.cut_faces`.
+    seen : bool
+        Whether to keep the whole pictures, too, small, in a store `seen` beside the other.
 
     Returns
     -------
@@ -62,10 +72,14 @@ def store_faces(
     found : DataFrame
         `problem`, missing where there is none, and `quality`, what was noticed about the face.
     """
-    whole_key = [faces, size, list(key), *([boxes.tolist()] if boxes is not None else [])]
-    folder = cache.resumable(
-        "pictures", whole_key, lambda target, checkpoints: _cut(paths, shown, faces, size, boxes, target, checkpoints)
-    )
+    more: dict[str, object] = {"framing": framing} if framing != "eyes" else {}
+    more |= {"seen": _SEEN} if seen else {}
+    whole_key = [faces, size, list(key), *([boxes.tolist()] if boxes is not None else []), *([more] if more else [])]
+
+    def build(folder: Path, checkpoints: Path) -> None:
+        _cut(paths, shown, _Cutter(faces, size, framing), boxes, seen, folder, checkpoints)
+
+    folder = cache.resumable("pictures", whole_key, build)
     lines = json.loads((folder / "found.json").read_text())
     return folder / "crops", pd.DataFrame(lines, columns=["problem", "quality"])
 
@@ -73,55 +87,63 @@ def store_faces(
 def _cut(
     paths: Sequence[Path],
     shown: Sequence[Path] | None,
-    faces: Faces,
-    size: int,
+    cutter: _Cutter,
     boxes: np.ndarray | None,
+    seen: bool,
     folder: Path,
     checkpoints: Path,
 ) -> None:
-    """Write the store `crops`, a row for each path, and `found.json`: [problem, quality] of each."""
-    cutter = _Cutter(faces, size)
+    """Write the stores `crops` and `seen`, a row for each path, and `found.json`: [problem, quality] of each."""
     checkpoints.mkdir(parents=True, exist_ok=True)
-    raw, notes = checkpoints / "raw", checkpoints / "found.json"
+    notes = checkpoints / "found.json"
     found = json.loads(notes.read_text()) if notes.exists() else []
-    crops = np.memmap(raw, np.uint8, "r+" if found else "w+", shape=(len(paths), size, size, 3))
+    sides = {"crops": cutter.size, **({"seen": _SEEN} if seen else {})}
+    stores = {
+        name: np.memmap(checkpoints / name, np.uint8, "r+" if found else "w+", shape=(len(paths), side, side, 3))
+        for name, side in sides.items()
+    }
     block = max(_BLOCK, len(paths) // 100)
     for first in range(len(found), len(paths), block):
         for row, path in enumerate(paths[first : first + block], first):
             try:
+                picture = read_picture(path)
+                if seen:
+                    stores["seen"][row] = shrink(picture, _SEEN)
+                drawn = picture if shown is None else read_alike(shown[row], picture)
                 box = None if boxes is None else boxes[row]
-                crops[row], quality = cutter.cut(path, path if shown is None else shown[row], box)
+                stores["crops"][row], quality = cutter.cut(path, picture, drawn, box)
                 found.append((None, quality))
             except DataError as error:
                 found.append((error.what, None))
-        crops.flush()
+        for store in stores.values():
+            store.flush()
         notes.with_suffix(".new").write_text(json.dumps(found))
         notes.with_suffix(".new").replace(notes)
-    ArrayStore(crops, PICTURES).save(folder / "crops")
+        tell(len(found), len(paths), "reading pictures")
+    for name, store in stores.items():
+        ArrayStore(store, PICTURES).save(folder / name)
     (folder / "found.json").write_text(json.dumps(found))
 
 
 class _Cutter:
     """Cuts one face after the other."""
 
-    def __init__(self, faces: Faces, size: int) -> None:
+    def __init__(self, faces: Faces, size: int, framing: Framing) -> None:
         from insula.faces.detection import FaceDetector
 
-        self.faces, self.size = faces, size
-        self.detector = FaceDetector()
+        self.faces, self.size, self.framing = faces, size, framing
+        self.detector = FaceDetector(quick=framing == "box")  # as new pictures are looked at
 
-    def cut(self, path: Path, shown: Path, box: np.ndarray | None) -> tuple[np.ndarray, str]:
-        """Return the face, uint8 (size, size, 3), cut out of `shown`, and what was noticed about it."""
+    def cut(self, path: Path, picture: np.ndarray, drawn: np.ndarray, box: np.ndarray | None) -> tuple[np.ndarray, str]:
+        """Return the face in a picture, uint8 (size, size, 3), cut out of `drawn`, and what was noticed about it."""
         from insula.faces.crops import cut_faces
 
-        picture = read_picture(path)
-        drawn = picture if shown == path else read_alike(shown, picture)
         if self.faces != "detect":
             return shrink(drawn if box is None else _square(drawn, box, path), self.size), ""
         found = self.detector.detect(picture)
         if not found:
             raise DataError("no face was found", where=path, do="leave it out, or give a picture that shows a face")
-        (face,) = cut_faces(drawn, found[:1], self.size)
+        (face,) = cut_faces(drawn, found[:1], self.size, self.framing)
         return face.pixels, " ".join(face.flags)
 
 

@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import os
 import warnings
+from functools import cached_property
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import numpy as np
 import pandas as pd
 from pydantic import BaseModel, Field, model_validator
 
+from insula.corpora.class_folders import class_folders
 from insula.corpora.contract import Card
+from insula.corpora.copies import joined_copies, set_aside
 from insula.corpora.face_store import Faces, store_faces
 from insula.corpora.manifests import CODES, NAMES, PATHS, usual_columns
+from insula.corpora.own_names import about_names
 from insula.emotions import label_map, normalise_label
 from insula.errors import DataError, InsulaError, SettingsError
-from insula.faces.pictures import list_pictures, read_picture
-from insula.protocols.duplicates import copy_groups, marks_of
+from insula.faces.crops import Framing
+from insula.faces.pictures import list_pictures, passed_over, read_picture
+from insula.faces.tight import Look, look
 from insula.samples import Samples, open_store, provenance
 from insula.storage.cache import Cache
-from insula.storage.hashing import digest, sha256_of
+from insula.storage.hashing import sha256_of
 from insula.storage.settings import Settings
 from insula.storage.tables import read_csv
 
@@ -50,7 +55,8 @@ class FolderSettings(Settings):
     Parameters
     ----------
     root : Path
-        The folder. Without a manifest its subfolders are the classes: `root/happiness/a.jpg`.
+        The folder. Without a manifest its subfolders are the classes, `root/happiness/a.jpg`, with parts or people
+        above them where the names say so (`insula.corpora.class_folders`).
     manifest : str, optional
         A CSV file in `root`: a column `path` (relative to `root`), the label, and any further columns, which are kept.
         Columns named as a provenance column (`stimulus`, `subject`, ...) are taken as such. Other names in use for
@@ -58,20 +64,24 @@ class FolderSettings(Settings):
     label : str
         Name of the label column.
     codes : mapping, optional
-        Name of each label, where the manifest has numbers; numbers are never guessed.
+        Name of each label, where the manifest has numbers, which are never guessed, or where a folder is misspelt.
     identity : str
         Name of the manifest's column that says whose face it is. Without one nothing is known of identities, and no
         protocol can keep them apart.
     classes : str or tuple of str, optional
         A label space, or its classes, that labels are mapped into; by default they are kept under their usual names.
-    faces : {"detect", "cropped", "boxes"}
-        Find the largest face and align it; take the whole picture as the face; or cut out the manifest's boxes, its
-        columns `box_left`, `box_top`, `box_right` and `box_bottom` in pixels.
+    faces : {"auto", "detect", "cropped", "boxes"}
+        Find the largest face and cut it out; take the whole picture as the face; or cut out the manifest's boxes, its
+        columns `box_left`, `box_top`, `box_right` and `box_bottom` in pixels. `auto` looks at 64 of the pictures, and
+        takes all whole where most of them are tight crops of faces already, no larger than they are.
+    framing : {"eyes", "box"}
+        How faces that are found are cut out, here and by a bundle: see `insula.faces.cut_faces`.
     size : int
         Pixels along an edge.
     validation_share, test_share : float
-        Of class folders: shares of each class that are set aside for good, in the column `part` (for the protocol
-        `as-given`), copies with their originals. They depend on the pictures' names alone.
+        Shares of each class, or of the people where all are known, that are set aside for good in the column `part`
+        (for the protocol `as-given`), copies with their originals; not where the folder or manifest gives parts. They
+        depend on the pictures' names alone.
     """
 
     root: Path
@@ -80,7 +90,8 @@ class FolderSettings(Settings):
     codes: dict[int | str, str] | None = None
     identity: str = "identity"
     classes: str | tuple[str, ...] | None = None
-    faces: Faces = "detect"
+    faces: Literal[Faces, "auto"] = "auto"
+    framing: Framing = "eyes"
     size: int = Field(96, ge=16)
     validation_share: float = Field(0.0, ge=0, lt=0.5)
     test_share: float = Field(0.0, ge=0, lt=0.5)
@@ -96,9 +107,9 @@ class Folder:
     """Pictures in class folders or in a manifest.
 
     Samples have the modality `picture` (uint8 RGB) and the label column of the settings; `quality` holds what was
-    noticed about the face ("" where nothing). Of class folders, copies and near copies of a picture have the `stimulus`
-    of the first of them, so that a protocol keeps them on one side; under two labels, they have none. A picture that
-    shows no face is left out, with a warning that names it.
+    noticed about the face ("" where nothing). Where neither identities nor stimuli are known, copies and near copies of
+    a picture have the `stimulus` of the first of them, so that a protocol keeps them on one side; under two labels,
+    they have none. A picture that shows no face is left out, with a warning that names it.
 
     Examples
     --------
@@ -121,7 +132,7 @@ class Folder:
         citation="that of the pictures",
         labels="one column, by default emotion: names of folders or values of the manifest",
         modalities=("picture",),
-        notes="Give a column of identities, or no identity-disjoint split is possible.",
+        notes="Folders PERSON/CLASS, or a manifest with a column identity, allow an identity-disjoint split.",
     )
     Settings: ClassVar[type[Settings]] = FolderSettings
 
@@ -136,8 +147,31 @@ class Folder:
 
     @property
     def pictures(self) -> str:
-        """How a bundle prepares a new picture: `detect` its faces, or take the `whole` of it."""
-        return "whole" if self.layout.faces == "cropped" else "detect"
+        """How a bundle reads a new picture: `detect` its faces, take the `whole`, or decide by the picture (`auto`)."""
+        faces, _ = self._way
+        return ("auto" if self.layout.faces == "auto" else "whole") if faces == "cropped" else "detect"
+
+    @property
+    def framing(self) -> Framing:
+        """How a bundle cuts out a face that it finds."""
+        return "box" if self.layout.faces == "boxes" else self.layout.framing
+
+    @cached_property
+    def _look(self) -> Look | None:
+        """What a look at some of the pictures showed, where that decides how they are taken."""
+        layout = self.layout
+        return look([layout.root / path for path in self._table()["path"]]) if layout.faces == "auto" else None
+
+    @property
+    def _way(self) -> tuple[Faces, int]:
+        """How faces are found, and the side of the crops."""
+        layout = self.layout
+        if layout.faces != "auto":
+            return layout.faces, layout.size
+        assert self._look is not None
+        if not self._look.cropped:
+            return "detect", layout.size
+        return "cropped", min(layout.size, max(self._look.side or layout.size, 16))
 
     def truth(self) -> pd.DataFrame | None:
         """Return None: the labels are all there is."""
@@ -158,8 +192,9 @@ class Folder:
         return lacks
 
     def notes(self) -> list[str]:
-        """Return what one should know of this folder and what stops nothing, one line each: rows without a label.
+        """Return what one should know of this folder and what stops nothing, one line each.
 
+        Classes, names that are not known, people, how faces are taken, files that are not read, rows without a label.
         A folder that cannot be read has none; `check` says why.
         """
         try:
@@ -167,9 +202,19 @@ class Folder:
         except InsulaError:
             return []
         bare = table["path"][table[self.layout.label].isna()]
-        if bare.empty:
-            return []
-        return [f"{len(bare):,} of {len(table):,} pictures have no label: the first is {bare.iloc[0]}"]
+        unlabelled = f"{len(bare):,} of {len(table):,} pictures have no label: the first is {bare.iloc[:1].squeeze()}"
+        return [*(self._own_notes(table) if self._is_own else []), *([unlabelled] if len(bare) else [])]
+
+    @property
+    def _is_own(self) -> bool:
+        """Whether nothing is known of the pictures but what lies here; a published corpus is what its makers say."""
+        return type(self) is Folder
+
+    def _own_notes(self, table: pd.DataFrame) -> list[str]:
+        label, folders = self.layout.label, self._folders()
+        names = {} if folders is None else dict(zip(folders["folder"], table[label], strict=True))
+        others = (str(self._look or ""), passed_over(self.layout.root) or "")
+        return [*about_names(table, label, names), *filter(None, others)]
 
     def samples(self, cache: Cache) -> Samples:
         """Return one sample a picture; crops lie in the cache, keyed by the files' content.
@@ -184,46 +229,45 @@ class Folder:
         UserWarning
             Naming pictures that could not be read or show no face; they are left out.
         """
-        every = self.everything(cache)
-        kept = every.select(every.has("picture"))
-        return self._with_copies(Samples(kept.table.reset_index(drop=True), kept.stores))
+        return self._own_samples(cache) if self._is_own else _pictured(self.everything(cache))
 
-    def _with_copies(self, samples: Samples) -> Samples:
-        """Return the samples with copies of one picture as one stimulus, where folders are all that is known."""
-        if self.layout.manifest is not None or type(self) is not Folder:
-            return samples
-        label, table = self.layout.label, samples.table.copy()
-        first = copy_groups(marks_of(samples.store("picture"), samples.rows("picture")))
-        table["stimulus"] = table["stimulus"].to_numpy(object)[first]
-        copies = int((first != np.arange(len(first))).sum())
-        doubtful = table.groupby("stimulus")[label].transform("nunique") > 1
-        table.loc[doubtful, label] = np.nan
-        if copies:
-            some = f"; {doubtful.sum()} of them are under two labels and count as unlabelled" if doubtful.any() else ""
-            warnings.warn(f"{copies:,} of {len(table):,} pictures are copies of others and stay with them{some}",
-                          stacklevel=3)  # fmt: skip
-        if self.layout.test_share or self.layout.validation_share:
-            table["part"] = _parts(table, label, self.layout.validation_share, self.layout.test_share)
-        return Samples(table, samples.stores)
+    def _own_samples(self, cache: Cache) -> Samples:
+        table, layout = self._table(), self.layout
+        unknown = not {"stimulus", "identity"} & set(table)
+        photographs = unknown and self._way[0] != "cropped"  # copies of which are cut out a little differently
+        every, folder = self._everything(table, cache, seen=photographs)
+        samples = _pictured(every)
+        if unknown:
+            rows = samples.rows("picture")
+            whole = [(open_store(folder.with_name("seen")), rows)] if photographs else []
+            samples = joined_copies(samples, layout.label, [(samples.store("picture"), rows), *whole])
+        if "part" not in table and (layout.test_share or layout.validation_share):
+            part = set_aside(samples.table, layout.label, layout.validation_share, layout.test_share)
+            samples = Samples(samples.table.assign(part=part), samples.stores)
+        return samples
 
     def everything(self, cache: Cache) -> Samples:
         """Return one sample a picture, as `samples` does, but without `picture` where that leaves one out."""
-        table, layout = self._table(), self.layout
-        folder, found = self._cut(table, cache)
+        return self._everything(self._table(), cache)[0]
+
+    def _everything(self, table: pd.DataFrame, cache: Cache, *, seen: bool = False) -> tuple[Samples, Path]:
+        """Return one sample a row of the table, and the store of the crops; beside it, if asked, that of the whole."""
+        layout = self.layout
+        folder, found = self._cut(table, cache, seen=seen)
         failed = np.flatnonzero(found["problem"].notna())
         if len(failed):
             named = "; ".join(f"{table['path'].iloc[row]}: {found['problem'].iloc[row]}" for row in failed[:3])
             more = f" and {len(failed) - 3} more" if len(failed) > 3 else ""
             if len(failed) == len(table):
                 raise DataError(f"no picture is of use: {named}{more}", where=layout.root, do="give pictures of faces")
-            warnings.warn(f"{len(failed)} of {len(table)} pictures are left out: {named}{more}", stacklevel=3)
+            warnings.warn(f"{len(failed)} of {len(table)} pictures are left out: {named}{more}", stacklevel=4)
         ids = {name: table.pop(name).to_numpy(object) for name in _IDS if name in table}
         frame = provenance(len(table), corpus=self.card.name, **{"stimulus": table["path"].to_numpy(object), **ids})
         frame = frame.assign(
             **table.drop(columns=["path", *_BOX], errors="ignore"), quality=found["quality"].astype("str")
         )
         rows = np.where(found["problem"].isna(), range(len(frame)), -1)
-        return Samples(frame, {}).with_modality("picture", "pictures", open_store(folder), rows)
+        return Samples(frame, {}).with_modality("picture", "pictures", open_store(folder), rows), folder
 
     def restyled(self, folder: Path, cache: Cache) -> tuple[Path, pd.Series]:
         """Return the faces as another folder shows them, cut out where the corpus's own pictures have them.
@@ -276,18 +320,19 @@ class Folder:
         table = self._table()
         return list(table["stimulus" if "stimulus" in table else "path"])
 
-    def _cut(self, table: pd.DataFrame, cache: Cache, shown: list[Path] | None = None) -> tuple[Path, pd.DataFrame]:
+    def _cut(
+        self, table: pd.DataFrame, cache: Cache, shown: list[Path] | None = None, *, seen: bool = False
+    ) -> tuple[Path, pd.DataFrame]:
         """Return what `store_faces` does for the rows of the table."""
-        layout = self.layout
+        layout, (faces, size) = self.layout, self._way
         paths = [layout.root / path for path in table["path"]]
         absent = [path for path in paths if not path.is_file()]
         if absent:
             raise DataError(f"{len(absent)} pictures are missing", where=absent[0], do="correct the manifest")
-        boxes = (
-            table[list(_BOX)].apply(pd.to_numeric, errors="coerce").to_numpy(float) if layout.faces == "boxes" else None
-        )
+        boxes = table[list(_BOX)].apply(pd.to_numeric, errors="coerce").to_numpy(float) if faces == "boxes" else None
         contents = [*self._contents(paths), *(sha256_of(path) for path in shown or ())]
-        return store_faces(paths, layout.faces, layout.size, cache, contents, boxes, shown)
+        framing = layout.framing if faces == "detect" else "eyes"  # what is not found is not framed
+        return store_faces(paths, faces, size, cache, contents, boxes, shown, framing=framing, seen=seen)
 
     def _looked_at(self, paths: pd.Series) -> pd.Series:
         """Return the paths of the pictures that `check` opens."""
@@ -302,27 +347,35 @@ class Folder:
         layout = self.layout
         if not layout.root.is_dir():
             raise DataError("no such folder", where=layout.root, do="correct root")
-        table = self._class_folders() if layout.manifest is None else self._manifest(layout.root / layout.manifest)
-        labels = table[layout.label].dropna().unique().tolist()
+        folders = self._folders()
+        if folders is None:
+            table = self._manifest(layout.root / str(layout.manifest))
+        else:
+            table = folders.drop(columns="folder").rename(columns={"label": layout.label})
+        codes = {normalise_label(code): name for code, name in self._codes.items()}
+        told = table[layout.label].map(lambda name: codes.get(normalise_label(name), name), na_action="ignore")
+        labels = told.dropna().unique().tolist()
         known = (
             label_map(labels, layout.classes) if layout.classes else {name: normalise_label(name) for name in labels}
         )
-        return table.assign(**{layout.label: table[layout.label].map(known).astype("str")})
+        return table.assign(**{layout.label: told.map(known).astype("str")})
 
-    def _class_folders(self) -> pd.DataFrame:
+    def _folders(self) -> pd.DataFrame | None:
+        """Return what `class_folders` does; None where there is a manifest."""
         layout = self.layout
+        if layout.manifest is not None:
+            return None
         paths = [path.relative_to(layout.root) for path in list_pictures(layout.root)]
-        stray = [path for path in paths if len(path.parts) == 1]
-        if stray:
-            raise DataError("a picture outside the class folders", where=layout.root / stray[0],
-                            do="move it into a folder named as its class, or set manifest to a CSV file")  # fmt: skip
-        return pd.DataFrame({"path": [path.as_posix() for path in paths], layout.label: [p.parts[0] for p in paths]})
+        return class_folders(layout.root, paths)
+
+    @property
+    def _codes(self) -> dict[str, str]:
+        return {str(code): name for code, name in (self.layout.codes or {}).items()}
 
     def _manifest(self, path: Path) -> pd.DataFrame:
         layout = self.layout
         text = dict.fromkeys([*PATHS, *NAMES, *CODES, layout.label, layout.identity, *_IDS], str)
-        codes = {str(code): name for code, name in (layout.codes or {}).items()}
-        table = usual_columns(read_csv(path, dtype=text), layout.label, codes, path)
+        table = usual_columns(read_csv(path, dtype=text), layout.label, self._codes, path)
         needed = [*([layout.identity] if layout.identity != "identity" else []),
                   *(_BOX if layout.faces == "boxes" else [])]  # fmt: skip
         missing = [name for name in needed if name not in table]
@@ -340,11 +393,7 @@ class Folder:
         return table.assign(identity=table.pop(layout.identity)) if layout.identity in table else table
 
 
-def _parts(table: pd.DataFrame, label: str, validation: float, test: float) -> np.ndarray:
-    """Return the part of each row: shares of each class's stimuli, by a hash of their names, are set aside."""
-    stimuli = table.drop_duplicates("stimulus")[["stimulus", label]]
-    order = stimuli.assign(hash=[digest(name) for name in stimuli["stimulus"]]).sort_values("hash")
-    grouped = order.groupby(label, dropna=False)["hash"]
-    place = (grouped.cumcount() + 0.5) / grouped.transform("size")
-    part = np.where(place < test, "test", np.where(place < test + validation, "validation", "train"))
-    return table["stimulus"].map(dict(zip(order["stimulus"], part, strict=True))).to_numpy(object)
+def _pictured(every: Samples) -> Samples:
+    """Return the rows that have a picture, numbered anew."""
+    kept = every.select(every.has("picture"))
+    return Samples(kept.table.reset_index(drop=True), kept.stores)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 FORMAT = 3
 _BEFORE = 2  # the format in which systems that read EEG have been kept since
-_PICTURES, _FRAMINGS = ("detect", "whole"), ("eyes", "box")
+_PICTURES, _FRAMINGS = ("detect", "whole", "auto"), ("eyes", "box")
 _LARGEST = 2048  # pixels along the edge of a face
 _REMAKE = "use a bundle that `insula fit` wrote"
 
@@ -247,8 +247,9 @@ def write_bundle(
     output : Path
         The folder; replaced where it exists.
     about : mapping
-        Further facts for the manifest: `pictures` (how pictures are read: `detect` faces, or `whole`), `size` (the side
-        of a face in pixels), `framing` (`eyes`, if not given), `classes`, the data's fingerprint.
+        Further facts for the manifest: `pictures` (how pictures are read: `detect` faces, `whole`, or `auto`, as
+        `insula.faces.tight` decides), `size` (the side of a face in pixels), `framing` (`eyes`, if not given),
+        `classes`, the data's fingerprint.
     held : Samples, optional
         Held-out rows, on whose pictures the graphs are compared with the system; without them, on drawn patterns.
     int8 : bool
@@ -297,12 +298,14 @@ def _promises(system: Any) -> dict[str, Any]:
 
 
 def check_output(folder: Path) -> None:
-    """Refuse, before anything is fitted, an output that is neither new, nor empty, nor a bundle.
+    """Refuse, before anything is fitted, an output that cannot be written or is neither new, nor empty, nor a bundle.
 
     Raises
     ------
     BundleError
         Where something else lies there.
+    SettingsError
+        Where nothing can be written there.
     """
     if folder.name in ("", "..") or (folder.exists() and not folder.is_dir()):
         raise BundleError("the output is no folder of its own", where=folder, do="give a new folder")

@@ -17,6 +17,13 @@ _UNFIT = """Do not use an answer where the row gives a reason instead of a label
 unlike those of the corpus, of which nothing was measured; for what is none of the classes, as one of them is named all
 the same; or to judge what a person feels, is or will do. How often such a system is right, `insula run` with the same
 recipe says."""
+_READING = {
+    "detect": "the faces that it finds in a picture, cut out as those that it learnt from; with `--faces cropped` each "
+    "picture is one face",
+    "whole": "each picture as one face; with `--faces detect` the faces that it finds in a picture",
+    "auto": "a picture that is one face and little more as it is, as those that it learnt from, and the faces that it "
+    "finds in others; `--faces cropped` says that each picture is one face, `--faces detect` that none is",
+}
 _WITH_A_SYSTEM = """This bundle holds the system itself, not a graph: to use it, Python code and libraries of its own
 kind are needed, and it is opened with a warning. Open it only where you trust who made it."""
 
@@ -54,8 +61,10 @@ def _of_this_bundle(known: Mapping[str, Any], folder: Path) -> str:
         and f"{trained['samples']:,} samples of the corpus {known['corpus']}; "
         f"{trained['validation']:,} more chose epochs and calibrated it, "
         f"{'and a test part was left' if 'tested' in known else 'none was left'} to score it",
-        "right on the test part": _tested(known["tested"]) if "tested" in known else None,
+        "right on the test part": tested_in_words(known["tested"]) if "tested" in known else None,
         "data": known.get("data"),
+        "of the data": "; ".join(known.get("notes", [])),
+        "reads": _READING.get(known.get("pictures", "")),
         "by": f"recipe {known['recipe']['name']}, system {settings['name']}, {known['created']}",
         **{f"mode {mode}": _mode(about) for mode, about in graphs.items()},
         "size": f"{sum(path.stat().st_size for path in files) / 1e6:.1f} MB",
@@ -75,7 +84,7 @@ def _mode(about: Mapping[str, Any]) -> str:
     return f"{text}; in 8 bits: {about['int8']['measured']}" if "int8" in about else text
 
 
-def _tested(about: Mapping[str, Any]) -> str:
+def tested_in_words(about: Mapping[str, Any]) -> str:
     """Return how often the system was right on a test part, and for each class how often it was seen as what it is."""
     low, high = (100 * value for value in about["interval"])
     recalls = ", ".join(f"{name} {100 * share:.0f} %" for name, share in about["recalls"].items())

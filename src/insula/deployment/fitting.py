@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from insula.deployment.bundle import check_output, write_bundle
+from insula.deployment.card import tested_in_words
 from insula.emotions import Categorical, Continuous
 from insula.errors import SettingsError
 from insula.evaluation.candidates import Fitting, alone, candidate, own_system, system_name, with_modalities
@@ -16,7 +19,7 @@ from insula.evaluation.early_checks import check_recipe
 from insula.evaluation.experiment import predictable
 from insula.evaluation.metrics import wilson_interval
 from insula.evaluation.recipe import Recipe
-from insula.evaluation.study import AnyTask, Study, open_study
+from insula.evaluation.study import AnyTask, Study, notes_of, open_study
 from insula.protocols.access import TargetAccess
 from insula.protocols.audit import audit
 from insula.protocols.protocol import Protocol
@@ -24,17 +27,28 @@ from insula.protocols.split import Split
 from insula.samples import Samples, System
 from insula.storage.cache import Cache
 from insula.storage.own_code import is_own
+from insula.storage.progress import followed
 from insula.tiers import naming_tier, need
 from insula.training.threads import one_thread
 
+_WARMING, _TIMED = 4, 16  # steps that are not timed, since they are slower, and those that are
+
 
 @naming_tier()
-def fit_bundle(recipe: Recipe, output: Path, cache: Cache, *, int8: bool = False) -> dict[str, Any]:
+def fit_bundle(
+    recipe: Recipe,
+    output: Path,
+    cache: Cache,
+    *,
+    int8: bool = False,
+    tell: Callable[[str], None] = lambda line: None,
+) -> dict[str, Any]:
     """Fit the recipe's system on everything but a validation part, and write the bundle.
 
     The validation part is held out by the recipe's own protocol; it chooses epochs and is not scored; a test part that
-    the corpus gives is not seen by the system, and scores it. On its pictures
-    what the bundle answers is compared with what was trained and, where eight bits are asked for, measured.
+    the corpus gives is not seen by the system, and scores it. On the pictures of the validation part what the bundle
+    answers is compared with what was trained and, where eight bits are asked for, measured. What is wrong with the
+    output, a name or a setting is said before any picture or recording is read.
 
     Parameters
     ----------
@@ -46,6 +60,9 @@ def fit_bundle(recipe: Recipe, output: Path, cache: Cache, *, int8: bool = False
         Of corpora.
     int8 : bool
         As in `insula.deployment.bundle.write_bundle`.
+    tell : callable, optional
+        Told, line by line, what is known of the data and what will be done, before it is, and how the bundle does on
+        the test part.
 
     Returns
     -------
@@ -66,7 +83,9 @@ def fit_bundle(recipe: Recipe, output: Path, cache: Cache, *, int8: bool = False
         do = "evaluate it with `insula run`, or fit a recipe without steps"
         raise SettingsError("a bundle holds a system and no steps before it", where="steps", do=do)
     check_recipe(recipe)
-    study = open_study(recipe, 0, cache)
+    if int8 and "picture" not in own_system(recipe, 0).predicts_from:
+        raise SettingsError("only what predicts from pictures can be written in eight bits", do="leave --int8 away")
+    study = open_study(recipe, 0, cache, tell)
     recipe = with_modalities(recipe, study.samples)
     if isinstance(study.task, Continuous):
         raise SettingsError(
@@ -76,23 +95,58 @@ def fit_bundle(recipe: Recipe, output: Path, cache: Cache, *, int8: bool = False
     audit(split, study.samples, study.protocol)
     train, validation = study.samples.by_id(split.train), study.samples.by_id(split.validation)
     system = alone(candidate(recipe, Fitting("system", system_name(recipe), 0, 0)))
-    if int8 and "picture" not in system.predicts_from:
-        raise SettingsError("only what predicts from pictures can be written in eight bits", do="leave --int8 away")
-    with one_thread(alone=True):
+    tell(_plan(study, train, validation))
+    with one_thread(alone=True), followed(_TrainingTime(tell)):
         system.fit(train, validation, study.task)
     audit(split, study.samples, study.protocol, system.log.fits)
     about: dict[str, Any] = {
         "classes": list(study.task.classes),
         "data": study.fingerprint,
         "trained_on": {"samples": len(train), "validation": len(validation)},
-        "pictures": study.corpus.pictures,
         "size": _picture_size(train),
+        "notes": notes_of(study.corpus),
+        **_framing(system, study),
         **_tested(system, study),
     }
-    if getattr(system, "framing", "eyes") == "box":  # its whole pictures were cut out by a detector before
-        about |= {"framing": "box", "pictures": "detect"}
+    if "tested" in about:
+        tell(f"right on the test part: {tested_in_words(about['tested'])}")
     write_bundle(system, system_name(recipe), recipe, output, about, validation, int8=int8)
     return system.summary()
+
+
+class _TrainingTime:
+    """Says how long the training of a network takes, from its first steps."""
+
+    def __init__(self, tell: Callable[[str], None]) -> None:
+        self.tell, self.times = tell, list[float]()
+
+    def __call__(self, done: int, total: int, what: str) -> None:
+        if what != "training" or len(self.times) > _WARMING + _TIMED:
+            return
+        self.times.append(time.monotonic())
+        if len(self.times) > _WARMING + _TIMED:
+            minutes = float(np.median(np.diff(self.times[_WARMING:]))) * (total - done) / 60
+            if minutes > 0.5:
+                self.tell(f"training takes about {max(1, round(minutes))} minutes here: {total - done:,} more steps")
+
+
+def _plan(study: Study, train: Samples, validation: Samples) -> str:
+    """Return what is learnt from, what chooses and what is tested, in words."""
+    count = {"learns from": train, "chooses and calibrates on": validation}
+    if study.protocol.parts is not None:
+        count["is tested on"] = study.samples.by_id(study.splits[0].test)
+    words = ", ".join(f"{what} {len(part):,}" for what, part in count.items())
+    return f"of {len(study.samples):,} samples it {words}; {len(study.task.classes)} classes"  # type: ignore[union-attr]
+
+
+def _framing(system: System, study: Study) -> dict[str, str]:
+    """Return how the bundle is to read new pictures: as those that it was trained on were cut."""
+    pictures = study.corpus.pictures
+    if pictures == "whole" and getattr(system, "framing", "eyes") == "box":
+        pictures = "auto"  # a detector had cut out what the system is made for
+    if pictures == "auto":
+        return {"pictures": pictures, "framing": "box"}
+    return {"pictures": pictures, "framing": getattr(study.corpus, "framing", "eyes")}
 
 
 def _tested(system: System, study: Study) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Iterator
 from glob import glob, has_magic
 from itertools import chain
@@ -99,6 +100,11 @@ def sources(inputs: Inputs) -> list[Source]:
     DataError
         Where something is neither, or no file fits a pattern.
 
+    Warns
+    -----
+    UserWarning
+        Saying how many files of a folder are not read, by ending.
+
     Examples
     --------
     >>> [source.name for source in sources(["a.jpg", np.zeros((8, 8, 3), np.uint8)])]
@@ -110,6 +116,9 @@ def sources(inputs: Inputs) -> list[Source]:
     for item in _items(inputs):
         if isinstance(item, str | Path):
             files = _files(item)
+            passed = pictures.passed_over(Path(item), _KNOWN) if Path(item).is_dir() else None
+            if passed:
+                warnings.warn(f"{item}: {passed}", stacklevel=3)
             kept = files if files == [Path(item)] else [path for path in files if path not in named]
             named.update(files)
             # A name that is no text, as file systems allow, is shown as far as it is.
@@ -129,7 +138,7 @@ def is_video(path: Path) -> bool:
 def check_input(path: Path) -> None:
     """Raise a DataError where a file is absent, or a folder without pictures and videos."""
     if path.is_dir():
-        do = f"known endings are {' '.join(sorted(_KNOWN))}"
+        do = pictures.passed_over(path, _KNOWN) or f"known endings are {' '.join(sorted(_KNOWN))}"
         raise DataError("no picture or video in this folder", where=path, do=do)
     if not path.exists():
         raise DataError("no such file or folder", where=path, do="give pictures, videos, or folders of them")

@@ -40,8 +40,9 @@ class Predictor:
     ----------
     recogniser : Recogniser, str or Path, optional
         What answers, as `insula.deployment.recognisers.find_recogniser` finds it; by default the one in the box.
-    faces : {"detect", "cropped"}, optional
-        Whether faces are looked for, or each picture is one; by default as the recogniser was trained.
+    faces : {"detect", "cropped", "auto"}, optional
+        Whether faces are looked for, or each picture is one; `auto` takes a picture that is one face and little more
+        whole, and looks for faces in others. By default as the recogniser was trained.
     strict : bool
         Withhold the answer, and say why, where it is unsure or the picture is unlike those of the training.
     """
@@ -49,8 +50,9 @@ class Predictor:
     def __init__(
         self, recogniser: Recogniser | str | Path | None = None, faces: Faces | None = None, *, strict: bool = False
     ) -> None:
-        if faces not in (None, "detect", "cropped"):
-            raise SettingsError(f"faces is {faces!r}", do="give detect, or cropped where each picture is one face")
+        if faces not in (None, "detect", "cropped", "auto"):
+            do = "give detect, or cropped where each picture is one face, or auto"
+            raise SettingsError(f"faces is {faces!r}", do=do)
         found = recogniser if isinstance(recogniser, Recogniser) else find_recogniser(recogniser)
         self.recogniser = replace(found, faces=faces) if faces else found
         self.strict = strict
@@ -167,13 +169,19 @@ class Predictor:
 
     def _looked_at(self, source: Source, rate: float | None) -> Iterator[tuple[View | None, list[FaceCrop]]]:
         """Yield each view of a source and its faces; a photograph on disk is decoded no further than its faces need."""
-        from insula.faces import FaceFollower, crop_photograph
+        from insula.faces import FaceFollower, crop_photograph, read_picture
+        from insula.faces.pictures import picture_size
+        from insula.faces.tight import is_tight
 
-        if isinstance(source.given, Path) and not source.is_film and self.recogniser.faces == "detect":
+        recogniser = self.recogniser
+        if isinstance(source.given, Path) and not source.is_film and recogniser.faces != "cropped":
             check_input(source.given)
-            yield None, crop_photograph(source.given, self.recogniser.size, self._detector, self.recogniser.framing)
+            crops = crop_photograph(source.given, recogniser.size, self._detector, recogniser.framing)
+            if recogniser.faces == "auto" and is_tight(picture_size(source.given), [crop.face for crop in crops]):
+                crops = self._cut(read_picture(source.given), [crop.face for crop in crops])
+            yield None, crops
             return
-        follower = FaceFollower(self._detector) if self.recogniser.faces == "detect" else None
+        follower = FaceFollower(self._detector) if recogniser.faces != "cropped" else None
         for view in source.views(rate):
             followed = follower.update(view.time, view.picture) if follower and view.time is not None else None
             yield view, self._cut(view.picture, followed)
@@ -186,17 +194,20 @@ class Predictor:
         return FaceDetector(quick=self.recogniser.framing == "box")
 
     def _cut(self, picture: np.ndarray, found: list[Face] | None = None) -> list[FaceCrop]:
-        """Return the faces of a picture, largest first, or all of it where each picture is one face."""
+        """Return the faces of a picture, largest first, or all of it where the picture is one face."""
         from insula.faces import LANDMARKS, Face, FaceCrop, cut_faces
+        from insula.faces.tight import is_tight
 
-        size = self.recogniser.size
-        if self.recogniser.faces == "cropped":
+        size, way = self.recogniser.size, self.recogniser.faces
+        faces: list[Face] = []
+        if way != "cropped":
+            faces = self._detector.detect(picture) if found is None else found
+        if way == "cropped" or (way == "auto" and is_tight(picture.shape, faces)):
             from PIL import Image
 
             image = Image.fromarray(picture)
             face = Face((0, 0, image.width, image.height), 1.0, np.zeros((len(LANDMARKS), 2)))
             return [FaceCrop(np.asarray(image.resize((size, size), Image.Resampling.LANCZOS)), face, ())]
-        faces = self._detector.detect(picture) if found is None else found
         return cut_faces(picture, faces, size, self.recogniser.framing)
 
     def _about(self, view: View | None, number: int, track: int | None, crop: FaceCrop) -> _Row:
@@ -206,7 +217,7 @@ class Predictor:
         row: _Row = {"track": track, "face": number}
         if view is not None:
             row |= {"frame": view.frame, "time": view.time}
-        if self.recogniser.faces == "cropped":
+        if not crop.face.landmarks.any():
             return row
         box = dict(zip(("left", "top", "right", "bottom"), crop.face.box, strict=True))
         flags = " ".join(crop.flags)
@@ -337,8 +348,8 @@ def recognise(
         3); a generator of frames, which is one film.
     recogniser : str or Path, optional
         A bundle that `insula fit` wrote, `fer`, or an ONNX file; by default the one in the box.
-    faces : {"detect", "cropped"}, optional
-        `cropped` where each picture is one face already.
+    faces : {"detect", "cropped", "auto"}, optional
+        `cropped` where each picture is one face already; `auto` where some are.
     mode, rate, smooth
         As in `insula.deployment.predictor.Predictor.predict`.
     strict : bool

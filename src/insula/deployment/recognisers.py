@@ -20,7 +20,7 @@ IN_BOX = "in-box"
 
 _PEER_SIZE = 224  # pixels; what other people's networks are given, who resize it themselves
 
-Faces = Literal["detect", "cropped"]
+Faces = Literal["detect", "cropped", "auto"]
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,8 @@ class Recogniser:
         Ways to answer, the first being the default.
     size : int
         Side of the faces it is given, in pixels.
-    faces : {"detect", "cropped"}
-        Whether faces are looked for in a picture, or each picture is one.
+    faces : {"detect", "cropped", "auto"}
+        Whether faces are looked for in a picture, or each picture is one, or what `insula.faces.tight` says of it.
     framing : {"eyes", "box"}
         How a face that was found is cut out, see `insula.faces.cut_faces`.
     limit : float or None
@@ -118,7 +118,7 @@ def of_bundle(bundle: Bundle, name: str) -> Recogniser:
         bundle.classes,
         bundle.modes,
         manifest["size"],
-        "cropped" if manifest["pictures"] == "whole" else "detect",
+        "cropped" if manifest["pictures"] == "whole" else manifest["pictures"],
         manifest["framing"],
         manifest.get("silent_above"),
         manifest.get("refuse_above"),

@@ -11,6 +11,7 @@ from insula.eeg.reading import SUFFIXES as RECORDINGS
 from insula.eeg.reading import suffix_of
 from insula.errors import DataError
 from insula.faces.pictures import SUFFIXES as PICTURES
+from insula.faces.pictures import passed_over
 
 
 def recipe_name(folder: Path) -> str:
@@ -35,9 +36,9 @@ def recipe_name(folder: Path) -> str:
         return "recordings"
     if endings & PICTURES:
         return "pictures"
-    others = "".join(f"; {note}" for note in unread(folder))
-    known = " ".join(sorted({*RECORDINGS, *PICTURES}))
-    raise DataError("neither recordings nor pictures lie here", where=folder, do=f"known endings are {known}{others}")
+    others = [*unread(folder), passed_over(folder)]
+    do = "; ".join(filter(None, others)) or f"known endings are {' '.join(sorted({*RECORDINGS, *PICTURES}))}"
+    raise DataError("neither recordings nor pictures lie here", where=folder, do=do)
 
 
 def understood(values: dict[str, Any]) -> dict[str, Any]:

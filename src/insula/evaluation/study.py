@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,12 +43,15 @@ class Study:
     repeat: int
 
 
-def open_study(recipe: Recipe, repeat: int, cache: Cache) -> Study:
-    """Build the corpus of a repeat, its task and its splits."""
+def open_study(recipe: Recipe, repeat: int, cache: Cache, tell: Callable[[str], None] | None = None) -> Study:
+    """Build the corpus of a repeat, its task and its splits; `tell` is told the corpus's notes before it is read."""
+    chosen = protocol_of(recipe, repeat)
     corpus = corpus_of(recipe, repeat)
+    if tell:
+        for note in notes_of(corpus):
+            tell(note)
     samples = corpus.samples(cache)
     task = complete_task(recipe.task, samples)
-    chosen = protocol_of(recipe, repeat)
     return Study(corpus, samples, task, chosen, chosen.splits(samples, task), samples.fingerprint(), repeat)
 
 
@@ -140,9 +143,9 @@ def cluster_of(study: Study) -> str | None:
     return "identity" if known.all() or (study.protocol.test_corpora and known.any()) else None
 
 
-def notes_of(study: Study) -> list[str]:
-    """Return what one should know of the corpus, such as how many of its published pictures are there."""
-    return study.corpus.notes() if hasattr(study.corpus, "notes") else []
+def notes_of(corpus: Corpus) -> list[str]:
+    """Return what one should know of a corpus, such as how many of its published pictures are there."""
+    return corpus.notes() if hasattr(corpus, "notes") else []
 
 
 def answers(study: Study, groups: Sequence[str] | None = None) -> pd.DataFrame:

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import shlex
 import struct
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, features
 
 from insula.errors import DataError
 
-SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"})
+SUFFIXES = frozenset({
+    ".bmp", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp",
+    *((".avif",) if features.check("avif") else ()),
+})  # fmt: skip
+"""Endings of picture files; AVIF where Pillow was built with it."""
+
+_CONVERTIBLE = (".heic", ".heif", ".avif")  # what phones and browsers write, and Pillow does not read everywhere
+_TO_JPEG = "magick mogrify -format jpg"
+_BESIDE = {".csv", ".tsv", ".txt", ".md", ".json", ".yaml", ".yml", ".db", ".ini"}  # of documents and systems
 
 
 def read_picture(path: Path) -> np.ndarray:
@@ -82,9 +92,16 @@ def _opened(path: Path, side: float | None) -> tuple[Image.Image, int]:
     except FileNotFoundError:
         raise DataError("no such file", where=path, do="correct the path") from None
     except Image.UnidentifiedImageError:
-        raise DataError("this is not a picture that Pillow reads", where=path, do="give a JPEG or PNG file") from None
+        raise DataError("this is not a picture that Pillow reads", where=path, do=_readable(path)) from None
     except (OSError, SyntaxError, ValueError, EOFError, struct.error, Image.DecompressionBombError) as error:
         raise DataError(f"broken picture: {error}", where=path, do="restore the file or leave it out") from None
+
+
+def _readable(path: Path) -> str:
+    """Return what to do about a file that is no picture to Pillow."""
+    if path.suffix.lower() in _CONVERTIBLE:
+        return f"make it a JPEG: {_TO_JPEG} {shlex.quote(str(path))}"
+    return "give a JPEG or PNG file"
 
 
 def from_image(image: Image.Image, where: object) -> np.ndarray:
@@ -114,8 +131,57 @@ def list_pictures(folder: Path) -> list[Path]:
         if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
     )
     if not paths:
-        raise DataError("no picture in this folder", where=folder, do=f"known endings are {' '.join(sorted(SUFFIXES))}")
+        do = passed_over(folder) or f"known endings are {' '.join(sorted(SUFFIXES))}"
+        raise DataError("no picture in this folder", where=folder, do=do)
     return paths
+
+
+def picture_size(path: Path) -> tuple[int, int]:
+    """Return height and width of a picture file, in pixels as they are stored; nothing is decoded.
+
+    Raises
+    ------
+    DataError
+        Where it cannot be read.
+    """
+    try:
+        with Image.open(path) as image:
+            return image.height, image.width
+    except (OSError, SyntaxError, ValueError, struct.error, Image.DecompressionBombError) as error:
+        raise DataError(f"broken picture: {error}", where=path, do="restore the file or leave it out") from None
+
+
+def passed_over(folder: Path, read: frozenset[str] = SUFFIXES) -> str | None:
+    """Return how many files in a folder and below it are not read, by ending, in words; None where all are.
+
+    Hidden files, tables and texts do not count.
+
+    Parameters
+    ----------
+    folder : Path
+        Where to look.
+    read : frozenset of str
+        Endings that are read.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> for name in ("a.jpg", "b.doc", "c.doc", "notes"):
+    ...     (folder / name).touch()
+    >>> passed_over(folder)
+    '3 files are passed over: 2 .doc, 1 without an ending'
+    """
+    endings = [path.suffix.lower() for path in folder.rglob("*") if not path.name.startswith(".") and path.is_file()]
+    counts = Counter(ending for ending in endings if ending not in read | _BESIDE)
+    if not counts:
+        return None
+    named = ", ".join(f"{count:,} {ending or 'without an ending'}" for ending, count in counts.most_common())
+    total = counts.total()
+    cures = [f"find {shlex.quote(str(folder))} -iname '*{ending}' -exec {_TO_JPEG} {{}} +"
+             for ending in _CONVERTIBLE if counts[ending]]  # fmt: skip
+    as_jpeg = f"; as JPEG they are read: {' ; '.join(cures)}" if cures else ""
+    return f"{total:,} {'file is' if total == 1 else 'files are'} passed over: {named}{as_jpeg}"
 
 
 def _to_rgb(image: Image.Image, path: object) -> Image.Image:

@@ -72,7 +72,7 @@ class _Splitter:
                 raise DataError(
                     f"the {name} of {int(unknown.sum())} samples is unknown",
                     where=f"first: sample {first}",
-                    do=f"fill the column, or use a protocol without {name}",
+                    do=f"fill the column, or use a protocol without {name}: --set protocol.name=stimulus-disjoint",
                 )
 
     def _scorable(self) -> np.ndarray:

@@ -16,6 +16,7 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from insula.errors import SettingsError
+from insula.storage.progress import tell
 from insula.training.settings import Training
 
 Loss = Callable[[Any, torch.Tensor], torch.Tensor]
@@ -218,6 +219,13 @@ class _Module(lightning.LightningModule):
         self.train_losses, self.validation_losses, self.best = checkpoint["history"]
 
 
+class _Telling(lightning.Callback):
+    """Tells whoever follows how far the training is."""
+
+    def on_train_batch_end(self, trainer: lightning.Trainer, *about: Any) -> None:
+        tell(trainer.global_step, (trainer.max_epochs or 0) * int(trainer.num_training_batches), "training")
+
+
 def train(
     network: nn.Module,
     loss: Loss,
@@ -275,7 +283,7 @@ def train(
     by_epoch = math.ceil(len(inputs) / size) - alone
     module = _Module(network, loss, settings, watched, seed, companions, alter, rates or {}, by_epoch)
     last = checkpoints / "last.ckpt" if checkpoints else None
-    callbacks: list[lightning.Callback] = []
+    callbacks: list[lightning.Callback] = [_Telling()]
     if checkpoints:
         callbacks.append(
             lightning.callbacks.ModelCheckpoint(checkpoints, filename="last", enable_version_counter=False)
