@@ -97,7 +97,7 @@ def run(
     >>> insula.run("watermelon", {"corpus.subjects": 2}, output="/proc/nowhere")
     Traceback (most recent call last):
     ...
-    insula.errors.DataError: nothing can be written here (/proc/nowhere): give a folder that can be made
+    insula.errors.DataError: nothing can be written here (/proc): give another output folder, as in -o ~/results
     """
     from insula.evaluation.experiment import run as run_recipe
     from insula.evaluation.results import check_output

@@ -81,5 +81,5 @@ def test_an_output_that_cannot_be_written_is_said_before_a_picture_is_read(
     fake_folder(tmp_path)
     (tmp_path / "file").touch()
     monkeypatch.setattr("insula.corpora.folder.read_picture", None)
-    with pytest.raises(InsulaError, match=r"nothing can be written here .* give a folder of your own with -o"):
+    with pytest.raises(InsulaError, match=r"give another output folder"):
         fit_bundle(Recipe.load(tmp_path / "folder", LINEAR), tmp_path / "file" / "bundle", Cache(tmp_path / "cache"))
