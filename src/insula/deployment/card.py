@@ -61,7 +61,7 @@ def _of_this_bundle(known: Mapping[str, Any], folder: Path) -> str:
         and f"{trained['samples']:,} samples of the corpus {known['corpus']}; "
         f"{trained['validation']:,} more chose epochs and calibrated it, "
         f"{'and a test part was left' if 'tested' in known else 'none was left'} to score it",
-        "right on the test part": tested_in_words(known["tested"]) if "tested" in known else None,
+        "right on the test part": score_in_words(known["tested"]) if "tested" in known else None,
         "data": known.get("data"),
         "of the data": "; ".join(known.get("notes", [])),
         "reads": _READING.get(known.get("pictures", "")),
@@ -84,7 +84,7 @@ def _mode(about: Mapping[str, Any]) -> str:
     return f"{text}; in 8 bits: {about['int8']['measured']}" if "int8" in about else text
 
 
-def tested_in_words(about: Mapping[str, Any]) -> str:
+def score_in_words(about: Mapping[str, Any]) -> str:
     """Return how often the system was right on a test part, and for each class how often it was seen as what it is."""
     low, high = (100 * value for value in about["interval"])
     recalls = ", ".join(f"{name} {100 * share:.0f} %" for name, share in about["recalls"].items())

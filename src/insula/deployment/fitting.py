@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from insula.deployment.bundle import check_output, write_bundle
-from insula.deployment.card import tested_in_words
+from insula.deployment.card import score_in_words
 from insula.emotions import Categorical, Continuous
 from insula.errors import SettingsError
 from insula.evaluation.candidates import Fitting, alone, candidate, own_system, system_name, with_modalities
@@ -31,7 +31,7 @@ from insula.storage.progress import followed
 from insula.tiers import naming_tier, need
 from insula.training.threads import one_thread
 
-_WARMING, _TIMED = 4, 16  # steps that are not timed, since they are slower, and those that are
+_WARMING, _TIMED = 2, 8  # steps that are not timed, since they are slower, and those that are
 
 
 @naming_tier()
@@ -109,7 +109,7 @@ def fit_bundle(
         **_tested(system, study),
     }
     if "tested" in about:
-        tell(f"right on the test part: {tested_in_words(about['tested'])}")
+        tell(f"right on the test part: {score_in_words(about['tested'])}")
     write_bundle(system, system_name(recipe), recipe, output, about, validation, int8=int8)
     return system.summary()
 

@@ -178,13 +178,18 @@ class Predictor:
             check_input(source.given)
             crops = crop_photograph(source.given, recogniser.size, self._detector, recogniser.framing)
             if recogniser.faces == "auto" and is_tight(picture_size(source.given), [crop.face for crop in crops]):
-                crops = self._cut(read_picture(source.given), [crop.face for crop in crops])
+                crops = self._cut(read_picture(source.given), None)
             yield None, crops
             return
         follower = FaceFollower(self._detector) if recogniser.faces != "cropped" else None
         for view in source.views(rate):
-            followed = follower.update(view.time, view.picture) if follower and view.time is not None else None
-            yield view, self._cut(view.picture, followed)
+            faces = None
+            if follower:
+                picture, time = view.picture, view.time
+                faces = self._detector.detect(picture) if time is None else follower.update(time, picture)
+                if recogniser.faces == "auto" and not source.is_film and is_tight(picture.shape, faces):
+                    faces = None
+            yield view, self._cut(view.picture, faces)
 
     @cached_property
     def _detector(self) -> FaceDetector:
@@ -193,16 +198,12 @@ class Predictor:
         # What learnt aligned faces is shown them as it was: the quick way places eyes a little differently.
         return FaceDetector(quick=self.recogniser.framing == "box")
 
-    def _cut(self, picture: np.ndarray, found: list[Face] | None = None) -> list[FaceCrop]:
-        """Return the faces of a picture, largest first, or all of it where the picture is one face."""
+    def _cut(self, picture: np.ndarray, faces: list[Face] | None) -> list[FaceCrop]:
+        """Return the faces of a picture, or all of it, where it is one face."""
         from insula.faces import LANDMARKS, Face, FaceCrop, cut_faces
-        from insula.faces.tight import is_tight
 
-        size, way = self.recogniser.size, self.recogniser.faces
-        faces: list[Face] = []
-        if way != "cropped":
-            faces = self._detector.detect(picture) if found is None else found
-        if way == "cropped" or (way == "auto" and is_tight(picture.shape, faces)):
+        size = self.recogniser.size
+        if faces is None:
             from PIL import Image
 
             image = Image.fromarray(picture)
