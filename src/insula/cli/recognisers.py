@@ -169,7 +169,7 @@ def _percent(values: pd.Series) -> pd.Series:
 
 
 def _answers(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the columns of predictions of pictures that fit a terminal; one in which nothing stands is left out."""
+    """Return the columns of predictions of pictures that fit a terminal; beside answers an empty one is left out."""
     import pandas as pd
 
     how_sure = table["sure"].fillna("").str.replace(r": [^(]*", " ", regex=True).str.strip()  # labels stand beside it
@@ -185,7 +185,7 @@ def _answers(table: pd.DataFrame) -> pd.DataFrame:
         "remark": table["reason"].fillna(table["quality"].replace("", None)),
     }
     columns = pd.DataFrame(shown).fillna("")
-    return columns.loc[:, (columns != "").any()]
+    return columns.loc[:, (columns != "").any()] if table["label"].notna().any() else columns
 
 
 def _decimal(values: pd.Series) -> pd.Series:
