@@ -14,10 +14,13 @@ import pytest
 
 from commands import TINY, Said, sets
 from filmed import film
+from insula.corpora.fakes import fake_folder
 from insula.faces import read_picture
+from own_eeg import rested_and_tense, write_fif
 
 pytestmark = pytest.mark.slow
 
+PYTHON = re.compile(r"```python\n(.*?)```", flags=re.DOTALL)
 README = Path(__file__).parents[2] / "README.md"
 SMALL = {
     "watermelon": ["corpus.trials=8", "corpus.seconds=10"],
@@ -29,6 +32,8 @@ SMALL = {
         "system.backbone=resnet10t",
         "system.weights=null",
     ],
+    "my-recordings": [],
+    "my-pictures": ["system.training.epochs=1"],
 }
 
 
@@ -36,6 +41,25 @@ def _commands() -> list[list[str]]:
     blocks = re.findall(r"```sh\n(.*?)```", README.read_text(), flags=re.DOTALL)
     lines = [line.split("#")[0].strip() for block in blocks for line in block.splitlines()]
     return [shlex.split(line)[1:] for line in lines if line.startswith("insula ")]
+
+
+def _own_folders(data: Path) -> None:
+    """Write what the README calls photo.jpg, my-recordings and my-pictures to the folder where it is read."""
+    shutil.copy(data / "london-faces" / "001_happiness.jpg", "photo.jpg")
+    fake_folder(Path())
+    Path("folder").rename("my-pictures")
+    Path("my-recordings").mkdir()
+    rested_and_tense(Path("my-recordings"), write_fif)
+
+
+def test_the_python_of_the_readme_runs(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    _own_folders(data)
+    people, y = np.repeat(range(4), 6), np.tile(["calm", "fear"], 12)
+    names = {"X": np.random.default_rng(0).normal(size=(24, 3)), "y": y, "people": people}
+    for code in PYTHON.findall(README.read_text()):
+        exec(code, names)
+    assert list(names["table"]["label"]) and Path("runs/mine/metrics.tex").is_file()
 
 
 def test_the_readme_gives_the_installation_first_and_then_two_commands() -> None:
@@ -54,6 +78,7 @@ def test_every_command_of_the_readme_runs(
         read_picture(data / "london-faces" / f"001_{name}.jpg") for name in ("neutral", "happiness") for _ in range(3)
     ]
     film(Path("film.mp4"), shown, np.arange(len(shown)) / 5)
+    _own_folders(data)
     seen = set()
     for words in _commands():
         words = [word.replace("$INSULA_DATA", str(data)) for word in words]
