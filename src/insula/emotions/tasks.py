@@ -1,4 +1,4 @@
-"""Label spaces, maps between them, the valence-arousal plane, and tasks.
+"""Tasks: what is learnt.
 
 A task says which label is learnt, in which classes or on which scale, and how ties are cut. It is part of a
 result's identity: two figures under two tasks are never compared.
@@ -6,117 +6,15 @@ result's identity: two figures under two tasks are never compared.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from typing import Annotated, Literal, Self
 
 import numpy as np
 import pandas as pd
 from pydantic import Field, TypeAdapter, ValidationError, model_validator
 
+from insula.emotions.spaces import classes_of
 from insula.errors import LabelError, SettingsError, choices
 from insula.storage.settings import Settings
-
-LABEL_SPACES: dict[str, tuple[str, ...]] = {
-    "basic7": ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral"),
-    "ferplus8": ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt"),
-    "mahnob9": (
-        "neutral", "anger", "disgust", "fear", "happiness", "sadness", "surprise", "amusement", "anxiety",
-    ),
-    "london2": ("neutral", "happiness"),
-    "valence3": ("negative", "neutral", "positive"),
-}  # fmt: skip
-"""Named label spaces. basic7: Ekman's six and neutral; mahnob9: the keywords of MAHNOB-HCI."""
-
-SYNONYMS = {
-    "angry": "anger", "disgusted": "disgust", "afraid": "fear", "fearful": "fear", "joy": "happiness",
-    "happy": "happiness", "sad": "sadness", "surprised": "surprise", "contemptuous": "contempt",
-}  # fmt: skip
-"""Other names in use for a class, as found in corpora's folders and tables."""
-
-_COARSER: dict[tuple[str, str], dict[str, str]] = {
-    ("mahnob9", "valence3"): {
-        "neutral": "neutral", "surprise": "neutral", "happiness": "positive", "amusement": "positive",
-        "anger": "negative", "disgust": "negative", "fear": "negative", "sadness": "negative",
-        "anxiety": "negative",
-    },
-    ("basic7", "valence3"): {
-        "neutral": "neutral", "surprise": "neutral", "happiness": "positive", "anger": "negative",
-        "disgust": "negative", "fear": "negative", "sadness": "negative",
-    },
-}  # fmt: skip
-# the keyword classes of MAHNOB-HCI (surprise counts as neutral there), restricted to seven for basic7
-
-ANCHORS: dict[str, tuple[float, float]] = {
-    "neutral": (0.0, 0.0), "happiness": (0.81, 0.51), "surprise": (0.40, 0.67), "sadness": (-0.63, -0.27),
-    "anger": (-0.51, 0.59), "disgust": (-0.60, 0.35), "fear": (-0.64, 0.60), "contempt": (-0.55, 0.10),
-}  # fmt: skip
-"""Valence and arousal of a class in [-1, 1]: a convention after the usual pleasure-arousal ratings, no measurement."""
-
-
-def normalise_label(name: str) -> str:
-    """Return the usual name of a class.
-
-    Examples
-    --------
-    >>> normalise_label(" Happy ")
-    'happiness'
-    """
-    plain = str(name).strip().lower()
-    return SYNONYMS.get(plain, plain)
-
-
-def label_map(source: str | Sequence[str], target: str | Sequence[str], drop: Iterable[str] = ()) -> dict[str, str]:
-    """Return the map from each class of `source` to its class of `target`.
-
-    Parameters
-    ----------
-    source, target : str or sequence of str
-        A name in `LABEL_SPACES`, or the classes themselves.
-    drop : iterable of str
-        Source classes that may stay without a counterpart; their samples become unlabelled.
-
-    Raises
-    ------
-    LabelError
-        Where a class of `source` has no counterpart and is not in `drop`.
-
-    Examples
-    --------
-    >>> label_map(("happy", "sad"), "basic7")
-    {'happy': 'happiness', 'sad': 'sadness'}
-    >>> label_map("ferplus8", "basic7")
-    Traceback (most recent call last):
-    ...
-    insula.errors.LabelError: contempt has no counterpart (ferplus8 to basic7): map it, or name it in drop
-    """
-    table = _COARSER.get((source, target)) if isinstance(source, str) and isinstance(target, str) else None
-    source_classes, target_classes = _classes(source), _classes(target)
-    dropped = set(drop)
-    mapped: dict[str, str] = {}
-    for name in source_classes:
-        found = (table or {}).get(name, normalise_label(name))
-        if found in target_classes:
-            mapped[name] = found
-    lost = [name for name in source_classes if name not in mapped and name not in dropped]
-    if lost:
-        raise LabelError(
-            f"{', '.join(lost)} has no counterpart",
-            where=f"{_space_name(source)} to {_space_name(target)}",
-            do="map it, or name it in drop",
-        )
-    return mapped
-
-
-def _classes(space: str | Sequence[str]) -> tuple[str, ...]:
-    if not isinstance(space, str):
-        return tuple(space)
-    if space not in LABEL_SPACES:
-        raise LabelError(f"unknown label space {space!r}", do=f"use one of {', '.join(LABEL_SPACES)}")
-    return LABEL_SPACES[space]
-
-
-def _space_name(space: str | Sequence[str]) -> str:
-    return space if isinstance(space, str) else "/".join(space)
 
 
 def _column(table: pd.DataFrame, name: str) -> pd.Series:
@@ -156,7 +54,7 @@ class Categorical(Settings):
     @classmethod
     def _name_of_space(cls, values: dict) -> dict:
         if isinstance(values.get("classes"), str):
-            return {**values, "classes": _classes(values["classes"])}
+            return {**values, "classes": classes_of(values["classes"])}
         return values
 
     @property

@@ -1,0 +1,20 @@
+"""Label spaces, maps between them, the valence-arousal plane, and tasks."""
+
+from insula.emotions.spaces import ANCHORS, LABEL_SPACES, SYNONYMS, label_map, normalise_label
+from insula.emotions.tasks import (
+    OF_RATINGS,
+    Binary,
+    Categorical,
+    Continuous,
+    Cut,
+    LabelTask,
+    Ordinal,
+    Task,
+    Votes,
+    parse_task,
+)
+
+__all__ = [
+    "ANCHORS", "LABEL_SPACES", "OF_RATINGS", "SYNONYMS", "Binary", "Categorical", "Continuous", "Cut", "LabelTask",
+    "Ordinal", "Task", "Votes", "label_map", "normalise_label", "parse_task",
+]  # fmt: skip
