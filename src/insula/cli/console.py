@@ -95,7 +95,7 @@ def _span(seconds: float) -> str:
     return f"{minutes // 60} h {minutes % 60:02d} min" if minutes >= 60 else f"{minutes}:{rest:02d} min"
 
 
-_WHOLE = 20  # letters of a cell up to which it is not broken into lines
+_WHOLE, _HEAD = 20, 14  # letters up to which a cell, and a head, are not broken into lines
 
 
 def print_table(frame: pd.DataFrame, title: str) -> None:
@@ -111,7 +111,7 @@ def print_table(frame: pd.DataFrame, title: str) -> None:
     rows = [[_plain(value) for value in values] for values in frame.itertuples(index=False)]
     for place, column in enumerate(frame.columns):
         longest = max((len(row[place]) for row in rows), default=0)
-        head = textwrap.fill(str(column).strip(), max(longest, 10), break_long_words=False)
+        head = textwrap.fill(str(column).strip(), max(longest, _HEAD), break_long_words=False)
         numbers = frame[column].dtype.kind in "fiu"
         table.add_column(_plain(head), justify="right" if numbers else "left", no_wrap=longest <= _WHOLE,
                          min_width=min(longest, _WHOLE))  # fmt: skip
