@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -394,8 +395,7 @@ class Recordings:
 
 
 def _readable(one: RecordingFile) -> bool:
-    try:
+    with suppress(DataError):
         channel_table(one.path)
-    except DataError:
-        return False
-    return True
+        return True
+    return False
