@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -137,3 +138,27 @@ def test_cards_and_benchmarks_are_shown(site: Path) -> None:
         assert (site / "benchmarks" / f"{record.stem}.html").is_file()
     for passport in (ROOT / "docs/measured").glob("*/passport.json"):
         assert (site / "measured" / passport.parent.name / "passport.json").read_bytes() == passport.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("words", "where"),
+    [
+        ("LOSO", "jobs/my-eeg.html"),
+        ("LaTeX", "jobs/a-table-for-my-paper.html"),
+        ("webcam", "jobs/film-or-camera.html"),
+        ("NumPy array", "jobs/my-features.html"),
+        ("plugin", "jobs/my-own-network.html"),
+        ("resume", "jobs/my-eeg.html"),
+        ("pip install", "index.html"),
+    ],
+)
+def test_search_finds_the_page_of_a_job_by_the_word_that_people_type(site: Path, words: str, where: str) -> None:
+    docs = json.loads((site / "search" / "search_index.json").read_text(encoding="utf-8"))["docs"]
+    assert where in {doc["location"].partition("#")[0] for doc in docs if words in f"{doc['title']} {doc['text']}"}
+
+
+def test_every_name_of_the_front_door_is_shown(site: Path) -> None:
+    import insula
+
+    shown = (site / "reference" / "python.html").read_text(encoding="utf-8")
+    assert [name for name in insula.__all__ if f"insula.{name}" not in shown] == []

@@ -224,10 +224,9 @@ class Recordings:
 
     def _shown(self) -> list[str] | None:
         """Return what stimuli may be called; None where there are no pictures, or where their own check says why."""
-        try:
+        with suppress(InsulaError):
             return self._folder.stimuli() if self._folder else None
-        except InsulaError:
-            return None
+        return None
 
     def recordings(self) -> Iterator[Recording]:
         """Yield the recordings, read lazily; channels are the same in each, in the same order.
