@@ -83,9 +83,8 @@ def recipe(root: Path, name: str, **settings: Any) -> dict[str, Any]:
         "corpus": {"name": "samples", "root": str(root)},
         "task": {"label": "label"},
         "protocol": {"name": "subject-disjoint", "folds": 2},
-        "system": {"name": name, "modality": "features", **settings},
+        "system": {"name": name, **settings},
         "controls": ["majority"],
-        "control_modality": "features",
     }
 
 
@@ -120,8 +119,7 @@ def test_a_network_on_pictures_becomes_a_bundle_that_holds_no_code(mine: str, tm
     labels = np.tile(["calm", "fear"], 20)
     pictures[labels == "fear"] += 120
     Samples.from_arrays(pictures, labels, groups=np.repeat(range(8), 5)).save(tmp_path / "pictures")
-    values = recipe(tmp_path / "pictures", f"{mine}:Thin", training={"epochs": 2}, augment=False)
-    values["system"]["modality"] = "picture"
+    values = recipe(tmp_path / "pictures", f"{mine}:Thin", modality="picture", training={"epochs": 2}, augment=False)
     values["protocol"] = {"name": "identity-disjoint", "folds": 4}
     fit_bundle(Recipe.complete(values, where="test"), tmp_path / "bundle", Cache(tmp_path / "cache"))
     from insula.deployment.bundle import open_bundle

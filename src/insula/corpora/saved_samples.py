@@ -48,6 +48,7 @@ class SavedSamples:
         citation="that of the data",
         labels="the columns of the table",
         modalities=("any",),
+        origin="data of one's own",
     )
     Settings: ClassVar[type[Settings]] = SavedSamplesSettings
     pictures: ClassVar = "whole"

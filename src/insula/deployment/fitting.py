@@ -76,9 +76,6 @@ def fit_bundle(
     """
     need("train")
     check_output(output)
-    if is_own(recipe.system["name"]) and "picture" not in own_system(recipe, 0).predicts_from:
-        what = "a bundle holds no code of one's own, and this system could not be opened again"
-        raise SettingsError(what, where=system_name(recipe), do="evaluate it with `insula run`")
     if recipe.steps:
         do = "evaluate it with `insula run`, or fit a recipe without steps"
         raise SettingsError("a bundle holds a system and no steps before it", where="steps", do=do)
@@ -87,6 +84,9 @@ def fit_bundle(
         raise SettingsError("only what predicts from pictures can be written in eight bits", do="leave --int8 away")
     study = open_study(recipe, 0, cache, tell)
     recipe = with_modalities(recipe, study.samples)
+    if is_own(recipe.system["name"]) and "picture" not in own_system(recipe, 0).predicts_from:
+        what = "a bundle holds no code of one's own, and this system could not be opened again"
+        raise SettingsError(what, where=system_name(recipe), do="evaluate it with `insula run`")
     if isinstance(study.task, Continuous):
         raise SettingsError(
             "a bundle answers with classes, not with ratings", where="task", do="use `insula run`, or a cut"

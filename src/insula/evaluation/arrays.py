@@ -23,12 +23,12 @@ from insula.protocols.units import unit_codes
 from insula.samples import Samples, System
 from insula.storage.cache import Cache
 from insula.storage.own_code import is_own
+from insula.systems.baselines.plain import present_modality
 from insula.systems.catalogue import system
 from insula.systems.own import OwnEstimator, chooses
 from insula.tiers import naming_tier, need
 
 _LOOKED_AT = 20  # rows whose spread tells the unit of EEG
-_MODALITIES = ("features", "eeg", "picture")  # what is read where samples have several
 
 
 @naming_tier()
@@ -172,10 +172,10 @@ def _column(table: pd.DataFrame, name: str, what: str) -> pd.Series:
 def _modality(samples: Samples, modality: str | None) -> str:
     if modality is not None and not samples.has(modality).any():
         raise DataError(f"no sample has {modality!r}", where="modality", do=f"give {' or '.join(samples.modalities)}")
-    found = [name for name in (*_MODALITIES, *samples.modalities) if samples.has(name).any()]
-    if not found:
+    found = modality or present_modality(samples)
+    if found is None:
         raise DataError("the samples have nothing to be read", where="X", do="add a modality")
-    return modality or found[0]
+    return found
 
 
 def _task(samples: Samples, label: str, task: Mapping[str, Any] | None) -> AnyTask:

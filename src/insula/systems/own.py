@@ -17,7 +17,7 @@ from insula.errors import DataError, SettingsError
 from insula.samples import FitLog, Predictions, Roles, Samples, System, mode_of
 from insula.storage.own_code import name_of, own_object
 from insula.storage.settings import Settings
-from insula.systems.baselines.plain import PlainClassifier
+from insula.systems.baselines.plain import PlainClassifier, present_modality
 from insula.systems.fitting import labelled
 from insula.systems.one_modality import OneModality
 from insula.systems.picture_network import PictureNetwork, PictureNetworkSettings
@@ -35,13 +35,14 @@ class OwnEstimatorSettings(Settings):
 
     Parameters
     ----------
-    modality : str
-        What it is given, whole and as it is stored: `features`, `eeg` or `picture`.
+    modality : str, optional
+        What it is given, whole and as it is stored: `features`, `eeg` or `picture`; in a recipe by default what the
+        samples have.
     seed : int
         Of every `random_state` that was left open.
     """
 
-    modality: str = "features"
+    modality: str | None = None
     seed: int = 0
 
 
@@ -80,7 +81,7 @@ class OwnEstimator(OneModality):
 
         if not isinstance(train, Samples) or not isinstance(task, LabelTask | Continuous):
             raise DataError("an estimator learns one task, of classes or of a rating, from one table of samples")
-        self.task, self.log = task, FitLog()
+        self.task, self.log, self.settings = task, FitLog(), _reading(self.settings, train)
         train = train.select(train.has(self.settings.modality))
         if isinstance(task, Continuous):
             targets = task.ratings(task.targets(train.table))
@@ -123,6 +124,11 @@ class OwnEstimator(OneModality):
         raise SettingsError("an estimator of one's own is not saved", where=folder, do="fit it again")
 
 
+def _reading(settings: Any, samples: Samples) -> Any:
+    """Return settings that say what is read: what the samples have, where they left that to them."""
+    return settings if settings.modality else settings.model_copy(update={"modality": present_modality(samples)})
+
+
 def _seeded(estimator: Any, seed: int) -> Any:
     """Return the estimator with every `random_state` that was left open set, so that a run can be repeated."""
     parameters = estimator.get_params() if hasattr(estimator, "get_params") else {}
@@ -135,10 +141,13 @@ class OwnNetworkSettings(SignalNetworkSettings):
 
     Parameters
     ----------
+    modality : str, optional
+        `eeg`, `features` or `picture`; in a recipe, where not given, what the samples have.
     arguments : mapping
         What the network's constructor is given beside what it learns of the data.
     """
 
+    modality: str | None = None  # type: ignore[assignment]
     arguments: dict[str, Any] = Field(default={})
 
 
@@ -155,6 +164,10 @@ class OwnNetwork(SignalNetwork):
         super().__init__(settings)
         self.module = module
         self.modes = {"network": name_of(module)}  # type: ignore[misc]
+
+    def _usable(self, samples: Samples, task: LabelTask) -> Samples:
+        self.settings = _reading(self.settings, samples)
+        return super()._usable(samples, task)
 
     def _network(self, form: Description, shape: tuple[int, ...], classes: int) -> nn.Module:
         return _built(self.module, shape, classes, form.rate, self.settings.arguments)
