@@ -18,7 +18,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from insula.corpora.folder import corpus_folder
+from insula.corpora.places import corpus_folder
 from insula.corpora.semi_simulated import component_amplitudes, real_effects
 from insula.corpora.simulated_study import SimulatedStudy, SimulatedStudySettings
 from insula.storage.cache import Cache

@@ -63,6 +63,7 @@ def test_faces_are_framed_in_use_as_they_were_for_training(tmp_path: Path) -> No
         ("system.name=compact", "unknown system 'compact'"),
         ("system.penalty=high", "unknown key 'penalty'"),
         ("protocol.name=as-gven", "no protocol named 'as-gven'"),
+        ("protocol.name=identity-disjoint", "set protocol.name=stimulus-disjoint, or say who is who"),
         ("corpus.faces=tight", "faces: Input should be"),
     ],
 )

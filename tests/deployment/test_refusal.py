@@ -14,7 +14,7 @@ from PIL import Image, ImageFilter
 from filmed import film
 from insula.cli import main
 from insula.corpora.drawn_faces import draw_faces
-from insula.corpora.folder import corpus_folder
+from insula.corpora.places import corpus_folder
 from insula.deployment.bundle import write_bundle
 from insula.deployment.fitting import fit_bundle
 from insula.deployment.predictor import Predictor, predict_to_folder

@@ -13,7 +13,7 @@ from typing import ClassVar
 from insula.corpora.bids_events import Layout, Part, trials_in
 from insula.corpora.bids_labels import Lists, Rated, in_order, listed, of_person, rated
 from insula.corpora.contract import Card
-from insula.corpora.folder import corpus_folder
+from insula.corpora.places import corpus_folder
 from insula.corpora.recording_channels import names_in, shared_channels
 from insula.corpora.recording_files import RecordingFile, find_recordings, is_bids, read_table
 from insula.corpora.trials import Trial, TrialCorpus, TrialSettings, part_of, trial_samples

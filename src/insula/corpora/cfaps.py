@@ -12,8 +12,9 @@ import pandas as pd
 from pydantic import Field
 
 from insula.corpora.contract import Card
-from insula.corpora.folder import Folder, FolderSettings, corpus_folder
+from insula.corpora.folder import Folder, FolderSettings
 from insula.corpora.pairing import pair, stimulus_names
+from insula.corpora.places import corpus_folder
 from insula.corpora.recording_files import read_table
 from insula.corpora.recording_tables import seconds
 from insula.corpora.recordings import Recordings, RecordingsSettings

@@ -15,7 +15,7 @@ from pydantic import PositiveFloat
 from insula.corpora.contract import Card
 from insula.corpora.deap_tables import RATINGS, VIDEOS, clip_quadrants, presentations, quadrant
 from insula.corpora.film_faces import Film, FilmedSettings, film_problem, with_faces
-from insula.corpora.folder import corpus_folder
+from insula.corpora.places import corpus_folder
 from insula.corpora.trials import Trial, TrialCorpus, trial_samples
 from insula.eeg.checks import check_recording
 from insula.eeg.preprocessing import Preprocessing

@@ -12,8 +12,8 @@ import pandas as pd
 from pydantic import PositiveFloat
 
 from insula.corpora.contract import Card
-from insula.corpora.folder import corpus_folder
 from insula.corpora.matlab import matlab_variable
+from insula.corpora.places import corpus_folder
 from insula.corpora.trials import Trial, TrialCorpus, TrialSettings, part_of, trial_samples
 from insula.eeg.montage import canonical
 from insula.eeg.preprocessing import Preprocessing

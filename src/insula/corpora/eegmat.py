@@ -11,7 +11,7 @@ import pandas as pd
 from pydantic import PositiveFloat
 
 from insula.corpora.contract import Card
-from insula.corpora.folder import corpus_folder
+from insula.corpora.places import corpus_folder
 from insula.corpora.trials import Trial, TrialCorpus, TrialSettings, trial_samples
 from insula.eeg.checks import check_recording
 from insula.eeg.preprocessing import Preprocessing

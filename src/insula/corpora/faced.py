@@ -15,8 +15,8 @@ import pandas as pd
 from pydantic import PositiveFloat
 
 from insula.corpora.contract import Card
-from insula.corpora.folder import corpus_folder
 from insula.corpora.matlab import matlab_variable
+from insula.corpora.places import corpus_folder
 from insula.corpora.recording_channels import names_in
 from insula.corpora.recording_files import RecordingFile, find_recordings, is_bids, read_table
 from insula.corpora.trials import Trial, TrialCorpus, TrialSettings, array_recording, part_of, trial_samples

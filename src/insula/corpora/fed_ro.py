@@ -9,7 +9,8 @@ import pandas as pd
 from pydantic import Field
 
 from insula.corpora.contract import Card
-from insula.corpora.folder import FolderSettings, corpus_folder
+from insula.corpora.folder import FolderSettings
+from insula.corpora.places import corpus_folder
 from insula.corpora.published import Counts, PublishedFaces
 from insula.emotions import LABEL_SPACES, normalise_label
 from insula.errors import DataError

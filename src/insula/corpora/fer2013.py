@@ -14,7 +14,8 @@ from pydantic import Field
 from insula.corpora.contract import Card
 from insula.corpora.face_store import PICTURES, shrink
 from insula.corpora.fer_votes import CLASSES, COLUMNS, PARTS, LabelMode, labels_of, read_votes
-from insula.corpora.folder import FolderSettings, corpus_folder
+from insula.corpora.folder import FolderSettings
+from insula.corpora.places import corpus_folder
 from insula.corpora.published import Counts, PublishedFaces
 from insula.emotions import LABEL_SPACES, normalise_label
 from insula.errors import DataError, InsulaError

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from functools import cached_property
 from pathlib import Path
@@ -19,7 +18,7 @@ from insula.corpora.face_store import Faces, store_faces
 from insula.corpora.manifests import CODES, NAMES, PATHS, usual_columns
 from insula.corpora.own_names import about_names
 from insula.emotions import label_map, normalise_label
-from insula.errors import DataError, InsulaError, SettingsError
+from insula.errors import DataError, InsulaError
 from insula.faces.crops import Framing
 from insula.faces.pictures import list_pictures, passed_over, read_picture
 from insula.faces.tight import Look, look
@@ -32,21 +31,6 @@ from insula.storage.tables import read_csv
 _IDS = ("subject", "session", "trial", "stimulus", "identity")
 _OURS = ("corpus", "start", "stop", "picture_store", "picture_row", "quality")
 _BOX = ("box_left", "box_top", "box_right", "box_bottom")
-
-
-def corpus_folder(root: Path | None, name: str) -> Path:
-    """Return the folder of a corpus: `root` itself or `root/name`, `root` being `INSULA_DATA` where not given.
-
-    Raises
-    ------
-    SettingsError
-        Where neither is given.
-    """
-    if root is None:
-        if not os.environ.get("INSULA_DATA"):
-            raise SettingsError("no folder given", where=name, do="set root, or the variable INSULA_DATA")
-        root = Path(os.environ["INSULA_DATA"])
-    return root / name if (root / name).is_dir() else root
 
 
 class FolderSettings(Settings):
@@ -209,6 +193,11 @@ class Folder:
     def _is_own(self) -> bool:
         """Whether nothing is known of the pictures but what lies here; a published corpus is what its makers say."""
         return type(self) is Folder
+
+    def knows_people(self) -> bool:
+        """Return whether anybody's identity is known; nothing but names is read."""
+        table = self._table()
+        return "identity" in table and bool(table["identity"].notna().any())
 
     def _own_notes(self, table: pd.DataFrame) -> list[str]:
         label, folders = self.layout.label, self._folders()

@@ -8,7 +8,8 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from insula.corpora.contract import Card
-from insula.corpora.folder import Folder, FolderSettings, corpus_folder
+from insula.corpora.folder import Folder, FolderSettings
+from insula.corpora.places import corpus_folder
 from insula.storage.settings import Settings
 
 

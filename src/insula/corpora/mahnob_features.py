@@ -12,9 +12,9 @@ from typing import ClassVar
 import numpy as np
 
 from insula.corpora.contract import Card
-from insula.corpora.folder import corpus_folder
 from insula.corpora.mahnob_labels import LABEL_RATE, Tracks
 from insula.corpora.matlab import matlab_array, matlab_shapes
+from insula.corpora.places import corpus_folder
 from insula.corpora.trials import TrialCorpus
 from insula.errors import DataError, InsulaError
 from insula.samples import ArrayStore, Description, Samples, open_store, provenance

@@ -15,8 +15,8 @@ from pydantic import PositiveFloat
 
 from insula.corpora.contract import Card
 from insula.corpora.film_faces import Film, FilmedSettings, film_problem, with_faces
-from insula.corpora.folder import corpus_folder
 from insula.corpora.mahnob_labels import RATINGS, Tracks, felt, person_and_trial, read_session
+from insula.corpora.places import corpus_folder
 from insula.corpora.trials import Trial, TrialCorpus, part_of, trial_samples
 from insula.eeg.checks import check_recording
 from insula.eeg.preprocessing import Preprocessing

@@ -9,7 +9,8 @@ import pandas as pd
 from pydantic import Field
 
 from insula.corpora.contract import Card
-from insula.corpora.folder import FolderSettings, corpus_folder
+from insula.corpora.folder import FolderSettings
+from insula.corpora.places import corpus_folder
 from insula.corpora.published import Counts, PublishedFaces
 from insula.errors import DataError
 from insula.faces.pictures import list_pictures

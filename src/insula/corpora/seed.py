@@ -12,8 +12,8 @@ from typing import ClassVar, Literal, NamedTuple
 from pydantic import PositiveFloat
 
 from insula.corpora.contract import Card
-from insula.corpora.folder import corpus_folder
 from insula.corpora.matlab import matlab_array, matlab_shapes
+from insula.corpora.places import corpus_folder
 from insula.corpora.trials import Trial, TrialCorpus, TrialSettings, array_recording, trial_samples
 from insula.eeg.montage import canonical
 from insula.eeg.preprocessing import Preprocessing

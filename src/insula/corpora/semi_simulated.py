@@ -21,8 +21,8 @@ from pydantic import Field, model_validator
 
 from insula.corpora.contract import Card
 from insula.corpora.eegmat import Eegmat, EegmatPreprocessing, EegmatSettings
-from insula.corpora.folder import corpus_folder
 from insula.corpora.london_faces import LondonFaces, LondonFacesSettings
+from insula.corpora.places import corpus_folder
 from insula.corpora.scalp import COMPONENTS, Brain, add_answers, common_pattern
 from insula.eeg.epoch_store import cleaning_columns, epoch_store
 from insula.eeg.preprocessing import Preprocessing, epochs, preprocess

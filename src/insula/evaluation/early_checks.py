@@ -8,6 +8,7 @@ from typing import Any
 
 from insula.corpora.catalogue import CORPORA
 from insula.corpora.contract import Corpus
+from insula.corpora.folder import Folder
 from insula.eeg.steps import parse_steps
 from insula.emotions import OF_RATINGS, parse_task
 from insula.errors import SettingsError, choices
@@ -24,6 +25,10 @@ def check_recipe(recipe: Recipe) -> None:
     _check_task(recipe.task, corpus)
     _check_modalities(recipe, own_system(recipe, 0), corpus)
     check_access(recipe, protocol)
+    if isinstance(corpus, Folder) and {"identity", "person"} & set(protocol.disjoint) and not corpus.knows_people():
+        what = f"nobody's identity is known here, and {protocol.name} keeps people apart"
+        do = "set protocol.name=stimulus-disjoint, or say who is who by folders PERSON/CLASS or a column identity"
+        raise SettingsError(what, where=corpus.layout.root, do=do)
 
 
 def placebos_of(recipe: Recipe) -> tuple[str, ...]:
