@@ -102,6 +102,13 @@ def test_a_bin_on_an_edge_belongs_to_the_upper_band_only() -> None:
     assert power[..., 0].max() < 0.2 < 0.3 < power[..., 1].min()
 
 
+def test_rounding_moves_no_edge_by_a_bin() -> None:
+    seconds = np.arange(0, 40, 1 / 100)
+    edge = np.sin(2 * np.pi * 16.1 * seconds)[None]  # 16.1 * 1000 / 100 is a little above 161
+    power = band_power(edge, 100, {"below": (14.0, 16.1), "above": (16.1, 20.0)}, window=10.0)
+    assert power[..., 0].max() < 0.2 < 0.3 < power[..., 1].min()
+
+
 def test_leading_axes_blocks_and_memory_maps_change_nothing(
     noise: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

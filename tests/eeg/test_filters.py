@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import mne
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from insula.eeg.filters import band_passed
+from insula.eeg.filters import band_passed, low_edge_seconds
 from insula.errors import DataError
 
 
@@ -50,3 +51,9 @@ def test_channels_do_not_depend_on_how_many_are_filtered_together() -> None:
 def test_a_signal_shorter_than_the_filter_is_refused() -> None:
     with pytest.raises(DataError, match=r"2.0 s are shorter than the 3.3 s of a filter from 1 Hz \(here\)"):
         band_passed(np.ones((1, 500), np.float32), 250, 250, (1, 40), None, "here")
+
+
+@pytest.mark.parametrize("low", [0.5, 2.0, 4.0, 10.0, 16.0])
+def test_a_filters_length_is_that_of_mne(low: float) -> None:
+    taps = mne.filter.create_filter(None, 1000.0, low, None, verbose="error")
+    assert len(taps) / 1000 == pytest.approx(low_edge_seconds(low), abs=0.003)

@@ -109,6 +109,14 @@ def test_a_mean_that_is_not_found_is_said_once(windows: np.ndarray) -> None:
     assert len(said) == 1
 
 
+def test_what_is_no_signal_is_not_aligned() -> None:
+    form = Description(kind="features", axes=("channel", "band"), channels=CHANNELS)
+    table = provenance(corpus="demo", subject=["a", "b"] * 4, session=["1"] * 8, trial=[str(i) for i in range(8)])
+    store = ArrayStore(np.random.default_rng(0).normal(size=(8, 4, 5)).astype(np.float32), form)
+    with pytest.raises(DataError, match="alignment needs channels x times"):
+        align(Samples(table, {}).with_modality("eeg", "eeg", store, range(8)))
+
+
 def test_bad_input_is_one_line(windows: np.ndarray) -> None:
     flat = windows.copy()
     flat[4, 1] = 0

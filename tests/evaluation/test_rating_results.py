@@ -122,6 +122,11 @@ def test_the_verdict_on_ratings(noise: dict[str, float], kind: str) -> None:
         assert "by less than two per cent" in said.sentence
 
 
+def test_the_constant_predictor_is_not_noted_where_it_is_the_comparator() -> None:
+    said = verdict(rated_results(comparators=("majority",)))
+    assert said.against == "majority" and not any("constant predictor" in note for note in said.notes)
+
+
 def test_a_difference_inside_two_per_cent_of_the_constants_error_is_nothing() -> None:
     results = rated_results()
     rows = results.predictions

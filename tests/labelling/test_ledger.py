@@ -39,6 +39,11 @@ def test_nothing_is_asked_twice_and_a_round_asked_again_is_the_same_round(ledger
     assert ledger.rounds()["round"].tolist() == ["one", "two", "three"]
 
 
+def test_an_item_that_is_named_twice_is_asked_once(ledger: Ledger) -> None:
+    requests = ledger.ask([ITEMS[0], ITEMS[1], ITEMS[0]], "one")
+    assert [request.item for request in requests] == ITEMS[:2]
+
+
 def test_one_who_is_asked_alone_is_not_asked_what_everyone_was_and_the_other_way_round(ledger: Ledger) -> None:
     asked(ledger, "all", count=2)
     assert asked(ledger, "anna", count=3, annotator="anna") == ITEMS[2:5]

@@ -135,6 +135,15 @@ def test_centres_that_coincide_are_pushed_apart() -> None:
     assert one.grad is not None and one.grad.abs().sum() > 0
 
 
+def test_centres_keep_nine_tenths_of_what_they_were() -> None:
+    rule, (features, labels) = geometry(), batch()
+    rule(features, labels, torch.ones(30))
+    before, other = rule.centres.clone(), batch(0.6)[0]
+    rule(other, labels, torch.ones(30))
+    means = torch.stack([other[labels == code].mean(dim=0) for code in range(3)])
+    assert torch.allclose(rule.centres, 0.9 * before + 0.1 * means, atol=1e-6)
+
+
 def test_unsure_samples_do_not_count() -> None:
     rule, (features, labels) = geometry(start=0, end=1), batch()
     rule.begin_epoch(3)

@@ -32,6 +32,15 @@ def test_report_counts_names_its_checks_and_has_a_stable_hash() -> None:
     assert any("another protocol" in note for note in audit(split, SAMPLES, other).warnings)
 
 
+def test_target_rows_that_do_not_train_are_a_leak() -> None:
+    rule = protocol("subject-disjoint", folds=3, target={"kind": "labelled", "share": 0.3})
+    split = rule.splits(SAMPLES, TASK)[0]
+    assert audit(split, SAMPLES, rule).clean and len(split.target)
+    misplaced = Split(np.setdiff1d(split.train, split.target[:1]), split.validation, split.test, split.target)
+    with pytest.raises(LeakageError, match="target rows are outside training"):
+        audit(misplaced, SAMPLES, rule)
+
+
 def test_as_published_marks_every_figure() -> None:
     rule = protocol("random", as_published=True, folds=3)
     found = audit(rule.splits(SAMPLES, TASK)[0], SAMPLES, rule)

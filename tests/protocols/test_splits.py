@@ -214,6 +214,26 @@ def test_overlapping_windows_are_kept_apart_and_the_embargo_widens_the_gap() -> 
     assert kept[1.5] < kept[0.0] == 32
 
 
+def test_the_embargo_keeps_validation_apart_from_training_and_test() -> None:
+    table = provenance(300, corpus="c", subject="S1", session="1", start=np.arange(300.0), stop=np.arange(300.0) + 1)
+    samples = point(Samples(table.assign(emotion=[CLASSES[n % 2] for n in range(300)]), {}), "eeg", np.ones(300, bool))
+    rule = Protocol(scored_unit="sample", folds=3, validation_share=0.1, embargo=1.5)
+    for split in rule.splits(samples, Categorical(label="emotion", classes=CLASSES[:2])):
+        assert len(split.validation)
+        for part in (split.train, split.test):
+            assert np.abs(split.validation[:, None] - part[None]).min() >= 3
+
+
+def test_each_fold_draws_its_own_validation() -> None:
+    samples = windows(subjects=10, trials=3, length=1)
+    rule = protocol("subject-disjoint", leave_one_out=True, stratify=False, validation_share=0.3)
+    ranks = set()
+    for split in rule.splits(samples, TASK):
+        training = np.sort(np.concatenate([split.train, split.validation]))
+        ranks.add(tuple(np.flatnonzero(np.isin(training, split.validation))))
+    assert len(ranks) > 3
+
+
 def test_too_few_units_are_counted() -> None:
     with pytest.raises(DataError, match=r"too few units: 3 subject for 5 folds.*fewer folds"):
         protocol("subject-disjoint").splits(windows(subjects=3), TASK)
