@@ -154,15 +154,15 @@ def audit(table: Any, split: Any, units: str | Sequence[str] | None = None) -> A
         return audit_files(Path(table), Path(split), wanted)
     rows = _table(table)
     if isinstance(split, Mapping):
-        return audit_tables(rows, _parts(split), wanted)
+        return audit_tables(rows, _parts(split, len(rows)), wanted)
     if isinstance(split, pd.DataFrame | str | Path):
         return audit_tables(rows, _table(split), wanted)
     folds = list(split) if isinstance(split, Iterable) else []
     if len(folds) == 2 and np.ndim(folds[0]) == 1:
-        return audit_tables(rows, _parts(dict(zip(("train", "test"), folds, strict=True))), wanted)
+        return audit_tables(rows, _parts(dict(zip(("train", "test"), folds, strict=True)), len(rows)), wanted)
     if not all(isinstance(fold, tuple | list) and len(fold) == 2 for fold in folds) or not folds:
         raise DataError("this is no split", where="split", do="give (train, test), rows of the table by number")
-    return [audit_tables(rows, _parts({"train": train, "test": test}), wanted) for train, test in folds]
+    return [audit_tables(rows, _parts({"train": train, "test": test}, len(rows)), wanted) for train, test in folds]
 
 
 def compare(runs: Iterable[str | Path | Results]) -> pd.DataFrame:
@@ -170,12 +170,14 @@ def compare(runs: Iterable[str | Path | Results]) -> pd.DataFrame:
     from insula.evaluation.compare import compare as compare_runs
     from insula.evaluation.results import Results
 
+    runs = [runs] if isinstance(runs, str | Path | Results) else runs
     return compare_runs([one if isinstance(one, Results) else Path(one) for one in runs])
 
 
 def _recipe(recipe: str | Path | Recipe, changes: Changes) -> Recipe:
     from insula.evaluation.recipe import Recipe
 
+    changes = [changes] if isinstance(changes, str) else changes
     return Recipe.load(recipe, changes) if isinstance(recipe, str | Path) else recipe
 
 
@@ -184,10 +186,17 @@ def _table(table: Any) -> pd.DataFrame:
         from insula.storage.tables import read_csv
 
         return read_csv(Path(table), dtype=str, keep_default_na=False)
-    return (table if isinstance(table, pd.DataFrame) else pd.DataFrame(dict(table))).reset_index(drop=True)
+    if not isinstance(table, pd.DataFrame | Mapping):
+        do = "give columns by name: {'subject': people, 'trial': trials}"
+        raise DataError(f"{type(table).__name__} is no table", where="table", do=do)
+    return pd.DataFrame(table).reset_index(drop=True)
 
 
-def _parts(parts: Mapping[str, Any]) -> pd.DataFrame:
+def _parts(parts: Mapping[str, Any], length: int) -> pd.DataFrame:
+    for name, values in parts.items():
+        if np.asarray(values).dtype == bool and len(values) != length:
+            what = f"the mask of {name} has {len(values)} values, and the table {length} rows"
+            raise DataError(what, where="split", do="give a mask of one value a row, or the numbers of rows")
     rows = {name: np.asarray(list(rows)) for name, rows in parts.items()}
     rows = {name: np.flatnonzero(values) if values.dtype == bool else values for name, values in rows.items()}
     frames = [pd.DataFrame({"index": values, "part": name}) for name, values in rows.items()]

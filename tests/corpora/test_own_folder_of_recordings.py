@@ -157,3 +157,17 @@ def test_of_one_person_whole_trials_are_held_out(tmp_path: Path) -> None:
     with pytest.warns(UserWarning, match="one person: whole trials are held out"):
         recipe = Recipe.load(tmp_path / "own")
     assert recipe.protocol["name"] == "trial-disjoint" and recipe.task["label"] == "label"
+
+
+def test_one_person_spelt_two_ways_in_a_table_of_windows_is_one(tmp_path: Path) -> None:
+    write(tmp_path, *(f"take {number}" for number in range(6)))
+    names = [f"take {number}_raw.fif" for number in range(6)]
+    rows = {
+        "File Name": names,
+        "Proband": ["S01", "S01", "S02", "s02 ", "S03", "S03"],
+        "Gef\u00fchl": ["calm", "tense"] * 3,
+    }
+    pd.DataFrame(rows).to_csv(tmp_path / "labels.csv", index=False, sep=";", encoding="cp1252")
+    with pytest.warns(UserWarning, match="S02 and s02 are taken for one person"):
+        found = understood(tmp_path)
+    assert found.people == 3 and found.label == "Gef\u00fchl"

@@ -173,3 +173,8 @@ def test_wrong_settings_of_a_video_are_one_line(insula: Command, bundle: Path, i
     (tmp_path / "empty").mkdir()
     said = insula("predict", bundle, tmp_path / "empty", "-o", tmp_path / "out")
     assert said.code == 2 and "no picture or video in this folder" in said.err
+
+
+def test_a_bundle_that_is_not_there_is_not_answered_for_by_the_one_in_the_box(insula: Command, inputs: Path) -> None:
+    said = insula("predict", "no-bundle", inputs)
+    assert said.code == 2 and "no bundle and no picture here (no-bundle): correct the first name" in said.err

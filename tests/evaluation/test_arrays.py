@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from html import unescape
 from typing import Any
 
 import mne
@@ -119,9 +120,21 @@ def test_missing_values_are_left_to_what_can_read_them(features: np.ndarray) -> 
     assert {arm.name for arm in results.arms} == {"estimator", "majority", "permuted"}
 
 
+def test_rows_that_nobody_scores_are_counted(features: np.ndarray) -> None:
+    y, people = FEELINGS.astype(object), PEOPLE.astype(object)
+    y[:3], people[-2:] = None, None
+    with pytest.warns(UserWarning) as said:
+        results = insula.evaluate(features, y, groups=people, estimator=GaussianNB(), controls=["majority"])
+    assert len(results.rows("estimator")) == 27
+    assert {str(one.message).partition(" and")[0] for one in said} >= {
+        "3 of 32 rows have no label", "2 of 32 rows have no subject",
+    }  # fmt: skip
+
+
 def test_results_draw_themselves_and_are_written(features: np.ndarray, tmp_path: Any) -> None:
     results = insula.evaluate(features, FEELINGS, groups=PEOPLE, estimator=GaussianNB(), controls=["majority"])
-    assert results.verdict().sentence in results._repr_html_() and "<table" in results._repr_html_()
+    drawn = results._repr_html_()
+    assert results.verdict().sentence in unescape(drawn) and "<table" in drawn
     assert repr(results).startswith("Results(GaussianNB: 0.")
     assert "GaussianNB" in results.write(tmp_path / "run").read_text()
     other = insula.evaluate(features, FEELINGS, groups=PEOPLE, estimator=LinearSVC(), controls=["majority"])
@@ -148,12 +161,16 @@ def _wrong() -> dict[str, tuple[dict[str, Any], str]]:
         "no such column": ({"X": frame, "y": "emotion"}, "X has no column 'emotion'"),
         "shape": ({"X": np.zeros(32)}, r"give features \(n, d\)"),
         "no rate": ({"X": eeg}, "give rate=250"),
+        "rate": ({"X": eeg, "rate": -5}, "the sampling rate is -5"),
+        "regressor": ({"estimator": LinearRegression()}, "y holds classes, and LinearRegression learns ratings"),
+        "classifier": ({"y": np.linspace(0.1, 2, 32), "estimator": GaussianNB()}, "y holds ratings, and GaussianNB"),
+        "no rows": ({"X": np.zeros((0, 3))}, "X has no rows"),
         "volts": ({"X": eeg + np.random.default_rng(0).normal(size=eeg.shape) * 1e-6, "rate": 64}, "multiply by 1e6"),
         "pictures of floats": ({"X": np.zeros((32, 8, 8, 3))}, "give uint8"),
         "names of channels": ({"X": eeg, "rate": 64, "channels": ["Cz"]}, "1 channel names for 2 channels"),
         "protocol": ({"protocol": "subject-disjunct"}, "no protocol named 'subject-disjunct'"),
         "folds": ({"protocol": {"name": "subject-disjoint", "folds": 1}}, "folds"),
-        "control": ({"controls": ["linaer"]}, "unknown control 'linaer'"),
+        "control": ({"controls": "linaer"}, "unknown control 'linaer'"),
         "estimator": ({"estimator": "eegnett"}, "unknown system 'eegnett'"),
         "no estimator": ({"estimator": 3}, "nothing that learns"),
         "a network that is there": ({"estimator": nn.Linear(3, 2)}, "give the class: Linear"),

@@ -52,3 +52,12 @@ def test_classes_left_out_are_those_that_occur_in_their_usual_order() -> None:
     ratings = samples.with_columns(valence=pd.Series([1.0, 2.0, 3.0]))
     cut = complete_task({"kind": "cut", "label": "valence"}, ratings)
     assert isinstance(cut, Cut) and cut.edges == (1.667, 2.333)
+
+
+def test_what_is_no_recipe_is_told_from_what_is_not_there(tmp_path: Path) -> None:
+    (tmp_path / "S01.edf").write_bytes(b"\xff\xfe")
+    with pytest.raises(SettingsError, match=r"this is no recipe .*for data of your own, their folder: .*"):
+        Recipe.load(tmp_path / "S01.edf")
+    for name in (f"{tmp_path}/nowhere", "nowhere/"):
+        with pytest.raises(SettingsError, match=r"no such file or folder .*: correct the path"):
+            Recipe.load(name)

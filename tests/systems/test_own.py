@@ -171,3 +171,11 @@ def test_what_a_constructor_lacks_and_what_a_network_answers_wrongly_is_said(min
         system(f"{mine}:Flat", modality="features").fit(samples, samples.select([]), task)
     with pytest.raises(DataError, match=r"Wrong answers two rows with shape \(2,\).*return logits of shape \(n, 2\)"):
         system(f"{mine}:Wrong", modality="features").fit(samples, samples.select([]), task)
+
+
+def test_a_network_that_answers_wrongly_is_said_before_any_arm_is_fitted(
+    mine: str, features: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("insula.evaluation.experiment.fit_and_predict", None)
+    with pytest.raises(DataError, match=r"return logits of shape \(n, 2\)"):
+        run(Recipe.complete(recipe(features, f"{mine}:Wrong"), where="test"), Cache(tmp_path / "cache"))

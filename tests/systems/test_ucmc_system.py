@@ -278,7 +278,9 @@ def test_a_class_that_nobody_shows_is_said_and_one_class_is_an_error() -> None:
     shown = TRAIN.table["emotion"].to_numpy()
     brief = {"training": {**BRIEF, "epochs": 1}}
     system = fit(TRAIN.select(shown != "neutral"), HELD, teacher=brief, **brief)
-    assert system.summary()["warnings"][0] == "no labelled training row is of the class neutral: it is never learnt"
+    assert system.summary()["warnings"][0] == (
+        "no labelled training row is of the class neutral, so it is never learnt: label some, or name it no class"
+    )
     with pytest.raises(DataError, match="1 classes among"):
         fit(TRAIN.select(shown == "neutral"))
     with pytest.raises(DataError, match="no labelled training row has nothing or less"):

@@ -91,6 +91,8 @@ def predict(
     each film its curves and a page of frames. A file without a face, or that cannot be read, is named and skipped; exit
     code 2 where nothing could be read at all.
     """
+    from glob import has_magic
+
     from insula.deployment.predictor import NO_FACE, Predictor, predict_to_folder
     from insula.deployment.recognisers import is_bundle
     from insula.errors import DataError, SettingsError
@@ -101,6 +103,10 @@ def predict(
     if misplaced is not None:
         do = f"name one bundle, before the pictures: insula predict {misplaced} photo.jpg"
         raise SettingsError("a bundle stands where pictures should", where=misplaced, do=do)
+    first = Path(inputs[0]) if inputs else Path()
+    if recogniser is None and len(inputs) > 1 and not (first.exists() or first.suffix or has_magic(inputs[0])):
+        do = "correct the first name, or leave it out for the recogniser in the box"
+        raise SettingsError("no bundle and no picture here", where=first, do=do)
     if not inputs:
         raise SettingsError("nothing to look at", do=f"name pictures or films: insula predict {recogniser} photo.jpg")
     predictor = Predictor(recogniser, faces, strict=strict)  # type: ignore[arg-type]

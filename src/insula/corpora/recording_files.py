@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
@@ -15,13 +16,13 @@ import pandas as pd
 
 from insula.eeg.reading import SUFFIXES, suffix_of
 from insula.errors import DataError, SettingsError
-from insula.storage.tables import read_csv
+from insula.storage.tables import encoding_of, read_csv
 
 TABLES = (".csv", ".tsv")
 
 OTHER_NAMES = {
     "recording": ("file", "filename", "file_name", "path", "eeg_file"),
-    "subject": ("participant_id", "participant", "subject_id", "person"),
+    "subject": ("participant_id", "participant", "subject_id", "person", "proband"),
 }
 """Other names in use for the columns that say which recording, or whose, a row of a table speaks of."""
 
@@ -230,13 +231,15 @@ def read_table(path: Path) -> pd.DataFrame:
     """
     separator = _separator(path)
     options = {"sep": separator, "dtype": str, "keep_default_na": False, "na_values": ["", "n/a"]}
-    table = read_csv(path, encoding="utf-8-sig", **options)  # spreadsheets begin a file with a mark
+    table = read_csv(path, encoding=encoding_of(path), **options)
     table.columns = table.columns.str.strip()
     if not table.columns.is_unique:
         twice = table.columns[table.columns.duplicated()][0]
         raise DataError(f"two columns are called {twice!r}", where=path, do="rename or remove one of them")
     for column in table.columns:
-        if column not in _IDS:
+        if column in _IDS:
+            table[column] = table[column].str.strip()
+        else:
             points = table[column].str.replace(",", ".", regex=False) if separator == ";" else table[column]
             numbers = pd.to_numeric(points, errors="coerce")
             said = ~is_missing(table[column])
@@ -263,14 +266,27 @@ def keyed_table(path: Path) -> pd.DataFrame:
     has one that is called so already; and one of files beside one of people, where its files are no recordings.
     """
     table = read_table(path)
-    plain = {name.lower(): name for name in reversed(table.columns)}
+    plain = {name.lower().replace(" ", "_"): name for name in reversed(table.columns)}
     for column in ("subject", "recording", "session", "onset", "duration"):
         names = [plain[name] for name in (column, *OTHER_NAMES.get(column, ())) if name in plain]
         if column == "recording" and "subject" in table:
             names = [name for name in names if name == column or table[name].map(_names_recording).all()]
         if names and column not in table:
             table = table.rename(columns={names[0]: column})
-    return table
+    return table.assign(subject=_one_spelling(table["subject"], path)) if "subject" in table else table
+
+
+def _one_spelling(people: pd.Series, where: Path) -> pd.Series:
+    """Return people under one spelling each: who is written in capitals here and not there is one, and that is said."""
+    people = people.str.strip()
+    first = {name.casefold(): name for name in reversed(people.dropna().unique())}
+    spelt = people.map(lambda name: first[name.casefold()], na_action="ignore")
+    joined = people[people.ne(spelt) & people.notna()]
+    if len(joined):
+        one, other = spelt[joined.index[0]], joined.iloc[0]
+        warnings.warn(f"{one} and {other} are taken for one person ({where}): name them apart if they are two",
+                      stacklevel=4)  # fmt: skip
+    return spelt
 
 
 def _names_recording(name: object) -> bool:

@@ -48,7 +48,7 @@ class SavedSamples:
         citation="that of the data",
         labels="the columns of the table",
         modalities=("any",),
-        origin="data of one's own",
+        origin="data of one's own, taken for real",
     )
     Settings: ClassVar[type[Settings]] = SavedSamplesSettings
     pictures: ClassVar = "whole"

@@ -146,7 +146,7 @@ def check_input(path: Path) -> None:
 
 def _items(inputs: Any) -> Iterator[Any]:
     """Yield the single things of what was given: an array of four axes and a list are many, a run of frames is one."""
-    if isinstance(inputs, Iterator):
+    if isinstance(inputs, Iterator) and not hasattr(inputs, "read"):
         first = next(inputs, None)
         whole = () if first is None else chain([first], inputs)
         if isinstance(first, str | Path):  # a generator of paths is no film
@@ -160,6 +160,8 @@ def _items(inputs: Any) -> Iterator[Any]:
         raise DataError(f"an array of shape {inputs.shape} is no picture", do=_WANTED)
     elif isinstance(inputs, np.ndarray) and inputs.ndim == 4:
         yield from inputs
+    elif hasattr(inputs, "read"):
+        raise DataError("an open file is not read", do="give its path, or open it with PIL.Image.open")
     elif hasattr(inputs, "columns"):  # a table would be read as the names of its columns
         raise DataError("a table is no picture", do="give the column that holds paths, as in table['path']")
     elif isinstance(inputs, Iterable) and not isinstance(inputs, bytes | dict):

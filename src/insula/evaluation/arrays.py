@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from insula.eeg.checks import check_spread
+from insula.emotions import Continuous
 from insula.errors import DataError, SettingsError
 from insula.evaluation.experiment import run
 from insula.evaluation.recipe import Recipe
@@ -106,12 +107,15 @@ def evaluate(
     samples, label = _samples(X, y, groups, rate, channels, modality)
     read = _modality(samples, modality)
     chosen = _task(samples, label, task)
+    controls = (controls,) if isinstance(controls, str) else controls
     reading = _reading(estimator, read)
     named = system(estimator, **reading)
     if _check_values(samples, read, named) and "linear" in controls:
         controls = [name for name in controls if name != "linear"] or ["majority"]
         warnings.warn("X has missing values: fill them in to have the control `linear`, too", stacklevel=3)
+    _check_kind(named, chosen, label)
     plan = _protocol(protocol, samples, validates=chooses(named))
+    _tell_left_out(samples, chosen, plan)
     recipe = Recipe(
         name="arrays",
         corpus={},
@@ -219,7 +223,38 @@ def _check_values(samples: Samples, modality: str, named: System) -> bool:
         if get_tags(named.template).input_tags.allow_nan:
             return True
     do = "put SimpleImputer() before the estimator: make_pipeline(SimpleImputer(), estimator)"
+    if store.description.kind == "signal":
+        do = "interpolate the channel, or leave such rows out: X[~np.isnan(X).any(axis=(1, 2))]"
     raise DataError("X has missing values, which the estimator cannot read", where=f"first: row {missing}", do=do)
+
+
+def _check_kind(named: System, task: AnyTask, label: str) -> None:
+    """Refuse a regressor where classes are learnt, and a classifier where ratings are."""
+    if not isinstance(named, OwnEstimator):
+        return
+    from sklearn.base import is_classifier, is_regressor
+
+    title, rated = named.modes["estimator"], isinstance(task, Continuous)
+    if rated and is_classifier(named.template):
+        do = f"give a regressor, or classes: task={{'kind': 'cut', 'label': {label!r}, 'classes': ('low', 'high')}}"
+        raise SettingsError(f"y holds ratings, and {title} learns classes", where="estimator", do=do)
+    if not rated and is_regressor(named.template):
+        do = "give a classifier, or y as ratings: task={'kind': 'continuous', 'scale': (1, 9)}"
+        raise SettingsError(f"y holds classes, and {title} learns ratings", where="estimator", do=do)
+
+
+def _tell_left_out(samples: Samples, task: AnyTask, plan: Mapping[str, Any]) -> None:
+    """Say how many rows are scored by nobody, since their label or their unit is missing."""
+    targets = task.targets(samples.table)
+    bare = np.isnan(targets) if targets.dtype.kind == "f" else targets < 0
+    if bare.any():
+        warnings.warn(f"{bare.sum()} of {len(samples)} rows have no label and are not scored: fill y in, or drop them",
+                      stacklevel=4)  # fmt: skip
+    for unit in protocol_named(**plan).disjoint:
+        unknown = unit_codes(samples, unit) < 0
+        if unknown.any():
+            what = f"{unknown.sum()} of {len(samples)} rows have no {unit} and are not scored"
+            warnings.warn(f"{what}: fill groups in, or drop them", stacklevel=4)
 
 
 def _protocol(given: str | Mapping[str, Any], samples: Samples, *, validates: bool) -> dict[str, Any]:

@@ -262,6 +262,11 @@ def read_yaml(source: str | Path) -> dict[str, Any]:
         text = resources.files(package).joinpath(name).read_text()
     else:
         path = Path(source)
+        if not path.exists() and (path.parent != Path() or str(source).endswith("/")):
+            raise SettingsError("no such file or folder", where=source, do="correct the path")
+        if path.is_file() and path.suffix.lower() not in (".yaml", ".yml"):
+            do = f"give a YAML file or, for data of your own, their folder: {path.parent}"
+            raise SettingsError("this is no recipe", where=source, do=do)
         if not path.is_file():
             do = f"give a YAML file, a folder of one's own, or a name; {choices('names', source, known)}"
             raise SettingsError(f"no recipe {str(source)!r}", do=do)

@@ -68,7 +68,8 @@ def corpus_of(recipe: Recipe, repeat: int) -> Corpus:
     lacks = corpus.check()
     if lacks:
         name = corpus.card.name
-        raise DataError(lacks[0], where=f"corpus {name}", do=f"see `insula corpora check {name}`")
+        root = f" --set corpus.root={recipe.corpus['root']}" if "root" in recipe.corpus else ""
+        raise DataError(lacks[0], where=f"corpus {name}", do=f"see `insula corpora check {name}{root}`")
     return corpus
 
 

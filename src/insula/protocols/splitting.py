@@ -175,7 +175,7 @@ class _Splitter:
         validation, test = validation & self.scorable, test & self.scorable
         if not test.any():
             raise DataError("the corpus gives no labelled test part", where=f"column {column}",
-                            do="choose a protocol that makes the parts itself")  # fmt: skip
+                            do="give more labelled samples, or set protocol.name=stimulus-disjoint")  # fmt: skip
         train, validation = self._without_copies(train, test), self._without_copies(validation, test)
         if not validation.any():
             validation, train = self._validation(0, train)
@@ -249,8 +249,13 @@ class _Splitter:
             self._refuse_one_class(train, f"the training part of fold {fold} holds {{}} alone")
             lacking = np.setdiff1d(self.strata[self.scorable], self.strata[train])
             if len(lacking):
+                do = (
+                    "use fewer folds, or stratify"
+                    if self.protocol.parts is None
+                    else ("spell it alike in every part, or leave it out of task.classes")
+                )
                 raise LabelError(f"the training part of fold {fold} has no {self.task.classes[lacking[0]]}",
-                                 where=f"protocol {self.protocol.name}", do="use fewer folds, or stratify")  # fmt: skip
+                                 where=f"protocol {self.protocol.name}", do=do)  # fmt: skip
 
     def _refuse_one_class(self, rows: np.ndarray, message: str) -> None:
         if self.task.kind in ("categorical", "binary"):

@@ -19,18 +19,10 @@ def stored(
 ) -> tuple[str, ArrayStore]:
     """Return the modality of an array or a DataFrame, and the store that holds it; see `Samples.from_arrays`."""
     if isinstance(values, pd.DataFrame):
-        twice = values.columns[values.columns.duplicated()]
-        if len(twice):
-            raise DataError(f"two columns are called {twice[0]!r}", where="X", do="rename one of them")
-        strange = [str(name) for name in values if not pd.api.types.is_numeric_dtype(values[name])]
-        if strange:
-            do = f"leave it out, as in X.drop(columns=[{strange[0]!r}]), or code it as numbers"
-            raise DataError(f"column {strange[0]!r} holds no numbers", where="X", do=do)
-        channels, values = [str(name) for name in values], values.to_numpy(float)
-        return modality or "features", ArrayStore(
-            values, Description(kind="features", axes=("channel",), channels=tuple(channels))
-        )
+        return modality or "features", _of_frame(values)
     values = np.asarray(values)
+    if values.ndim and not len(values):
+        raise DataError("X has no rows", where="X", do="give one row a sample")
     if values.dtype.kind not in "fiub":
         raise DataError(f"an array of {values.dtype} holds no numbers", where="X", do="give X.astype(float)")
     if values.ndim not in _KINDS:
@@ -51,12 +43,26 @@ def stored(
     if rate is None:
         do = "give rate=250, samples a second; or modality='features' where this is no signal"
         raise DataError("the sampling rate of the EEG is not known", where="X", do=do)
+    if not 0 < rate < np.inf:
+        raise DataError(f"the sampling rate is {rate}", where="rate", do="give rate=250, samples a second")
     names = tuple(channels or (f"channel {number + 1}" for number in range(values.shape[1])))
     if len(names) != values.shape[1]:
         what = f"{len(names)} channel names for {values.shape[1]} channels"
         raise DataError(what, where="channels", do=f"give {values.shape[1]} names")
     form = Description(kind="signal", axes=("channel", "time"), rate=rate, channels=names, units="uV")
     return found, ArrayStore(values.astype(np.float32, copy=False), form)
+
+
+def _of_frame(values: pd.DataFrame) -> ArrayStore:
+    twice = values.columns[values.columns.duplicated()]
+    if len(twice):
+        raise DataError(f"two columns are called {twice[0]!r}", where="X", do="rename one of them")
+    strange = [str(name) for name in values if not pd.api.types.is_numeric_dtype(values[name])]
+    if strange:
+        do = f"leave it out, as in X.drop(columns=[{strange[0]!r}]), or code it as numbers"
+        raise DataError(f"column {strange[0]!r} holds no numbers", where="X", do=do)
+    channels, values = [str(name) for name in values], values.to_numpy(float)
+    return ArrayStore(values, Description(kind="features", axes=("channel",), channels=tuple(channels)))
 
 
 def text_of(values: Any, name: str, length: int, index: pd.Index | None) -> np.ndarray:

@@ -172,6 +172,13 @@ class OwnNetwork(SignalNetwork):
     def _network(self, form: Description, shape: tuple[int, ...], classes: int) -> nn.Module:
         return _built(self.module, shape, classes, form.rate, self.settings.arguments)
 
+    def probe(self, samples: Samples, task: LabelTask) -> None:
+        """Build the network for these samples and let it answer: what is wrong with it shows before any training."""
+        samples = self._usable(samples, task).select(slice(1))
+        if len(samples):
+            store, row = samples.store(self.settings.modality), samples.rows(self.settings.modality)
+            self._network(store.description, store.read(row)[0].shape, len(task.classes))
+
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Refuse: a bundle never runs code that it names."""
