@@ -171,3 +171,10 @@ def test_one_person_spelt_two_ways_in_a_table_of_windows_is_one(tmp_path: Path) 
     with pytest.warns(UserWarning, match="S02 and s02 are taken for one person"):
         found = understood(tmp_path)
     assert found.people == 3 and found.label == "Gef\u00fchl"
+
+
+def test_one_class_is_said_as_such(tmp_path: Path) -> None:
+    write(tmp_path, "S01", "S02")
+    table(tmp_path / "labels.csv", recording=["S01_raw", "S02_raw"], state=["calm", "calm"])
+    with pytest.raises(DataError, match="every recording is 'calm', in the column state"):
+        understood(tmp_path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -84,3 +85,12 @@ def test_an_output_that_cannot_be_written_is_said_before_a_picture_is_read(
     monkeypatch.setattr("insula.corpora.folder.read_picture", None)
     with pytest.raises(InsulaError, match=r"give another output folder"):
         fit_bundle(Recipe.load(tmp_path / "folder", LINEAR), tmp_path / "file" / "bundle", Cache(tmp_path / "cache"))
+
+
+def test_one_class_is_said_before_a_picture_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake_folder(tmp_path)
+    for name in ("anger", "neutral"):
+        shutil.rmtree(tmp_path / "folder" / name)
+    monkeypatch.setattr("insula.corpora.folder.read_picture", None)
+    with pytest.raises(InsulaError, match="all pictures show one class, happiness"):
+        fit_bundle(Recipe.load(tmp_path / "folder", LINEAR), tmp_path / "bundle", Cache(tmp_path / "cache"))

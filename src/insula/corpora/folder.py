@@ -194,10 +194,11 @@ class Folder:
         """Whether nothing is known of the pictures but what lies here; a published corpus is what its makers say."""
         return type(self) is Folder
 
-    def knows_people(self) -> bool:
-        """Return whether anybody's identity is known; nothing but names is read."""
+    def named(self) -> tuple[list[str], bool]:
+        """Return the classes, and whether anybody's identity is known; nothing but names is read."""
         table = self._table()
-        return "identity" in table and bool(table["identity"].notna().any())
+        people = "identity" in table and bool(table["identity"].notna().any())
+        return sorted(table[self.layout.label].dropna().unique()), people
 
     def _own_notes(self, table: pd.DataFrame) -> list[str]:
         label, folders = self.layout.label, self._folders()

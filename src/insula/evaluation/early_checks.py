@@ -25,7 +25,17 @@ def check_recipe(recipe: Recipe) -> None:
     _check_task(recipe.task, corpus)
     _check_modalities(recipe, own_system(recipe, 0), corpus)
     check_access(recipe, protocol)
-    if isinstance(corpus, Folder) and {"identity", "person"} & set(protocol.disjoint) and not corpus.knows_people():
+    if type(corpus) is Folder:  # a published corpus is what its makers say
+        _check_names(corpus, protocol)
+
+
+def _check_names(corpus: Folder, protocol: Protocol) -> None:
+    """Refuse pictures of one class, and a protocol that keeps people apart who are not known."""
+    classes, people = corpus.named()
+    if len(classes) == 1:
+        do = "give pictures of at least two classes"
+        raise SettingsError(f"all pictures show one class, {classes[0]}", where=corpus.layout.root, do=do)
+    if {"identity", "person"} & set(protocol.disjoint) and not people:
         what = f"nobody's identity is known here, and {protocol.name} keeps people apart"
         do = "set protocol.name=stimulus-disjoint, or say who is who by folders PERSON/CLASS or a column identity"
         raise SettingsError(what, where=corpus.layout.root, do=do)
