@@ -196,7 +196,7 @@ def _label(rows: pd.DataFrame, root: Path) -> str:
     if found:
         do = " or ".join(f"--set task.label={name}" for name in found)
         raise DataError(f"{len(found)} columns may be the label", where=root, do=f"add {do}")
-    same = [name for name in rows if name not in _NO_LABELS and rows[name].dropna().nunique() == 1]
+    same = [name for name in rows if name not in _NO_LABELS and len(rows[name].dropna().unique()) == 1]
     if len(same) == 1:
         what = f"every recording is {rows[same[0]].dropna().iloc[0]!r}, in the column {same[0]}"
         raise DataError(what, where=root, do="give recordings of at least two classes")
