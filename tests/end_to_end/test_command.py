@@ -130,7 +130,7 @@ def test_fit_then_predict_without_eeg(insula: Command, runs: Path, tmp_path: Pat
         (("run", "bmci", "--set", "controls=[]", "--set", "placebos=[]", *sets(TINY)), "nothing to compare with"),
         (("run", "bmci", "--set", "task.label=mood", *sets(TINY)), "no label column 'mood'"),
         (("corpora", "card", "fer2099"), "fer2099"),
-        (("predict", "no-bundle", "x.jpg"), "no such file or folder"),
+        (("predict", "no-bundle", "x.jpg"), "no bundle and no picture here"),
         (("predict", "x.jpg", "--recogniser", "no-bundle"), "no recogniser 'no-bundle': give in-box, fer"),
         (("predict", "x.jpg", "--recogniser", "no.onnx"), "no.onnx"),
         (("predict", "x.jpg", "--faces", "mouth"), "give detect, or cropped"),

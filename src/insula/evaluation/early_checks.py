@@ -10,13 +10,14 @@ from insula.corpora.catalogue import CORPORA
 from insula.corpora.contract import Corpus
 from insula.corpora.folder import Folder
 from insula.eeg.steps import parse_steps
-from insula.emotions import OF_RATINGS, parse_task
+from insula.emotions import OF_RATINGS, LabelTask, parse_task
 from insula.errors import SettingsError, choices
 from insula.evaluation.candidates import controls, own_system, system_name
 from insula.evaluation.recipe import Recipe
-from insula.evaluation.study import USUAL_TASK, protocol_of, unchecked_corpus
+from insula.evaluation.study import USUAL_TASK, Study, protocol_of, unchecked_corpus
 from insula.protocols.protocol import Protocol
 from insula.samples import System
+from insula.storage.own_code import is_own
 
 
 def check_recipe(recipe: Recipe) -> None:
@@ -99,3 +100,13 @@ def _check_modalities(recipe: Recipe, system: System, corpus: Corpus) -> None:
         if lacking:
             what = f"{corpus.card.name} has no modality {lacking[0]!r}"
             raise SettingsError(what, where=reader, do=choices("its modalities", lacking[0], sorted(there)))
+
+
+def probe(recipe: Recipe, study: Study) -> None:
+    """Let a network of a user's own answer once, so that what is wrong with it shows before any arm is fitted."""
+    if is_own(recipe.system["name"]) and isinstance(study.task, LabelTask):
+        from insula.systems.own import OwnNetwork
+
+        system = own_system(recipe, 0)
+        if isinstance(system, OwnNetwork):
+            system.probe(study.samples, study.task)

@@ -15,7 +15,7 @@ import pandas as pd
 
 from insula.corpora.contract import origin_of
 from insula.eeg.steps import apply_steps, parse_steps
-from insula.emotions import Continuous, LabelTask
+from insula.emotions import Continuous
 from insula.errors import DataError, SettingsError
 from insula.evaluation.candidates import (
     ZERO,
@@ -30,7 +30,7 @@ from insula.evaluation.candidates import (
 )
 from insula.evaluation.clusters import read_clusters, read_silhouettes, write_clusters
 from insula.evaluation.decoding import decoding_over_time
-from insula.evaluation.early_checks import check_access, check_recipe, placebos_of
+from insula.evaluation.early_checks import check_access, check_recipe, placebos_of, probe
 from insula.evaluation.engine import each, parse_engine
 from insula.evaluation.explanations import read_explanations, write_explanations
 from insula.evaluation.facts import epochs_by_subject
@@ -56,7 +56,6 @@ from insula.protocols.controls import permute_labels
 from insula.samples import Samples, System
 from insula.storage.cache import Cache
 from insula.storage.code import code_version
-from insula.systems.own import OwnNetwork
 from insula.tiers import naming_tier, need
 from insula.training.threads import one_thread
 
@@ -163,9 +162,7 @@ def plan(recipe: Recipe, cache: Cache) -> Plan:
     studies = [open_study(recipe, repeat, cache) for repeat in range(recipe.repeats)]
     recipe = with_modalities(recipe, studies[0].samples)
     check_access(recipe, studies[0].protocol)
-    system, task = own_system(recipe, 0), studies[0].task
-    if isinstance(system, OwnNetwork) and isinstance(task, LabelTask):
-        system.probe(studies[0].samples, task)
+    probe(recipe, studies[0])
     group_columns(studies[0].samples.table, recipe.groups)
     for study in studies:
         for split in study.splits:
