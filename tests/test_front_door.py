@@ -11,6 +11,7 @@ from sklearn.model_selection import GroupKFold, KFold
 
 import insula
 from insula.errors import DataError, InsulaError, LeakageError
+from insula.evaluation.recipe import Recipe
 from insula.evaluation.results import Results
 
 PEOPLE = pd.DataFrame({"subject": list("aabbccdd"), "trial": range(8)})
@@ -59,6 +60,8 @@ def test_a_split_is_audited_however_it_is_written(split: object) -> None:
 def test_the_folds_of_a_splitter_are_audited_each() -> None:
     folds = GroupKFold(4).split(PEOPLE, groups=PEOPLE["subject"])
     assert len(insula.audit(PEOPLE, folds, ["subject"])) == 4  # type: ignore[arg-type]
+    halves = insula.audit(PEOPLE[:7], GroupKFold(2).split(PEOPLE[:7], groups=PEOPLE["subject"][:7]), "subject")
+    assert len(halves) == 2  # type: ignore[arg-type]  # two folds, of unlike sizes, are no pair of parts
     with pytest.raises(LeakageError, match="are in train and test"):
         insula.audit(PEOPLE, KFold(4, shuffle=True, random_state=0).split(PEOPLE), "subject")
 
@@ -79,6 +82,7 @@ def test_files_are_audited_as_the_command_does(tmp_path: Path) -> None:
         (lambda folder: insula.run("watermelon", {"system.name": "svn"}), "unknown system 'svn'"),
         (lambda folder: insula.run("watermelon", output=folder / "file" / "in"), "give another output folder"),
         (lambda folder: insula.fit("bmci", folder / "file" / "in"), "give another output folder"),
+        (lambda folder: insula.run(Recipe.load("watermelon"), {"seed": 1}), "give its name or its file"),
         (lambda folder: insula.compare([folder]), "give two or more run folders"),
         (lambda folder: insula.compare(str(folder)), "give two or more run folders"),
         (lambda folder: insula.run("watermelon", "corpus.subject=2"), "unknown key 'subject'"),

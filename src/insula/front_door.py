@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from insula.errors import DataError
+from insula.errors import DataError, SettingsError
 from insula.storage.cache import Cache
 
 if TYPE_CHECKING:
@@ -72,8 +72,11 @@ def run(
     output: str | Path | None = None,
     jobs: int = 1,
     engine: str | None = None,
+    progress: Callable[[int, int, str], None] | None = None,
 ) -> Results:
-    """Evaluate a recipe: folds, repeats, placebos and controls. What was finished before is not done again.
+    """Evaluate a recipe: folds, repeats, placebos, controls, and label curves where it asks for them.
+
+    What was finished before is not done again.
 
     Parameters
     ----------
@@ -85,6 +88,8 @@ def run(
         Processes; 0 for one a core.
     engine : str, optional
         A cluster in place of processes: see `insula.evaluation.engine.each`.
+    progress : callable, optional
+        Called with (done, total, what was just finished).
 
     Returns
     -------
@@ -101,11 +106,17 @@ def run(
     """
     from insula.evaluation.experiment import run as run_recipe
     from insula.evaluation.results import check_output
+    from insula.labelling.curves import curve_settings, label_curves
+    from insula.labelling.efficiency import with_label_curves
 
-    chosen = _recipe(recipe, changes)
+    chosen, cache, processes = _recipe(recipe, changes), Cache(), jobs or os.cpu_count() or 1
     if output is not None:
         check_output(Path(output))
-    results = run_recipe(chosen, Cache(), jobs or os.cpu_count() or 1, None, engine)
+    if chosen.label_curves is not None:
+        curve_settings(chosen)
+    results = run_recipe(chosen, cache, processes, progress, engine)
+    if chosen.label_curves is not None:
+        results = with_label_curves(results, label_curves(chosen, cache, processes, progress, engine))
     if output is not None:
         results.write(output)
     return results
@@ -158,7 +169,7 @@ def audit(table: Any, split: Any, units: str | Sequence[str] | None = None) -> A
     if isinstance(split, pd.DataFrame | str | Path):
         return audit_tables(rows, _table(split), wanted)
     folds = list(split) if isinstance(split, Iterable) else []
-    if len(folds) == 2 and np.ndim(folds[0]) == 1:
+    if len(folds) == 2 and len(folds[0]) and np.ndim(folds[0][0]) == 0:
         return audit_tables(rows, _parts(dict(zip(("train", "test"), folds, strict=True)), len(rows)), wanted)
     if not all(isinstance(fold, tuple | list) and len(fold) == 2 for fold in folds) or not folds:
         raise DataError("this is no split", where="split", do="give (train, test), rows of the table by number")
@@ -177,8 +188,11 @@ def compare(runs: Iterable[str | Path | Results]) -> pd.DataFrame:
 def _recipe(recipe: str | Path | Recipe, changes: Changes) -> Recipe:
     from insula.evaluation.recipe import Recipe
 
-    changes = [changes] if isinstance(changes, str) else changes
-    return Recipe.load(recipe, changes) if isinstance(recipe, str | Path) else recipe
+    if isinstance(recipe, Recipe):
+        if changes:
+            raise SettingsError("a recipe that is built already takes no changes", do="give its name or its file")
+        return recipe
+    return Recipe.load(recipe, [changes] if isinstance(changes, str) else changes)
 
 
 def _table(table: Any) -> pd.DataFrame:

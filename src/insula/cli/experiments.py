@@ -78,12 +78,9 @@ def run(
 
     Examples: insula run bmci --set repeats=1   |   insula run bmci-regimes --set grid=coarse
     """
-    from insula.evaluation.experiment import run as run_experiment
     from insula.evaluation.recipe import Recipe, is_sweep, read_yaml
     from insula.evaluation.results import check_output
-    from insula.labelling.curves import curve_settings, label_curves
-    from insula.labelling.efficiency import with_label_curves
-    from insula.storage.cache import Cache
+    from insula.front_door import run as run_recipe
 
     words = [*(changes or []), *(["protocol.as_published=true"] if as_published else [])]
     if is_sweep(read_yaml(recipe)):
@@ -92,12 +89,8 @@ def run(
     loaded = Recipe.load(recipe, words)
     folder = output or Path("runs") / loaded.name
     check_output(folder)
-    if loaded.label_curves is not None:
-        curve_settings(loaded)
     with progress_bar(not as_json) as step:
-        results = run_experiment(loaded, Cache(), processes(jobs), step, engine)
-        if loaded.label_curves is not None:
-            results = with_label_curves(results, label_curves(loaded, Cache(), processes(jobs), step, engine))
+        results = run_recipe(loaded, jobs=processes(jobs), engine=engine, progress=step)
     _finish(results, folder, as_json)
 
 

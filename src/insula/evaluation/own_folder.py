@@ -36,8 +36,11 @@ def recipe_name(folder: Path) -> str:
         return "recordings"
     if endings & PICTURES:
         return "pictures"
-    others = [*unread(folder), passed_over(folder)]
-    do = "; ".join(filter(None, others)) or f"known endings are {' '.join(sorted({*RECORDINGS, *PICTURES}))}"
+    do = (
+        "; ".join(unread(folder))
+        or passed_over(folder)
+        or f"known endings are {' '.join(sorted({*RECORDINGS, *PICTURES}))}"
+    )
     raise DataError("neither recordings nor pictures lie here", where=folder, do=do)
 
 
