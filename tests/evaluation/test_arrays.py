@@ -12,7 +12,7 @@ import pytest
 from numpy.testing import assert_allclose
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.compose import make_column_transformer
-from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import LinearRegression
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
@@ -118,6 +118,36 @@ def test_missing_values_are_left_to_what_can_read_them(features: np.ndarray) -> 
     with pytest.warns(UserWarning, match="fill them in to have the control `linear`"):
         results = insula.evaluate(features, FEELINGS, groups=PEOPLE, estimator=HistGradientBoostingClassifier())
     assert {arm.name for arm in results.arms} == {"estimator", "majority", "permuted"}
+
+
+def _says(place: int) -> Any:
+    """Return a class of classifiers that always says one class; two of them look alike from outside."""
+
+    class Same(ClassifierMixin, BaseEstimator):
+        def fit(self, X: Any, y: Any) -> Any:
+            self.classes_ = np.unique(y)
+            return self
+
+        def predict(self, X: Any) -> Any:
+            return np.full(len(X), self.classes_[place])
+
+    return Same
+
+
+def test_an_estimator_that_was_rewritten_is_fitted_again(features: np.ndarray) -> None:
+    for place in (0, 1):
+        results = insula.evaluate(features, FEELINGS, groups=PEOPLE, estimator=_says(place)(), controls=["majority"])
+        assert set(own_rows(results)["predicted"]) == {results.classes[place]}
+
+
+def test_what_is_drawn_by_lot_is_drawn_alike_the_next_time(features: np.ndarray) -> None:
+    forest = RandomForestClassifier(3)
+    first, again = (
+        own_rows(insula.evaluate(features, FEELINGS, groups=PEOPLE, estimator=forest, controls=["majority"]))
+        for _ in range(2)
+    )
+    assert_allclose(first["p_fear"], again["p_fear"])
+    assert forest.random_state is None
 
 
 def test_rows_that_nobody_scores_are_counted(features: np.ndarray) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import insula
 from insula.cli import main
 from insula.errors import SettingsError
 from insula.evaluation.draw_label_curves import label_curves as draw
@@ -290,3 +291,9 @@ def test_curves_change_no_fit_of_the_run(tmp_path: Path) -> None:
         plan(recipe(label_curves=curves), Cache(tmp_path)).key for curves in (None, {"strategies": ["random"]})
     ]
     assert keys[0](Fitting("system", "linear", 0, 0)) == keys[1](Fitting("system", "linear", 0, 0))
+
+
+def test_a_run_in_python_draws_the_curves_that_the_recipe_asks_for() -> None:
+    results = insula.run(recipe(label_curves={"strategies": ["random"], "start": 0.2, "batch": 0.4}))
+    assert set(results.tables["label_curves"]["strategy"]) == {"random", ALL}
+    assert "label_efficiency" in results.tables
