@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from insula.evaluation.recipe import Recipe
     from insula.evaluation.results import Results
     from insula.protocols.audit import Audit
+    from insula.storage.progress import Step
 
     Changes = Mapping[str, Any] | Iterable[str]
 
@@ -72,7 +73,7 @@ def run(
     output: str | Path | None = None,
     jobs: int = 1,
     engine: str | None = None,
-    progress: Callable[[int, int, str], None] | None = None,
+    progress: Step | None = None,
 ) -> Results:
     """Evaluate a recipe: folds, repeats, placebos, controls, and label curves where it asks for them.
 

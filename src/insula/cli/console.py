@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from rich.text import Text
 
+    from insula.storage.progress import Step
+
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines instead of a table.")]
 Sets = Annotated[list[str] | None, typer.Option("--set", help="Change a key of the recipe, as in corpus.pictures=200.")]
 Jobs = Annotated[int, typer.Option("--jobs", min=0, help="Processes; 0 for one a core.")]
@@ -26,7 +28,7 @@ _OFTEN = 20.0  # s between two lines about progress
 
 
 @contextmanager
-def progress_bar(show: bool) -> Iterator[Callable[[int, int, str], None]]:
+def progress_bar(show: bool) -> Iterator[Step]:
     """Yield a callback that draws a bar with an estimate of the time left; in a file it is a line now and then."""
     try:
         if not show:
@@ -42,7 +44,7 @@ def progress_bar(show: bool) -> Iterator[Callable[[int, int, str], None]]:
 
 
 @contextmanager
-def _bar() -> Iterator[Callable[[int, int, str], None]]:
+def _bar() -> Iterator[Step]:
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -66,7 +68,7 @@ def _bar() -> Iterator[Callable[[int, int, str], None]]:
         yield lambda done, total, what: bar.update(task, completed=done, total=total, description=what)
 
 
-def _lines(clock: Callable[[], float] = time.monotonic) -> Callable[[int, int, str], None]:
+def _lines(clock: Callable[[], float] = time.monotonic) -> Step:
     """Return a callback that writes a line where work of another size begins, at its end, and every 20 s at most."""
     begun = said = clock()
     size = before = 0

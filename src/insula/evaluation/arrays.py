@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from insula.protocols.units import unit_codes
 from insula.samples import Samples, System
 from insula.storage.cache import Cache
 from insula.storage.own_code import is_own
+from insula.storage.progress import Step
 from insula.systems.baselines.plain import present_modality
 from insula.systems.catalogue import system
 from insula.systems.own import OwnEstimator, chooses
@@ -48,7 +49,7 @@ def evaluate(
     repeats: int = 1,
     seed: int = 0,
     jobs: int = 1,
-    progress: Callable[[int, int, str], None] | None = None,
+    progress: Step | None = None,
 ) -> Results:
     """Evaluate an estimator or a system on arrays, with audited splits, controls and a verdict.
 

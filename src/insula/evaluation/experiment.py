@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -56,12 +56,11 @@ from insula.protocols.controls import permute_labels
 from insula.samples import Samples, System
 from insula.storage.cache import Cache
 from insula.storage.code import code_version
+from insula.storage.progress import Step
 from insula.tiers import naming_tier, need
 from insula.training.threads import one_thread
 
 log = logging.getLogger(__name__)
-
-Progress = Callable[[int, int, str], None]
 
 _WITHOUT = ("visual", "alone", "distillation")  # modes of systems that lack what their headline adds
 
@@ -92,7 +91,7 @@ class Plan:
 
 @naming_tier()
 def run(
-    recipe: Recipe, cache: Cache, jobs: int = 1, progress: Progress | None = None, engine: str | None = None
+    recipe: Recipe, cache: Cache, jobs: int = 1, progress: Step | None = None, engine: str | None = None
 ) -> Results:
     """Run a recipe and return its results; a fit that was finished before is read, not repeated.
 
@@ -122,7 +121,7 @@ def run(
 
 
 def prepare(
-    recipes: Sequence[Recipe], cache: Cache, jobs: int = 1, progress: Progress | None = None, engine: str | None = None
+    recipes: Sequence[Recipe], cache: Cache, jobs: int = 1, progress: Step | None = None, engine: str | None = None
 ) -> None:
     """Let all processes fill the cache with what opening the recipes' studies needs: simulations, filtered EEG.
 
@@ -178,7 +177,7 @@ def plan(recipe: Recipe, cache: Cache) -> Plan:
 
 
 def fit_all(
-    plans: Sequence[Plan], cache: Cache, jobs: int = 1, progress: Progress | None = None, engine: str | None = None
+    plans: Sequence[Plan], cache: Cache, jobs: int = 1, progress: Step | None = None, engine: str | None = None
 ) -> None:
     """Do every fit of the plans that the cache does not hold yet; fits that plans share are done once."""
     wanted: dict[Path, tuple[Plan, Fitting]] = {}

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from insula.evaluation.chance import chance_of
-from insula.evaluation.experiment import Progress, collect, fit_all, plan, prepare
+from insula.evaluation.experiment import collect, fit_all, plan, prepare
 from insula.evaluation.rating_metrics import METRICS
 from insula.evaluation.results import CONSTANT, Results
 from insula.evaluation.statistics import Estimate, gain
@@ -18,6 +18,7 @@ from insula.evaluation.sweep import Cell, Sweep
 from insula.evaluation.table import metrics_table
 from insula.evaluation.verdict import MINUS, Verdict, in_units, verdict
 from insula.storage.cache import Cache
+from insula.storage.progress import Step
 from insula.tiers import naming_tier
 
 
@@ -93,7 +94,7 @@ class Outcome:
 
 @naming_tier()
 def run_sweep(
-    sweep: Sweep, cache: Cache, jobs: int = 1, progress: Progress | None = None, engine: str | None = None
+    sweep: Sweep, cache: Cache, jobs: int = 1, progress: Step | None = None, engine: str | None = None
 ) -> list[Outcome]:
     """Run every cell; fits of all cells wait in one queue, and what was finished before is read, not repeated.
 

@@ -11,7 +11,6 @@ from pydantic import Field, field_validator
 from insula.errors import SettingsError
 from insula.evaluation.candidates import own_system, with_modalities
 from insula.evaluation.engine import each
-from insula.evaluation.experiment import Progress
 from insula.evaluation.metrics import classification_metrics
 from insula.evaluation.recipe import Recipe
 from insula.evaluation.study import answers, open_study
@@ -19,6 +18,7 @@ from insula.labelling.efficiency import ALL
 from insula.labelling.one_curve import Asking, Curve, label_task, run_curve
 from insula.labelling.strategies import STRATEGIES
 from insula.storage.cache import Cache
+from insula.storage.progress import Step
 
 _MODES = {"entropy-eeg": "eeg", "entropy-face": "face"}  # what a strategy asks the system to predict in
 _EMBEDDING = ("combined", "badge", "core-set")  # strategies that want an embedding
@@ -78,7 +78,7 @@ def curve_settings(recipe: Recipe) -> CurveSettings:
 
 
 def label_curves(
-    recipe: Recipe, cache: Cache, jobs: int = 1, progress: Progress | None = None, engine: str | None = None
+    recipe: Recipe, cache: Cache, jobs: int = 1, progress: Step | None = None, engine: str | None = None
 ) -> pd.DataFrame:
     """Run every strategy on every repeat, and return what was reached with how many labels.
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 import re
 import textwrap
-from collections.abc import Callable
 from pathlib import Path
 
 from insula.errors import DataError
 from insula.storage.hashing import sha256_of
+from insula.storage.progress import Step
 
 _LINE = re.compile(r"([0-9a-f]{64}) [ *]?(\S.*)")
 
@@ -34,9 +34,7 @@ def read_checksums(path: Path) -> dict[str, str]:
     return found
 
 
-def fetch_listed(
-    base: str, checksums: str, folder: Path, step: Callable[[int, int, str], None] | None = None
-) -> list[Path]:
+def fetch_listed(base: str, checksums: str, folder: Path, step: Step | None = None) -> list[Path]:
     """Fetch every file that a list of sha256 names into a folder; files that are there already are only checked.
 
     A file comes under a temporary name, is checked, and only then gets its own, so the same call goes on after an
