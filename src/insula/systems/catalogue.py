@@ -30,6 +30,7 @@ SYSTEMS = {
     "band-power-transformer": "insula.systems.baselines.deep:BandPowerTransformer",
     "rbtransformer": "insula.systems.rbtransformer.system:RBTransformer",
     "histn": "insula.systems.histn.system:HiSTN",
+    "pretrained": "insula.systems.pretrained.system:Pretrained",
     "face-network": "insula.systems.faces.system:FaceNetwork",
     "scn": "insula.systems.faces.system:SelfCureNetwork",
     "compact-recogniser": "insula.systems.compact_recogniser.system:CompactRecogniser",
