@@ -31,6 +31,7 @@ SYSTEMS = {
     "rbtransformer": "insula.systems.rbtransformer.system:RBTransformer",
     "histn": "insula.systems.histn.system:HiSTN",
     "pretrained": "insula.systems.pretrained.system:Pretrained",
+    "personalised": "insula.systems.personalised.system:Personalised",
     "face-network": "insula.systems.faces.system:FaceNetwork",
     "scn": "insula.systems.faces.system:SelfCureNetwork",
     "compact-recogniser": "insula.systems.compact_recogniser.system:CompactRecogniser",
