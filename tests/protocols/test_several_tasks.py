@@ -11,21 +11,21 @@ from toy import CLASSES, toy_study
 
 TASKS = {"emotion": {"kind": "categorical", "classes": list(CLASSES)}, "valence": {"kind": "continuous"}}
 RATED = (
-    toy_study()
+    toy_study(45)
     .without(["picture_store", "picture_row"])
     .with_columns(valence=lambda table: np.linspace(-1, 1, len(table)))
+)
+
+
+LACKING = RATED.with_columns(
+    emotion=RATED.table["emotion"].where(RATED.table["stimulus"] > "picture010", None),
+    valence=RATED.table["valence"].where(RATED.table["stimulus"] < "picture030", np.nan),
 )
 
 
 def _splits(task: Task) -> list[set]:
     chosen = protocol("identity-disjoint", folds=3)
     return [set(split.test) for split in chosen.splits(LACKING, task)]
-
-
-LACKING = RATED.with_columns(
-    emotion=RATED.table["emotion"].where(RATED.table["stimulus"] > "picture020", None),
-    valence=RATED.table["valence"].where(RATED.table["stimulus"] < "picture040", np.nan),
-)
 
 
 def test_a_row_that_lacks_one_label_is_tested_for_the_others() -> None:

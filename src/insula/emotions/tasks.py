@@ -336,22 +336,27 @@ def parse_task(values: dict) -> Task:
     >>> parse_task({"kind": "categorical", "label": "emotion", "classes": "london2"}).classes
     ('neutral', 'happiness')
     """
-    several = values.get("kind") == "several"
-    tasks, others = (values.get("tasks"), values) if several else (values, {})
-    if isinstance(tasks, dict) and tasks and all(isinstance(one, dict) for one in tasks.values()):
-        named = {name: parse_one({"label": name, **one}, f"task.{name}") for name, one in tasks.items()}
-        return Several.parse({**others, "tasks": named}, where="task")
-    if several:
-        raise SettingsError("several tasks, none with a name", where="task", do="set task.NAME.kind of each")
-    return parse_one(values, "task")
+    named = named_tasks(values)
+    if not named:
+        return parse_one(values)
+    others = values if values.get("kind") == "several" else {}
+    tasks = {name: parse_one(one, f"task.{name}") for name, one in named.items()}
+    return Several.parse({**others, "tasks": tasks}, where="task")
+
+
+def named_tasks(values: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return the plain values of each of several tasks by its name, none where the values are those of one task."""
+    tasks = values.get("tasks") if values.get("kind") == "several" else values
+    if not isinstance(tasks, Mapping) or not all(isinstance(one, dict) for one in tasks.values()):
+        return {}
+    return {name: {"label": name, **one} for name, one in tasks.items()}
 
 
 def usual_task(values: Mapping[str, Any]) -> dict[str, Any]:
     """Return the plain values of one task, with its usual kind and label where it does not say; refuse several."""
-    if values.get("kind") == "several" or any(isinstance(one, dict) for one in values.values()):
-        named = values.get("tasks", values)
-        names = [name for name, one in named.items() if isinstance(one, dict)]
-        what = f"several tasks at once are not scored yet: {', '.join(names)}"
+    named = named_tasks(values)
+    if named:
+        what = f"several tasks at once are not scored yet: {', '.join(named)}"
         raise SettingsError(what, where="task", do="keep one, as in task: {kind: categorical, label: emotion}")
     return {"kind": "categorical", "label": "emotion", **values}
 
