@@ -356,7 +356,7 @@ def usual_task(values: Mapping[str, Any]) -> dict[str, Any]:
     """Return the plain values of one task, with its usual kind and label where it does not say; refuse several."""
     named = named_tasks(values)
     if named:
-        what = f"several tasks at once are not scored yet: {', '.join(named)}"
+        what = f"one task is wanted here, and these are several: {', '.join(named)}"
         raise SettingsError(what, where="task", do="keep one, as in task: {kind: categorical, label: emotion}")
     return {"kind": "categorical", "label": "emotion", **values}
 
