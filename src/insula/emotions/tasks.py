@@ -55,7 +55,7 @@ class _Labelled(Settings):
     def labelled(self, table: pd.DataFrame) -> np.ndarray:
         """Return bool (n,): which rows have a label."""
         targets = self.targets(table)
-        return targets >= 0 if targets.dtype.kind == "i" else ~np.isnan(targets).reshape(len(targets), -1).any(axis=1)
+        return targets >= 0 if targets.dtype.kind == "i" else ~np.isnan(targets if targets.ndim == 1 else targets[:, 0])
 
 
 class Categorical(_Labelled):
