@@ -124,9 +124,11 @@ SEVERAL = {
 
 def test_several_tasks_are_read_under_their_names_and_come_back_as_saved() -> None:
     task = parse_task(SEVERAL)
-    assert isinstance(task, Several) and task.columns == ("emotion", "valence", "arousal")
+    assert isinstance(task, Several) and task.columns == ("emotion", "arousal", "valence")
     assert task.tasks["valence"] == Continuous(label="valence", scale=(1, 9))
-    assert parse_task(task.model_dump(mode="json")) == task
+    backwards = {"kind": "several", "tasks": dict(reversed(task.model_dump(mode="json")["tasks"].items()))}
+    again = parse_task(backwards)
+    assert isinstance(again, Several) and again == task and list(again.tasks) == ["emotion", "excited", "valence"]
     assert task.digest() != parse_task({**SEVERAL, "valence": {"kind": "continuous", "scale": [1, 5]}}).digest()
 
 
@@ -156,5 +158,5 @@ def test_what_is_wrong_with_one_of_several_tasks_names_it() -> None:
 def test_where_one_task_is_wanted_several_are_refused_by_name() -> None:
     assert usual_task({"label": "mood"}) == {"kind": "categorical", "label": "mood"}
     for values in (SEVERAL, parse_task(SEVERAL).model_dump()):
-        with pytest.raises(SettingsError, match=r"emotion, valence, excited \(task\): keep one"):
+        with pytest.raises(SettingsError, match=r"several: emotion, .*excited.* \(task\): keep one"):
             usual_task(values)

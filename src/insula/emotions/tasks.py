@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 import pandas as pd
-from pydantic import Field, TypeAdapter, ValidationError, model_validator
+from pydantic import Field, TypeAdapter, ValidationError, field_validator, model_validator
 
 from insula.emotions.spaces import classes_of
 from insula.errors import LabelError, SettingsError, choices
@@ -284,7 +284,8 @@ class Several(Settings):
     """Several tasks at once, by name; a row that lacks the label of one still counts for the others.
 
     In a recipe each task stands under its name, which is also its label where it names none. Several ratings, such as
-    valence, arousal and dominance, are several continuous tasks.
+    valence, arousal and dominance, are several continuous tasks. They come in the order of their names, however they
+    were written, so that the heads of a saved network are found again.
 
     Examples
     --------
@@ -299,6 +300,11 @@ class Several(Settings):
 
     kind: Literal["several"] = "several"
     tasks: dict[Annotated[str, Field(pattern=r"^[\w-]+$")], OneTask] = Field(min_length=1)
+
+    @field_validator("tasks")
+    @classmethod
+    def _in_order(cls, tasks: dict[str, OneTask]) -> dict[str, OneTask]:
+        return dict(sorted(tasks.items()))
 
     @property
     def label(self) -> str:

@@ -40,7 +40,7 @@ def make_splits(protocol: Protocol, samples: Samples, task: Task) -> list[Split]
 def strata_of(task: Task, samples: Samples) -> np.ndarray:
     """Return int64 (n,): class, quantile of the rating or class with most votes; -1 where unlabelled.
 
-    Of several tasks it is that of the first, and one stratum more for rows that others alone label.
+    Of several tasks it is that of the first by name, and one stratum more for rows that others alone label.
     """
     if isinstance(task, Several):
         first = strata_of(next(iter(task.tasks.values())), samples)
