@@ -66,7 +66,9 @@ def plain_values(values: np.ndarray, kind: str) -> np.ndarray:
         from insula.faces.grey import grey_picture
 
         return np.stack([grey_picture(picture, _THUMB, "box").ravel() / 255 for picture in values]).astype(np.float32)
-    if kind == "signal":
+    if kind == "text":
+        raise DataError("no plain features of text", where="modality", do="use a system that reads text")
+    if kind in ("signal", "audio"):
         return np.log(values.var(axis=-1) + 1e-12)
     return values.reshape(len(values), -1).astype(np.float32)
 
