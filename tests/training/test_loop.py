@@ -11,7 +11,8 @@ import torch
 from torch import nn
 from torch.nn.functional import cross_entropy, mse_loss
 
-from insula.errors import DataError, SettingsError
+from insula.errors import DataError, MachineError, SettingsError
+from insula.training.devices import in_processes
 from insula.training.engine import Companions, Trained, WeightGroup, train
 from insula.training.samplers import balanced, paired
 from insula.training.settings import Training
@@ -200,6 +201,19 @@ def test_two_processes_learn_what_one_learns() -> None:
     assert both.train_losses == pytest.approx(one.train_losses, rel=1e-5)
     pairs = zip(alone.parameters(), shared.parameters(), strict=True)
     assert all(torch.allclose(mine, wanted, atol=1e-6) for mine, wanted in pairs)
+
+
+def _fail(rank: int) -> None:
+    raise SettingsError("the training diverged", where=f"process {rank}", do="lower learning_rate")
+
+
+def test_a_process_that_fails_says_why_in_one_line() -> None:
+    with pytest.raises(
+        MachineError, match=r"^a process .*failed: .*the training diverged .process 0.: lower.*devices=1"
+    ):
+        in_processes(_fail, 1, on_gpu=False)
+    with pytest.raises(MachineError, match="pickle"):
+        in_processes(lambda rank: None, 1, on_gpu=True)
 
 
 class _OnDisk:

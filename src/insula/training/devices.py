@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import torch
 from torch import distributed
-from torch.multiprocessing import ProcessRaisedException, start_processes
+from torch.multiprocessing import start_processes
 
 from insula.errors import MachineError
 
@@ -26,9 +26,10 @@ def in_processes(run: Callable[[int], None], count: int, on_gpu: bool) -> None:
         about = (run, count, on_gpu, f"file://{folder}/meeting")
         try:
             start_processes(_join, about, nprocs=count, start_method="spawn" if on_gpu else "fork")
-        except ProcessRaisedException as error:
+        except Exception as error:  # one that ended, whatever it says last, or what could not be pickled
             reason = str(error).strip().rsplit("\n", 1)[-1]
-            raise MachineError(f"a process of the training failed: {reason}", do="set training.devices=1") from error
+            do = "set training.devices=1 to train in one"
+            raise MachineError(f"a process of the training failed: {reason}", do=do) from error
 
 
 def _join(rank: int, run: Callable[[int], None], count: int, on_gpu: bool, meeting: str) -> None:

@@ -7,7 +7,6 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -93,6 +92,7 @@ class Loop:
         self.on_gpu = self.settings.device == "gpu" or (self.settings.device == "auto" and torch.cuda.is_available())
         self.device, self.rank, self.steps = torch.device("cpu"), 0, 0
         self.turns: list[Turn] = []
+        self.optimisers: list[torch.optim.Optimizer] = []
         self.average: AveragedModel | None = None
         self.best: tuple[float, int, dict[str, torch.Tensor]] = (float("inf"), -1, {})
         self.train_losses: list[float] = []
@@ -108,6 +108,7 @@ class Loop:
             torch.cuda.set_device(self.device)
         self.whole.to(self.device)
         self.turns = take_turns(self.network, self.loss, settings, self.rates, self.groups)
+        self.optimisers = [optimiser for turn in self.turns for optimiser in turn.optimisers]
         if settings.averaging:
             self.average = AveragedModel(self.whole, avg_fn=get_ema_avg_fn(settings.averaging), use_buffers=True)
         kept = checkpoints / "training.pt" if checkpoints else None
@@ -133,7 +134,7 @@ class Loop:
     def _train_epoch(self, epoch: int) -> None:
         settings, seed = self.settings, 1_000_003 * self.seed + epoch
         self._call("begin_epoch", epoch)
-        for optimiser in self._optimisers():
+        for optimiser in self.optimisers:
             optimiser.zero_grad()
         places = list(self._places(seed))
         by_epoch = -(-len(places) // settings.accumulate)
@@ -245,25 +246,19 @@ class Loop:
             if hook:
                 hook(number)
 
-    def _optimisers(self) -> Iterator[torch.optim.Optimizer]:
-        return chain.from_iterable(turn.optimisers for turn in self.turns)
-
     def _precision(self) -> AbstractContextManager[Any]:
         if self.settings.precision == "32":
             return nullcontext()
         return torch.autocast(self.device.type, torch.bfloat16, cache_enabled=False)
 
     def _swap_average(self) -> None:
-        """Exchange weights and buffers, where there are running means of them, with these."""
-        if not self.average:
-            return
-        one, other = self.whole, self.average.module
-        for mine, theirs in zip(
-            chain(one.parameters(), one.buffers()), chain(other.parameters(), other.buffers()), strict=True
-        ):
-            before = mine.detach().clone()
-            mine.data.copy_(theirs.data)
-            theirs.data.copy_(before)
+        """Exchange weights and buffers with their running means, where there are any."""
+        if self.average:
+            one, other = self.whole, self.average.module
+            for mine, mean in zip(one.parameters(), other.parameters(), strict=True):
+                mine.data, mean.data = mean.data, mine.data
+            for mine, mean in zip(one.buffers(), other.buffers(), strict=True):
+                mine.data, mean.data = mean.data, mine.data
 
     def _note_parts(self, loss: torch.Tensor | Mapping[str, torch.Tensor], rows: int) -> torch.Tensor:
         if isinstance(loss, Mapping):
@@ -286,7 +281,7 @@ class Loop:
         """Write all that the training goes on from."""
         state = {
             "weights": self.whole.state_dict(),
-            "optimisers": [optimiser.state_dict() for optimiser in self._optimisers()],
+            "optimisers": [optimiser.state_dict() for optimiser in self.optimisers],
             "average": self.average.state_dict() if self.average else {},
             "history": (self.train_losses, self.validation_losses, self.loss_parts, self.best, self.steps),
         }
@@ -298,7 +293,7 @@ class Loop:
         try:
             state = torch.load(path, "cpu", weights_only=True)
             self.whole.load_state_dict(state["weights"])
-            for optimiser, kept in zip(self._optimisers(), state["optimisers"], strict=bool(self.turns)):
+            for optimiser, kept in zip(self.optimisers, state["optimisers"], strict=bool(self.turns)):
                 optimiser.load_state_dict(kept)
             if self.average:
                 self.average.load_state_dict(state["average"])

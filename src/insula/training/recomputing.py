@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext
 from functools import partial
 
 from torch import nn
@@ -19,8 +19,8 @@ def recomputing(network: nn.Module) -> Iterator[None]:
     """
     blocks = _blocks(network)
     for block in blocks:
-        again = partial(checkpoint, block.forward, use_reentrant=False, context_fn=partial(_ways, block))
-        block.forward = again
+        ways = partial(lambda block: (nullcontext(), _unmoved(block)), block)  # forwards, and once more
+        block.forward = partial(checkpoint, block.forward, use_reentrant=False, context_fn=ways)
     try:
         yield
     finally:
@@ -32,10 +32,6 @@ def _blocks(module: nn.Module) -> list[nn.Module]:
     if isinstance(module, nn.Sequential | nn.ModuleList):
         return list(module)
     return [block for child in module.children() for block in _blocks(child)]
-
-
-def _ways(block: nn.Module) -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
-    return nullcontext(), _unmoved(block)
 
 
 @contextmanager
