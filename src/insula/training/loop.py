@@ -257,8 +257,8 @@ class Loop:
             one, other = self.whole, self.average.module
             for mine, mean in zip(one.parameters(), other.parameters(), strict=True):
                 mine.data, mean.data = mean.data, mine.data
-            for mine, mean in zip(one.buffers(), other.buffers(), strict=True):
-                mine.data, mean.data = mean.data, mine.data
+            for buffer, its_mean in zip(one.buffers(), other.buffers(), strict=True):
+                buffer.data, its_mean.data = its_mean.data, buffer.data
 
     def _note_parts(self, loss: torch.Tensor | Mapping[str, torch.Tensor], rows: int) -> torch.Tensor:
         if isinstance(loss, Mapping):

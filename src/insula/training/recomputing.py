@@ -37,13 +37,12 @@ def _blocks(module: nn.Module) -> list[nn.Module]:
 @contextmanager
 def _unmoved(block: nn.Module) -> Iterator[None]:
     """Keep running moments from being moved a second time by the same batch."""
-    norms = [part for part in block.modules() if isinstance(part, _BatchNorm) and part.track_running_stats]
-    before = [(norm, norm.momentum, norm.num_batches_tracked.clone()) for norm in norms]
-    for norm in norms:
-        norm.momentum = 0.0
+    norms = [part for part in block.modules() if isinstance(part, _BatchNorm)]
+    before = [(norm, norm.momentum, norm.num_batches_tracked) for norm in norms]
+    for norm, _, count in before:
+        norm.momentum, norm.num_batches_tracked = 0.0, None if count is None else count.clone()
     try:
         yield
     finally:
         for norm, momentum, count in before:
-            norm.momentum = momentum
-            norm.num_batches_tracked.copy_(count)
+            norm.momentum, norm.num_batches_tracked = momentum, count
