@@ -106,6 +106,8 @@ def train(
         Where the training diverges, or a group has no weights.
     DataError
         Where the state in `checkpoints` is not one of this training.
+    MachineError
+        Where one of several processes fails.
     """
     if settings.channels_last:
         network.to(memory_format=torch.channels_last)

@@ -235,7 +235,7 @@ class Loop:
         self._swap_average()
         for part, mode in modes:
             part.training = mode
-        self.validation_losses.append(_mean(noted))
+        self.validation_losses.append(self._mean(noted))
         if self.settings.keep == "best" and self.validation_losses[-1] < self.best[0]:
             state = {name: value.detach().cpu().clone() for name, value in self.network.state_dict().items()}
             self.best = (self.validation_losses[-1], len(self.validation_losses) - 1, state)
@@ -270,12 +270,14 @@ class Loop:
         self.noted.setdefault(name, []).append((value.detach(), rows))
 
     def _mean(self, noted: list[tuple[torch.Tensor, int]]) -> float:
-        if self.settings.devices == 1:
-            return _mean(noted)
-        rows = sum(count for _, count in noted)
-        sums = torch.tensor([_mean(noted) * rows, rows], dtype=torch.float64, device=self.device)
-        distributed.all_reduce(sums)
-        return float(sums[0] / sums[1])
+        total, rows = 0.0, 0
+        for value, count in noted:  # sum() compensates from Python 3.12 on: the last bit would depend on the version
+            total, rows = total + float(value) * count, rows + count
+        if self.settings.devices > 1:
+            sums = torch.tensor([total, rows], dtype=torch.float64, device=self.device)
+            distributed.all_reduce(sums)
+            total, rows = sums.tolist()
+        return total / rows
 
     def save(self, path: Path) -> None:
         """Write all that the training goes on from."""
@@ -305,10 +307,6 @@ class Loop:
 
 def _total(loss: torch.Tensor | Mapping[str, torch.Tensor]) -> torch.Tensor:
     return torch.stack(list(loss.values())).sum() if isinstance(loss, Mapping) else loss
-
-
-def _mean(noted: list[tuple[torch.Tensor, int]]) -> float:
-    return sum(float(value) * rows for value, rows in noted) / sum(rows for _, rows in noted)
 
 
 @contextmanager
