@@ -9,7 +9,7 @@ import numpy as np
 from insula.errors import DataError
 from insula.protocols.clock import touching
 from insula.protocols.duplicates import duplicates_between, picture_modalities
-from insula.protocols.protocol import Protocol
+from insula.protocols.settings import ProtocolSettings
 from insula.protocols.split import PARTS, Split
 from insula.protocols.units import (
     SAMPLE,
@@ -32,7 +32,7 @@ _SHOWS_FACES = {"stimulus", "identity", "person", "corpus"}
 class Checks:
     """One audit; arrays are aligned with the rows of the samples."""
 
-    def __init__(self, split: Split, samples: Samples, protocol: Protocol) -> None:
+    def __init__(self, split: Split, samples: Samples, protocol: ProtocolSettings) -> None:
         self.split, self.samples, self.protocol = split, samples, protocol
         self.checks: list[str] = []
         self.leaks: list[tuple[str, str | None]] = []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from itertools import product
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -13,6 +12,7 @@ from insula.errors import DataError, LabelError
 from insula.protocols.clock import touching
 from insula.protocols.duplicates import duplicates_between, picture_modalities
 from insula.protocols.partition import assign_folds, hold_out
+from insula.protocols.settings import ProtocolSettings
 from insula.protocols.split import Split
 from insula.protocols.units import (
     clock_codes,
@@ -26,13 +26,10 @@ from insula.protocols.units import (
 )
 from insula.samples import Samples
 
-if TYPE_CHECKING:
-    from insula.protocols.protocol import Protocol
-
 _BINS = 5  # quantiles of a continuous rating over which folds are balanced
 
 
-def make_splits(protocol: Protocol, samples: Samples, task: Task) -> list[Split]:
+def make_splits(protocol: ProtocolSettings, samples: Samples, task: Task) -> list[Split]:
     """Return the splits of a protocol; see `Protocol.splits`."""
     return _Splitter(protocol, samples, task).splits()
 
@@ -51,7 +48,7 @@ def strata_of(task: Task, samples: Samples) -> np.ndarray:
 class _Splitter:
     """What is the same for every fold; arrays are aligned with the rows of the samples."""
 
-    def __init__(self, protocol: Protocol, samples: Samples, task: Task) -> None:
+    def __init__(self, protocol: ProtocolSettings, samples: Samples, task: Task) -> None:
         self.protocol, self.samples, self.task = protocol, samples, task
         self.strata = strata_of(task, samples)
         self.clock = clock_codes(samples)
