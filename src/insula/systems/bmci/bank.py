@@ -1,4 +1,4 @@
-"""The bank of subjects: what each one taught, how they are used together, and who leaves it (BMCI, spec 2.7)."""
+"""The bank of subjects: what each one taught, how they are used together, and who leaves it (BMCI)."""
 
 from __future__ import annotations
 

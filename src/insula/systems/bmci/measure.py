@@ -1,4 +1,4 @@
-"""How well the virtual EEG of new pictures agrees with the EEG of people who saw them (BMCI, spec 2.5)."""
+"""How well the virtual EEG of new pictures agrees with the EEG of people who saw them (Liu et al. 2021)."""
 
 from __future__ import annotations
 

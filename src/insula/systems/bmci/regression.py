@@ -1,4 +1,4 @@
-"""From picture features to a virtual EEG: one regressor per subject (BMCI, spec 2.5)."""
+"""From picture features to a virtual EEG: one regressor per subject (Liu et al. 2021)."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ Regressor = Literal["forest", "extra-trees", "kernel-ridge", "ridge", "partial-l
 
 
 class VisionTraining(Training):
-    """How the picture network is trained: the defaults are those usual for deep adaptation networks (spec 2.4).
+    """How the picture network is trained: the defaults are those usual for deep adaptation networks (Long 2015).
 
     Where the discrepancy is minimised its gradient grows as the features shrink: a network that is not pretrained, far
     from its target, may collapse unless `gradient_clip` is set.

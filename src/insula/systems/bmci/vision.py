@@ -1,4 +1,4 @@
-"""The visual branch of BMCI, trained: a backbone with a bottleneck, adapted to target pictures or not (spec 2.4)."""
+"""The visual branch of BMCI, trained: a backbone with a bottleneck, adapted or not (Long et al., ICML 2015)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from insula.storage.code import code_version
 from insula.storage.hashing import digest_array
 from insula.systems.bmci.settings import BMCISettings, Vision
 
-_SLOW = 0.1  # of the learning rate, for what a pretrained backbone already knows (spec 2.4)
+_SLOW = 0.1  # of the learning rate, for what a pretrained backbone already knows (Long et al. 2015)
 _COMPARED = 1000  # pictures a side in the discrepancy that is reported: its matrix has all pairs
 
 
