@@ -125,12 +125,12 @@ class BidsEmotion(TrialCorpus):
             clock[sitting] = begin + recording.n_times / recording.rate
             people.setdefault(recording.subject, []).extend((recording, begin, part) for part in parts)
         trials = []
-        for person, mine in people.items():
-            named = self._named(person, [part for _, _, part in mine])
+        for person, sittings in people.items():
+            named = self._named(person, [part for _, _, part in sittings])
             trials += [
                 Trial(part_of(recording, part.start, part.stop), str(number), begin + part.start, labels, stimulus)
                 for number, ((recording, begin, part), (stimulus, labels)) in enumerate(
-                    zip(mine, named, strict=True), start=1
+                    zip(sittings, named, strict=True), start=1
                 )
             ]
         names = dict.fromkeys(name for trial in trials for name in trial.labels)
@@ -188,13 +188,13 @@ class BidsEmotion(TrialCorpus):
     def _unplayed(self, trials: Sequence[Trial]) -> list[str]:
         """Return a line for each person without trials, and each context that the README lists for one in vain."""
         people, order = dict.fromkeys(one.subject for one in self._files), self.settings.layout.order
-        found = {(trial.recording.subject, trial.labels.get("context")) for trial in trials}
+        played = {(trial.recording.subject, trial.labels.get("context")) for trial in trials}
         contexts = order.contexts.values() if order else [None]
         return [
             f"no {context + ' ' if context else ''}trial of sub-{person} ({self._root}): fetch its recordings again"
             for person in people
             for context in contexts
-            if (person, context) not in found and (order is None or of_person(self._lists, person, context))
+            if (person, context) not in played and (order is None or of_person(self._lists, person, context))
         ]
 
     @cached_property

@@ -197,8 +197,8 @@ class Deap(TrialCorpus):
         folder = self._folder / "data_preprocessed_python"
         if not folder.is_dir():
             raise DataError("no such folder", where=folder, do="correct root, or unpack the corpus there")
-        found = {path: _FILE.fullmatch(path.name) for path in sorted(folder.iterdir())}
-        files = {int(match[1]): path for path, match in found.items() if match}
+        matches = {path: _FILE.fullmatch(path.name) for path in sorted(folder.iterdir())}
+        files = {int(match[1]): path for path, match in matches.items() if match}
         if not files:
             raise DataError("no recording in this folder", where=folder, do="it should hold s01.dat and on")
         return files
@@ -306,8 +306,8 @@ def _checked(ratings: np.ndarray, person: int, path: Path, played: pd.DataFrame 
     if played is not None:
         if person not in played.index.get_level_values(0):
             raise DataError(f"participant_ratings.csv has no participant {person}", where=path, do="fetch both again")
-        said = played.loc[person].sort_index()[list(RATINGS)].to_numpy()
-        other = np.flatnonzero(~np.isclose(ratings, said, rtol=0, atol=0.01).all(axis=1))  # it has two decimals
+        tabled = played.loc[person].sort_index()[list(RATINGS)].to_numpy()
+        other = np.flatnonzero(~np.isclose(ratings, tabled, rtol=0, atol=0.01).all(axis=1))  # it has two decimals
         if len(other):
             what = f"the ratings of video {other[0] + 1} are not those of participant_ratings.csv"
             raise DataError(what, where=path, do="the file should be in the order of Experiment_id: fetch both again")

@@ -82,8 +82,8 @@ class Eegmat(TrialCorpus):
             except DataError as error:
                 lacks.append(str(error))
         if len(rates) > 1:
-            found = ", ".join(f"{rate:g} Hz in {path.name}" for rate, path in sorted(rates.items()))
-            lacks.append(f"recordings differ in sampling rate ({found}): fetch the odd ones again")
+            examples = ", ".join(f"{rate:g} Hz in {path.name}" for rate, path in sorted(rates.items()))
+            lacks.append(f"recordings differ in sampling rate ({examples}): fetch the odd ones again")
         return lacks
 
     def recordings(self) -> list[Recording]:

@@ -153,8 +153,8 @@ class Faced(TrialCorpus):
     @property
     def _remarks(self) -> Path | None:
         """The folder that says when a clip was played, of the form with pickles."""
-        found = (self._folder / name for name in _REMARKS)
-        return next((folder for folder in found if any(folder.glob("sub*/After_remarks.mat"))), None)
+        folders = (self._folder / name for name in _REMARKS)
+        return next((folder for folder in folders if any(folder.glob("sub*/After_remarks.mat"))), None)
 
     def _people(self) -> dict[Path, Callable[[], Iterable[Trial]]]:
         """Return what yields the trials of each file."""
@@ -172,18 +172,18 @@ class Faced(TrialCorpus):
         newest = lru_cache(maxsize=1)(_read)
         return {path: partial(_pickle_trials, path, newest, self._remarks) for path in files}
 
-    def _absent(self, found: Iterable[Path]) -> Iterator[Path]:
+    def _absent(self, files: Iterable[Path]) -> Iterator[Path]:
         """Yield files that people named in `participants.tsv`, or below the highest number, lack."""
         table = self._folder / "participants.tsv"
         if not is_bids(self._folder):
-            paths = sorted(found)
+            paths = sorted(files)
             for number in range(int(paths[-1].stem.removeprefix("sub"))):
                 if (path := paths[0].with_name(f"sub{number:03d}.pkl")) not in paths:
                     yield path
         elif table.is_file():
-            there = {path.name.split("_")[0] for path in found}
+            present = {path.name.split("_")[0] for path in files}
             for name in read_table(table)["participant_id"]:
-                if name not in there:
+                if name not in present:
                     yield self._folder / name / "eeg"
 
 

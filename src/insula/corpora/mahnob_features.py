@@ -154,11 +154,11 @@ class MahnobFeatures(TrialCorpus):
             raise DataError("no such folder", where=folder, do="correct root")
         below = (sorted(path for path in place.iterdir() if _FILE.fullmatch(path.name))
                  for place in (folder, *sorted(folder.iterdir())) if place.is_dir())  # fmt: skip
-        found = next(filter(None, below), [])
-        if not found:
+        files = next(filter(None, below), [])
+        if not files:
             do = "it should hold P1-features-resamp4hz-trial-2.mat and on"
             raise DataError("no features in this folder", where=folder, do=do)
-        return found
+        return files
 
     def _valence(self, file: _File) -> np.ndarray:
         """Return the labels of a trial, float (times,)."""

@@ -207,14 +207,14 @@ class Recordings:
         except InsulaError as error:
             lacks.append(str(error))
         if len(rates) > 1 and self.settings.preprocessing.rate is None:
-            found = ", ".join(f"{rate:g} Hz in {name}" for rate, name in sorted(rates.items()))
-            lacks.append(f"recordings differ in sampling rate ({found}): set preprocessing.rate")
+            examples = ", ".join(f"{rate:g} Hz in {name}" for rate, name in sorted(rates.items()))
+            lacks.append(f"recordings differ in sampling rate ({examples}): set preprocessing.rate")
         return list(dict.fromkeys(lacks + (self._folder.check() if self._folder else [])))
 
     def notes(self) -> list[str]:
         """Return what one should know and nothing stops at: files that are not read, rows without a label, copies."""
         try:
-            notes, rows, where = unread(self.settings.root), *self.study.rows_said()
+            notes, rows, where = unread(self.settings.root), *self.study.rows_as_written()
         except InsulaError:
             return []  # which `check` says
         label = self.settings.label
@@ -319,10 +319,10 @@ class Recordings:
     def study(self) -> StudyFolder:
         """The files and their tables."""
         settings = self.settings
-        found = StudyFolder.open(settings.root, settings.who, settings.events, settings.labels)
-        if settings.pictures and found.kind == "windows":
+        opened = StudyFolder.open(settings.root, settings.who, settings.events, settings.labels)
+        if settings.pictures and opened.kind == "windows":
             raise DataError("no events say when a picture was shown", where=settings.root, do="set events")
-        return found
+        return opened
 
     @cached_property
     def _folder(self) -> Folder | None:
@@ -385,9 +385,9 @@ class Recordings:
         settings = self.settings
         label = settings.label
         if label and label not in events and not settings.pictures and (self.study.kind == "tables" or settings.labels):
-            known = [name for name in events if name not in (*PROVENANCE, "onset", "duration")]
+            names = [name for name in events if name not in (*PROVENANCE, "onset", "duration")]
             do = (
-                f"set label, as in --set corpus.label={[*known, 'null'][0]}; there is {', '.join(known) or 'no column'}"
+                f"set label, as in --set corpus.label={[*names, 'null'][0]}; there is {', '.join(names) or 'no column'}"
             )
             where = settings.root / settings.labels if settings.labels else where
             raise DataError(f"no label column {label!r}", where=where, do=do)

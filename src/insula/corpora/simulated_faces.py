@@ -78,8 +78,8 @@ class SimulatedFacesSettings(Settings):
                 raise SettingsError("no such range", where=name, do="give low and high within 0 and 1")
         if self.identities > self.pictures:
             raise SettingsError("more identities than pictures", where="identities", do="give fewer")
-        known = set(self.classes) & set(LABEL_SPACES["basic7"])
-        if not 1 < len(known) == len(self.classes):
+        named = set(self.classes) & set(LABEL_SPACES["basic7"])
+        if not 1 < len(named) == len(self.classes):
             do = f"give two or more of {', '.join(LABEL_SPACES['basic7'])}"
             raise SettingsError("no such classes", where="classes", do=do)
         return self

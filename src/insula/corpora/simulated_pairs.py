@@ -155,8 +155,8 @@ class SimulatedPairs:
         of_trial = trials.iloc[trial].reset_index(drop=True)
         start = of_trial["start"].to_numpy() + window * settings.window
         subject = of_trial["subject"].map("S{}".format).to_numpy(object)
-        eeg = self._rows_there(settings.eeg_missing, 45)
-        face = self._rows_there(settings.face_missing, 46)
+        eeg = self._rows_present(settings.eeg_missing, 45)
+        face = self._rows_present(settings.face_missing, 46)
         table = provenance(
             corpus=_NAME, subject=subject, session="1", trial=of_trial["number"].astype(str).to_numpy(object),
             stimulus=of_trial["stimulus"].to_numpy(object), identity=subject, start=start,
@@ -245,7 +245,7 @@ class SimulatedPairs:
         moment = np.add.outer(self._trials()["start"].to_numpy(), middle).ravel()
         return settings.clock_offset + settings.clock_drift * 1e-6 * moment
 
-    def _rows_there(self, missing: float, purpose: int) -> np.ndarray:
+    def _rows_present(self, missing: float, purpose: int) -> np.ndarray:
         """Return each row's place in a store, -1 where it is missing: that share of each person's rows, in stretches.
 
         Where a smooth random course is lowest is missing, so a larger share holds the rows of a smaller one.

@@ -179,8 +179,8 @@ class SimulatedStudy:
         rows = pictures.index.get_indexer(table["stimulus"])  # -1 for a face of which there is no picture
         samples = samples.with_modality("picture", "pictures", self._drawn(cache), rows)
         for subject, store in epochs.items():
-            mine = (table["subject"] == subject).to_numpy(bool, na_value=False)
-            samples = samples.with_modality("eeg", f"eeg {subject}", store, np.where(mine, events, -1))
+            own = (table["subject"] == subject).to_numpy(bool, na_value=False)
+            samples = samples.with_modality("eeg", f"eeg {subject}", store, np.where(own, events, -1))
         return samples
 
     def truth(self) -> pd.DataFrame:

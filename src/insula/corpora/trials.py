@@ -192,10 +192,11 @@ def trial_samples(corpus: str, trials: Sequence[Trial], settings: TrialSettings,
 
 def _baselines(trials: Sequence[Trial], cleaning: Preprocessing, cache: Cache) -> tuple[ArrayStore, np.ndarray]:
     """Return the baselines, as long as the shortest of them, and the row of each trial's, -1 where it has none."""
-    found = [(place, trial.baseline) for place, trial in enumerate(trials) if trial.baseline]
-    recordings = [baseline for _, baseline in found]
+    baselines = [(place, trial.baseline) for place, trial in enumerate(trials) if trial.baseline]
+    recordings = [baseline for _, baseline in baselines]
     seconds = min(baseline.n_times / baseline.rate for baseline in recordings)
     store, clock = window_store(recordings, cleaning, Windows(seconds=seconds), cache)
     row = np.full(len(trials), -1)
-    row[[place for place, _ in found]] = np.searchsorted(clock["recording"], range(len(found)))  # the first of each
+    places = [place for place, _ in baselines]
+    row[places] = np.searchsorted(clock["recording"], range(len(places)))  # the first of each
     return store, row

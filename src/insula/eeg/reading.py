@@ -190,13 +190,13 @@ def _annotations(raw: Any) -> pd.DataFrame:
 
 def _chosen(kept: pd.DataFrame, channels: Sequence[str], path: Path) -> pd.DataFrame:
     """Return the rows of these electrodes, in this order."""
-    found = kept[kept["electrode"].isin(list(channels))]
-    canonical(found["name"].tolist(), where=path)  # refuses two that are one electrode
-    lacking = [name for name in channels if name not in set(found["electrode"])]
+    chosen = kept[kept["electrode"].isin(list(channels))]
+    canonical(chosen["name"].tolist(), where=path)  # refuses two that are one electrode
+    lacking = [name for name in channels if name not in set(chosen["electrode"])]
     if lacking:
         more = f" and {len(lacking) - 1} more" if len(lacking) > 1 else ""
         raise DataError(f"no channel {lacking[0]}{more}", where=path, do="ask for fewer channels, or rename its own")
-    return found.set_index("electrode").loc[list(channels)].reset_index()
+    return chosen.set_index("electrode").loc[list(channels)].reset_index()
 
 
 def _read(path: Path, names: tuple[str, ...], start: int, stop: int) -> np.ndarray:
@@ -317,5 +317,5 @@ def _open(path: Path, names: tuple[str, ...] = ()) -> Any:
 
 
 def _unreadable(path: Path, error: object) -> DataError:
-    said = textwrap.shorten(str(error), 400, placeholder=" ...")  # a parser may quote half a broken file
-    return DataError(f"this {suffix_of(path)} file cannot be read: {said}", where=path, do="copy or export it again")
+    message = textwrap.shorten(str(error), 400, placeholder=" ...")  # a parser may quote half a broken file
+    return DataError(f"this {suffix_of(path)} file cannot be read: {message}", where=path, do="copy or export it again")
