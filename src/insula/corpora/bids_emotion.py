@@ -12,11 +12,11 @@ from typing import ClassVar
 
 from insula.corpora.bids_events import Layout, Part, trials_in
 from insula.corpora.bids_labels import Lists, Rated, in_order, listed, of_person, rated
-from insula.corpora.contract import Card
+from insula.corpora.contract import BaseCorpus, Card
 from insula.corpora.places import corpus_folder
 from insula.corpora.recording_channels import names_in, shared_channels
 from insula.corpora.recording_files import RecordingFile, find_recordings, is_bids, read_table
-from insula.corpora.trials import Trial, TrialCorpus, TrialSettings, part_of, trial_samples
+from insula.corpora.trials import Trial, TrialSettings, part_of, trial_samples
 from insula.eeg.checks import check_recording
 from insula.eeg.reading import read_recording
 from insula.errors import DataError, InsulaError
@@ -40,7 +40,7 @@ class BidsEmotionSettings(TrialSettings):
     layout: Layout = Layout(labels={"trial_type": None})
 
 
-class BidsEmotion(TrialCorpus):
+class BidsEmotion(BaseCorpus):
     """Windows of the trials of a BIDS set.
 
     A person's recordings of one BIDS session are one sitting: its clock runs over them in the order of their names. A
@@ -62,12 +62,9 @@ class BidsEmotion(TrialCorpus):
     Settings: ClassVar[type[BidsEmotionSettings]] = BidsEmotionSettings
     settings: BidsEmotionSettings
 
-    def check(self) -> list[str]:
+    def _lacks(self) -> list[str]:
         """Return what is missing or broken, one line each; headers, tables and a few seconds of EEG are read."""
-        try:
-            files, channels = self._files, self._channels()
-        except InsulaError as error:
-            return [str(error)]
+        files, channels = self._files, self._channels()
         used = {one.events for one in files}
         stray = [path for path in sorted(self._root.glob("sub-*/**/eeg/*_events.tsv")) if path not in used]
         lacks = [f"no recording for this table of events ({path}): fetch it again" for path in stray]

@@ -11,7 +11,7 @@ from typing import ClassVar, Literal
 import pandas as pd
 from pydantic import Field
 
-from insula.corpora.contract import Card
+from insula.corpora.contract import BaseCorpus, Card
 from insula.corpora.folder import Folder, FolderSettings
 from insula.corpora.pairing import pair, stimulus_names
 from insula.corpora.places import corpus_folder
@@ -94,7 +94,7 @@ class _Watched(Recordings):
     card: ClassVar[Card] = _CARD
 
 
-class Cfaps:
+class Cfaps(BaseCorpus):
     """Photographs of faces, and epochs of people who saw them.
 
     Samples have the modalities `picture` and `eeg` and the label `emotion` (basic7): one row a person and picture seen,
@@ -104,25 +104,16 @@ class Cfaps:
 
     card: ClassVar[Card] = _CARD
     Settings: ClassVar[type[CfapsSettings]] = CfapsSettings
-
-    def __init__(self, settings: CfapsSettings) -> None:
-        self.settings = settings
+    settings: CfapsSettings
 
     @property
     def pictures(self) -> str:
         """How a bundle prepares a new picture."""
         return "whole" if self.settings.faces == "cropped" else "detect"
 
-    def truth(self) -> pd.DataFrame | None:
-        """Return None: the labels are all there is."""
-        return None
-
-    def check(self) -> list[str]:
+    def _lacks(self) -> list[str]:
         """Return what is missing or broken, one line each: a file, a column, an image."""
-        try:
-            folder, ready = self._folder, self._ready
-        except InsulaError as error:
-            return [str(error)]
+        folder, ready = self._folder, self._ready
         lacks = folder.check()
         try:
             stimuli = folder.stimuli()

@@ -12,14 +12,14 @@ import numpy as np
 import pandas as pd
 from pydantic import PositiveFloat
 
-from insula.corpora.contract import Card
+from insula.corpora.contract import BaseCorpus, Card
 from insula.corpora.deap_tables import RATINGS, VIDEOS, clip_quadrants, presentations, quadrant
 from insula.corpora.film_faces import Film, FilmedSettings, film_problem, with_faces
 from insula.corpora.places import corpus_folder
-from insula.corpora.trials import Trial, TrialCorpus, trial_samples
+from insula.corpora.trials import Trial, trial_samples
 from insula.eeg.checks import check_recording
 from insula.eeg.preprocessing import Preprocessing
-from insula.errors import DataError, InsulaError
+from insula.errors import DataError
 from insula.samples import Recording, Samples
 from insula.storage.arrays_from_pickle import arrays_from_pickle
 from insula.storage.cache import Cache
@@ -68,7 +68,7 @@ class _Participant(NamedTuple):
     content: str
 
 
-class Deap(TrialCorpus):
+class Deap(BaseCorpus):
     """DEAP: 32 people watched the same forty music videos, one minute of each, and rated them.
 
     Samples have the modalities `eeg` (microvolts, channels x times), `features` (differential entropy, channels x
@@ -104,12 +104,9 @@ class Deap(TrialCorpus):
     Settings: ClassVar[type[DeapSettings]] = DeapSettings
     settings: DeapSettings
 
-    def check(self) -> list[str]:
+    def _lacks(self) -> list[str]:
         """Return what is missing or broken, one line each; some seconds of a few trials are looked at."""
-        try:
-            files = self._files()
-        except InsulaError as error:
-            return [str(error)]
+        files = self._files()
         lacks: list[DataError] = []
         broken: list[str] = []
         played, quadrants, people = None, None, list(files)

@@ -11,10 +11,10 @@ import numpy as np
 import pandas as pd
 from pydantic import PositiveFloat
 
-from insula.corpora.contract import Card
+from insula.corpora.contract import BaseCorpus, Card
 from insula.corpora.matlab import matlab_variable
 from insula.corpora.places import corpus_folder
-from insula.corpora.trials import Trial, TrialCorpus, TrialSettings, part_of, trial_samples
+from insula.corpora.trials import Trial, TrialSettings, part_of, trial_samples
 from insula.eeg.montage import canonical
 from insula.eeg.preprocessing import Preprocessing
 from insula.errors import DataError, SettingsError
@@ -73,7 +73,7 @@ class _Content(NamedTuple):
     lacks: list[DataError]
 
 
-class Dreamer(TrialCorpus):
+class Dreamer(BaseCorpus):
     """DREAMER: 23 people watched eighteen films and rated what they felt.
 
     Samples have the modalities `eeg` (microvolts, channels x times), `features` (differential entropy, channels x
@@ -101,12 +101,9 @@ class Dreamer(TrialCorpus):
     Settings: ClassVar[type[DreamerSettings]] = DreamerSettings
     settings: DreamerSettings
 
-    def check(self) -> list[str]:
+    def _lacks(self) -> list[str]:
         """Return what is missing or broken, one line each; the file is read whole, as it has no parts."""
-        try:
-            return [str(error) for error in _read(self._path).lacks]
-        except DataError as error:
-            return [str(error)]
+        return [str(error) for error in _read(self._path).lacks]
 
     def trials(self, cache: Cache) -> list[Trial]:
         """Return the trials of one person after the other, read lazily from a copy in the cache.

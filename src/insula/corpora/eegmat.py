@@ -10,13 +10,13 @@ from typing import ClassVar
 import pandas as pd
 from pydantic import PositiveFloat
 
-from insula.corpora.contract import Card
+from insula.corpora.contract import BaseCorpus, Card
 from insula.corpora.places import corpus_folder
-from insula.corpora.trials import Trial, TrialCorpus, TrialSettings, trial_samples
+from insula.corpora.trials import Trial, TrialSettings, trial_samples
 from insula.eeg.checks import check_recording
 from insula.eeg.preprocessing import Preprocessing
 from insula.eeg.reading import read_recording
-from insula.errors import DataError, InsulaError
+from insula.errors import DataError
 from insula.samples import Recording, Samples
 from insula.storage.cache import Cache
 from insula.storage.tables import read_csv
@@ -40,7 +40,7 @@ class EegmatSettings(TrialSettings):
     preprocessing: EegmatPreprocessing = EegmatPreprocessing()
 
 
-class Eegmat(TrialCorpus):
+class Eegmat(BaseCorpus):
     """Windows of EEG at rest and during mental arithmetic.
 
     Samples have the modalities `eeg` (microvolts, channels x times) and `features` (differential entropy, channels x
@@ -63,12 +63,9 @@ class Eegmat(TrialCorpus):
     Settings: ClassVar[type[EegmatSettings]] = EegmatSettings
     settings: EegmatSettings
 
-    def check(self) -> list[str]:
+    def _lacks(self) -> list[str]:
         """Return what is missing or broken, one line each; headers are read, and a few seconds of each signal."""
-        try:
-            files = self._files()
-        except InsulaError as error:
-            return [str(error)]
+        files = self._files()
         folder = files[0].parent
         people = range(1 + int(_FILE.fullmatch(files[-1].name)[1]))  # type: ignore[index]  # _files matched it
         wanted = [folder / f"Subject{person:02d}_{part}.edf" for person in people for part in CONDITIONS]

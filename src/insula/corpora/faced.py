@@ -14,17 +14,17 @@ import numpy as np
 import pandas as pd
 from pydantic import PositiveFloat
 
-from insula.corpora.contract import Card
+from insula.corpora.contract import BaseCorpus, Card
 from insula.corpora.matlab import matlab_variable
 from insula.corpora.places import corpus_folder
 from insula.corpora.recording_channels import names_in
 from insula.corpora.recording_files import RecordingFile, find_recordings, is_bids, read_table
-from insula.corpora.trials import Trial, TrialCorpus, TrialSettings, array_recording, part_of, trial_samples
+from insula.corpora.trials import Trial, TrialSettings, array_recording, part_of, trial_samples
 from insula.eeg.checks import check_events, check_recording
 from insula.eeg.preprocessing import Preprocessing
 from insula.eeg.reading import read_recording
 from insula.emotions import normalise_label
-from insula.errors import DataError, InsulaError
+from insula.errors import DataError
 from insula.samples import Recording, Samples
 from insula.storage.arrays_from_pickle import arrays_from_pickle
 from insula.storage.cache import Cache
@@ -66,7 +66,7 @@ class FacedSettings(TrialSettings):
     preprocessing: FacedPreprocessing = FacedPreprocessing()
 
 
-class Faced(TrialCorpus):
+class Faced(BaseCorpus):
     """FACED: 123 people watched the same 28 film clips; the last 30 s of each are a trial.
 
     Which form the folder has is found out: `Processed_data/sub000.pkl` and on, or a BIDS tree. Samples have the
@@ -98,12 +98,9 @@ class Faced(TrialCorpus):
     Settings: ClassVar[type[FacedSettings]] = FacedSettings
     settings: FacedSettings
 
-    def check(self) -> list[str]:
+    def _lacks(self) -> list[str]:
         """Return what is missing or broken, one line each; some seconds of four trials a file are looked at."""
-        try:
-            people = self._people()
-        except InsulaError as error:
-            return [str(error)]
+        people = self._people()
         lacks = [str(DataError("no such file", where=path, do="fetch it again")) for path in self._absent(people)]
         for path, trials in people.items():
             try:

@@ -12,7 +12,7 @@ import pandas as pd
 from pydantic import BaseModel, Field, model_validator
 
 from insula.corpora.class_folders import class_folders
-from insula.corpora.contract import Card
+from insula.corpora.contract import BaseCorpus, Card
 from insula.corpora.copies import joined_copies, set_aside
 from insula.corpora.face_store import Faces, store_faces
 from insula.corpora.manifests import CODES, NAMES, PATHS, usual_columns
@@ -87,7 +87,7 @@ class FolderSettings(Settings):
         return self
 
 
-class Folder:
+class Folder(BaseCorpus):
     """Pictures in class folders or in a manifest.
 
     Samples have the modality `picture` (uint8 RGB) and the label column of the settings; `quality` holds what was
@@ -119,9 +119,7 @@ class Folder:
         notes="Folders PERSON/CLASS, or a manifest with a column identity, allow an identity-disjoint split.",
     )
     Settings: ClassVar[type[Settings]] = FolderSettings
-
-    def __init__(self, settings: BaseModel) -> None:
-        self.settings = settings
+    settings: BaseModel
 
     @property
     def layout(self) -> FolderSettings:
@@ -157,16 +155,9 @@ class Folder:
             return "detect", layout.size
         return "cropped", min(layout.size, max(self._look.side or layout.size, 16))
 
-    def truth(self) -> pd.DataFrame | None:
-        """Return None: the labels are all there is."""
-        return None
-
-    def check(self) -> list[str]:
+    def _lacks(self) -> list[str]:
         """Return what is missing or broken, one line each; every picture is opened."""
-        try:
-            table = self._table()
-        except InsulaError as error:
-            return [str(error)]
+        table = self._table()
         lacks = []
         for path in self._looked_at(table["path"]):
             try:

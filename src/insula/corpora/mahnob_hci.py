@@ -13,15 +13,15 @@ import numpy as np
 import pandas as pd
 from pydantic import PositiveFloat
 
-from insula.corpora.contract import Card
+from insula.corpora.contract import BaseCorpus, Card
 from insula.corpora.film_faces import Film, FilmedSettings, film_problem, with_faces
 from insula.corpora.mahnob_labels import RATINGS, Tracks, felt, person_and_trial, read_session
 from insula.corpora.places import corpus_folder
-from insula.corpora.trials import Trial, TrialCorpus, part_of, trial_samples
+from insula.corpora.trials import Trial, part_of, trial_samples
 from insula.eeg.checks import check_recording
 from insula.eeg.preprocessing import Preprocessing
 from insula.eeg.reading import read_recording
-from insula.errors import DataError, InsulaError
+from insula.errors import DataError
 from insula.samples import Recording, Samples
 from insula.storage.cache import Cache
 
@@ -75,7 +75,7 @@ class Session:
         return person_and_trial(self.number)
 
 
-class MahnobHci(TrialCorpus):
+class MahnobHci(BaseCorpus):
     """Windows of EEG while a clip was shown, with the ratings and keyword given after it.
 
     A person's clips are one session; its clock runs over the person's recordings in the order of their trials, each
@@ -107,12 +107,9 @@ class MahnobHci(TrialCorpus):
     Settings: ClassVar[type[MahnobSettings]] = MahnobSettings
     settings: MahnobSettings
 
-    def check(self) -> list[str]:
+    def _lacks(self) -> list[str]:
         """Return what is missing or broken, one line each; headers, triggers and a few seconds of EEG are read."""
-        try:
-            folders = self._folders()
-        except InsulaError as error:
-            return [str(error)]
+        folders = self._folders()
         lacks: list[str] = []
         for folder in folders:
             try:

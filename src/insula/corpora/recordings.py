@@ -13,7 +13,7 @@ from typing import ClassVar, Literal
 import numpy as np
 import pandas as pd
 
-from insula.corpora.contract import Card
+from insula.corpora.contract import BaseCorpus, Card
 from insula.corpora.folder import Folder, FolderSettings
 from insula.corpora.pairing import pair, stimulus_names
 from insula.corpora.recording_channels import Names, names_in, read_names, shared_channels
@@ -119,7 +119,7 @@ class RecordingsSettings(Settings):
     preprocessing: Preprocessing = Preprocessing()
 
 
-class Recordings:
+class Recordings(BaseCorpus):
     """Epochs around events, or windows, of recordings on disk.
 
     Samples have the modality `eeg` (microvolts, channels x times) and, with `pictures`, `picture`: then there is one
@@ -157,27 +157,18 @@ class Recordings:
         "unlabelled.",
     )
     Settings: ClassVar[type[RecordingsSettings]] = RecordingsSettings
-
-    def __init__(self, settings: RecordingsSettings) -> None:
-        self.settings = settings
+    settings: RecordingsSettings
 
     @property
     def pictures(self) -> str:
         """How a bundle prepares a new picture."""
         return Folder(self.settings.pictures).pictures if self.settings.pictures else "none"
 
-    def truth(self) -> pd.DataFrame | None:
-        """Return None: the labels are all there is."""
-        return None
-
-    def check(self) -> list[str]:
+    def _lacks(self) -> list[str]:
         """Return what is missing or broken, one line each; headers are read, and a few seconds of each signal."""
-        try:
-            files, wanted = self.study.files, None
-            if self.settings.channels is not None:
-                wanted = self._channels([one for one in files if _readable(one)] or files)
-        except InsulaError as error:
-            return [str(error)]
+        files, wanted = self.study.files, None
+        if self.settings.channels is not None:
+            wanted = self._channels([one for one in files if _readable(one)] or files)
         lacks: list[str] = []
         readable: list[RecordingFile] = []
         events: list[pd.DataFrame] = []

@@ -11,10 +11,10 @@ from typing import ClassVar, Literal, NamedTuple
 
 from pydantic import PositiveFloat
 
-from insula.corpora.contract import Card
+from insula.corpora.contract import BaseCorpus, Card
 from insula.corpora.matlab import matlab_array, matlab_shapes
 from insula.corpora.places import corpus_folder
-from insula.corpora.trials import Trial, TrialCorpus, TrialSettings, array_recording, trial_samples
+from insula.corpora.trials import Trial, TrialSettings, array_recording, trial_samples
 from insula.eeg.montage import canonical
 from insula.eeg.preprocessing import Preprocessing
 from insula.errors import DataError
@@ -70,7 +70,7 @@ class _Sitting(NamedTuple):
     path: Path
 
 
-class _SeedFamily(TrialCorpus, ABC):
+class _SeedFamily(BaseCorpus, ABC):
     """What SEED and SEED-IV share: a file a sitting, an array a trial, rows in one order."""
 
     card: ClassVar[Card]
@@ -89,12 +89,9 @@ class _SeedFamily(TrialCorpus, ABC):
     def _stimulus(self, session: str, number: int) -> str:
         """Return the name of the clip of a trial, numbered from one."""
 
-    def check(self) -> list[str]:
+    def _lacks(self) -> list[str]:
         """Return what is missing or broken, one line each; names and shapes of the arrays are read, no signal."""
-        try:
-            sittings, lacks = self._sittings()
-        except DataError as error:
-            return [str(error)]
+        sittings, lacks = self._sittings()
         for sitting in sittings:
             try:
                 _arrays(sitting.path, len(self._emotions(sitting.session)))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -68,25 +68,6 @@ class Trial:
     labels: Mapping[str, Any] = field(default_factory=dict)
     stimulus: str | None = None
     baseline: Recording | None = None
-
-
-class TrialCorpus:
-    """What corpora of recorded EEG share: a subclass has a card, settings, `check` and `samples`.
-
-    Parameters
-    ----------
-    settings : Settings
-        Of the class that the subclass names `Settings`.
-    """
-
-    pictures: ClassVar[str] = "none"
-
-    def __init__(self, settings: Any) -> None:
-        self.settings = settings
-
-    def truth(self) -> pd.DataFrame | None:
-        """Return None: the labels are all there is."""
-        return None
 
 
 def part_of(recording: Recording, start: float, stop: float) -> Recording:
