@@ -12,16 +12,15 @@ from typing import ClassVar
 
 from insula.corpora.bids_events import Layout, Part, trials_in
 from insula.corpora.bids_labels import Lists, Rated, in_order, listed, of_person, rated
-from insula.corpora.contract import BaseCorpus, Card
+from insula.corpora.contract import Card
 from insula.corpora.places import corpus_folder
 from insula.corpora.recording_channels import names_in, shared_channels
 from insula.corpora.recording_files import RecordingFile, find_recordings, is_bids, read_table
-from insula.corpora.trials import Trial, TrialSettings, part_of, trial_samples
+from insula.corpora.trials import Trial, TrialCorpus, TrialSettings, part_of
 from insula.eeg.checks import check_recording
 from insula.eeg.reading import read_recording
 from insula.errors import DataError, InsulaError
-from insula.samples import Recording, Samples
-from insula.storage.cache import Cache
+from insula.samples import Recording
 
 
 class BidsEmotionSettings(TrialSettings):
@@ -40,7 +39,7 @@ class BidsEmotionSettings(TrialSettings):
     layout: Layout = Layout(labels={"trial_type": None})
 
 
-class BidsEmotion(BaseCorpus):
+class BidsEmotion(TrialCorpus):
     """Windows of the trials of a BIDS set.
 
     A person's recordings of one BIDS session are one sitting: its clock runs over them in the order of their names. A
@@ -101,16 +100,6 @@ class BidsEmotion(BaseCorpus):
         channels = self._channels()
         recordings = [(one, self._recording(one, channels)) for one in self._files]
         return self._trials([(recording, self._parts(one, recording)) for one, recording in recordings])
-
-    def samples(self, cache: Cache) -> Samples:
-        """Return one sample a window; windows and features lie in the cache, memory-mapped.
-
-        Raises
-        ------
-        DataError
-            Where a recording or a table cannot be used, naming it.
-        """
-        return trial_samples(self.card.name, self.trials(), self.settings, cache)
 
     def _trials(self, read: Sequence[tuple[Recording, list[Part]]]) -> list[Trial]:
         """Return the trials of recordings, each on its sitting's clock, and with the README's labels."""

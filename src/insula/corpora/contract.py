@@ -102,6 +102,8 @@ class BaseCorpus:
         Of the class that the subclass names `Settings`.
     """
 
+    card: ClassVar[Card]
+
     def __init__(self, settings: Any) -> None:
         self.settings = settings
 

@@ -10,15 +10,14 @@ from typing import ClassVar
 import pandas as pd
 from pydantic import PositiveFloat
 
-from insula.corpora.contract import BaseCorpus, Card
+from insula.corpora.contract import Card
 from insula.corpora.places import corpus_folder
-from insula.corpora.trials import Trial, TrialSettings, trial_samples
+from insula.corpora.trials import Trial, TrialCorpus, TrialSettings
 from insula.eeg.checks import check_recording
 from insula.eeg.preprocessing import Preprocessing
 from insula.eeg.reading import read_recording
 from insula.errors import DataError
-from insula.samples import Recording, Samples
-from insula.storage.cache import Cache
+from insula.samples import Recording
 from insula.storage.tables import read_csv
 
 CONDITIONS = {"1": "rest", "2": "arithmetic"}
@@ -40,7 +39,7 @@ class EegmatSettings(TrialSettings):
     preprocessing: EegmatPreprocessing = EegmatPreprocessing()
 
 
-class Eegmat(BaseCorpus):
+class Eegmat(TrialCorpus):
     """Windows of EEG at rest and during mental arithmetic.
 
     Samples have the modalities `eeg` (microvolts, channels x times) and `features` (differential entropy, channels x
@@ -90,21 +89,15 @@ class Eegmat(BaseCorpus):
         """
         return [self._recording(path) for path in self._files()]
 
-    def samples(self, cache: Cache) -> Samples:
-        """Return one sample a window; windows and features lie in the cache, memory-mapped.
-
-        Raises
-        ------
-        DataError
-            Where a recording cannot be used, naming it.
-        """
+    def trials(self) -> list[Trial]:
+        """Return a trial for each recording, the whole of it."""
         about = self._subject_info()
         trials = []
         for recording in self.recordings():
             person = about.loc[recording.subject].to_dict() if recording.subject in about.index else {}
             labels = {"condition": CONDITIONS[recording.session[-1]], **person}
             trials.append(Trial(recording, recording.session, 0.0, labels))
-        return trial_samples("eegmat", trials, self.settings, cache)
+        return trials
 
     def _files(self) -> list[Path]:
         folder = corpus_folder(self.settings.root, "eegmat")

@@ -14,20 +14,19 @@ import numpy as np
 import pandas as pd
 from pydantic import PositiveFloat
 
-from insula.corpora.contract import BaseCorpus, Card
+from insula.corpora.contract import Card
 from insula.corpora.matlab import matlab_variable
 from insula.corpora.places import corpus_folder
 from insula.corpora.recording_channels import names_in
 from insula.corpora.recording_files import RecordingFile, find_recordings, is_bids, read_table
-from insula.corpora.trials import Trial, TrialSettings, array_recording, part_of, trial_samples
+from insula.corpora.trials import Trial, TrialCorpus, TrialSettings, array_recording, part_of
 from insula.eeg.checks import check_events, check_recording
 from insula.eeg.preprocessing import Preprocessing
 from insula.eeg.reading import read_recording
 from insula.emotions import normalise_label
 from insula.errors import DataError
-from insula.samples import Recording, Samples
+from insula.samples import Recording
 from insula.storage.arrays_from_pickle import arrays_from_pickle
-from insula.storage.cache import Cache
 from insula.storage.hashing import digest, sha256_of
 
 #: The first 30 of the 32 rows of a pickle, by the corpus's "Electrode_Location.xlsx" (second cohort, to whose order the
@@ -66,7 +65,7 @@ class FacedSettings(TrialSettings):
     preprocessing: FacedPreprocessing = FacedPreprocessing()
 
 
-class Faced(BaseCorpus):
+class Faced(TrialCorpus):
     """FACED: 123 people watched the same 28 film clips; the last 30 s of each are a trial.
 
     Which form the folder has is found out: `Processed_data/sub000.pkl` and on, or a BIDS tree. Samples have the
@@ -132,16 +131,6 @@ class Faced(BaseCorpus):
             what = f"{self._folder} has no After_remarks, so clips are taken to be played by their numbers; fetch it"
             warnings.warn(what, stacklevel=2)
         return [trial for trials in people.values() for trial in trials()]
-
-    def samples(self, cache: Cache) -> Samples:
-        """Return one sample a window; windows and features lie in the cache, memory-mapped.
-
-        Raises
-        ------
-        DataError
-            As `trials`, and where a recording cannot be used, naming it.
-        """
-        return trial_samples(self.card.name, self.trials(), self.settings, cache)
 
     @property
     def _folder(self) -> Path:

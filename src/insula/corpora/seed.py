@@ -11,15 +11,13 @@ from typing import ClassVar, Literal, NamedTuple
 
 from pydantic import PositiveFloat
 
-from insula.corpora.contract import BaseCorpus, Card
+from insula.corpora.contract import Card
 from insula.corpora.matlab import matlab_array, matlab_shapes
 from insula.corpora.places import corpus_folder
-from insula.corpora.trials import Trial, TrialSettings, array_recording, trial_samples
+from insula.corpora.trials import Trial, TrialCorpus, TrialSettings, array_recording
 from insula.eeg.montage import canonical
 from insula.eeg.preprocessing import Preprocessing
 from insula.errors import DataError
-from insula.samples import Samples
-from insula.storage.cache import Cache
 from insula.storage.hashing import digest, sha256_of
 
 #: The rows of every array, from the corpora's "Channel Order.xlsx"; the files themselves name no channel.
@@ -70,7 +68,7 @@ class _Sitting(NamedTuple):
     path: Path
 
 
-class _SeedFamily(BaseCorpus, ABC):
+class _SeedFamily(TrialCorpus, ABC):
     """What SEED and SEED-IV share: a file a sitting, an array a trial, rows in one order."""
 
     card: ClassVar[Card]
@@ -113,16 +111,6 @@ class _SeedFamily(BaseCorpus, ABC):
         if lacks:
             raise lacks[0]
         return [trial for sitting in sittings for trial in self._trials(sitting)]
-
-    def samples(self, cache: Cache) -> Samples:
-        """Return one sample a window; windows and features lie in the cache, memory-mapped.
-
-        Raises
-        ------
-        DataError
-            As `trials`, and where a recording cannot be used, naming it.
-        """
-        return trial_samples(self.card.name, self.trials(), self.settings, cache)
 
     def _trials(self, sitting: _Sitting) -> Iterator[Trial]:
         emotions = self._emotions(sitting.session)

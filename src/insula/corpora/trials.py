@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -12,6 +13,7 @@ import numpy as np
 import pandas as pd
 from pydantic import PositiveFloat
 
+from insula.corpora.contract import BaseCorpus
 from insula.eeg.epoch_store import Windows, feature_store, window_store
 from insula.eeg.preprocessing import Preprocessing
 from insula.errors import DataError
@@ -68,6 +70,24 @@ class Trial:
     labels: Mapping[str, Any] = field(default_factory=dict)
     stimulus: str | None = None
     baseline: Recording | None = None
+
+
+class TrialCorpus(BaseCorpus, ABC):
+    """A corpus of EEG cut in trials; a subclass says which they are."""
+
+    @abstractmethod
+    def trials(self) -> list[Trial]:
+        """Return the trials, read lazily."""
+
+    def samples(self, cache: Cache) -> Samples:
+        """Return one sample a window; windows and features lie in the cache, memory-mapped.
+
+        Raises
+        ------
+        DataError
+            As `trials`, and where a recording cannot be used, naming it.
+        """
+        return trial_samples(self.card.name, self.trials(), self.settings, cache)
 
 
 def part_of(recording: Recording, start: float, stop: float) -> Recording:
