@@ -35,7 +35,7 @@ def main(names: list[str]) -> None:
     unknown = [name for name in names if name not in TITLES]
     if unknown:
         sys.exit(f"no benchmark {unknown[0]}: there are {', '.join(TITLES)}")
-    found = {TITLES[name]: import_module(f"benchmarks.{name}").main() for name in names or TITLES}
+    figures_by_title = {TITLES[name]: import_module(f"benchmarks.{name}").main() for name in names or TITLES}
     commit = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False, cwd=PAGES
     ).stdout.strip()
@@ -43,16 +43,16 @@ def main(names: list[str]) -> None:
     lines = [f"# Benchmarks of {day}, commit {commit or 'unknown'}", ""]
     command = f"python -m benchmarks {' '.join(names)}" if names else "make bench"
     lines += [f"`{command}` on {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}.", ""]
-    for title, figures in found.items():
+    for title, figures in figures_by_title.items():
         lines += [f"## {title}", "", "| figure | value |", "| --- | --- |"]
-        lines += [f"| {name} | {_said(value)} |" for name, value in figures.items()] + [""]
+        lines += [f"| {name} | {_shown(value)} |" for name, value in figures.items()] + [""]
     path = PAGES / f"{day}-{commit or 'unknown'}.md"
     with write_file(path) as temporary:
         temporary.write_text("\n".join(lines))
     print(f"\nwritten to {path.relative_to(PAGES.parents[1])}")
 
 
-def _said(value: object) -> str:
+def _shown(value: object) -> str:
     if isinstance(value, float):
         return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
     return str(value)

@@ -34,11 +34,11 @@ def main() -> dict[str, float]:
     begin = time.perf_counter()
     splits = rule.splits(samples, Categorical(label="emotion", classes=("fear", "anger")))
     made = time.perf_counter()
-    found = [audit(split, samples, rule) for split in splits[:3]]
+    audits = [audit(split, samples, rule) for split in splits[:3]]
     done = time.perf_counter()
-    result = {"rows": float(ROWS), "split_s": made - begin, "audit_s": (done - made) / len(found), "budget_s": 5.0}
+    result = {"rows": float(ROWS), "split_s": made - begin, "audit_s": (done - made) / len(audits), "budget_s": 5.0}
     print(f"audit of {ROWS:,} rows: {result['audit_s']:.2f} s a fold (budget 5 s); "
-          f"five folds made in {result['split_s']:.2f} s; clean: {all(one.clean for one in found)}")  # fmt: skip
+          f"five folds made in {result['split_s']:.2f} s; clean: {all(one.clean for one in audits)}")  # fmt: skip
     return result
 
 

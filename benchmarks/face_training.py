@@ -95,11 +95,11 @@ def main(pictures: int = PICTURES, side: int = SIDE) -> dict[str, float | int]:
         labels = torch.from_numpy(rng.integers(0, 7, pictures))
         for device in ["cpu", *(["gpu"] if torch.cuda.is_available() else [])]:
             for name, options in VARIANTS.items():
-                figures[f"{device}_{name}_per_second"] = found = speed(faces, labels, device, **options)
+                figures[f"{device}_{name}_per_second"] = rate = speed(faces, labels, device, **options)
                 kind = torch.bfloat16 if "bf16" in name else torch.float32
-                share = found * operations(side) / peak("cuda" if device == "gpu" else "cpu", kind)
+                share = rate * operations(side) / peak("cuda" if device == "gpu" else "cpu", kind)
                 figures[f"{device}_{name}_share_of_peak"] = share
-                print(f"{device}, {name}: {found:,.0f} pictures of {side} a second, {share:.0%} of a product's speed")
+                print(f"{device}, {name}: {rate:,.0f} pictures of {side} a second, {share:.0%} of a product's speed")
         half = speed(faces, labels, "cpu", sizes=(side // 2,))
         figures["cpu_half_size_per_second"] = half
         print(f"cpu, shrunk to {side // 2} first, as progressive resizing begins: {half:,.0f} a second")

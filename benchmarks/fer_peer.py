@@ -19,14 +19,14 @@ def main(picture: str, rounds: int) -> None:
 
     cv2.setNumThreads(1)
     recogniser = FER()
-    found = recogniser.detect_emotions(cv2.imread(picture))
+    answers = recogniser.detect_emotions(cv2.imread(picture))
     spent = []
     for _ in range(rounds):
         begin = time.process_time()
         recogniser.detect_emotions(cv2.imread(picture))
         spent.append(1000 * (time.process_time() - begin))
     times = {"ms": min(spent), "median": median(spent)} if spent else {}
-    print(json.dumps({"version": version("fer"), "faces": len(found), **times}))
+    print(json.dumps({"version": version("fer"), "faces": len(answers), **times}))
 
 
 if __name__ == "__main__":

@@ -55,9 +55,9 @@ def main(
                 begin = time.perf_counter()
                 subprocess.run(command, check=True)
                 spent[jobs].append(time.perf_counter() - begin)
-        said = [Results.open(folder / f"run-{jobs}").predictions for jobs in WORKERS]
+        predictions = [Results.open(folder / f"run-{jobs}").predictions for jobs in WORKERS]
     one, two = (min(spent[jobs]) for jobs in WORKERS)
-    same = said[0].equals(said[1])
+    same = predictions[0].equals(predictions[1])
     figures = {
         "one_worker_seconds": one,
         "two_workers_seconds": two,

@@ -70,6 +70,14 @@ def test_spectral_is_scipys_periodogram(noise: np.ndarray, window: float, hop: f
     assert_allclose(differential_entropy(noise, RATE, window=window, hop=hop), entropy_of(expected), atol=1e-3)
 
 
+@pytest.mark.parametrize("window", [0.5, 1.0, 4.0])
+def test_an_electrodes_offset_changes_no_entropy(window: float) -> None:
+    white = 3 * np.random.default_rng(3).standard_normal((2, 100 * RATE)) + [[4000.0], [-4000.0]]
+    length = round(window * RATE)
+    expected = entropy_of(periodogram_power(white.astype(np.float32), RATE, length, length))
+    assert_allclose(differential_entropy(white, RATE, window=window), expected, atol=1e-4)
+
+
 def test_filtered_is_scipys_zero_phase_butterworth(noise: np.ndarray) -> None:
     filtered = [
         scipy_signal.sosfiltfilt(scipy_signal.butter(4, band, "bandpass", fs=RATE, output="sos"), noise)

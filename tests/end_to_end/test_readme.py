@@ -22,10 +22,11 @@ pytestmark = pytest.mark.slow
 
 PYTHON = re.compile(r"```python\n(.*?)```", flags=re.DOTALL)
 README = Path(__file__).parents[2] / "README.md"
+FEW = ["placebos=[class-code]", "controls=[majority]"]
 SMALL = {
     "watermelon": ["corpus.trials=8", "corpus.seconds=10"],
-    "bmci": TINY,
-    "semi-simulated": [change for change in TINY if not change.startswith("corpus.")],
+    "bmci": [*TINY, *FEW],
+    "semi-simulated": [*(change for change in TINY if not change.startswith("corpus.")), *FEW],
     "face-recogniser": [
         "system.training.epochs=1",
         "system.sizes=[32]",

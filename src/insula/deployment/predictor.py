@@ -53,8 +53,8 @@ class Predictor:
         if faces not in (None, "detect", "cropped", "auto"):
             do = "give detect, or cropped where each picture is one face, or auto"
             raise SettingsError(f"faces is {faces!r}", do=do)
-        found = recogniser if isinstance(recogniser, Recogniser) else find_recogniser(recogniser)
-        self.recogniser = replace(found, faces=faces) if faces else found
+        given = recogniser if isinstance(recogniser, Recogniser) else find_recogniser(recogniser)
+        self.recogniser = replace(given, faces=faces) if faces else given
         self.strict = strict
 
     def predict(

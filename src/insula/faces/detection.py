@@ -18,10 +18,10 @@ _CONTEXT = 3.5  # sides of the square in which a candidate is judged, in sides o
 _LARGE, _TILE_FACE = 768, 0.25  # beyond _LARGE, faces under some 48 pixels escape the look at the whole
 
 # Of a quick look. Of 756 candidates in 3,404 pictures without a face none reached 0.82 in the first look (a cat came
-# nearest), and none 0.80 from nearby.
+# nearest), and none 0.80 from nearby (where _MOVED looks; _NEAR takes fewer of 329 candidates in scrambled faces).
 _SURE = 0.85  # least score of a candidate that is not judged
 _WELL_PLACED = 48  # pixels of a face in the network's input from which its landmarks are placed as well as by the judge
-_NEAR, _NEARBY = 2.0, 128  # the square in which a candidate is seen again: sides of its box, and pixels of the input
+_NEAR, _MOVED = (1.6, 96), (2.0, 128)  # a square around a candidate, or a face that may move: sides of its box, pixels
 _BOX, _LOW = 0.94, 0.043  # boxes of the proposing network in sides of the judge's, and how much lower they lie
 _MARGIN = 16  # pixels of black beside the shorter side, without which small faces at its ends are missed
 
@@ -100,7 +100,7 @@ class FaceDetector:
         image = _checked(picture)
         propose, judge = (self._glance, self._trust) if self.quick else (self._propose, self._judge)
         judged = [judge(image, *candidate) for candidate in _merged(*propose(image))]
-        return _largest_first([found for found in judged if found is not None])
+        return _largest_first([face for face in judged if face is not None])
 
     def follow(self, picture: np.ndarray, faces: Sequence[Face]) -> list[Face]:
         """Return where faces of a moment ago are in the next picture of a film, largest first.
@@ -122,18 +122,18 @@ class FaceDetector:
         """
         image = _checked(picture)
         places = [np.vstack([np.reshape(face.box, (2, 2)).mean(axis=0), [face.size] * 2]) for face in faces]
-        seen = [self._see_again(image, place) for place in places]
-        return _largest_first([one for one in seen if one is not None])
+        seen = [self._see_again(image, place, *_MOVED) for place in places]
+        return _largest_first([face for face in seen if face is not None])
 
     def _propose(self, image: Image.Image) -> tuple[np.ndarray, np.ndarray]:
         width, height = image.size
-        found = [self._networks.look(BACK, image, (0, 0, width, height), _PROPOSED)]
+        looks = [self._networks.look(BACK, image, (0, 0, width, height), _PROPOSED)]
         if max(image.size) > _LARGE:
             for tile in _tiles(width, height):
                 points, scores = self._networks.look(BACK, image, tile, _PROPOSED)
                 small = points[:, 1].max(axis=1) <= _TILE_FACE * (tile[2] - tile[0])
-                found.append((points[small], scores[small]))
-        points, scores = zip(*found, strict=True)
+                looks.append((points[small], scores[small]))
+        points, scores = zip(*looks, strict=True)
         return np.concatenate(points), np.concatenate(scores)
 
     def _judge(self, image: Image.Image, candidate: np.ndarray, proposed: float) -> tuple[np.ndarray, float] | None:
@@ -149,13 +149,13 @@ class FaceDetector:
         sides = [float(max(width, height))] + [_tile(width, height)] * (max(width, height) > _LARGE)
         factor = max(1, int(sides[-1] / BACK.side))
         small = image.reduce(factor) if factor > 1 else image  # once for both looks, and cheaper than any filter
-        found = []
+        looks = []
         for side in sides:
             region, shape = (0.0, 0.0, width / factor, height / factor), _input(width, height, side)
             points, scores = self._networks.look(BACK, small, region, _PROPOSED, shape)
             keep = points[:, 1].max(axis=1) <= _TILE_FACE * side / factor if side < sides[0] else slice(None)
-            found.append((points[keep] * factor, scores[keep]))
-        points, scores = zip(*found, strict=True)
+            looks.append((points[keep] * factor, scores[keep]))
+        points, scores = zip(*looks, strict=True)
         return np.concatenate(points), np.concatenate(scores)
 
     def _trust(self, image: Image.Image, candidate: np.ndarray, proposed: float) -> tuple[np.ndarray, float] | None:
@@ -163,11 +163,13 @@ class FaceDetector:
         seen = candidate[1].max() * BACK.side / max(image.size)
         if proposed >= _SURE and seen >= _WELL_PLACED:
             return _as_judged(candidate), proposed
-        return self._see_again(image, candidate) or self._judge(image, candidate, proposed)
+        return self._see_again(image, candidate, *_NEAR) or self._judge(image, candidate, proposed)
 
-    def _see_again(self, image: Image.Image, candidate: np.ndarray) -> tuple[np.ndarray, float] | None:
+    def _see_again(
+        self, image: Image.Image, candidate: np.ndarray, sides: float, pixels: int
+    ) -> tuple[np.ndarray, float] | None:
         """Return points and score where the first network, looking from nearby, has no doubt."""
-        points, scores = self._networks.look(BACK, image, _around(candidate, _NEAR), _SURE, (_NEARBY, _NEARBY))
+        points, scores = self._networks.look(BACK, image, _around(candidate, sides), _SURE, (pixels, pixels))
         same = _intersection(points, candidate) > _SAME * _union(points, candidate)
         if not same.any():
             return None
@@ -182,10 +184,10 @@ def _checked(picture: np.ndarray) -> Image.Image:
     return Image.fromarray(picture)
 
 
-def _largest_first(found: list[tuple[np.ndarray, float]]) -> list[Face]:
+def _largest_first(candidates: list[tuple[np.ndarray, float]]) -> list[Face]:
     """Return each face once, of points (8, 2) and scores."""
     faces = []
-    for points, score in _distinct(found):
+    for points, score in _distinct(candidates):
         (left, top), (right, bottom) = points[0] - points[1] / 2, points[0] + points[1] / 2
         faces.append(Face((float(left), float(top), float(right), float(bottom)), score, points[2:]))
     return sorted(faces, key=lambda face: -face.size)
@@ -245,10 +247,10 @@ def _merged(points: np.ndarray, scores: np.ndarray) -> Iterator[tuple[np.ndarray
         rest = rest[~same]
 
 
-def _distinct(found: list[tuple[np.ndarray, float]]) -> Iterator[tuple[np.ndarray, float]]:
+def _distinct(candidates: list[tuple[np.ndarray, float]]) -> Iterator[tuple[np.ndarray, float]]:
     """Yield faces from the best down, without those that lie by half or more in a better one, such as a cheek."""
     kept = np.empty((0, 8, 2))
-    for points, score in sorted(found, key=lambda face: -face[1]):
+    for points, score in sorted(candidates, key=lambda candidate: -candidate[1]):
         smaller = np.minimum(kept[:, 1].prod(axis=1), points[1].prod())
         if (_intersection(kept, points) < 0.5 * smaller).all():
             kept = np.concatenate([kept, points[None]])

@@ -51,15 +51,15 @@ class FaceTracker:
         self._seen = {number: seen for number, seen in self._seen.items() if time - seen[0] <= self.patience}
         numbers, places = list(self._seen), np.array([_place(face) for face in faces]).reshape(-1, 3)
         before = np.array([place for _, place in self._seen.values()]).reshape(-1, 3)
-        found = [0] * len(faces)
+        tracks = [0] * len(faces)
         for old, new in _joined(before, places):
-            found[new] = numbers[old]
-        for new, number in enumerate(found):
+            tracks[new] = numbers[old]
+        for new, number in enumerate(tracks):
             if not number:
                 self._given += 1
-                found[new] = self._given
-            self._seen[found[new]] = time, places[new]
-        return found
+                tracks[new] = self._given
+            self._seen[tracks[new]] = time, places[new]
+        return tracks
 
 
 def _place(face: Face) -> tuple[float, float, float]:
