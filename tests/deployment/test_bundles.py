@@ -106,7 +106,6 @@ def test_nothing_of_training_is_imported_to_answer(small_bundle: Path, pictures:
         "torch",
         "sklearn",
         "scipy",
-        "skops",
         "timm",
         "mne",
         "torchvision",
