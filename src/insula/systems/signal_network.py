@@ -11,6 +11,7 @@ import numpy as np
 from insula.emotions import LabelTask, Task, parse_task
 from insula.errors import DataError, SettingsError
 from insula.samples import FitLog, Predictions, Roles, Samples, mode_of, normalised_entropy
+from insula.samples.system import bundled_mode
 from insula.storage.folder import load_system, save_system
 from insula.storage.settings import Settings
 from insula.systems.fitting import labelled
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
+    from insula.networks.answer import Answer
     from insula.samples import Description
     from insula.training.rows import Rows
 
@@ -108,7 +110,7 @@ class SignalNetwork(OneModality):
             what = f"{len(np.unique(labels))} classes among {len(train)} training samples with {settings.modality}"
             raise DataError(what, where=task.label, do="give labelled samples of at least two classes")
         rows = self._rows(train)
-        self.form = rows.store.description
+        self.form, self.given = rows.store.description, train.store(settings.modality).description
         self.shape = tuple(rows[torch.arange(1)].shape[1:])
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(settings.seed)
@@ -144,6 +146,27 @@ class SignalNetwork(OneModality):
             self.task.classes, probabilities, samples.ids, uncertainty=normalised_entropy(probabilities)
         )
 
+    def answering(self, mode: str | None = None) -> Answer:
+        """Return what a bundle holds: rows of the modality to class probabilities."""
+        from torch import nn
+
+        from insula.networks.answer import Answer
+        from insula.systems.baselines.twin import Classes, Plain
+
+        bundled_mode(self, mode)
+        says = Plain(self._before_network(), nn.Sequential(self.network, Classes()))
+        return Answer(says, inputs=(self.settings.modality,), before=self._in_numpy())
+
+    def _before_network(self) -> nn.Module:
+        """Return what a bundle does with rows before the network, in torch; a subclass that prepares them says it."""
+        from torch import nn
+
+        return nn.Identity()
+
+    def _in_numpy(self) -> dict[str, Any]:
+        """Return what a bundle does with rows before all else, in NumPy, by modality."""
+        return {}
+
     def _each(self, samples: Samples, say: Any) -> np.ndarray:
         """Return what is said about all samples, batch by batch."""
         import torch
@@ -170,7 +193,14 @@ class SignalNetwork(OneModality):
 
         folder.mkdir(parents=True, exist_ok=True)
         save_file(self.network.state_dict(), folder / "network.safetensors")
-        save_system(folder, self.settings, self.task, form=self.form.model_dump(mode="json"), shape=list(self.shape))
+        save_system(
+            folder,
+            self.settings,
+            self.task,
+            form=self.form.model_dump(mode="json"),
+            shape=list(self.shape),
+            given=self.given.model_dump(mode="json"),
+        )
 
     @classmethod
     def load(cls, folder: Path) -> Self:
@@ -187,6 +217,7 @@ class SignalNetwork(OneModality):
         if not isinstance(task, LabelTask):
             raise DataError(f"{cls.__name__} predicts classes", where=folder / "system.yaml", do="fit it again")
         system.task, system.form, system.shape = task, Description(**about["form"]), tuple(about["shape"])
+        system.given = Description(**about.get("given", about["form"]))
         network = system._network(system.form, system.shape, len(task.classes))
         wide = (system.shape[0], 1) if "time" in system.form.axes else system.shape
         system.network = Standardised(network, torch.zeros(wide), torch.ones(wide))

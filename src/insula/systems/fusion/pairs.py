@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from pydantic import Field
@@ -13,10 +13,16 @@ from pydantic import Field
 from insula.emotions import Continuous, LabelTask, Task, parse_task
 from insula.errors import DataError, SettingsError
 from insula.samples import Description, FitLog, Predictions, Roles, Samples, check_placebo, mode_of, normalised_entropy
+from insula.samples.system import bundled_mode
 from insula.storage.folder import load_system, save_system
 from insula.storage.settings import Settings
 from insula.systems.baselines.plain import plain_values
 from insula.systems.two_modalities import Cells, modes_used, read_cells, without_late
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from insula.networks.answer import Answer
 
 SIDES = {"eeg": "EEG", "face": "face"}
 
@@ -210,6 +216,30 @@ class PairSystem:
 
     def _say(self, way: str, eeg: np.ndarray, face: np.ndarray) -> np.ndarray:
         """Return probabilities, (n, classes), or ratings on [-1, 1], (n, 1), of rows that have what the way needs."""
+        raise SettingsError(f"{type(self).__name__} says nothing", do="use one of its subclasses")
+
+    @property
+    def not_bundled(self) -> tuple[str, ...]:
+        """Modes of a side that there was nothing to learn from."""
+        return tuple(side for side in SIDES if side not in self.learnt)
+
+    def answering(self, mode: str | None = None) -> Answer:
+        """Return what a bundle holds of a mode: rows of the modalities that it reads, NaN for what is lacking."""
+        from insula.networks.answer import Answer
+        from insula.systems.baselines.plain import THUMB
+        from insula.systems.baselines.twin import Rating, plain_module
+        from insula.systems.fusion.twin import Pair
+
+        mode = bundled_mode(self, mode)
+        sides = [side for side in SIDES if side in self.learnt and mode in (side, "both")]
+        numbers = {side: plain_module(self.forms[side].kind, THUMB) for side in sides}
+        rating = Rating(*self.task.scale) if isinstance(self.task, Continuous) else None
+        says = Pair(numbers, self._module(), self.usual, "both" in self.learnt, rating)
+        inputs = [self._modalities[side] for side in sides]
+        return Answer(says, inputs=inputs, columns=says.columns, rates=rating is not None)
+
+    def _module(self) -> nn.Module:
+        """Return what was learnt in torch, as `insula.systems.fusion.twin.Models` is."""
         raise SettingsError(f"{type(self).__name__} says nothing", do="use one of its subclasses")
 
     def _doubt(self, side: str, values: np.ndarray) -> np.ndarray:

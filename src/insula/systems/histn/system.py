@@ -6,7 +6,7 @@ Source: the public description of HiSTN (DREAMER); see the card.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -71,6 +71,11 @@ class HiSTN(SignalNetwork):
         trial = pd.MultiIndex.from_frame(samples.table[["corpus", "subject", "session", "trial"]]).factorize()[0]
         whole = pd.DataFrame(largest).groupby(trial).transform("max").to_numpy()
         return Rows(samples, self.settings.modality, channels, np.where(whole > 0, whole, 1).astype(np.float32))
+
+    def _in_numpy(self) -> dict[str, Any]:
+        from insula.eeg.before_graph import TrialScale
+
+        return {self.settings.modality: TrialScale()}
 
     def _network(self, form: Description, shape: tuple[int, ...], classes: int) -> nn.Module:
         from insula.networks.histn import HiSTN as Network
