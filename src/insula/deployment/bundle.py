@@ -284,7 +284,12 @@ def write_bundle(
 
         known = {**_promises(system), **known}
         written = write_graphs(system, {"framing": "eyes", **known}, temporary, held, int8=int8)
-        known = {**({} if "inputs" in written else {"framing": "eyes"}), **known, **written}
+        if "inputs" in written:
+            known = {name: value for name, value in known.items() if name not in ("size", "pictures", "framing")}
+        else:
+            known = {name: value for name, value in known.items() if name not in ("inputs", "recording")}
+            known = {"framing": "eyes", **known}
+        known |= written
         (temporary / "card.md").write_text(card(system, name, known, temporary))
         seal(temporary, **known)
 

@@ -71,8 +71,9 @@ def write_graphs(
         raise SettingsError(what, do="evaluate it with `insula run`, or fit it on features of faces")
     if int8:
         raise SettingsError("only what predicts from pictures can be written in eight bits", do="leave --int8 away")
-    inputs = known["inputs"] if "inputs" in known else _described(held, read)
-    seen = hold_rows(held, {name: inputs[name] for name in read})
+    given = known.get("inputs", {})
+    inputs = {name: given[name] for name in read} if set(read) <= set(given) else _described(held, read)
+    seen = hold_rows(held, inputs)
     return {"inputs": inputs, "graphs": _of_rows(system, answers, {**known, "inputs": inputs}, folder, seen)}
 
 

@@ -16,11 +16,13 @@ import numpy as np
 from insula.emotions import Continuous, LabelTask, Task, parse_task
 from insula.errors import DataError, SettingsError
 from insula.samples import Description, FitLog, Predictions, Roles, Samples, check_placebo, concat, mode_of
+from insula.samples.system import bundled_mode
 from insula.storage.folder import load_system, save_system
 from insula.systems.fitting import stage
 from insula.systems.ucmc.settings import UCMCSettings
 
 if TYPE_CHECKING:
+    from insula.networks.answer import Answer
     from insula.systems.two_modalities import Cells
     from insula.systems.ucmc.answering import Side
     from insula.systems.ucmc.networks import Bridge, Network
@@ -306,6 +308,38 @@ class UCMC:
         seen = cells_of(samples, readers.face, "face")
         face = hear(readers.face, without_late(seen, eeg.cells, samples, self.settings.max_skew), "face")
         return (eeg if mode == "both" else hear(None, nothing, arm)), face
+
+    @property
+    def not_bundled(self) -> tuple[str, ...]:
+        """Modes that nothing was learnt for, or that read pictures beside EEG."""
+        return tuple(mode for mode in self.modes if not self._listened(mode))
+
+    def _listened(self, mode: str) -> dict[str, tuple[Reader, Network]]:
+        """Return by side how a mode reads it and its network, both sides in order; nothing where it cannot be."""
+        from insula.systems.ucmc.teaching import Readers
+
+        readers = getattr(self, "readers", Readers(None, None))
+        arms = {"eeg": "eeg" if mode == "both" else mode, "face": "face"}
+        sides = ("eeg", "face") if mode == "both" else ("face",) if mode == "face" else ("eeg",)
+        there = {side: (getattr(readers, side), self.networks.get(arms[side])) for side in sides}
+        lacking = any(reader is None or network is None for reader, network in there.values())
+        return {} if lacking or any(reader.form.kind == "picture" for reader, _ in there.values()) else there
+
+    def answering(self, mode: str | None = None) -> Answer:
+        """Return what a bundle holds of a mode: rows of the modalities that it reads, NaN for what is lacking."""
+        from insula.networks.answer import Answer
+        from insula.systems.ucmc.twin import Listener, Said
+
+        mode = bundled_mode(self, mode)
+        there = self._listened(mode)
+        if strung := [reader.modality for reader, _ in there.values() if reader.strung]:
+            what = f"the rows of a trial are read together, as tcn reads {strung[0]}, and a graph answers row by row"
+            raise SettingsError(what, where="encoder", do="fit with --set system.encoder=mlp, or evaluate it")
+        bridge = self.bridge if mode in ("eeg", "both", "face") else None
+        evident = self.settings.uncertainty
+        says = Said(self.aim, {side: Listener(self.aim, *one, bridge, evident) for side, one in there.items()})
+        inputs = [reader.modality for reader, _ in there.values()]
+        return Answer(says, inputs=inputs, columns=says.columns, rates=self.aim.kind == "ratings")
 
     def embed(self, samples: Samples) -> np.ndarray:
         """Return features of both modalities together, or of the one there is, float32 (n, width).
