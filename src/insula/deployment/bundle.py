@@ -134,7 +134,7 @@ class Bundle:
 def not_from_pictures(manifest: Mapping[str, Any]) -> SettingsError:
     """Return what is said where pictures are given to a bundle of a system that does not read them."""
     needs = ", ".join(manifest["inputs"])
-    do = "use one that reads pictures, or give it recordings, see its card"
+    do = "use one that reads pictures, or name recordings: insula predict BUNDLE recording.edf"
     return SettingsError(f"this bundle predicts from {needs}, not from pictures", do=do)
 
 
