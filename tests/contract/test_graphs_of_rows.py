@@ -19,7 +19,8 @@ from insula.deployment.graph_inputs import described, rows_of
 from insula.deployment.graphs import USED, USES
 from insula.emotions import Categorical, Continuous
 from insula.evaluation.recipe import Recipe
-from insula.samples import Predictions, Samples, System
+from insula.samples import Predictions, Samples
+from insula.systems.base import System
 from insula.systems.catalogue import SYSTEMS, system
 from toy import CLASSES, toy_pairs, toy_windows
 
@@ -79,7 +80,7 @@ def fitted(case: str) -> System:
 
 
 def modes_of(case: str) -> list[str]:
-    return [mode for mode in fitted(case).modes if mode not in getattr(fitted(case), "not_bundled", ())]
+    return [mode for mode in fitted(case).modes if mode not in fitted(case).not_bundled]
 
 
 def agree(answer: dict[str, np.ndarray], predicted: Predictions) -> None:

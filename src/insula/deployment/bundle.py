@@ -20,7 +20,8 @@ from insula.storage.folder import seal, verify
 
 if TYPE_CHECKING:
     from insula.evaluation.recipe import Recipe
-    from insula.samples import Predictions, Samples, System
+    from insula.samples import Predictions, Samples
+    from insula.systems.base import System
 
 FORMAT = 4
 _OF_PICTURES = 3  # the format before, which was the same for graphs of pictures
@@ -271,7 +272,7 @@ def write_bundle(
     known: dict[str, Any] = {
         "format": FORMAT,
         "system": name,
-        "modes": [mode for mode in system.modes if mode not in getattr(system, "not_bundled", ())],
+        "modes": [mode for mode in system.modes if mode not in system.not_bundled],
         "predicts_from": list(system.predicts_from),
         "recipe": json.loads(json.dumps(recipe.model_dump(mode="json", exclude={"corpus", "reported"}))),
         "corpus": recipe.corpus.get("name"),

@@ -21,10 +21,10 @@ from insula.errors import DataError, SettingsError
 from insula.storage.atomic import write_file
 
 if TYPE_CHECKING:
-    from torch import nn
-
     from insula.deployment.eight_bits import Loss
-    from insula.samples import Samples, System
+    from insula.networks.answer import Answer
+    from insula.samples import Samples
+    from insula.systems.base import System
 
 _FACES, _LEAST = 200, 4  # pictures of a folder at most, and at least, of which every second one measures the loss
 
@@ -63,7 +63,7 @@ def write_graphs(
         Where the system cannot be exported.
     """
     answers = {mode: system.answering(mode) for mode in known["modes"]}
-    read = dict.fromkeys(name for answer in answers.values() for name in _inputs(answer))
+    read = dict.fromkeys(name for answer in answers.values() for name in answer.inputs)
     if list(read) == ["picture"]:
         return {"graphs": _of_pictures(system, answers, known, folder, held, int8=int8)}
     if "picture" in read:
@@ -77,10 +77,6 @@ def write_graphs(
     return {"inputs": inputs, "graphs": _of_rows(system, answers, {**known, "inputs": inputs}, folder, seen)}
 
 
-def _inputs(answer: nn.Module) -> tuple[str, ...]:
-    return getattr(answer, "inputs", ("picture",))
-
-
 def _described(held: Samples | None, read: Iterable[str]) -> dict[str, Any]:
     if held is None:
         raise SettingsError("nothing says what rows this system reads", do="give `inputs`, or rows held out")
@@ -89,14 +85,14 @@ def _described(held: Samples | None, read: Iterable[str]) -> dict[str, Any]:
 
 def _of_pictures(
     system: System,
-    answers: Mapping[str, nn.Module],
+    answers: Mapping[str, Answer],
     known: Mapping[str, Any],
     folder: Path,
     held: Samples | None,
     *,
     int8: bool,
 ) -> dict[str, Any]:
-    seen = hold(held, getattr(system, "task", None), known["size"])
+    seen = hold(held, system.task, known["size"])
     names = ("size", "pictures", "framing")
     about = {**_about(known), **{name: str(known[name]) for name in names}}
     graphs = {}
@@ -104,7 +100,7 @@ def _of_pictures(
         path = folder / f"{mode}.onnx"
         write_onnx(answer, known["size"], {**about, "mode": mode}, path)
         graph = Graph(path, len(known["classes"]), known["size"])
-        difference = check_parity(graph, system, mode, seen, jumps=getattr(answer, "jumps", False))
+        difference = check_parity(graph, system, mode, seen, jumps=answer.jumps)
         parity = {"pictures": len(seen.labels), "drawn": seen.drawn, "difference": difference}
         graphs[mode] = {"runs": path.name, "whole": path.name, "outputs": list(graph.outputs), "parity": parity}
         if int8:
@@ -113,11 +109,11 @@ def _of_pictures(
 
 
 def _of_rows(
-    system: System, answers: Mapping[str, nn.Module], known: Mapping[str, Any], folder: Path, seen: Held
+    system: System, answers: Mapping[str, Answer], known: Mapping[str, Any], folder: Path, seen: Held
 ) -> dict[str, Any]:
     graphs, inputs = {}, known["inputs"]
     for mode, answer in answers.items():
-        path, names, steps = folder / f"{mode}.onnx", _inputs(answer), getattr(answer, "before", {})
+        path, names, steps = folder / f"{mode}.onnx", answer.inputs, answer.before
         form = forms(inputs, names, steps)
         about = {name: json.dumps(inputs[name]) for name in names}
         write_onnx(answer, form, {**_about(known), **about, "mode": mode}, path)

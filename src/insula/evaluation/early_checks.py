@@ -16,8 +16,8 @@ from insula.evaluation.candidates import controls, own_system, system_name
 from insula.evaluation.recipe import Recipe
 from insula.evaluation.study import USUAL_TASK, Study, protocol_of, unchecked_corpus
 from insula.protocols.protocol import Protocol
-from insula.samples import System
 from insula.storage.own_code import is_own
+from insula.systems.base import System
 
 
 def check_recipe(recipe: Recipe) -> None:

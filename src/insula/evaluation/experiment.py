@@ -53,16 +53,15 @@ from insula.evaluation.study import (
 )
 from insula.protocols.audit import audit
 from insula.protocols.controls import permute_labels
-from insula.samples import Samples, System
+from insula.samples import Samples
 from insula.storage.cache import Cache
 from insula.storage.code import code_version
 from insula.storage.progress import Step
+from insula.systems.base import System
 from insula.tiers import naming_tier, need
 from insula.training.threads import one_thread
 
 log = logging.getLogger(__name__)
-
-_WITHOUT = ("visual", "alone", "distillation")  # modes of systems that lack what their headline adds
 
 
 @dataclass(frozen=True)
@@ -245,15 +244,15 @@ def fit_and_predict(recipe: Recipe, study: Study, fitting: Fitting, folder: Path
         frames.append(predictions.table.rename_axis("unit").reset_index().assign(arm=arm))
     pd.concat(frames).to_parquet(folder / "predictions.parquet")
     facts = system.summary()
-    if fitting.kind == "system" and hasattr(system, "measure"):
-        facts = {**facts, "held_out": system.measure(hidden)}
+    if fitting.kind == "system" and (held_out := system.measure(hidden)):
+        facts = {**facts, "held_out": held_out}
     (folder / "about.json").write_text(json.dumps({"facts": facts, "audit": audited.to_dict()}, default=float))
     if recipe.robustness and fitting.kind == "system" and fitting.fold == 0:
         write_robustness(folder, system, hidden, study.protocol)
     if fitting.fold == fitting.repeat == 0:
-        if fitting.kind == "system" and hasattr(system, "features"):
+        if fitting.kind == "system":
             write_features(folder, system, hidden, study.protocol)
-        if fitting.kind != "control" and hasattr(system, "signals"):
+        if fitting.kind != "control":
             write_scalp_maps(folder, system, hidden, study)
         if fitting.kind == "system":
             write_explanations(folder, system, samples.by_id(hidden.ids))
@@ -277,9 +276,9 @@ def _announce(todo: list[tuple[Plan, Fitting]], jobs: int) -> None:
     seconds, fits = 0.0, 0
     for planned, fitting in todo:
         system = candidate(planned.recipe, fitting)
-        if hasattr(system, "estimate_seconds"):
-            study = planned.studies[fitting.repeat]
-            seconds += system.estimate_seconds(study.samples.by_id(study.splits[0].train))
+        study = planned.studies[fitting.repeat]
+        if estimate := system.estimate_seconds(study.samples.by_id(study.splits[0].train)):
+            seconds += estimate
             fits += 1
     if seconds > 900 * jobs:
         what = (
@@ -327,7 +326,7 @@ def collect(planned: Plan, cache: Cache, *, maps: bool = True) -> Results:
         arms.append(Arm(zero, title, "control"))
     own = [str(fitting) for fitting in planned.fittings if fitting.kind == "system"]
     comparators = [arm.name for arm in arms if arm.kind == "placebo"]
-    comparators += [mode for mode in _WITHOUT if mode in system.modes]
+    comparators += [mode for mode in system.comparators if mode in system.modes]
     comparators = comparators or [arm.name for arm in arms if arm.kind == "control" and not arm.at_chance]
     first = next(folder for fitting, folder in folders.items() if fitting.kind == "system")
     own_folders = [(fitting.repeat, folder) for fitting, folder in folders.items() if fitting.kind == "system"]
@@ -369,8 +368,7 @@ def collect(planned: Plan, cache: Cache, *, maps: bool = True) -> Results:
 
 def _measured(system: System, facts: list[dict[str, Any]]) -> dict[str, pd.DataFrame]:
     """Return the tables that the system makes of the facts of its own fits, none of a placebo's."""
-    tables = system.tables(facts) if hasattr(system, "tables") else {}
-    return {title: table.reset_index() for title, table in tables.items()}
+    return {title: table.reset_index() for title, table in system.tables(facts).items()} if facts else {}
 
 
 def _arms(system: System, fittings: list[Fitting], titles: dict[str, str]) -> list[Arm]:

@@ -17,10 +17,11 @@ _FEATURES = "features.npz"
 
 
 def write_features(folder: Path, system: Any, test: Samples, protocol: Protocol) -> None:
-    """Write the features of the first sample of each test unit, of a system with `features(samples)`."""
+    """Write the features of the first sample of each test unit, where the system has any to show."""
     units = protocol.scored_units(test).astype(str)
     units, first = np.unique(units, return_index=True)
-    np.savez(folder / _FEATURES, units=units, **system.features(test.select(first)))
+    if spaces := system.features(test.select(first)):
+        np.savez(folder / _FEATURES, units=units, **spaces)
 
 
 def feature_map(folder: Path, predictions: pd.DataFrame, groups: Sequence[str] = ()) -> pd.DataFrame | None:

@@ -14,9 +14,10 @@ import numpy as np
 import pandas as pd
 
 from insula.protocols.protocol import Protocol
-from insula.samples import Samples, Store, System
+from insula.samples import Samples, Store
 from insula.samples.altered_store import Alter, AlteredStore, altered
 from insula.samples.stores import Description
+from insula.systems.base import System
 
 _DECIBELS = (20, 10, 5, 0)
 _SHARES = (0.25, 0.5, 0.75, 1.0)

@@ -25,7 +25,7 @@ def write_scalp_maps(folder: Path, system: Any, test: Samples, study: Study) -> 
     folder : Path
         Of the fit.
     system : System
-        Fitted, with a method `signals(samples) -> Signals`. It gets pictures and EEG without labels.
+        Fitted; its `signals` get pictures and EEG without labels.
     test : Samples
         The test part, without labels.
     study : Study
@@ -36,7 +36,9 @@ def write_scalp_maps(folder: Path, system: Any, test: Samples, study: Study) -> 
         return
     truth = answers(study)["truth"].reindex(study.protocol.scored_units(test))
     codes = pd.Index(study.task.classes).get_indexer(truth)
-    found = scalp_tables(system.signals(test), test.units("subject"), codes, study.task.classes)
+    if (signals := system.signals(test)) is None:
+        return
+    found = scalp_tables(signals, test.units("subject"), codes, study.task.classes)
     for name, table in zip((_MAPS, _AGREEMENT), found or (), strict=False):
         table.to_parquet(folder / name)
 

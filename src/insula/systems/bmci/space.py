@@ -106,14 +106,14 @@ class PictureSpace:
     def save(self, folder: Path) -> None:
         """Write what reading pictures needs."""
         self.reader.save(folder)
-        save_estimator(folder / "space.skops", self.space)
+        save_estimator(folder / "space.safetensors", self.space)
 
     @classmethod
     def load(cls, folder: Path, settings: BMCISettings) -> Self:
         """Read what `save` wrote."""
-        found = cls(settings, folder / "backbone.safetensors")
-        found.space = load_estimator(folder / "space.skops")
-        return found
+        loaded = cls(settings, folder / "backbone.safetensors")
+        loaded.space = load_estimator(folder / "space.safetensors")
+        return loaded
 
 
 def visual_space(features: np.ndarray) -> Pipeline:

@@ -49,8 +49,8 @@ class Confident(nn.Module):
 
     def forward(self, way: str, sides: Sides) -> torch.Tensor:
         """Return what a way says, float64 (n, classes)."""
-        said = self.network(self._rows(sides))
-        logits = said.joint if way == "both" else said.alone[("eeg", "face").index(way)]
+        outputs = self.network(self._rows(sides))
+        logits = outputs.joint if way == "both" else outputs.alone[("eeg", "face").index(way)]
         return logits.double().softmax(dim=1)
 
     def doubt(self, side: str, sides: Sides) -> torch.Tensor:

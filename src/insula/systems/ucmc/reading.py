@@ -147,7 +147,7 @@ class Items:
         size = max(1, _ROWS // (1 if self.places.ndim == 1 else self.places.shape[1]))
         return torch.arange(len(self)).split(size)
 
-    def told(self, targets: torch.Tensor, none: torch.Tensor) -> torch.Tensor:
+    def targets_of(self, targets: torch.Tensor, none: torch.Tensor) -> torch.Tensor:
         """Return the targets of items, (items, ...) or (items, steps, ...), from those of all rows; `none` for none."""
         return torch.cat([targets, none[None]])[self.places]
 

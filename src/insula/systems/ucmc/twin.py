@@ -11,19 +11,19 @@ from insula.networks.standardised import Standardised
 from insula.networks.two_sides import chosen, entropy, sound, used
 from insula.objectives.evidential import agreed, uncertainty
 from insula.objectives.evidential_regression import believed, ignorance
-from insula.systems.ucmc.aim import Aim
 from insula.systems.ucmc.networks import Bridge, Network, RowEncoder
 from insula.systems.ucmc.reading import Reader
+from insula.systems.ucmc.task_head import TaskHead
 
 
-class Heard(NamedTuple):
+class SideAnswers(NamedTuple):
     """What is said of rows from one side.
 
     Parameters
     ----------
     there : bool tensor, shape (n,)
         Which rows can be used; what stands in others means nothing.
-    said : float64 tensor, shape (n, classes) or (n, 1)
+    answers : float64 tensor, shape (n, classes) or (n, 1)
         Probabilities, or standardised ratings.
     embedded : tensor, shape (n, width)
         Features of unit length, beside the other side's.
@@ -34,18 +34,18 @@ class Heard(NamedTuple):
     """
 
     there: torch.Tensor
-    said: torch.Tensor
+    answers: torch.Tensor
     embedded: torch.Tensor
     evidence: torch.Tensor | None
     doubt: torch.Tensor
 
 
-class Listener(nn.Module):
+class SideNetwork(nn.Module):
     """Rows of one modality to what a network says of them, as `insula.systems.ucmc.answering.listen` does.
 
     Parameters
     ----------
-    aim : Aim
+    task_head : TaskHead
         What is to be said.
     reader : Reader
         How rows are read; none that are strung together.
@@ -57,14 +57,16 @@ class Listener(nn.Module):
         Whether the bridge's evidence counts.
     """
 
-    def __init__(self, aim: Aim, reader: Reader, network: Network, bridge: Bridge | None, evident: bool) -> None:
+    def __init__(
+        self, task_head: TaskHead, reader: Reader, network: Network, bridge: Bridge | None, evident: bool
+    ) -> None:
         super().__init__()
-        self.aim, self.reader, self.evident = aim, reader, evident and bridge is not None
+        self.task_head, self.reader, self.evident = task_head, reader, evident and bridge is not None
         self.network, self.bridge = network, bridge
 
-    def forward(self, rows: torch.Tensor) -> Heard:
+    def forward(self, rows: torch.Tensor) -> SideAnswers:
         """Return what is said of rows (n, ...)."""
-        reader, kind = self.reader, self.aim.kind
+        reader, kind = self.reader, self.task_head.kind
         arranged = rows if reader.shape == tuple(rows.shape[1:]) else self._arranged(rows)
         there = sound(arranged)
         held = torch.where(there.reshape(-1, *[1] * (arranged.ndim - 1)), arranged, 0)
@@ -75,16 +77,18 @@ class Listener(nn.Module):
         if self.bridge is not None:
             embedded = self.bridge.of_eeg(features) if of_eeg else self.bridge.face(features)
         evidence = self.bridge.evidence(embedded) if self.bridge is not None and self.evident else None
-        said = outputs.double().softmax(dim=1) if kind == "classes" else outputs[:, :1].double()
-        if of_eeg and outputs.shape[1] > self.aim.outputs:
+        answers = outputs.double().softmax(dim=1) if kind == "classes" else outputs[:, :1].double()
+        if of_eeg and outputs.shape[1] > self.task_head.outputs:
             doubt = ignorance(believed(outputs)).double()
         elif evidence is not None:
             doubt = uncertainty(evidence).double()
         else:
-            doubt = entropy(said) if kind == "classes" else torch.ones(rows.shape[0], dtype=torch.float64)
-        told = torch.cat([features, embedded, said, *([] if evidence is None else [evidence])], dim=1)
-        there = there & sound(told)
-        return Heard(there, *(torch.where(there[:, None], part, 0) for part in (said, embedded)), evidence, doubt)
+            doubt = entropy(answers) if kind == "classes" else torch.ones(rows.shape[0], dtype=torch.float64)
+        checked = torch.cat([features, embedded, answers, *([] if evidence is None else [evidence])], dim=1)
+        there = there & sound(checked)
+        return SideAnswers(
+            there, *(torch.where(there[:, None], part, 0) for part in (answers, embedded)), evidence, doubt
+        )
 
     def _arranged(self, rows: torch.Tensor) -> torch.Tensor:
         if self.reader.timed:
@@ -100,60 +104,64 @@ class Listener(nn.Module):
         return encoder.network(rows) if isinstance(encoder, RowEncoder) else encoder(rows)
 
 
-class Said(nn.Module):
+class Fused(nn.Module):
     """A mode of UCMC: rows of the modalities that it reads to its answer.
 
     Parameters
     ----------
-    aim : Aim
+    task_head : TaskHead
         What is to be said.
-    listeners : mapping of str to Listener
+    networks : mapping of str to SideNetwork
         Of `eeg`, of `face`, or of both, in this order.
     """
 
     usual: torch.Tensor
 
-    def __init__(self, aim: Aim, listeners: dict[str, Listener]) -> None:
+    def __init__(self, task_head: TaskHead, networks: dict[str, SideNetwork]) -> None:
         super().__init__()
-        self.aim, self.listeners = aim, nn.ModuleDict(listeners)
-        usual = aim.shares if aim.kind == "classes" else (0.0,)
+        self.task_head, self.networks = task_head, nn.ModuleDict(networks)
+        usual = task_head.shares if task_head.kind == "classes" else (0.0,)
         self.register_buffer("usual", torch.tensor(usual, dtype=torch.float64))
 
     @property
     def columns(self) -> tuple[str, ...]:
         """What it says beside the answer."""
-        more = ("uncertainty_eeg", "uncertainty_face", "discrepancy") if len(self.listeners) > 1 else ()
+        more = ("uncertainty_eeg", "uncertainty_face", "discrepancy") if len(self.networks) > 1 else ()
         return ("used", "uncertainty", *more)
 
     def forward(self, *rows: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """Return the answer, (n, classes) or (n,), and the columns, each (n,)."""
-        heard = {side: listen(given) for (side, listen), given in zip(self.listeners.items(), rows, strict=True)}
+        sides = {side: network(given) for (side, network), given in zip(self.networks.items(), rows, strict=True)}
         nothing = torch.zeros(rows[0].shape[0], dtype=torch.bool)
-        there = [heard[side].there if side in heard else nothing for side in ("eeg", "face")]
+        there = [sides[side].there if side in sides else nothing for side in ("eeg", "face")]
         uses, usual = used(*there), self.usual.expand(rows[0].shape[0], -1)
-        one = next(iter(heard.values()))
-        said, doubt = self._fused(heard["eeg"], heard["face"]) if len(heard) > 1 else (one.said, one.doubt)
-        eeg, face = (heard.get(side, one) for side in ("eeg", "face"))
-        answer = chosen(uses, usual, eeg.said, face.said, said)
+        one = next(iter(sides.values()))
+        together, doubt = self._fused(sides["eeg"], sides["face"]) if len(sides) > 1 else (one.answers, one.doubt)
+        eeg, face = (sides.get(side, one) for side in ("eeg", "face"))
+        answer = chosen(uses, usual, eeg.answers, face.answers, together)
         columns = [uses, chosen(uses, torch.ones_like(doubt), eeg.doubt, face.doubt, doubt)]
-        if len(heard) > 1:
+        if len(sides) > 1:
             far = (1 - nn.functional.cosine_similarity(eeg.embedded, face.embedded, dim=1).double()) / 2
             columns += [eeg.doubt, face.doubt, far]
-        return (answer if self.aim.kind == "classes" else self._rating(answer)), *columns
+        return (answer if self.task_head.kind == "classes" else self._rating(answer)), *columns
 
     def _rating(self, standardised: torch.Tensor) -> torch.Tensor:
         """Return standardised ratings in the label's own units."""
-        low, high = self.aim.task.scale  # type: ignore[union-attr]
-        return (low + high) / 2 + (self.aim.mean + self.aim.deviation * standardised[:, 0]) * (high - low) / 2
+        low, high = self.task_head.task.scale  # type: ignore[union-attr]
+        return (low + high) / 2 + (self.task_head.mean + self.task_head.deviation * standardised[:, 0]) * (
+            high - low
+        ) / 2
 
-    def _fused(self, eeg: Heard, face: Heard) -> tuple[torch.Tensor, torch.Tensor]:
+    def _fused(self, eeg: SideAnswers, face: SideAnswers) -> tuple[torch.Tensor, torch.Tensor]:
         """Return what both say together, and how uncertain that is, as `insula.systems.ucmc.answering` does."""
         if eeg.evidence is None or face.evidence is None:
-            said = (eeg.said + face.said) / 2
-            return said, entropy(said) if self.aim.kind == "classes" else torch.maximum(eeg.doubt, face.doubt)
+            answers = (eeg.answers + face.answers) / 2
+            return answers, entropy(answers) if self.task_head.kind == "classes" else torch.maximum(
+                eeg.doubt, face.doubt
+            )
         doubts = torch.stack([uncertainty(side.evidence).double() for side in (eeg, face)])  # type: ignore[arg-type]
-        if self.aim.kind == "classes":
-            return agreed(eeg.said, face.said, doubts)
+        if self.task_head.kind == "classes":
+            return agreed(eeg.answers, face.answers, doubts)
         sure = (1 - doubts + 1e-6)[..., None]
-        both = torch.stack([eeg.said, face.said])
+        both = torch.stack([eeg.answers, face.answers])
         return (sure * both).sum(dim=0) / sure.sum(dim=0), doubts.prod(dim=0)
