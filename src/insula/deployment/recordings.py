@@ -113,12 +113,12 @@ def _files(inputs: Sequence[str | Path]) -> list[Path]:
     for given in inputs:
         path = Path(given)
         if path.is_dir():
-            found = sorted(file for file in path.rglob("*") if file.is_file() and suffix_of(file) in SUFFIXES)
+            named = sorted(file for file in path.rglob("*") if file.is_file() and suffix_of(file) in SUFFIXES)
         elif has_magic(str(given)) and not path.exists():
-            found = [Path(name) for name in sorted(glob(str(given), recursive=True))]
+            named = [Path(name) for name in sorted(glob(str(given), recursive=True))]
         else:
-            found = [path]
-        if not found:
+            named = [path]
+        if not named:
             raise DataError("no recording here", where=path, do=f"known endings are {' '.join(SUFFIXES)}")
-        files += found
+        files += named
     return list(dict.fromkeys(files))

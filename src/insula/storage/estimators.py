@@ -122,7 +122,7 @@ def _put_together(value: Any, file: Any, path: Path) -> Any:
         return array.T if kind == "columns" else array if kind == "array" else array[()]
     if kind in ("list", "tuple", "objects"):
         parts = [part(one) for one in inner]
-        return {"list": list, "tuple": tuple, "objects": lambda items: np.array(items, object)}[kind](parts)
+        return parts if kind == "list" else tuple(parts) if kind == "tuple" else np.array(parts, object)
     if kind == "dict":
         return {part(key): part(one) for key, one in inner}
     if kind == "tree":
@@ -131,7 +131,7 @@ def _put_together(value: Any, file: Any, path: Path) -> Any:
         name = inner[0] if kind == "estimator" else kind
         raise BundleError(f"refused to load {name}", where=path, do=_DO)
     module, name = _CLASSES[inner[0]]
-    kept: type = getattr(import_module(module), name)
+    kept: Any = getattr(import_module(module), name)
     estimator, about = kept.__new__(kept), part(inner[1])
     if hasattr(estimator, "__setstate__"):  # scikit-learn's own, which warns of another version
         estimator.__setstate__(about)
