@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from insula.eeg.before_graph import BEFORE
 from insula.errors import DataError
-from insula.samples import Description, Samples
+
+if TYPE_CHECKING:
+    from insula.samples import Samples
 
 PICTURES = "pictures"
 """Name of the input of graphs that read pictures."""
@@ -47,7 +48,7 @@ def described(samples: Samples, modalities: Iterable[str]) -> dict[str, dict[str
 
     Examples
     --------
-    >>> from insula.samples import ArrayStore, provenance
+    >>> from insula.samples import ArrayStore, Description, Samples, provenance
     >>> form = Description(kind="signal", axes=("channel", "time"), rate=4, channels=("Cz",), units="uV")
     >>> store = ArrayStore(np.zeros((1, 1, 8), np.float32), form)
     >>> samples = Samples(provenance(1, corpus="demo"), {}).with_modality("eeg", "eeg", store, [0])
@@ -66,6 +67,8 @@ def described(samples: Samples, modalities: Iterable[str]) -> dict[str, dict[str
 
 def is_description(about: object) -> bool:
     """Return whether a manifest's entry describes rows as `described` does."""
+    from insula.samples import Description
+
     try:
         values = dict(about)  # type: ignore[call-overload]
         shape = values.pop("shape")
@@ -84,6 +87,8 @@ def opened_steps(about: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     ValueError, KeyError, TypeError, OSError
         Where it is not as it must be.
     """
+    from insula.eeg.before_graph import BEFORE
+
     steps = {}
     for name, plain in about.items():
         file = plain.get("reference")

@@ -33,7 +33,7 @@ class TangentVectors:
     Examples
     --------
     >>> vectors = TangentVectors(np.eye(2), "scm", order=1, lag=1)
-    >>> vectors(np.array([[[1.0, -1.0, 0.0], [1.0, 1.0, -2.0]]])).round(3).tolist(), vectors.shape((2, 5))
+    >>> vectors(np.array([[[1.0, -1.0, 0.0], [1.0, 1.0, -2.0]]])).astype(float).round(3).tolist(), vectors.shape((2, 5))
     ([[-0.405, 0.0, 0.693]], (3,))
     >>> vectors(np.array([[[1.0, -1.0], [1.0, 1.0]]]))
     Traceback (most recent call last):
