@@ -18,6 +18,7 @@ from torch import nn
 from insula.deployment.bundle import open_bundle, write_bundle
 from insula.deployment.eight_bits import Loss, quantise_onnx
 from insula.deployment.exporting import export_bundle
+from insula.deployment.graphs import Graph
 from insula.deployment.onnx import write_onnx
 from insula.errors import BundleError, DataError, SettingsError
 from insula.evaluation.recipe import Recipe

@@ -67,6 +67,8 @@ def _alterations(samples: Samples, modality: str, form: Description) -> Iterator
         for share in _SHARES[:2]:
             yield "covered", f"{share:.0%}", _covered(share)
         return
+    if form.kind == "text":
+        return
     power = _power(samples, modality, over_time="time" in form.axes)
     for decibels in _DECIBELS:
         yield "noise", f"{decibels} dB", _noisy(np.sqrt(power * 10 ** (-decibels / 10)))

@@ -116,8 +116,7 @@ class SignalNetwork(System):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(settings.seed)
             network = self._network(self.form, self.shape, len(task.classes))
-        if data.before:
-            begin_with(network, data.before.network.network)
+        self._begin(network, data.before)
         self.network = Standardised(network, *moments(rows.batches(_BATCH), over_time="time" in self.form.axes))
         held = None
         if len(validation):
@@ -138,6 +137,11 @@ class SignalNetwork(System):
         self.log.record(name, train)
         if held is not None:
             self.log.record(f"epoch of {name}", validation, "selection")
+
+    def _begin(self, network: nn.Module, before: Any) -> None:
+        """Give an untrained network the weights that training begins with: those of a saved system, if there is one."""
+        if before:
+            begin_with(network, before.network.network)
 
     def _usable(self, samples: Samples, task: LabelTask) -> Samples:
         return labelled(samples.select(samples.has(self.settings.modality)), task)

@@ -68,7 +68,9 @@ def plain_values(values: np.ndarray, kind: str) -> np.ndarray:
         from insula.faces.grey import grey_picture
 
         return np.stack([grey_picture(picture, THUMB, "box").ravel() / 255 for picture in values]).astype(np.float32)
-    if kind == "signal":
+    if kind == "text":
+        raise DataError("no plain features of text", where="modality", do="use a system that reads text")
+    if kind in ("signal", "audio"):
         return np.log(values.var(axis=-1) + 1e-12)
     return values.reshape(len(values), -1).astype(np.float32)
 
@@ -98,7 +100,7 @@ class PlainClassifier(System):
             self.settings = self.settings.model_copy(update={"modality": present_modality(train)})
         modality = self.settings.modality
         self.kind = train.store(modality).description.kind if modality in train.modalities else ""
-        train = _with_modalities(_rated(train, task) if isinstance(task, Continuous) else labelled(train, task), self)
+        train = _with_modalities(labelled(train, task), self)
         if not len(train):
             raise DataError("no training sample has a label", where=task.label, do="check the label column")
         features, targets = self._features(train), task.targets(train.table)
@@ -188,10 +190,6 @@ def ridge_regression(train: Samples, features: np.ndarray, ratings: np.ndarray) 
     alone = np.where(trials < 0, trials.max(initial=-1) + 1 + np.arange(len(trials)), trials)
     strength = choose_strength(StandardScaler().fit_transform(features), ratings, alone)
     return make_pipeline(StandardScaler(), Ridge(strength))
-
-
-def _rated(samples: Samples, task: Continuous) -> Samples:
-    return samples.select(~np.isnan(task.targets(samples.table)))
 
 
 def _with_modalities(samples: Samples, system: PlainClassifier) -> Samples:

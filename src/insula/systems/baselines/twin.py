@@ -105,4 +105,4 @@ def thumbnails(side: int) -> nn.Module:
 
 def plain_module(kind: str, side: int) -> nn.Module:
     """Return rows of a modality to what they show without any learning, (n, d), by the kind of their store."""
-    return {"picture": thumbnails(side), "signal": LogVariance()}.get(kind, nn.Flatten())
+    return {"picture": thumbnails(side), "signal": LogVariance(), "audio": LogVariance()}.get(kind, nn.Flatten())

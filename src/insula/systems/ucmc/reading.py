@@ -47,8 +47,8 @@ class Reader:
         if encoder in SIGNAL_ENCODERS and (form.axes != ("channel", "time") or form.rate is None):
             what = f"{encoder} reads channels x times, not {' x '.join(form.axes)}"
             raise DataError(what, where=modality, do="set eeg to the EEG's windows, or encoder to mlp or tcn")
-        if encoder == "mlp" and form.kind == "signal":
-            raise DataError("mlp reads features, not a signal", where=modality, do="choose another encoder")
+        if form.kind == "text" or (encoder == "mlp" and form.kind in ("signal", "audio")):
+            raise DataError(f"{encoder} reads features, not {form.kind}", where=modality, do="choose another encoder")
         start = cls(modality, called, encoder, form, ())
         one = samples.select(np.flatnonzero(samples.has(modality))[:1]).read(modality)
         return cls(modality, called, encoder, form, start.arranged(one).shape[1:])
