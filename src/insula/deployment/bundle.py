@@ -159,7 +159,7 @@ def open_bundle(folder: Path) -> Bundle:
     _check_manifest(manifest, folder)
     graphs, steps, classes = {}, {}, len(manifest["classes"])
     for mode, about in manifest["graphs"].items():
-        name, inputs = about["runs"], manifest.get("size")
+        name, inputs = about["runs"], manifest.get("size", 0)
         if "inputs" in manifest:
             try:
                 steps[mode] = opened_steps(about["before"], folder)
@@ -190,7 +190,8 @@ def _check_manifest(manifest: Mapping[str, Any], folder: Path) -> None:
     def names(value: object) -> bool:
         return isinstance(value, list) and bool(value) and all(isinstance(name, str) and name for name in value)
 
-    graphs, inputs = manifest.get("graphs"), manifest.get("inputs")
+    graphs: Any = manifest.get("graphs")
+    inputs: Any = manifest.get("inputs")
     right = {
         "modes": names(manifest.get("modes")),
         "system": isinstance(manifest.get("system"), str),

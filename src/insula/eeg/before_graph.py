@@ -59,8 +59,9 @@ class TangentVectors:
         copies = [rows[..., copy * self.lag : copy * self.lag + times] for copy in range(self.order)]
         covariances = _covariances(np.concatenate(copies, axis=1, dtype=np.float64), self.estimator)
         sizes, axes = np.linalg.eigh(self.whitening @ covariances @ self.whitening)
-        if (lost := (sizes <= 0).any(axis=1)).any():
-            what = f"{int(lost.sum())} of {len(lost)} windows have a channel that does not vary"
+        lost = int((sizes <= 0).any(axis=1).sum())
+        if lost:
+            what = f"{lost} of {len(sizes)} windows have a channel that does not vary"
             raise DataError(what, do="leave them out")
         logarithms = (axes * np.log(sizes)[:, None]) @ axes.swapaxes(1, 2)
         row, column = np.triu_indices(logarithms.shape[1])

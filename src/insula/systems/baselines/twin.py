@@ -54,11 +54,11 @@ class Rating(nn.Module):
 
     def __init__(self, low: float, high: float) -> None:
         super().__init__()
-        self.middle, self.half = (low + high) / 2, (high - low) / 2
+        self.middle, self.reach = (low + high) / 2, (high - low) / 2
 
     def forward(self, numbers: torch.Tensor) -> torch.Tensor:
         """Return float64 (n,)."""
-        return self.middle + numbers.double()[:, 0] * self.half
+        return self.middle + numbers.double()[:, 0] * self.reach
 
 
 class LogVariance(nn.Module):

@@ -115,5 +115,5 @@ class Pair(nn.Module):
         answer = chosen(uses, usual, ways.get("eeg", usual), ways.get("face", usual), both)
         if self.rating is not None:
             return self.rating(answer), uses
-        doubts = [self.says.doubt(side, sides) for side in sides]
+        doubts = [self.says.doubt(side, sides) for side in sides]  # type: ignore[operator]
         return answer, uses, torch.where(uses == 0, 1.0, entropy(answer)), *doubts

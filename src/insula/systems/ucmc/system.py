@@ -288,11 +288,15 @@ class UCMC(System):
         from insula.systems.ucmc.teaching import Readers
 
         readers = getattr(self, "readers", Readers(None, None))
-        arms = {"eeg": "eeg" if mode == "both" else mode, "face": "face"}
         sides = ("eeg", "face") if mode == "both" else ("face",) if mode == "face" else ("eeg",)
-        there = {side: (getattr(readers, side), self.networks.get(arms[side])) for side in sides}
-        lacking = any(reader is None or network is None for reader, network in there.values())
-        return {} if lacking or any(reader.form.kind == "picture" for reader, _ in there.values()) else there
+        there = {}
+        for side in sides:
+            arm = mode if side == "eeg" and mode != "both" else side
+            reader, network = getattr(readers, side), self.networks.get(arm)
+            if reader is None or network is None or reader.form.kind == "picture":
+                return {}
+            there[side] = reader, network
+        return there
 
     def _answering(self, mode: str) -> Answer:
         """Return what a bundle holds of a mode: rows of the modalities that it reads, NaN for what is lacking."""

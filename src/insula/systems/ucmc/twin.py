@@ -86,9 +86,8 @@ class SideNetwork(nn.Module):
             doubt = entropy(answers) if kind == "classes" else torch.ones(rows.shape[0], dtype=torch.float64)
         checked = torch.cat([features, embedded, answers, *([] if evidence is None else [evidence])], dim=1)
         there = there & sound(checked)
-        return SideAnswers(
-            there, *(torch.where(there[:, None], part, 0) for part in (answers, embedded)), evidence, doubt
-        )
+        answers, embedded = (torch.where(there[:, None], part, 0) for part in (answers, embedded))
+        return SideAnswers(there, answers, embedded, evidence, doubt)
 
     def _arranged(self, rows: torch.Tensor) -> torch.Tensor:
         if self.reader.timed:
@@ -133,8 +132,8 @@ class Fused(nn.Module):
         """Return the answer, (n, classes) or (n,), and the columns, each (n,)."""
         sides = {side: network(given) for (side, network), given in zip(self.networks.items(), rows, strict=True)}
         nothing = torch.zeros(rows[0].shape[0], dtype=torch.bool)
-        there = [sides[side].there if side in sides else nothing for side in ("eeg", "face")]
-        uses, usual = used(*there), self.usual.expand(rows[0].shape[0], -1)
+        eeg_there, face_there = (sides[side].there if side in sides else nothing for side in ("eeg", "face"))
+        uses, usual = used(eeg_there, face_there), self.usual.expand(rows[0].shape[0], -1)
         one = next(iter(sides.values()))
         together, doubt = self._fused(sides["eeg"], sides["face"]) if len(sides) > 1 else (one.answers, one.doubt)
         eeg, face = (sides.get(side, one) for side in ("eeg", "face"))
