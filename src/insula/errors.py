@@ -30,8 +30,8 @@ class InsulaError(Exception):
         super().__init__(" ".join(f"{what}{place}{advice}".split()))
 
 
-def choices(what: str, name: object, known: Iterable[str]) -> str:
-    """Return advice on a name that is none of those known: the nearest of them first.
+def choices(what: str, name: object, names: Iterable[str]) -> str:
+    """Return advice on a name that is none of these: the nearest of them first.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ def choices(what: str, name: object, known: Iterable[str]) -> str:
         What the names are of, in the plural.
     name : object
         What was written.
-    known : iterable of str
+    names : iterable of str
         What could have been.
 
     Examples
@@ -51,10 +51,10 @@ def choices(what: str, name: object, known: Iterable[str]) -> str:
     """
     from difflib import get_close_matches  # only what is misspelt needs it
 
-    known = list(known)
-    near = get_close_matches(str(name), known, 3)
+    names = list(names)
+    near = get_close_matches(str(name), names, 3)
     meant = f"did you mean {' or '.join(near)}? " if near else ""
-    return f"{meant}{what} are {', '.join(known) or 'none'}"
+    return f"{meant}{what} are {', '.join(names) or 'none'}"
 
 
 class DataError(InsulaError):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from insula.errors import DataError, LabelError
 from insula.protocols import Protocol, Split, audit, protocol
-from insula.protocols.clock import touching
+from insula.protocols.clock import Timeline
 from insula.protocols.units import joined, lies_within, unit_codes, unit_names
 from insula.samples import Samples, provenance
 from protocols.studies import CLASSES, TASK, point
@@ -119,7 +119,7 @@ def test_touching_is_what_comparing_all_pairs_gives(data: st.DataObject) -> None
     embargo = data.draw(st.sampled_from([0.0, 0.35]))
     overlap = np.minimum(stop[:, None], stop) - np.maximum(start[:, None], start) > -embargo + 1e-9
     pairs = overlap & (clock[:, None] == clock) & (clock >= 0) & mask
-    assert np.array_equal(touching(clock, start, stop, mask, embargo), pairs.any(axis=1) & ~mask)
+    assert np.array_equal(Timeline(clock, start, stop, embargo).touching(mask), pairs.any(axis=1) & ~mask)
 
 
 @settings(max_examples=40, deadline=None)

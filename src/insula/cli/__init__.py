@@ -40,12 +40,12 @@ def _options(debug: Annotated[bool, typer.Option(help="Show a traceback on an er
 
 def _once() -> Callable[..., None]:
     """Return what prints a warning as a plain line, each text once, however often and wherever it is given."""
-    said: set[str] = set()
+    shown: set[str] = set()
 
     def show(message: Warning | str, *about: object, **more: object) -> None:
         text = " ".join(str(message).split())
-        if text not in said:
-            said.add(text)
+        if text not in shown:
+            shown.add(text)
             typer.echo(text, err=True)
 
     return show

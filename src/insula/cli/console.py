@@ -70,21 +70,21 @@ def _bar() -> Iterator[Step]:
 
 def _lines(clock: Callable[[], float] = time.monotonic) -> Step:
     """Return a callback that writes a line where work of another size begins, at its end, and every 20 s at most."""
-    begun = said = clock()
+    begun = printed = clock()
     size = before = 0
 
     def step(done: int, total: int, what: str) -> None:
-        nonlocal begun, said, size, before
+        nonlocal begun, printed, size, before
         now, first = clock(), total != size
         if first:
             size, before = total, done
-        elif done < total and now - said < _OFTEN:
+        elif done < total and now - printed < _OFTEN:
             return
         left = ""
         if before < done < total:
             left = f", about {_span((now - begun) * (total - done) / (done - before))} left"
         typer.echo(f"{done} of {total} after {_span(now - start)}{left}: {what}", err=True)
-        said = now
+        printed = now
         if first:
             begun = now
 

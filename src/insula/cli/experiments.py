@@ -129,17 +129,17 @@ def _finish(results: Results, output: Path, as_json: bool) -> None:
     from insula.evaluation.table import metrics_table
     from insula.labelling.efficiency import efficiency_in_words
 
-    said = write_report(results, output)
+    verdict = write_report(results, output)
     if as_json:
         curves = {name: _records(results.tables[name]) for name in _CURVES if name in results.tables}
-        typer.echo(json.dumps({"output": str(output), "verdict": said.sentence, "kind": said.kind,
+        typer.echo(json.dumps({"output": str(output), "verdict": verdict.sentence, "kind": verdict.kind,
                                "metrics": _records(metrics_table(results)), **curves}))  # fmt: skip
         return
     if results.rated:
         print_table(_short_ratings(results), f"Error of each {results.series or 'unit'}, with 95 % intervals")
     else:
         print_table(_short(metrics_table(results)), "Accuracy by scored unit, with 95 % intervals")
-    typer.echo(f"\n{said.sentence}\n")
+    typer.echo(f"\n{verdict.sentence}\n")
     if "label_efficiency" in results.tables:
         print_table(efficiency_in_words(results.tables["label_efficiency"]), "Labels that are enough")
         typer.echo()
@@ -218,7 +218,7 @@ def audit(
     from insula.protocols.tables import audit_files
 
     try:
-        found = audit_files(table, split, unit)
+        report = audit_files(table, split, unit)
     except LeakageError as error:
         if as_json:
             typer.echo(json.dumps({"clean": False, "leak": str(error)}))
@@ -226,14 +226,14 @@ def audit(
             typer.echo(f"leak: {error}", err=True)
         raise typer.Exit(3) from None
     if as_json:
-        typer.echo(json.dumps(found.to_dict()))
+        typer.echo(json.dumps(report.to_dict()))
     else:
-        looked = [name for name in found.checks if name != "fitted steps"]
+        looked = [name for name in report.checks if name != "fitted steps"]
         typer.echo(f"clean, as far as was looked: {', '.join(looked)}")
-        for name, count in found.shared.items():
+        for name, count in report.shared.items():
             if count:
                 typer.echo(f"shared and not forbidden: {count} of {name}; forbid it with --unit {name}")
-        for warning in found.warnings:
+        for warning in report.warnings:
             typer.echo(f"note: {warning}")
 
 

@@ -66,8 +66,8 @@ def label_queue(
     asked = write_queue(opened, pool, items, output, count=count, annotator=annotator, how=how)
     left = len(opened.unasked(items, annotator))
     if as_json:
-        told = {"folder": str(output), "ledger": opened.place, "asked": [one.item for one in asked], "left": left}
-        typer.echo(json.dumps({**told, "found_again": before is not None}))
+        content = {"folder": str(output), "ledger": opened.place, "asked": [one.item for one in asked], "left": left}
+        typer.echo(json.dumps({**content, "found_again": before is not None}))
         return
     again = "" if before is None else f"found again, as it was asked {before:{_TIME}}: "
     what = f"{again}{len(asked)} items for {annotator or 'everyone'}, {left} left to ask"
@@ -86,11 +86,11 @@ def _scores(pool: Pool, bundle: Path | None, scores: Path | None) -> pd.Series |
         return None
     from insula.labelling.queue import read_scores
 
-    found = read_scores(scores)
-    if not set(found.index) & set(pool.units):
+    table = read_scores(scores)
+    if not set(table.index) & set(pool.units):
         example = next(unit for unit in pool.units if unit is not None)
         raise SettingsError("no score is of an item of the corpus", where=scores, do=f"items are called as {example}")
-    return found
+    return table
 
 
 @commands.command("import")
@@ -107,14 +107,14 @@ def label_import(
     from insula.labelling.label_studio import import_export
     from insula.labelling.ledger import Ledger
 
-    found = import_export(Ledger(ledger), export, annotator)
+    tally = import_export(Ledger(ledger), export, annotator)
     if as_json:
-        typer.echo(json.dumps(asdict(found)))
+        typer.echo(json.dumps(asdict(tally)))
         return
-    typer.echo(f"recorded  {found.new} new, {found.known} known before; {found.skipped} of them skipped")
+    typer.echo(f"recorded  {tally.new} new, {tally.known} known before; {tally.skipped} of them skipped")
     left_out = {
-        "unfinished": found.drafts, "without an answer": found.empty, "tasks that are not ours": found.strange_tasks,
-        f"no answer to the question: {', '.join(sorted(set(found.strange_answers)))}": len(found.strange_answers),
+        "unfinished": tally.drafts, "without an answer": tally.empty, "tasks that are not ours": tally.strange_tasks,
+        f"no answer to the question: {', '.join(sorted(set(tally.strange_answers)))}": len(tally.strange_answers),
     }  # fmt: skip
     for what, number in left_out.items():
         if number:
@@ -127,12 +127,12 @@ def label_status(ledger: Where = _LEDGER, as_json: Json = False) -> None:
     from insula.labelling.ledger import Ledger
 
     opened = Ledger(ledger)
-    rounds, said = opened.rounds(), opened.answered()
-    people = said.groupby("annotator")["answered_at"].agg(["size", "max"]).reset_index()
+    rounds, answers = opened.rounds(), opened.answered()
+    people = answers.groupby("annotator")["answered_at"].agg(["size", "max"]).reset_index()
     people.columns = ["annotator", "items", "last"]
     if as_json:
-        told = {"ledger": opened.place, "question": opened.question.model_dump(), "rounds": _records(rounds)}
-        typer.echo(json.dumps({**told, "annotators": _records(people)}))
+        content = {"ledger": opened.place, "question": opened.question.model_dump(), "rounds": _records(rounds)}
+        typer.echo(json.dumps({**content, "annotators": _records(people)}))
         return
     typer.echo(f"ledger    {opened.place}\nquestion  {opened.question}")
     if len(rounds):
@@ -158,26 +158,26 @@ def label_agreement(ledger: Where = _LEDGER, as_json: Json = False) -> None:
     from insula.labelling.ledger import Ledger
 
     opened = Ledger(ledger)
-    found = agreement(opened.answered(), opened.question)
+    score = agreement(opened.answered(), opened.question)
     if as_json:
-        told = {"alpha": found.alpha, "low": found.low, "high": found.high, "items": found.items}
-        tables = {"pairs": _records(found.pairs), "classes": _records(found.classes)}
-        typer.echo(json.dumps({**_finite(told), "annotators": found.annotators, **tables}))
+        figures = {"alpha": score.alpha, "low": score.low, "high": score.high, "items": score.items}
+        tables = {"pairs": _records(score.pairs), "classes": _records(score.classes)}
+        typer.echo(json.dumps({**_finite(figures), "annotators": score.annotators, **tables}))
         return
     typer.echo(
-        f"alpha     {_in_words(found)} ({found.items} items that two or more of {found.annotators} annotators answered)"
+        f"alpha     {_in_words(score)} ({score.items} items that two or more of {score.annotators} annotators answered)"
     )
-    print_table(found.pairs, "Pairs of annotators")
-    if len(found.classes):
-        print_table(found.classes, "Classes")
+    print_table(score.pairs, "Pairs of annotators")
+    if len(score.classes):
+        print_table(score.classes, "Classes")
 
 
-def _in_words(found: Agreement) -> str:
+def _in_words(score: Agreement) -> str:
     """Return alpha and its interval; where one is not known, why."""
-    if math.isnan(found.alpha):
+    if math.isnan(score.alpha):
         return "is not known where all answers are the same"
-    interval = f"{found.low:.2f} to {found.high:.2f}" if math.isfinite(found.low) else "not known, too few items"
-    return f"{found.alpha:.2f}, 95 % interval {interval}"
+    interval = f"{score.low:.2f} to {score.high:.2f}" if math.isfinite(score.low) else "not known, too few items"
+    return f"{score.alpha:.2f}, 95 % interval {interval}"
 
 
 def _finite(values: dict[str, float]) -> dict[str, float | None]:

@@ -46,9 +46,9 @@ def fit(
     manifest = json.loads((output / "manifest.json").read_text())
     small = {mode: about["int8"] for mode, about in manifest.get("graphs", {}).items() if "int8" in about}
     if as_json:
-        told = {"bundle": str(output), "megabytes": size, "facts": facts, "eight_bits": small,
+        content = {"bundle": str(output), "megabytes": size, "facts": facts, "eight_bits": small,
                 "tested": manifest.get("tested"), "notes": manifest["notes"]}  # fmt: skip
-        typer.echo(json.dumps(told, default=float))
+        typer.echo(json.dumps(content, default=float))
         return
     typer.echo(f"bundle   {output}  ({size:.0f} MB)\ncard     {output / 'card.md'}")
     for mode, about in small.items():
@@ -133,19 +133,19 @@ def predict(
 
 def _print_predictions(table: pd.DataFrame, folder: Path | None) -> None:
     """Print what was answered, where it was written, and what was skipped or broke off."""
-    found, without = table[table["face"].notna()], table[table["face"].isna()]
-    filmed = found["track"].notna()
+    faces, without = table[table["face"].notna()], table[table["face"].isna()]
+    filmed = faces["track"].notna()
     if not filmed.all():
-        print_table(_answers(found[~filmed]), "Faces")
+        print_table(_answers(faces[~filmed]), "Faces")
     if filmed.any():
-        print_table(_tracks(found), "Faces of films")
+        print_table(_tracks(faces), "Faces of films")
     if folder is not None:
         typer.echo(f"table     {folder / 'predictions.csv'}")
-        if len(found):
+        if len(faces):
             typer.echo(f"pictures  {folder}")
     if len(without):
-        typer.echo(f"faces     {len(found)} in {found['path'].nunique()} of {table['path'].nunique()} files")
-    partly = without["path"].isin(found["path"])  # a video of which the beginning was read
+        typer.echo(f"faces     {len(faces)} in {faces['path'].nunique()} of {table['path'].nunique()} files")
+    partly = without["path"].isin(faces["path"])  # a video of which the beginning was read
     for row, broke in zip(without.itertuples(), partly, strict=True):
         typer.echo(f"{'broke off' if broke else 'skipped  '} {row.path}: {row.reason}")
 
@@ -167,8 +167,8 @@ def export(
     loss = export_bundle(bundle, output, mode, int8)
     size = output.stat().st_size / 1e6
     if as_json:
-        told = {"file": str(output), "megabytes": size, "eight_bits": asdict(loss) if loss else {}}
-        typer.echo(json.dumps(told))
+        content = {"file": str(output), "megabytes": size, "eight_bits": asdict(loss) if loss else {}}
+        typer.echo(json.dumps(content))
         return
     typer.echo(f"file     {output}  ({size:.0f} MB)")
     if loss is not None:
@@ -217,16 +217,16 @@ def _tracks(table: pd.DataFrame) -> pd.DataFrame:
 
     from insula.deployment.tracks import track_summary
 
-    found = track_summary(table)
+    tracks = track_summary(table)
     shown = {
-        "video": found["path"].map(lambda path: Path(path).name),
-        "face": found["track"],
-        "from s": found["start"].map("{:.1f}".format),
-        "to s": found["stop"].map("{:.1f}".format),
-        "frames": found["frames"],
-        "label": found["label"],
-        "mean %": _percent(found["probability"]),
-        "% of the time": _percent(found["share"]),
-        "remark": found["remark"],
+        "video": tracks["path"].map(lambda path: Path(path).name),
+        "face": tracks["track"],
+        "from s": tracks["start"].map("{:.1f}".format),
+        "to s": tracks["stop"].map("{:.1f}".format),
+        "frames": tracks["frames"],
+        "label": tracks["label"],
+        "mean %": _percent(tracks["probability"]),
+        "% of the time": _percent(tracks["share"]),
+        "remark": tracks["remark"],
     }
     return pd.DataFrame(shown).fillna("")

@@ -119,9 +119,9 @@ class AffectNet(PublishedFaces):
         else:
             raise _refusal(root)
         table = pd.concat(parts, ignore_index=True)
-        known = table["code"].isin(range(11))
-        if not known.all():
-            first = table[~known].iloc[0]
+        expressions = table["code"].isin(range(11))
+        if not expressions.all():
+            first = table[~expressions].iloc[0]
             raise DataError(
                 f"the expression of {first['path']} is {first['code']:g}", where=root, do="codes are 0 to 10"
             )
@@ -164,16 +164,16 @@ class AffectNet(PublishedFaces):
         images = sorted(path for path in (folder / "images").iterdir() if path.suffix.lower() in (".jpg", ".png"))
         rows = []
         for image in images:
-            said = [_number(folder / "annotations" / f"{image.stem}_{kind}.npy") for kind in ("exp", "val", "aro")]
-            rows.append((f"{name}/images/{image.name}", *said, part))
+            files = [folder / "annotations" / f"{image.stem}_{kind}.npy" for kind in ("exp", "val", "aro")]
+            rows.append((f"{name}/images/{image.name}", *map(_number, files), part))
         return pd.DataFrame(rows, columns=["path", "code", "valence", "arousal", "part"])
 
     def _looked_at(self, paths: pd.Series) -> pd.Series:
         """Return the pictures that `check` opens: those that are missing, and 2000 of the others, evenly spaced."""
-        there = np.array([(self.layout.root / path).is_file() for path in paths], bool)
-        some = np.flatnonzero(there)
+        present = np.array([(self.layout.root / path).is_file() for path in paths], bool)
+        some = np.flatnonzero(present)
         some = some[np.unique(np.linspace(0, len(some) - 1, min(_OPENED, len(some))).astype(int))]
-        return paths.iloc[np.sort([*np.flatnonzero(~there), *some]).astype(int)]
+        return paths.iloc[np.sort([*np.flatnonzero(~present), *some]).astype(int)]
 
     def _contents(self, paths: list[Path]) -> list[object]:
         root = self.layout.root

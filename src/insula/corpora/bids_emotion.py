@@ -16,12 +16,11 @@ from insula.corpora.contract import Card
 from insula.corpora.places import corpus_folder
 from insula.corpora.recording_channels import names_in, shared_channels
 from insula.corpora.recording_files import RecordingFile, find_recordings, is_bids, read_table
-from insula.corpora.trials import Trial, TrialCorpus, TrialSettings, part_of, trial_samples
+from insula.corpora.trials import Trial, TrialCorpus, TrialSettings, part_of
 from insula.eeg.checks import check_recording
 from insula.eeg.reading import read_recording
 from insula.errors import DataError, InsulaError
-from insula.samples import Recording, Samples
-from insula.storage.cache import Cache
+from insula.samples import Recording
 
 
 class BidsEmotionSettings(TrialSettings):
@@ -62,12 +61,9 @@ class BidsEmotion(TrialCorpus):
     Settings: ClassVar[type[BidsEmotionSettings]] = BidsEmotionSettings
     settings: BidsEmotionSettings
 
-    def check(self) -> list[str]:
+    def _lacks(self) -> list[str]:
         """Return what is missing or broken, one line each; headers, tables and a few seconds of EEG are read."""
-        try:
-            files, channels = self._files, self._channels()
-        except InsulaError as error:
-            return [str(error)]
+        files, channels = self._files, self._channels()
         used = {one.events for one in files}
         stray = [path for path in sorted(self._root.glob("sub-*/**/eeg/*_events.tsv")) if path not in used]
         lacks = [f"no recording for this table of events ({path}): fetch it again" for path in stray]
@@ -105,16 +101,6 @@ class BidsEmotion(TrialCorpus):
         recordings = [(one, self._recording(one, channels)) for one in self._files]
         return self._trials([(recording, self._parts(one, recording)) for one, recording in recordings])
 
-    def samples(self, cache: Cache) -> Samples:
-        """Return one sample a window; windows and features lie in the cache, memory-mapped.
-
-        Raises
-        ------
-        DataError
-            Where a recording or a table cannot be used, naming it.
-        """
-        return trial_samples(self.card.name, self.trials(), self.settings, cache)
-
     def _trials(self, read: Sequence[tuple[Recording, list[Part]]]) -> list[Trial]:
         """Return the trials of recordings, each on its sitting's clock, and with the README's labels."""
         clock: dict[tuple[str, str], float] = {}
@@ -125,12 +111,12 @@ class BidsEmotion(TrialCorpus):
             clock[sitting] = begin + recording.n_times / recording.rate
             people.setdefault(recording.subject, []).extend((recording, begin, part) for part in parts)
         trials = []
-        for person, mine in people.items():
-            named = self._named(person, [part for _, _, part in mine])
+        for person, sittings in people.items():
+            named = self._named(person, [part for _, _, part in sittings])
             trials += [
                 Trial(part_of(recording, part.start, part.stop), str(number), begin + part.start, labels, stimulus)
                 for number, ((recording, begin, part), (stimulus, labels)) in enumerate(
-                    zip(mine, named, strict=True), start=1
+                    zip(sittings, named, strict=True), start=1
                 )
             ]
         names = dict.fromkeys(name for trial in trials for name in trial.labels)
@@ -188,13 +174,13 @@ class BidsEmotion(TrialCorpus):
     def _unplayed(self, trials: Sequence[Trial]) -> list[str]:
         """Return a line for each person without trials, and each context that the README lists for one in vain."""
         people, order = dict.fromkeys(one.subject for one in self._files), self.settings.layout.order
-        found = {(trial.recording.subject, trial.labels.get("context")) for trial in trials}
+        played = {(trial.recording.subject, trial.labels.get("context")) for trial in trials}
         contexts = order.contexts.values() if order else [None]
         return [
             f"no {context + ' ' if context else ''}trial of sub-{person} ({self._root}): fetch its recordings again"
             for person in people
             for context in contexts
-            if (person, context) not in found and (order is None or of_person(self._lists, person, context))
+            if (person, context) not in played and (order is None or of_person(self._lists, person, context))
         ]
 
     @cached_property

@@ -97,18 +97,18 @@ def trials_in(one: RecordingFile, recording: Recording, layout: Layout, ratings:
     rows, start, stop = _spans(events, layout, where)
     stimuli = _stimuli(rows, start, events, layout)
     if layout.ratings:
-        names = {name for known in ratings.values() for name in known}
+        names = {name for rated in ratings.values() for name in rated}
         stimuli = [_rated_name(name, names) for name in stimuli]
-    known = ratings.get(one.subject, {})
+    rated = ratings.get(one.subject, {})
     labels = [dict.fromkeys(layout.ratings.scales) if layout.ratings else {} for _ in stimuli]
     for label, name in zip(labels, stimuli, strict=True):
-        label.update(known.get(name or "", {}))
+        label.update(rated.get(name or "", {}))
     for column, scale in layout.labels.items():
         for label, value in zip(labels, text_of(rows[column]) if scale is None else rows[column], strict=True):
             label[column] = _label(value, column, scale, where)
     if layout.answers:
-        for label, found in zip(labels, answered(events, start, layout.answers, where), strict=True):
-            label.update(found)
+        for label, answers in zip(labels, answered(events, start, layout.answers, where), strict=True):
+            label.update(answers)
     return [Part(*one) for one in zip(start.tolist(), stop.tolist(), rows["code"], stimuli, labels, strict=True)]
 
 
@@ -155,11 +155,11 @@ def _stimuli(rows: pd.DataFrame, start: np.ndarray, events: pd.DataFrame, layout
     if layout.stimulus:
         return [None if pd.isna(name) else str(name) for name in text_of(rows[layout.stimulus])]
     low, high = layout.stimulus_codes or (0, -1)
-    found = events[pd.to_numeric(events["code"], errors="coerce").between(low, high)]
-    if found.empty:
+    coded = events[pd.to_numeric(events["code"], errors="coerce").between(low, high)]
+    if coded.empty:
         return [None] * len(rows)
-    nearest = np.abs(found["onset"].to_numpy()[None] - start[:, None]).argmin(axis=1)
-    return found["code"].iloc[nearest].tolist()
+    nearest = np.abs(coded["onset"].to_numpy()[None] - start[:, None]).argmin(axis=1)
+    return coded["code"].iloc[nearest].tolist()
 
 
 def _label(value: Any, column: str, scale: Scale | None, where: object) -> Any:
@@ -168,9 +168,9 @@ def _label(value: Any, column: str, scale: Scale | None, where: object) -> Any:
     return str(value) if scale is None else check_scale(value, column, scale, where)
 
 
-def _rated_name(name: str | None, known: Collection[str]) -> str | None:
+def _rated_name(name: str | None, rated: Collection[str]) -> str | None:
     """Return what a stimulus is called among the ratings: events may number its showings, as in `12_3`."""
     if name is None:
         return None
     full = same_stimulus(name)
-    return next((one for one in (same_stimulus(re.sub(r"_\d+$", "", name)), full) if one in known), full)
+    return next((one for one in (same_stimulus(re.sub(r"_\d+$", "", name)), full) if one in rated), full)

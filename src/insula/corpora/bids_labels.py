@@ -104,7 +104,7 @@ def rated(root: Path, subject: str, ratings: Ratings) -> Rated:
         If a column is missing, a stimulus is named twice, or a rating is off its scale.
     """
     paths = sorted((root / f"sub-{subject}").rglob("*_beh.tsv"))
-    found: dict[str, dict[str, float | None]] = {}
+    answers: dict[str, dict[str, float | None]] = {}
     for path in paths:
         table = read_table(path)
         absent = [name for name in (ratings.stimulus, *ratings.scales) if name not in table]
@@ -112,17 +112,17 @@ def rated(root: Path, subject: str, ratings: Ratings) -> Rated:
             raise DataError(f"no column {absent[0]!r}", where=path, do=f"its columns are {', '.join(table.columns)}")
         for row in table.to_dict("records"):
             name = same_stimulus(row[ratings.stimulus])
-            if name in found:
+            if name in answers:
                 raise DataError(f"stimulus {name!r} is rated twice", where=path, do="keep one row a stimulus")
-            found[name] = {}
+            answers[name] = {}
             for column, scale in ratings.scales.items():
-                given = row[column]
+                cell = row[column]
                 try:
-                    value = None if pd.isna(given) else check_scale(float(given), column, scale, path)
+                    value = None if pd.isna(cell) else check_scale(float(cell), column, scale, path)
                 except ValueError:
-                    raise DataError(f"{column} is {given!r}, no number", where=path, do="fetch it again") from None
-                found[name][column] = value
-    return found
+                    raise DataError(f"{column} is {cell!r}, no number", where=path, do="fetch it again") from None
+                answers[name][column] = value
+    return answers
 
 
 def answered(
@@ -146,8 +146,8 @@ def answered(
     codes = pd.to_numeric(events["code"], errors="coerce").to_numpy()
     onset = events["onset"].to_numpy()
     asked = events["code"].isin(list(answers.questions)).to_numpy()
-    given = np.flatnonzero(codes // 100 == answers.first // 100)
-    for row in given if asked.any() else []:
+    answer_rows = np.flatnonzero(codes // 100 == answers.first // 100)
+    for row in answer_rows if asked.any() else []:
         question = np.flatnonzero(asked)[np.argmin(np.abs(onset[asked] - onset[row]))]
         trial = int(np.searchsorted(starts, onset[row], side="right")) - 1
         if trial < 0 or abs(onset[question] - onset[row]) > answers.within:
@@ -172,20 +172,20 @@ def listed(root: Path) -> Lists:
     paths = [path for path in sorted(root.glob("*")) if path.name.lower() in ("readme.md", "readme")]
     if not paths:
         raise DataError("no README: it lists which stimulus was played when", where=root, do="fetch README.md")
-    found: dict[tuple[str, str], list[str]] = {}
+    orders: dict[tuple[str, str], list[str]] = {}
     person, context = "", ""
     for line in paths[0].read_text(encoding="utf-8", errors="replace").splitlines():
         numbered, named = re.match(r"\s*(\d+)\. ", line), re.search(r"\bsub(\d+)\b", line)
         if numbered or named:
             person, context = f"{int((numbered or named)[1]):02d}", ""  # type: ignore[index]  # one of them matched
-        said = re.search(r"(imagery|video) sequence", line, re.IGNORECASE)
-        context = said[1].lower() if said else context
+        heading = re.search(r"(imagery|video) sequence", line, re.IGNORECASE)
+        context = heading[1].lower() if heading else context
         codes = re.search(r"`\[(.*)\]`", line)
         if codes and person:
-            found[person, context] = re.findall(r"'(\w+)'", codes[1])
-    if not found:
+            orders[person, context] = re.findall(r"'(\w+)'", codes[1])
+    if not orders:
         raise DataError("no list of stimuli", where=paths[0], do="fetch the README of the set again")
-    return found
+    return orders
 
 
 def of_person(lists: Lists, person: str, context: str | None) -> Sequence[str]:

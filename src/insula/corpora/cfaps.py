@@ -11,7 +11,7 @@ from typing import ClassVar, Literal
 import pandas as pd
 from pydantic import Field
 
-from insula.corpora.contract import Card
+from insula.corpora.contract import BaseCorpus, Card
 from insula.corpora.folder import Folder, FolderSettings
 from insula.corpora.pairing import pair, stimulus_names
 from insula.corpora.places import corpus_folder
@@ -94,7 +94,7 @@ class _Watched(Recordings):
     card: ClassVar[Card] = _CARD
 
 
-class Cfaps:
+class Cfaps(BaseCorpus):
     """Photographs of faces, and epochs of people who saw them.
 
     Samples have the modalities `picture` and `eeg` and the label `emotion` (basic7): one row a person and picture seen,
@@ -104,35 +104,26 @@ class Cfaps:
 
     card: ClassVar[Card] = _CARD
     Settings: ClassVar[type[CfapsSettings]] = CfapsSettings
-
-    def __init__(self, settings: CfapsSettings) -> None:
-        self.settings = settings
+    settings: CfapsSettings
 
     @property
     def pictures(self) -> str:
         """How a bundle prepares a new picture."""
         return "whole" if self.settings.faces == "cropped" else "detect"
 
-    def truth(self) -> pd.DataFrame | None:
-        """Return None: the labels are all there is."""
-        return None
-
-    def check(self) -> list[str]:
+    def _lacks(self) -> list[str]:
         """Return what is missing or broken, one line each: a file, a column, an image."""
-        try:
-            folder, ready = self._folder, self._ready
-        except InsulaError as error:
-            return [str(error)]
+        folder, ready = self._folder, self._ready
         lacks = folder.check()
         try:
-            known = folder.stimuli()
+            stimuli = folder.stimuli()
         except InsulaError:
             return lacks  # which say why
         for path in ready:
             try:
                 index = self._index(path)
                 self._check_length(path, open_epochs(path, self._form, self.settings.preprocessing), index)
-                stimulus_names(index["image_id"], known, path.with_suffix(".csv"))
+                stimulus_names(index["image_id"], stimuli, path.with_suffix(".csv"))
             except InsulaError as error:
                 lacks.append(str(error))
         try:
@@ -142,7 +133,7 @@ class Cfaps:
                 lacks += broken
                 for one in recordings.study.files if not broken else ():
                     shown = recordings.study.events_of(one)["image_id"]
-                    stimulus_names(shown, known, recordings.study.table_of(one))
+                    stimulus_names(shown, stimuli, recordings.study.table_of(one))
         except InsulaError as error:
             lacks.append(str(error))
         return list(dict.fromkeys(lacks))
@@ -189,11 +180,11 @@ class Cfaps:
     @cached_property
     def _ready(self) -> list[Path]:
         """Files of ready epochs, one a person."""
-        found = sorted(path for path in self._eeg.glob("*") if path.suffix.lower() in ready_epochs.SUFFIXES)
-        for one, other in pairwise(found):
+        files = sorted(path for path in self._eeg.glob("*") if path.suffix.lower() in ready_epochs.SUFFIXES)
+        for one, other in pairwise(files):
             if one.stem == other.stem:
                 raise DataError(f"{other.name} is of the same person", where=one, do="keep one of the two")
-        return found
+        return files
 
     @cached_property
     def _recordings(self) -> Recordings | None:
@@ -201,21 +192,21 @@ class Cfaps:
         if not any(path.suffix.lower() in reading.SUFFIXES for path in self._eeg.rglob("*")):
             return None
         settings = self.settings
-        found = _Watched(
+        watched = _Watched(
             RecordingsSettings(
                 root=self._eeg, stimulus="image_id", label=None, rename=settings.rename, channels=settings.channels,
                 marked=settings.marked, preprocessing=settings.preprocessing,
             )
         )  # fmt: skip
-        if found.study.kind == "windows":
-            path = found.study.files[0].path
+        if watched.study.kind == "windows":
+            path = watched.study.files[0].path
             where = path.with_name(f"{path.stem}_events.csv")
             raise DataError("no such file", where=where, do="give a row a picture shown: onset (seconds) and image_id")
-        people = {one.subject for one in found.study.files}
+        people = {one.subject for one in watched.study.files}
         for path in self._ready:
             if path.stem in people:
                 raise DataError(f"there is a recording of {path.stem}, too", where=path, do="keep one of the two")
-        return found
+        return watched
 
     def _index(self, path: Path) -> pd.DataFrame:
         """Return which image each ready epoch answers, and `session`, `trial` and `onset` (missing where unknown)."""
@@ -229,8 +220,8 @@ class Cfaps:
                 what = f"row {table[name].isna().idxmax()} names no {name.removesuffix('_id')}"
                 raise DataError(what, where=index, do=f"give each epoch its {name}")
         numbers = pd.Series(range(1, len(table) + 1)).astype("str")
-        given = {"session": "1", "trial": numbers, "onset": float("nan")}
-        table = table.assign(**{name: table.get(name, value) for name, value in given.items()})
+        defaults = {"session": "1", "trial": numbers, "onset": float("nan")}
+        table = table.assign(**{name: table.get(name, value) for name, value in defaults.items()})
         return table.assign(onset=seconds(table["onset"], index))
 
     def _check_length(self, path: Path, epochs: Sized, index: pd.DataFrame) -> None:

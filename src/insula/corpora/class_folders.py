@@ -65,8 +65,8 @@ def class_folders(root: Path, paths: Sequence[Path]) -> pd.DataFrame:
         raise DataError("a picture outside the class folders", where=root / stray,
                         do="move it into a folder named as its class, or set manifest to a CSV file")  # fmt: skip
     deep = all(len(names) > 1 for names in folders)
-    known = [[is_known(name) for name in names[:2]] for names in folders]
-    if deep and all(second and not first for first, second in known):
+    are_labels = [[is_known(name) for name in names[:2]] for names in folders]
+    if deep and all(second and not first for first, second in are_labels):
         table["identity"] = [names[0] for names in folders]
         folders = [names[1:] for names in folders]
     names = [names[0] for names in folders]

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 import pandas as pd
 from pydantic import Field
 
+from insula.errors import InsulaError
 from insula.samples import Samples
 from insula.storage.cache import Cache
 from insula.storage.settings import Settings
@@ -42,6 +43,14 @@ class Card(Settings):
     modalities: tuple[str, ...]
     origin: str = Field(default_factory=_real)
     notes: str = ""
+
+
+class SimulatedCard(Card):
+    """The card of a corpus that is made here."""
+
+    licence: str = "made here; no rights reserved"
+    access: str = "simulated, nothing to fetch"
+    citation: str = "none: it is part of insula"
 
 
 def origin_of(corpus: Corpus) -> str:
@@ -82,3 +91,37 @@ class Corpus(Protocol):
         One row a stimulus, indexed by the qualified unit (`samples.units("stimulus")`), columns named as the labels
         they correct; None where the labels are all there is.
         """
+
+
+class BaseCorpus:
+    """What corpora share: a subclass has a card, settings, what it `_lacks`, if that may be anything, and samples.
+
+    Parameters
+    ----------
+    settings : Settings
+        Of the class that the subclass names `Settings`.
+    """
+
+    card: ClassVar[Card]
+
+    def __init__(self, settings: Any) -> None:
+        self.settings = settings
+
+    @property
+    def pictures(self) -> str:
+        """Return how a bundle reads pictures: not at all."""
+        return "none"
+
+    def check(self) -> list[str]:
+        """Return what is missing or broken, one line each."""
+        try:
+            return self._lacks()
+        except InsulaError as error:
+            return [str(error)]
+
+    def _lacks(self) -> list[str]:
+        return []
+
+    def truth(self) -> pd.DataFrame | None:
+        """Return None: the labels are all there is."""
+        return None

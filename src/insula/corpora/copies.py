@@ -44,16 +44,16 @@ def joined_copies(samples: Samples, label: str, stores: Sequence[tuple[Store, np
         return samples
     doubtful = table.groupby("stimulus")[label].transform("nunique") > 1
     table.loc[doubtful, label] = np.nan
-    told = f"{copies:,} of {len(table):,} pictures are copies of others and stay with them"
+    message = f"{copies:,} of {len(table):,} pictures are copies of others and stay with them"
     if doubtful.any():
-        told += f"; {doubtful.sum():,} of them are under two labels and count as unlabelled"
+        message += f"; {doubtful.sum():,} of them are under two labels and count as unlabelled"
     if "part" in table:
         place = pd.Series(pd.Index(PARTS).get_indexer(table["part"]), table.index)
         repeating = (place >= 0) & (place < place.groupby(table["stimulus"]).transform("max"))
         table.loc[repeating, "part"] = np.nan
         if repeating.any():
-            told += f"; {repeating.sum():,} repeat one of a later part and are left out"
-    warnings.warn(told, stacklevel=4)
+            message += f"; {repeating.sum():,} repeat one of a later part and are left out"
+    warnings.warn(message, stacklevel=4)
     return Samples(table, samples.stores)
 
 

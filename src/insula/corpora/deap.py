@@ -12,14 +12,14 @@ import numpy as np
 import pandas as pd
 from pydantic import PositiveFloat
 
-from insula.corpora.contract import Card
+from insula.corpora.contract import BaseCorpus, Card
 from insula.corpora.deap_tables import RATINGS, VIDEOS, clip_quadrants, presentations, quadrant
 from insula.corpora.film_faces import Film, FilmedSettings, film_problem, with_faces
 from insula.corpora.places import corpus_folder
-from insula.corpora.trials import Trial, TrialCorpus, trial_samples
+from insula.corpora.trials import Trial, trial_samples
 from insula.eeg.checks import check_recording
 from insula.eeg.preprocessing import Preprocessing
-from insula.errors import DataError, InsulaError
+from insula.errors import DataError
 from insula.samples import Recording, Samples
 from insula.storage.arrays_from_pickle import arrays_from_pickle
 from insula.storage.cache import Cache
@@ -68,7 +68,7 @@ class _Participant(NamedTuple):
     content: str
 
 
-class Deap(TrialCorpus):
+class Deap(BaseCorpus):
     """DEAP: 32 people watched the same forty music videos, one minute of each, and rated them.
 
     Samples have the modalities `eeg` (microvolts, channels x times), `features` (differential entropy, channels x
@@ -104,12 +104,9 @@ class Deap(TrialCorpus):
     Settings: ClassVar[type[DeapSettings]] = DeapSettings
     settings: DeapSettings
 
-    def check(self) -> list[str]:
+    def _lacks(self) -> list[str]:
         """Return what is missing or broken, one line each; some seconds of a few trials are looked at."""
-        try:
-            files = self._files()
-        except InsulaError as error:
-            return [str(error)]
+        files = self._files()
         lacks: list[DataError] = []
         broken: list[str] = []
         played, quadrants, people = None, None, list(files)
@@ -197,8 +194,8 @@ class Deap(TrialCorpus):
         folder = self._folder / "data_preprocessed_python"
         if not folder.is_dir():
             raise DataError("no such folder", where=folder, do="correct root, or unpack the corpus there")
-        found = {path: _FILE.fullmatch(path.name) for path in sorted(folder.iterdir())}
-        files = {int(match[1]): path for path, match in found.items() if match}
+        matches = {path: _FILE.fullmatch(path.name) for path in sorted(folder.iterdir())}
+        files = {int(match[1]): path for path, match in matches.items() if match}
         if not files:
             raise DataError("no recording in this folder", where=folder, do="it should hold s01.dat and on")
         return files
@@ -306,8 +303,8 @@ def _checked(ratings: np.ndarray, person: int, path: Path, played: pd.DataFrame 
     if played is not None:
         if person not in played.index.get_level_values(0):
             raise DataError(f"participant_ratings.csv has no participant {person}", where=path, do="fetch both again")
-        said = played.loc[person].sort_index()[list(RATINGS)].to_numpy()
-        other = np.flatnonzero(~np.isclose(ratings, said, rtol=0, atol=0.01).all(axis=1))  # it has two decimals
+        tabled = played.loc[person].sort_index()[list(RATINGS)].to_numpy()
+        other = np.flatnonzero(~np.isclose(ratings, tabled, rtol=0, atol=0.01).all(axis=1))  # it has two decimals
         if len(other):
             what = f"the ratings of video {other[0] + 1} are not those of participant_ratings.csv"
             raise DataError(what, where=path, do="the file should be in the order of Experiment_id: fetch both again")

@@ -31,8 +31,8 @@ def presentations(path: Path) -> pd.DataFrame:
     table = _numbers(path, columns).rename(columns=str.lower).set_index(["participant_id", "experiment_id"])
     everything = list(range(1, 1 + VIDEOS))
     for person, rows in table.groupby(level=0):
-        for found in (rows.index.get_level_values(1), rows["trial"]):
-            if sorted(found) != everything:
+        for trials in (rows.index.get_level_values(1), rows["trial"]):
+            if sorted(trials) != everything:
                 what = f"participant {person:g} does not have each of {VIDEOS} videos and trials once"
                 raise DataError(what, where=path, do="fetch it again")
     return table
@@ -47,11 +47,11 @@ def clip_quadrants(path: Path) -> dict[int, str]:
         If it does not say one of each video.
     """
     table = _numbers(path, ["Experiment_id", "VAQ_Online"]).dropna()  # most videos of the list were not shown
-    found = dict(zip(table["Experiment_id"].astype(int), table["VAQ_Online"].map(_VAQ), strict=True))
-    if sorted(table["Experiment_id"]) != list(range(1, 1 + VIDEOS)) or pd.isna(list(found.values())).any():
+    quadrants = dict(zip(table["Experiment_id"].astype(int), table["VAQ_Online"].map(_VAQ), strict=True))
+    if sorted(table["Experiment_id"]) != list(range(1, 1 + VIDEOS)) or pd.isna(list(quadrants.values())).any():
         what = f"not one quadrant (VAQ_Online, 1 to 4) for each of {VIDEOS} videos (Experiment_id)"
         raise DataError(what, where=path, do="fetch it again")
-    return found
+    return quadrants
 
 
 def quadrant(valence: float, arousal: float) -> str:

@@ -11,10 +11,10 @@ import numpy as np
 import pandas as pd
 from pydantic import PositiveFloat
 
-from insula.corpora.contract import Card
+from insula.corpora.contract import BaseCorpus, Card
 from insula.corpora.matlab import matlab_variable
 from insula.corpora.places import corpus_folder
-from insula.corpora.trials import Trial, TrialCorpus, TrialSettings, part_of, trial_samples
+from insula.corpora.trials import Trial, TrialSettings, part_of, trial_samples
 from insula.eeg.montage import canonical
 from insula.eeg.preprocessing import Preprocessing
 from insula.errors import DataError, SettingsError
@@ -73,7 +73,7 @@ class _Content(NamedTuple):
     lacks: list[DataError]
 
 
-class Dreamer(TrialCorpus):
+class Dreamer(BaseCorpus):
     """DREAMER: 23 people watched eighteen films and rated what they felt.
 
     Samples have the modalities `eeg` (microvolts, channels x times), `features` (differential entropy, channels x
@@ -101,12 +101,9 @@ class Dreamer(TrialCorpus):
     Settings: ClassVar[type[DreamerSettings]] = DreamerSettings
     settings: DreamerSettings
 
-    def check(self) -> list[str]:
+    def _lacks(self) -> list[str]:
         """Return what is missing or broken, one line each; the file is read whole, as it has no parts."""
-        try:
-            return [str(error) for error in _read(self._path).lacks]
-        except DataError as error:
-            return [str(error)]
+        return [str(error) for error in _read(self._path).lacks]
 
     def trials(self, cache: Cache) -> list[Trial]:
         """Return the trials of one person after the other, read lazily from a copy in the cache.
@@ -200,12 +197,12 @@ def _convert(path: Path, folder: Path) -> None:
 
 def _read(path: Path) -> _Content:
     """Return the films of all people that are as they should be, and what is wrong with the others."""
-    found = matlab_variable(path, "DREAMER")
+    content = matlab_variable(path, "DREAMER")
     try:
-        rate = float(found["EEG_SamplingRate"])
-        people, count = list(found["Data"]), int(found["noOfVideoSequences"])
-        channels = canonical([str(name) for name in found["EEG_Electrodes"]], where=path)
-        expected = int(found["noOfSubjects"])
+        rate = float(content["EEG_SamplingRate"])
+        people, count = list(content["Data"]), int(content["noOfVideoSequences"])
+        channels = canonical([str(name) for name in content["EEG_Electrodes"]], where=path)
+        expected = int(content["noOfSubjects"])
     except (KeyError, TypeError, ValueError) as error:
         raise DataError(f"DREAMER is not as published: {error}", where=path, do="fetch the file again") from None
     lacks: list[DataError] = []
@@ -226,7 +223,7 @@ def _read(path: Path) -> _Content:
 def _films(number: int, person: dict[str, Any], channels: int) -> Iterator[_Film]:
     """Yield the films of a person; errors are about the person."""
     ratings = {name: np.ravel(person[f"Score{name.capitalize()}"]).astype(float) for name in _RATINGS}
-    known = {"age": float(person["Age"]), "gender": str(person["Gender"]).strip().lower()}
+    facts = {"age": float(person["Age"]), "gender": str(person["Gender"]).strip().lower()}
     signals = {part: [np.asarray(signal) for signal in person["EEG"][part]] for part in ("baseline", "stimuli")}
     for name, values in (ratings | signals).items():
         if len(values) != len(FILM_EMOTIONS):
@@ -236,11 +233,11 @@ def _films(number: int, person: dict[str, Any], channels: int) -> Iterator[_Film
         outside = [name for name, value in felt.items() if not 1 <= value <= 5]  # NaN is not inside
         if outside:
             raise DataError(f"{outside[0]} of film {place + 1} is {felt[outside[0]]:g}, not 1 to 5")
-        for part, found in signals.items():
-            shape = found[place].shape
-            if found[place].dtype.kind not in "fiu" or len(shape) != 2 or shape[1] != channels:
+        for part, films in signals.items():
+            shape = films[place].shape
+            if films[place].dtype.kind not in "fiu" or len(shape) != 2 or shape[1] != channels:
                 what = f"{part} of film {place + 1} has the shape {shape}, not times x {channels} channels"
                 raise DataError(what)
-        about = {"subject": str(number), "trial": str(place + 1), "labels": {**felt, "emotion": emotion, **known}}
+        about = {"subject": str(number), "trial": str(place + 1), "labels": {**felt, "emotion": emotion, **facts}}
         # Microvolts: inferred, the headset's 0.51 uV a step and its offset of some 4000 uV are in the values.
         yield _Film(about, signals["baseline"][place], signals["stimuli"][place])

@@ -12,13 +12,12 @@ from pydantic import PositiveFloat
 
 from insula.corpora.contract import Card
 from insula.corpora.places import corpus_folder
-from insula.corpora.trials import Trial, TrialCorpus, TrialSettings, trial_samples
+from insula.corpora.trials import Trial, TrialCorpus, TrialSettings
 from insula.eeg.checks import check_recording
 from insula.eeg.preprocessing import Preprocessing
 from insula.eeg.reading import read_recording
-from insula.errors import DataError, InsulaError
-from insula.samples import Recording, Samples
-from insula.storage.cache import Cache
+from insula.errors import DataError
+from insula.samples import Recording
 from insula.storage.tables import read_csv
 
 CONDITIONS = {"1": "rest", "2": "arithmetic"}
@@ -63,12 +62,9 @@ class Eegmat(TrialCorpus):
     Settings: ClassVar[type[EegmatSettings]] = EegmatSettings
     settings: EegmatSettings
 
-    def check(self) -> list[str]:
+    def _lacks(self) -> list[str]:
         """Return what is missing or broken, one line each; headers are read, and a few seconds of each signal."""
-        try:
-            files = self._files()
-        except InsulaError as error:
-            return [str(error)]
+        files = self._files()
         folder = files[0].parent
         people = range(1 + int(_FILE.fullmatch(files[-1].name)[1]))  # type: ignore[index]  # _files matched it
         wanted = [folder / f"Subject{person:02d}_{part}.edf" for person in people for part in CONDITIONS]
@@ -82,8 +78,8 @@ class Eegmat(TrialCorpus):
             except DataError as error:
                 lacks.append(str(error))
         if len(rates) > 1:
-            found = ", ".join(f"{rate:g} Hz in {path.name}" for rate, path in sorted(rates.items()))
-            lacks.append(f"recordings differ in sampling rate ({found}): fetch the odd ones again")
+            examples = ", ".join(f"{rate:g} Hz in {path.name}" for rate, path in sorted(rates.items()))
+            lacks.append(f"recordings differ in sampling rate ({examples}): fetch the odd ones again")
         return lacks
 
     def recordings(self) -> list[Recording]:
@@ -93,21 +89,15 @@ class Eegmat(TrialCorpus):
         """
         return [self._recording(path) for path in self._files()]
 
-    def samples(self, cache: Cache) -> Samples:
-        """Return one sample a window; windows and features lie in the cache, memory-mapped.
-
-        Raises
-        ------
-        DataError
-            Where a recording cannot be used, naming it.
-        """
+    def trials(self) -> list[Trial]:
+        """Return a trial for each recording, the whole of it."""
         about = self._subject_info()
         trials = []
         for recording in self.recordings():
             person = about.loc[recording.subject].to_dict() if recording.subject in about.index else {}
             labels = {"condition": CONDITIONS[recording.session[-1]], **person}
             trials.append(Trial(recording, recording.session, 0.0, labels))
-        return trial_samples("eegmat", trials, self.settings, cache)
+        return trials
 
     def _files(self) -> list[Path]:
         folder = corpus_folder(self.settings.root, "eegmat")

@@ -95,15 +95,15 @@ def _cut(
 ) -> None:
     """Write the stores `crops` and `seen`, a row for each path, and `found.json`: [problem, quality] of each."""
     checkpoints.mkdir(parents=True, exist_ok=True)
-    notes = checkpoints / "found.json"
-    found = json.loads(notes.read_text()) if notes.exists() else []
+    checkpoint = checkpoints / "found.json"
+    notes = json.loads(checkpoint.read_text()) if checkpoint.exists() else []
     sides = {"crops": cutter.size, **({"seen": _SEEN} if seen else {})}
     stores = {
-        name: np.memmap(checkpoints / name, np.uint8, "r+" if found else "w+", shape=(len(paths), side, side, 3))
+        name: np.memmap(checkpoints / name, np.uint8, "r+" if notes else "w+", shape=(len(paths), side, side, 3))
         for name, side in sides.items()
     }
     block = max(_BLOCK, len(paths) // 100)
-    for first in range(len(found), len(paths), block):
+    for first in range(len(notes), len(paths), block):
         for row, path in enumerate(paths[first : first + block], first):
             try:
                 picture = read_picture(path)
@@ -112,17 +112,17 @@ def _cut(
                 drawn = picture if shown is None else read_alike(shown[row], picture)
                 box = None if boxes is None else boxes[row]
                 stores["crops"][row], quality = cutter.cut(path, picture, drawn, box)
-                found.append((None, quality))
+                notes.append((None, quality))
             except DataError as error:
-                found.append((error.what, None))
+                notes.append((error.what, None))
         for store in stores.values():
             store.flush()
-        notes.with_suffix(".new").write_text(json.dumps(found))
-        notes.with_suffix(".new").replace(notes)
-        tell(len(found), len(paths), "reading pictures")
+        checkpoint.with_suffix(".new").write_text(json.dumps(notes))
+        checkpoint.with_suffix(".new").replace(checkpoint)
+        tell(len(notes), len(paths), "reading pictures")
     for name, store in stores.items():
         ArrayStore(store, PICTURES).save(folder / name)
-    (folder / "found.json").write_text(json.dumps(found))
+    (folder / "found.json").write_text(json.dumps(notes))
 
 
 class _Cutter:
@@ -140,10 +140,10 @@ class _Cutter:
 
         if self.faces != "detect":
             return shrink(drawn if box is None else _square(drawn, box, path), self.size), ""
-        found = self.detector.detect(picture)
-        if not found:
+        faces = self.detector.detect(picture)
+        if not faces:
             raise DataError("no face was found", where=path, do="leave it out, or give a picture that shows a face")
-        (face,) = cut_faces(drawn, found[:1], self.size, self.framing)
+        (face,) = cut_faces(drawn, faces[:1], self.size, self.framing)
         return face.pixels, " ".join(face.flags)
 
 

@@ -19,15 +19,14 @@ from insula.corpora.matlab import matlab_variable
 from insula.corpora.places import corpus_folder
 from insula.corpora.recording_channels import names_in
 from insula.corpora.recording_files import RecordingFile, find_recordings, is_bids, read_table
-from insula.corpora.trials import Trial, TrialCorpus, TrialSettings, array_recording, part_of, trial_samples
+from insula.corpora.trials import Trial, TrialCorpus, TrialSettings, array_recording, part_of
 from insula.eeg.checks import check_events, check_recording
 from insula.eeg.preprocessing import Preprocessing
 from insula.eeg.reading import read_recording
 from insula.emotions import normalise_label
-from insula.errors import DataError, InsulaError
-from insula.samples import Recording, Samples
+from insula.errors import DataError
+from insula.samples import Recording
 from insula.storage.arrays_from_pickle import arrays_from_pickle
-from insula.storage.cache import Cache
 from insula.storage.hashing import digest, sha256_of
 
 #: The first 30 of the 32 rows of a pickle, by the corpus's "Electrode_Location.xlsx" (second cohort, to whose order the
@@ -98,12 +97,9 @@ class Faced(TrialCorpus):
     Settings: ClassVar[type[FacedSettings]] = FacedSettings
     settings: FacedSettings
 
-    def check(self) -> list[str]:
+    def _lacks(self) -> list[str]:
         """Return what is missing or broken, one line each; some seconds of four trials a file are looked at."""
-        try:
-            people = self._people()
-        except InsulaError as error:
-            return [str(error)]
+        people = self._people()
         lacks = [str(DataError("no such file", where=path, do="fetch it again")) for path in self._absent(people)]
         for path, trials in people.items():
             try:
@@ -136,16 +132,6 @@ class Faced(TrialCorpus):
             warnings.warn(what, stacklevel=2)
         return [trial for trials in people.values() for trial in trials()]
 
-    def samples(self, cache: Cache) -> Samples:
-        """Return one sample a window; windows and features lie in the cache, memory-mapped.
-
-        Raises
-        ------
-        DataError
-            As `trials`, and where a recording cannot be used, naming it.
-        """
-        return trial_samples(self.card.name, self.trials(), self.settings, cache)
-
     @property
     def _folder(self) -> Path:
         return corpus_folder(self.settings.root, self.card.name)
@@ -153,8 +139,8 @@ class Faced(TrialCorpus):
     @property
     def _remarks(self) -> Path | None:
         """The folder that says when a clip was played, of the form with pickles."""
-        found = (self._folder / name for name in _REMARKS)
-        return next((folder for folder in found if any(folder.glob("sub*/After_remarks.mat"))), None)
+        folders = (self._folder / name for name in _REMARKS)
+        return next((folder for folder in folders if any(folder.glob("sub*/After_remarks.mat"))), None)
 
     def _people(self) -> dict[Path, Callable[[], Iterable[Trial]]]:
         """Return what yields the trials of each file."""
@@ -172,18 +158,18 @@ class Faced(TrialCorpus):
         newest = lru_cache(maxsize=1)(_read)
         return {path: partial(_pickle_trials, path, newest, self._remarks) for path in files}
 
-    def _absent(self, found: Iterable[Path]) -> Iterator[Path]:
+    def _absent(self, files: Iterable[Path]) -> Iterator[Path]:
         """Yield files that people named in `participants.tsv`, or below the highest number, lack."""
         table = self._folder / "participants.tsv"
         if not is_bids(self._folder):
-            paths = sorted(found)
+            paths = sorted(files)
             for number in range(int(paths[-1].stem.removeprefix("sub"))):
                 if (path := paths[0].with_name(f"sub{number:03d}.pkl")) not in paths:
                     yield path
         elif table.is_file():
-            there = {path.name.split("_")[0] for path in found}
+            present = {path.name.split("_")[0] for path in files}
             for name in read_table(table)["participant_id"]:
-                if name not in there:
+                if name not in present:
                     yield self._folder / name / "eeg"
 
 

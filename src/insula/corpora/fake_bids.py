@@ -70,9 +70,9 @@ def fake_emoeeg_mc(root: Path) -> None:
     _write_table(folder / "sub-01" / "sub-01_events.tsv", events.assign(trial_type=events["stim_type"].map(kinds)))
     bad = pd.DataFrame({"session": ["ima"], "channel": "64", "trial": 1})
     _write_table(folder / "sub-01" / "sub-01_channels.tsv", bad)
-    for run, said in ((1, marks), (2, videos)):
+    for run, texts in ((1, marks), (2, videos)):
         stem = _stem(folder, "02", f"task-emotion_run-{run:02d}")
-        _write_edf(stem, EMOEEG_CHANNELS, 200, 12, seed=1 + run, notes=list(zip(onset, said, strict=True)))
+        _write_edf(stem, EMOEEG_CHANNELS, 200, 12, seed=1 + run, notes=list(zip(onset, texts, strict=True)))
 
 
 def fake_music_emotion(root: Path) -> None:

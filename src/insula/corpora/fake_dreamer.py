@@ -38,11 +38,11 @@ def _person(rng: np.random.Generator, number: int) -> dict[str, Any]:
     seconds = 4 + np.arange(_FILMS) % 3
 
     def cells(channels: int, rate: int, lengths: np.ndarray) -> np.ndarray:
-        found = np.empty((_FILMS, 1), object)
+        signals = np.empty((_FILMS, 1), object)
         for film, length in enumerate(lengths):
             noise = 12 * rng.standard_normal((length * rate, channels))
-            found[film, 0] = _STEP * np.round((noise + _OFFSET) / _STEP)
-        return found
+            signals[film, 0] = _STEP * np.round((noise + _OFFSET) / _STEP)
+        return signals
 
     before = np.full(_FILMS, _BEFORE)
     signals = {

@@ -58,15 +58,15 @@ def _film(person: int, trial: int) -> str:
 
 def _write_xml(folder: Path, person: int, trial: int, felt: tuple[int, int, int] | None) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    said = ""
+    ratings = ""
     if felt:
-        said = f' feltArsl="{felt[0]}" feltVlnc="{felt[1]}" feltCtrl="5" feltPred="6" feltEmo="{felt[2]}"'
+        ratings = f' feltArsl="{felt[0]}" feltVlnc="{felt[1]}" feltCtrl="5" feltPred="6" feltEmo="{felt[2]}"'
     clip = f"{50 + trial}.avi" if felt else "neutral1.avi"
     (folder / "session.xml").write_text(
         '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
         f'<session sessionId="{folder.name}" date="2009-07-09" isStim="{int(felt is not None)}" mediaFile="{clip}" '
         f'cutLenSec="{_CLIP + 2 * _BEFORE}" vidRate="{FILM_RATE * 0.9995:.4f}" vidBeginSmp="101" '
-        f'vidEndSmp="{100 + _CLIP * FILM_RATE}"{said} xmlns="http://hci-tagging/session">\n'
+        f'vidEndSmp="{100 + _CLIP * FILM_RATE}"{ratings} xmlns="http://hci-tagging/session">\n'
         f'<subject id="{person}" gender="male"/>\n<track type="Physiological"/>\n</session>\n'
     )
 

@@ -200,13 +200,13 @@ class Fer2013(PublishedFaces):
                 what = f"the {len(votes):,} rows of votes are not those of {len(table):,} pictures"
                 raise DataError(what, where=self._csv, do="FER+ goes by the order of fer2013.csv; give both whole")
             return table.join(votes.drop(columns="part"))
-        known = votes.drop(columns="part").drop_duplicates("name", keep="last").set_index("name", drop=False)
+        named = votes.drop(columns="part").drop_duplicates("name", keep="last").set_index("name", drop=False)
         names = table["path"].map(lambda path: Path(path).name)
-        strange = ~names.isin(known.index)
+        strange = ~names.isin(named.index)
         if strange.any():
             do = "give fer2013.csv or names such as fer0000000.png, or set label_mode to fer2013"
             raise DataError(f"FER+ knows no picture {names[strange].iloc[0]}", where=self.layout.root, do=do)
-        return table.join(known.loc[names].reset_index(drop=True))
+        return table.join(named.loc[names].reset_index(drop=True))
 
     # the table of pixels
 
@@ -215,8 +215,8 @@ class Fer2013(PublishedFaces):
         wrong = ~table["emotion"].isin(list(map(str, range(len(CODES))))) | ~table["Usage"].isin(list(PARTS))
         if wrong.any():
             row = int(wrong.idxmax())
-            said = f"emotion {table['emotion'][row]} and Usage {table['Usage'][row]}"
-            raise DataError(f"row {row + 2} has {said}", where=self._csv, do=f"0 to 6, and one of {', '.join(PARTS)}")
+            values = f"emotion {table['emotion'][row]} and Usage {table['Usage'][row]}"
+            raise DataError(f"row {row + 2} has {values}", where=self._csv, do=f"0 to 6, and one of {', '.join(PARTS)}")
         return pd.DataFrame({
             "path": [f"row {row + 2}" for row in range(len(table))], "row": range(len(table)),
             "emotion": pd.array([CODES[int(code)] for code in table["emotion"]], dtype="str"),

@@ -232,9 +232,9 @@ def _look(
             if abs(time - once[number]) > settings.alignment.max_skew:
                 continue
             if time != before:
-                before, found = time, detector.detect(picture)
-                seen = len(faces) if found else -1
-                faces += [align(picture, face, settings.size) for face in found[:1]]
+                before, detected = time, detector.detect(picture)
+                seen = len(faces) if detected else -1
+                faces += [align(picture, face, settings.size) for face in detected[:1]]
             times[number], place[number] = time, seen
         deque(frames, maxlen=0)  # to its end, to know how long it is
         problem = None

@@ -12,7 +12,7 @@ import pandas as pd
 from pydantic import BaseModel, Field, model_validator
 
 from insula.corpora.class_folders import class_folders
-from insula.corpora.contract import Card
+from insula.corpora.contract import BaseCorpus, Card
 from insula.corpora.copies import joined_copies, set_aside
 from insula.corpora.face_store import Faces, store_faces
 from insula.corpora.manifests import CODES, NAMES, PATHS, usual_columns
@@ -87,7 +87,7 @@ class FolderSettings(Settings):
         return self
 
 
-class Folder:
+class Folder(BaseCorpus):
     """Pictures in class folders or in a manifest.
 
     Samples have the modality `picture` (uint8 RGB) and the label column of the settings; `quality` holds what was
@@ -119,9 +119,7 @@ class Folder:
         notes="Folders PERSON/CLASS, or a manifest with a column identity, allow an identity-disjoint split.",
     )
     Settings: ClassVar[type[Settings]] = FolderSettings
-
-    def __init__(self, settings: BaseModel) -> None:
-        self.settings = settings
+    settings: BaseModel
 
     @property
     def layout(self) -> FolderSettings:
@@ -157,16 +155,9 @@ class Folder:
             return "detect", layout.size
         return "cropped", min(layout.size, max(self._look.side or layout.size, 16))
 
-    def truth(self) -> pd.DataFrame | None:
-        """Return None: the labels are all there is."""
-        return None
-
-    def check(self) -> list[str]:
+    def _lacks(self) -> list[str]:
         """Return what is missing or broken, one line each; every picture is opened."""
-        try:
-            table = self._table()
-        except InsulaError as error:
-            return [str(error)]
+        table = self._table()
         lacks = []
         for path in self._looked_at(table["path"]):
             try:
@@ -243,10 +234,10 @@ class Folder:
     def _everything(self, table: pd.DataFrame, cache: Cache, *, seen: bool = False) -> tuple[Samples, Path]:
         """Return one sample a row of the table, and the store of the crops; beside it, if asked, that of the whole."""
         layout = self.layout
-        folder, found = self._cut(table, cache, seen=seen)
-        failed = np.flatnonzero(found["problem"].notna())
+        folder, notes = self._cut(table, cache, seen=seen)
+        failed = np.flatnonzero(notes["problem"].notna())
         if len(failed):
-            named = "; ".join(f"{table['path'].iloc[row]}: {found['problem'].iloc[row]}" for row in failed[:3])
+            named = "; ".join(f"{table['path'].iloc[row]}: {notes['problem'].iloc[row]}" for row in failed[:3])
             more = f" and {len(failed) - 3} more" if len(failed) > 3 else ""
             if len(failed) == len(table):
                 raise DataError(f"no picture is of use: {named}{more}", where=layout.root, do="give pictures of faces")
@@ -254,9 +245,9 @@ class Folder:
         ids = {name: table.pop(name).to_numpy(object) for name in _IDS if name in table}
         frame = provenance(len(table), corpus=self.card.name, **{"stimulus": table["path"].to_numpy(object), **ids})
         frame = frame.assign(
-            **table.drop(columns=["path", *_BOX], errors="ignore"), quality=found["quality"].astype("str")
+            **table.drop(columns=["path", *_BOX], errors="ignore"), quality=notes["quality"].astype("str")
         )
-        rows = np.where(found["problem"].isna(), range(len(frame)), -1)
+        rows = np.where(notes["problem"].isna(), range(len(frame)), -1)
         return Samples(frame, {}).with_modality("picture", "pictures", open_store(folder), rows), folder
 
     def restyled(self, folder: Path, cache: Cache) -> tuple[Path, pd.Series]:
@@ -277,8 +268,8 @@ class Folder:
             Of each row, missing where there is none; indexed by the path of the picture.
         """
         table, pairs = self._table(), self.counterparts(folder)
-        store, found = self._cut(table, cache, [drawn for _, drawn in pairs])
-        return store, found["problem"].set_axis(table["path"])
+        store, notes = self._cut(table, cache, [drawn for _, drawn in pairs])
+        return store, notes["problem"].set_axis(table["path"])
 
     def counterparts(self, folder: Path) -> list[tuple[Path, Path]]:
         """Return each picture and its namesake, of any file type, in a folder laid out as the corpus is.
@@ -295,11 +286,11 @@ class Folder:
         pairs: list[tuple[Path, Path]] = []
         lacking = []
         for name in map(Path, self._table()["path"]):
-            found = named.get(f"{name.with_suffix('')}.*", [])
-            if len(found) > 1:
-                raise DataError(f"{len(found)} pictures repeat {name}", where=folder / found[0], do="keep one")
-            lacking += [name] if not found else []
-            pairs += [(self.layout.root / name, folder / path) for path in found]
+            matches = named.get(f"{name.with_suffix('')}.*", [])
+            if len(matches) > 1:
+                raise DataError(f"{len(matches)} pictures repeat {name}", where=folder / matches[0], do="keep one")
+            lacking += [name] if not matches else []
+            pairs += [(self.layout.root / name, folder / path) for path in matches]
         if lacking:
             what = f"{len(lacking)} of {len(lacking) + len(pairs)} pictures have no counterpart"
             raise DataError(what, where=folder / lacking[0], do="give one of the same name, of any file type")
@@ -343,12 +334,12 @@ class Folder:
         else:
             table = folders.drop(columns="folder").rename(columns={"label": layout.label})
         codes = {normalise_label(code): name for code, name in self._codes.items()}
-        told = table[layout.label].map(lambda name: codes.get(normalise_label(name), name), na_action="ignore")
-        labels = told.dropna().unique().tolist()
-        known = (
+        names = table[layout.label].map(lambda name: codes.get(normalise_label(name), name), na_action="ignore")
+        labels = names.dropna().unique().tolist()
+        classes = (
             label_map(labels, layout.classes) if layout.classes else {name: normalise_label(name) for name in labels}
         )
-        return table.assign(**{layout.label: told.map(known).astype("str")})
+        return table.assign(**{layout.label: names.map(classes).astype("str")})
 
     def _folders(self) -> pd.DataFrame | None:
         """Return what `class_folders` does; None where there is a manifest."""

@@ -98,8 +98,8 @@ class Joined:
 
     def notes(self) -> list[str]:
         """Return what one should know of each corpus, its name first: pictures that are not there, rows unlabelled."""
-        told = {name: part.notes() for name, part in self.parts.items() if hasattr(part, "notes")}
-        return [f"{name}: {note}" for name, notes in told.items() for note in notes]
+        parts = {name: part for name, part in self.parts.items() if hasattr(part, "notes")}
+        return [f"{name}: {note}" for name, part in parts.items() for note in part.notes()]
 
     def samples(self, cache: Cache) -> Samples:
         """Return the samples of all corpora, one corpus after the other.
@@ -108,10 +108,10 @@ class Joined:
         the protocol `corpus-to-corpus` tests such a corpus whole, where it is named.
         """
         dropped = {name: values.get("without", ()) for name, values in self.settings.corpora.items()}
-        found = [part.samples(cache).without(dropped[name]) for name, part in self.parts.items()]
-        if any(_PART in samples.table for samples in found):
-            found = [one if _PART in one.table else one.with_columns(**{_PART: "train"}) for one in found]
-        return concat(found)
+        parts = [part.samples(cache).without(dropped[name]) for name, part in self.parts.items()]
+        if any(_PART in samples.table for samples in parts):
+            parts = [one if _PART in one.table else one.with_columns(**{_PART: "train"}) for one in parts]
+        return concat(parts)
 
     def truth(self) -> pd.DataFrame | None:
         """Return the sealed labels of those corpora that have any; of the others labels are all there is."""

@@ -11,12 +11,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from insula.corpora.contract import Card
+from insula.corpora.contract import BaseCorpus, Card
 from insula.corpora.mahnob_labels import LABEL_RATE, Tracks
 from insula.corpora.matlab import matlab_array, matlab_shapes
 from insula.corpora.places import corpus_folder
-from insula.corpora.trials import TrialCorpus
-from insula.errors import DataError, InsulaError
+from insula.errors import DataError
 from insula.samples import ArrayStore, Description, Samples, open_store, provenance
 from insula.storage.cache import Cache
 from insula.storage.hashing import sha256_of
@@ -54,7 +53,7 @@ class _File:
     length: int
 
 
-class MahnobFeatures(TrialCorpus):
+class MahnobFeatures(BaseCorpus):
     """Features of EEG and face, four rows a second, with the expressed valence of each.
 
     Samples have the modalities `features` (128 numbers of 32 electrodes' band power) and `face_features` (327, of which
@@ -82,13 +81,10 @@ class MahnobFeatures(TrialCorpus):
     Settings: ClassVar[type[MahnobFeaturesSettings]] = MahnobFeaturesSettings
     settings: MahnobFeaturesSettings
 
-    def check(self) -> list[str]:
+    def _lacks(self) -> list[str]:
         """Return what is missing or broken, one line each; shapes and labels are read."""
-        try:
-            paths = self._paths()
-            tracks = self._tracks
-        except InsulaError as error:
-            return [str(error)]
+        paths = self._paths()
+        tracks = self._tracks
         lacks = []
         for path in paths:
             try:
@@ -154,11 +150,11 @@ class MahnobFeatures(TrialCorpus):
             raise DataError("no such folder", where=folder, do="correct root")
         below = (sorted(path for path in place.iterdir() if _FILE.fullmatch(path.name))
                  for place in (folder, *sorted(folder.iterdir())) if place.is_dir())  # fmt: skip
-        found = next(filter(None, below), [])
-        if not found:
+        files = next(filter(None, below), [])
+        if not files:
             do = "it should hold P1-features-resamp4hz-trial-2.mat and on"
             raise DataError("no features in this folder", where=folder, do=do)
-        return found
+        return files
 
     def _valence(self, file: _File) -> np.ndarray:
         """Return the labels of a trial, float (times,)."""

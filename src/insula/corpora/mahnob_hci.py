@@ -13,15 +13,15 @@ import numpy as np
 import pandas as pd
 from pydantic import PositiveFloat
 
-from insula.corpora.contract import Card
+from insula.corpora.contract import BaseCorpus, Card
 from insula.corpora.film_faces import Film, FilmedSettings, film_problem, with_faces
 from insula.corpora.mahnob_labels import RATINGS, Tracks, felt, person_and_trial, read_session
 from insula.corpora.places import corpus_folder
-from insula.corpora.trials import Trial, TrialCorpus, part_of, trial_samples
+from insula.corpora.trials import Trial, part_of, trial_samples
 from insula.eeg.checks import check_recording
 from insula.eeg.preprocessing import Preprocessing
 from insula.eeg.reading import read_recording
-from insula.errors import DataError, InsulaError
+from insula.errors import DataError
 from insula.samples import Recording, Samples
 from insula.storage.cache import Cache
 
@@ -75,7 +75,7 @@ class Session:
         return person_and_trial(self.number)
 
 
-class MahnobHci(TrialCorpus):
+class MahnobHci(BaseCorpus):
     """Windows of EEG while a clip was shown, with the ratings and keyword given after it.
 
     A person's clips are one session; its clock runs over the person's recordings in the order of their trials, each
@@ -107,12 +107,9 @@ class MahnobHci(TrialCorpus):
     Settings: ClassVar[type[MahnobSettings]] = MahnobSettings
     settings: MahnobSettings
 
-    def check(self) -> list[str]:
+    def _lacks(self) -> list[str]:
         """Return what is missing or broken, one line each; headers, triggers and a few seconds of EEG are read."""
-        try:
-            folders = self._folders()
-        except InsulaError as error:
-            return [str(error)]
+        folders = self._folders()
         lacks: list[str] = []
         for folder in folders:
             try:
@@ -188,8 +185,8 @@ class MahnobHci(TrialCorpus):
             samples = samples.with_columns(valence_continuous=self._valence(samples, trials, tracks))
         if self.settings.faces:
             pairs = zip(self._sessions, trials, strict=True)
-            found = {(t.recording.subject, t.name): self._film(session, t.onset) for session, t in pairs}
-            films = {key: film for key, film in found.items() if film is not None}
+            takes = {(t.recording.subject, t.name): self._film(session, t.onset) for session, t in pairs}
+            films = {key: film for key, film in takes.items() if film is not None}
             samples = with_faces(samples, films, self.settings, cache)
         return samples
 
@@ -218,10 +215,10 @@ class MahnobHci(TrialCorpus):
         folder = self._folder / "Sessions"
         if not folder.is_dir():
             raise DataError("no such folder", where=folder, do="correct root: it holds the folder Sessions")
-        found = sorted((path for path in folder.iterdir() if path.name.isdigit()), key=lambda path: int(path.name))
-        if not found:
+        folders = sorted((path for path in folder.iterdir() if path.name.isdigit()), key=lambda path: int(path.name))
+        if not folders:
             raise DataError("no session in this folder", where=folder, do="it should hold folders called 2, 4 and on")
-        return found
+        return folders
 
     @cached_property
     def _sessions(self) -> list[Session]:
@@ -271,10 +268,10 @@ class MahnobHci(TrialCorpus):
         return read_recording(session.bdf, "mahnob-hci", str(session.key[0]), "1", channels=CHANNELS)
 
 
-def _number(said: str | None) -> float | None:
+def _number(text: str | None) -> float | None:
     """Return what an attribute says where it is a positive number, else None."""
     try:
-        number = float(said or "")
+        number = float(text or "")
     except ValueError:
         return None
     return number if 0 < number < np.inf else None
@@ -292,11 +289,11 @@ def triggers(path: Path) -> tuple[float, float]:
 
     try:
         raw = mne.io.read_raw_bdf(path, include=["Status"], stim_channel="Status", preload=False, verbose="error")
-        found = mne.find_events(raw, stim_channel="Status", verbose="error")
+        events = mne.find_events(raw, stim_channel="Status", verbose="error")
     except Exception as error:
         raise DataError(f"no triggers: {error}", where=path, do="fetch the session again") from None
-    if len(found) < 2:
-        what = f"{len(found)} triggers on Status, where the clip's beginning and end are expected"
+    if len(events) < 2:
+        what = f"{len(events)} triggers on Status, where the clip's beginning and end are expected"
         raise DataError(what, where=path, do="fetch the session again")
-    begin, end = found[:2, 0] / raw.info["sfreq"]
+    begin, end = events[:2, 0] / raw.info["sfreq"]
     return float(begin), float(end)

@@ -60,16 +60,16 @@ def read_session(path: Path) -> dict[str, str]:
     """
     if not path.is_file():
         raise DataError("no such file", where=path, do="fetch it again")
-    found: dict[str, str] = {}
+    session: dict[str, str] = {}
 
     def start(name: str, attributes: Mapping[str, str]) -> None:
         tag = name.rpartition(":")[2]
-        if not found:
+        if not session:
             if tag != "session":
                 raise DataError(f"its root is {name!r}, not session", where=path, do="fetch it again")
-            found.update(attributes, subject="")
+            session.update(attributes, subject="")
         elif tag == "subject":
-            found["subject"] = attributes.get("id", "")
+            session["subject"] = attributes.get("id", "")
 
     def refuse(*_: object) -> None:
         raise DataError("a document type is not read", where=path, do="fetch the original file, which has none")
@@ -81,7 +81,7 @@ def read_session(path: Path) -> dict[str, str]:
         parser.Parse(path.read_bytes(), True)
     except expat.ExpatError as error:
         raise DataError(f"this XML cannot be read: {error}", where=path, do="fetch it again") from None
-    return found
+    return session
 
 
 def felt(session: Mapping[str, str], where: Path) -> dict[str, float | str]:
@@ -97,8 +97,8 @@ def felt(session: Mapping[str, str], where: Path) -> dict[str, float | str]:
         try:
             labels[column] = float(session.get(attribute, ""))
         except ValueError:
-            said = session.get(attribute)
-            raise DataError(f"{attribute} is {said!r}, no rating", where=where, do="fetch it again") from None
+            value = session.get(attribute)
+            raise DataError(f"{attribute} is {value!r}, no rating", where=where, do="fetch it again") from None
         if not 1 <= float(labels[column]) <= 9:
             what = f"{attribute} is {labels[column]:g}, off its scale of 1 to 9"
             raise DataError(what, where=where, do="fetch it again")

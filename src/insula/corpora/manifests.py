@@ -47,14 +47,14 @@ def usual_columns(table: pd.DataFrame, label: str, codes: Mapping[str, str] | No
     {'path': ['a.png', 'b.png'], 'emotion': ['anger', 'fear']}
     """
     path = next((name for name in PATHS if name in table), None)
-    found = next((name for name in (label, *NAMES, *CODES) if name in table), None)
-    if path is None or found is None:
+    column = next((name for name in (label, *NAMES, *CODES) if name in table), None)
+    if path is None or column is None:
         missing = "path" if path is None else label
         raise DataError(f"no column {missing!r}", where=where, do=f"the columns are {', '.join(table.columns)}")
-    table = table.rename(columns={path: "path", found: label})
+    table = table.rename(columns={path: "path", column: label})
     labels = table[label].replace(dict(codes or {})).astype("str")
     number = labels.str.fullmatch(r"[+-]?\d+(\.\d*)?").fillna(False)
     if number.any():
-        raise DataError(f"the label {labels[number].iloc[0]} is a number", where=f"{where}, column {found}",
+        raise DataError(f"the label {labels[number].iloc[0]} is a number", where=f"{where}, column {column}",
                         do="give its name in codes, for example codes={0: anger}")  # fmt: skip
     return table.assign(**{label: labels})

@@ -27,10 +27,10 @@ def matlab_shapes(path: Path) -> dict[str, tuple[int, ...]]:
 
     _check_whole(path)
     try:
-        found = whosmat(path, appendmat=False)
+        variables = whosmat(path, appendmat=False)
     except Exception as error:
         raise _unreadable(path, error) from None
-    return {name: shape for name, shape, kind in found if kind in _NUMERIC}
+    return {name: shape for name, shape, kind in variables if kind in _NUMERIC}
 
 
 def matlab_array(path: Path, name: str) -> np.ndarray:
@@ -41,10 +41,10 @@ def matlab_array(path: Path, name: str) -> np.ndarray:
     DataError
         As `matlab_variable`, and where the variable is something else.
     """
-    found = matlab_variable(path, name)
-    if not np.issubdtype(np.asarray(found).dtype, np.number):
+    values = matlab_variable(path, name)
+    if not np.issubdtype(np.asarray(values).dtype, np.number):
         raise DataError(f"{name} is no array of numbers", where=path, do="fetch the file again")
-    return np.asarray(found)
+    return np.asarray(values)
 
 
 def matlab_variable(path: Path, name: str) -> Any:
@@ -62,12 +62,12 @@ def matlab_variable(path: Path, name: str) -> Any:
     # few bytes are refused all the same.
     lenient = {"verify_compressed_data_integrity": False}
     try:
-        found = loadmat(path, appendmat=False, variable_names=[name], simplify_cells=True, **lenient)
+        variables = loadmat(path, appendmat=False, variable_names=[name], simplify_cells=True, **lenient)
     except Exception as error:
         raise _unreadable(path, error) from None
-    if name not in found:
+    if name not in variables:
         raise DataError(f"no variable {name}", where=path, do="fetch the file again")
-    return found[name]
+    return variables[name]
 
 
 def _check_whole(path: Path) -> None:
@@ -92,5 +92,5 @@ def _check_whole(path: Path) -> None:
 
 
 def _unreadable(path: Path, error: object) -> DataError:
-    said = textwrap.shorten(str(error), 400, placeholder=" ...")
-    return DataError(f"this .mat file cannot be read: {said}", where=path, do="fetch it again")
+    message = textwrap.shorten(str(error), 400, placeholder=" ...")
+    return DataError(f"this .mat file cannot be read: {message}", where=path, do="fetch it again")

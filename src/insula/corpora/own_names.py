@@ -67,11 +67,11 @@ def _classes(counts: Mapping[str, int], folders: Mapping[str, str]) -> str:
     for folder, name in folders.items():
         if folder != name:
             others[name].append(_plain(folder))
-    said = [
+    classes = [
         f"{_plain(name)} {count:,}" + (f" ({', '.join(others[name])})" if name in others else "")
         for name, count in counts.items()
     ]
-    return f"{len(said)} {'class' if len(said) == 1 else 'classes'}: {', '.join(said)}"
+    return f"{len(classes)} {'class' if len(classes) == 1 else 'classes'}: {', '.join(classes)}"
 
 
 def _unknown(names: Iterable[str]) -> str | None:
@@ -80,7 +80,7 @@ def _unknown(names: Iterable[str]) -> str | None:
     if not unknown:
         return None
     near = {name: get_close_matches(name, _KNOWN, 1, _NEAR) for name in unknown}
-    meant = {name: normalise_label(found[0]) for name, found in near.items() if found}
+    meant = {name: normalise_label(matches[0]) for name, matches in near.items() if matches}
     shown = [f"{_plain(name)} ({meant[name]}?)" if name in meant else _plain(name) for name in unknown[:_SHOWN]]
     one = next((name for name in meant if name.isprintable()), None)
     cure = f"; to join one to another, --set 'corpus.codes={{{one}: {meant[one]}}}'" if one else ""

@@ -88,8 +88,8 @@ def understand(given: Mapping[str, Any], label: str | None = None, *, classes: b
     if not {"events", "labels"} & set(given):
         settings |= _chosen_tables(tables, root)
     if not is_bids(root) and "who" not in given:
-        mine = [table for path, table in tables.items() if path.name in map(str, settings.values())]
-        people = {name for table in mine if "subject" in table for name in table["subject"].dropna()}
+        own_tables = [table for path, table in tables.items() if path.name in map(str, settings.values())]
+        people = {name for table in own_tables if "subject" in table for name in table["subject"].dropna()}
         settings["who"] = guess_who(recording_names(root), people)
     study = _study(settings, root)
     outlines = [outline(one.path) for one in study.files]
@@ -133,7 +133,7 @@ def _tables(root: Path) -> dict[Path, pd.DataFrame]:
 
 def _chosen_tables(tables: Mapping[Path, pd.DataFrame], root: Path) -> dict[str, str]:
     """Return the settings `events` and `labels` that the tables in a folder suggest."""
-    found = {}
+    chosen = {}
     for key in ("events", "labels"):
         kind = [path for path, table in tables.items() if ("onset" in table) == (key == "events")]
         if key == "labels" and is_bids(root):
@@ -144,22 +144,22 @@ def _chosen_tables(tables: Mapping[Path, pd.DataFrame], root: Path) -> dict[str,
             do = " or ".join(f"--set corpus.{key}={path.name}" for path in best)
             raise DataError(f"{len(best)} tables may be that of {key}", where=root, do=f"add {do}")
         if best:
-            found[key] = best[0].name
-    return found
+            chosen[key] = best[0].name
+    return chosen
 
 
 def _names_conditions(outlines: Sequence[Outline]) -> bool:
     """Say whether annotations are events: each recording has some, and their few texts repeat."""
     texts = [annotated(marks)["text"] for _, _, marks in outlines]
-    return all(len(mine) for mine in texts) and _is_label(pd.concat(texts))
+    return all(len(each) for each in texts) and _is_label(pd.concat(texts))
 
 
 def _rows(study: StudyFolder, outlines: Sequence[Outline], label: str) -> pd.DataFrame:
     """Return what the tables say, one row an event or, without events, a recording; `place` is the recording's."""
     if study.kind != "annotations":
-        return study.rows_said()[0]
+        return study.rows_as_written()[0]
     marks = [annotated(marks).rename(columns={"text": label}) for _, _, marks in outlines]
-    return pd.concat([study.with_facts(mine, place) for place, mine in enumerate(marks)], ignore_index=True)
+    return pd.concat([study.with_facts(marked, place) for place, marked in enumerate(marks)], ignore_index=True)
 
 
 def _is_label(values: pd.Series) -> bool:
@@ -188,14 +188,14 @@ def _tells_apart(values: pd.Series) -> bool:
 
 def _label(rows: pd.DataFrame, root: Path) -> str:
     """Return the column that is the label, by its name or because no other can be."""
-    told = {name.lower(): name for name in rows if _tells_apart(rows[name])}
-    usual = [told[name] for name in USUAL_LABELS if name in told]
-    found = usual[:1] or _candidates(rows)
-    if len(found) == 1:
-        return found[0]
-    if found:
-        do = " or ".join(f"--set task.label={name}" for name in found)
-        raise DataError(f"{len(found)} columns may be the label", where=root, do=f"add {do}")
+    telling = {name.lower(): name for name in rows if _tells_apart(rows[name])}
+    usual = [telling[name] for name in USUAL_LABELS if name in telling]
+    columns = usual[:1] or _candidates(rows)
+    if len(columns) == 1:
+        return columns[0]
+    if columns:
+        do = " or ".join(f"--set task.label={name}" for name in columns)
+        raise DataError(f"{len(columns)} columns may be the label", where=root, do=f"add {do}")
     same = [name for name in rows if name not in _NO_LABELS and len(rows[name].dropna().unique()) == 1]
     if len(same) == 1:
         what = f"every recording is {rows[same[0]].dropna().iloc[0]!r}, in the column {same[0]}"
@@ -242,19 +242,19 @@ def _cut(
     cleaning: dict[str, Any] = {} if tuple(band) == usual.band else {"band": band}
     if len(rates) == 1 and usual.rate and min(rates) < usual.rate:
         cleaning["rate"] = None
-    found: dict[str, Any] = {}
+    choices: dict[str, Any] = {}
     if study.kind == "windows":
-        found["windows"] = {"seconds": Windows().seconds if lengths.min() >= _LASTING else 1.0}
+        choices["windows"] = {"seconds": Windows().seconds if lengths.min() >= _LASTING else 1.0}
     else:
         lasting = _seconds(rows, "duration").fillna(0.0)
         if lasting.min() >= _LASTING:
-            found |= {"within": True, "windows": {"seconds": Windows().seconds}}
+            choices |= {"within": True, "windows": {"seconds": Windows().seconds}}
         else:
             cleaning |= _epoch(rows, lasting, lengths)
-    given = settings.get("preprocessing")
-    if cleaning and (given is None or isinstance(given, dict)):
-        found["preprocessing"] = cleaning | (given or {})
-    return {key: value for key, value in found.items() if key not in settings or key == "preprocessing"}
+    own_cleaning = settings.get("preprocessing")
+    if cleaning and (own_cleaning is None or isinstance(own_cleaning, dict)):
+        choices["preprocessing"] = cleaning | (own_cleaning or {})
+    return {key: value for key, value in choices.items() if key not in settings or key == "preprocessing"}
 
 
 def _epoch(rows: pd.DataFrame, lasting: pd.Series, lengths: np.ndarray) -> dict[str, Any]:

@@ -54,7 +54,7 @@ def pair(seen: Samples, pictures: Samples, *, where: object) -> Samples:
     return Samples(joined, {**pictures.stores, **seen.stores})
 
 
-def stimulus_names(said: pd.Series, known: Iterable[str], where: object) -> list[str]:
+def stimulus_names(events: pd.Series, pictures: Iterable[str], where: object) -> list[str]:
     """Return which picture each stimulus is: of that very name or, where only one fits, of that file name or stem.
 
     Raises
@@ -67,18 +67,18 @@ def stimulus_names(said: pd.Series, known: Iterable[str], where: object) -> list
     >>> stimulus_names(pd.Series(["b", "joy/a.png"]), ["joy/a.png", "fear/b.png"], "events.csv")
     ['fear/b.png', 'joy/a.png']
     """
-    known = list(known)
+    pictures = list(pictures)
     names: dict[str, list[str]] = {}
-    for name in known:
+    for name in pictures:
         path = PurePosixPath(name)
         for short in {path.name, path.stem}:
             names.setdefault(short, []).append(name)
-    exact = set(known)
-    if said.isna().any():
-        what = f"event {said.index[said.isna()][0]} names no picture"
+    exact = set(pictures)
+    if events.isna().any():
+        what = f"event {events.index[events.isna()][0]} names no picture"
         raise DataError(what, where=where, do="fill in its stimulus, or leave the event out")
-    found: dict[str, str] = {}
-    for name in said.unique():
+    stimuli: dict[str, str] = {}
+    for name in events.unique():
         fitting: Sequence[str] = [name] if name in exact else names.get(str(name), [])
         if len(fitting) != 1:
             what = (
@@ -87,19 +87,19 @@ def stimulus_names(said: pd.Series, known: Iterable[str], where: object) -> list
                 else f"the stimulus {name!r} may be {fitting[0]} or {fitting[1]}"
             )
             raise DataError(what, where=where, do="name a picture's path or stimulus, or leave the event out")
-        found[name] = fitting[0]
-    return said.map(found).tolist()
+        stimuli[name] = fitting[0]
+    return events.map(stimuli).tolist()
 
 
 def _agreed(table: pd.DataFrame, faces: pd.DataFrame, name: str, where: object) -> pd.Series:
     """Return a column that trials or pictures may have; where both have a value it must be one."""
-    given = faces[name].loc[table["stimulus"]].set_axis(table.index)
+    theirs = faces[name].loc[table["stimulus"]].set_axis(table.index)
     if name not in table:
-        return given
-    mine = table[name]
-    differ = mine.notna() & given.notna() & (mine != given)
+        return theirs
+    own = table[name]
+    differ = own.notna() & theirs.notna() & (own != theirs)
     if differ.any():
         row = differ.idxmax()
-        what = f"{name} of {table['stimulus'][row]} is {mine[row]!r} in the events and {given[row]!r} of the picture"
+        what = f"{name} of {table['stimulus'][row]} is {own[row]!r} in the events and {theirs[row]!r} of the picture"
         raise DataError(what, where=where, do="rename one of the columns")
-    return mine.where(mine.notna(), given)
+    return own.where(own.notna(), theirs)

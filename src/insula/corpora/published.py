@@ -37,15 +37,14 @@ def missing_pictures(table: pd.DataFrame, published: Counts) -> list[str]:
     parts = table["part"] if "part" in table else pd.Series("all", index=table.index)
     lines = []
     for part, wanted in published.items():
-        mine = table["emotion"][parts == part]
+        emotions = table["emotion"][parts == part]
         total = wanted if isinstance(wanted, int) else sum(wanted.values())
         by_class = {} if isinstance(wanted, int) else wanted
-        differ = [
-            f"{name} {(mine == name).sum():,} of {n:,}" for name, n in by_class.items() if (mine == name).sum() != n
-        ]
-        if len(mine) != total or differ:
+        counts = {name: int((emotions == name).sum()) for name in by_class}
+        differ = [f"{name} {counts[name]:,} of {n:,}" for name, n in by_class.items() if counts[name] != n]
+        if len(emotions) != total or differ:
             detail = f" ({', '.join(differ)})" if differ else ""
-            lines.append(f"{part}: {len(mine):,} of {total:,} published pictures are there{detail}")
+            lines.append(f"{part}: {len(emotions):,} of {total:,} published pictures are there{detail}")
     return lines
 
 

@@ -55,8 +55,8 @@ def names_in(one: RecordingFile, rename: Names) -> tuple[Names, list[str]]:
     names = table["name"].astype("str")
     rename = {**dict.fromkeys(names[table["type"].str.upper() != "EEG"]), **rename}
     marked = names[table["status"] == "bad"] if "status" in table else []
-    found = channel_table(one.path, rename).set_index("channel")["electrode"]
-    return rename, [found[name] for name in marked if name in found and pd.notna(found[name])]
+    electrodes = channel_table(one.path, rename).set_index("channel")["electrode"]
+    return rename, [electrodes[name] for name in marked if name in electrodes and pd.notna(electrodes[name])]
 
 
 def shared_channels(
@@ -84,13 +84,13 @@ def shared_channels(
         return canonical(asked, where="channels")
     each = [_electrodes(one, rename, strict=asked is None) for one in files]
     first = each[0]
-    for one, found in zip(files, each, strict=True):
-        differ = [*(name for name in first if name not in found), *(name for name in found if name not in first)]
+    for one, channels in zip(files, each, strict=True):
+        differ = [*(name for name in first if name not in channels), *(name for name in channels if name not in first)]
         if differ and asked is None:
             has, lacks = (files[0], one) if differ[0] in first else (one, files[0])
             what = f"{lacks.path.name} lacks the channel {differ[0]}, which {has.path.name} has"
             raise DataError(what, where=lacks.path, do="set channels to common, or name those to read")
-    common = tuple(name for name in first if all(name in found for found in each))
+    common = tuple(name for name in first if all(name in channels for channels in each))
     if not common:
         raise DataError("no electrode is in all recordings", where=files[0].path.parent, do="set channels or rename")
     return common

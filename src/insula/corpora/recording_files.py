@@ -87,12 +87,12 @@ def find_recordings(root: Path, pattern: str) -> list[RecordingFile]:
     """
     if not root.is_dir():
         raise DataError("no such folder", where=root, do="correct root")
-    found = _in_bids(root) if is_bids(root) else _in_folder(root, pattern)
-    if not found:
+    files = _in_bids(root) if is_bids(root) else _in_folder(root, pattern)
+    if not files:
         others = "".join(f"; {note}" for note in unread(root))
         do = f"it should hold {', '.join(SUFFIXES)} of raw recordings{others}"
         raise DataError("no recording in this folder", where=root, do=do)
-    return found
+    return files
 
 
 def unread(root: Path) -> list[str]:
@@ -126,9 +126,9 @@ def _visible(root: Path) -> list[Path]:
 
 def _recorded(root: Path) -> list[Path]:
     """Return the files below a folder that are recordings: of a split FIF the first part, and none cut out of one."""
-    found = [path for path in _visible(root) if suffix_of(path) in SUFFIXES and not _DERIVED.fullmatch(path.name)]
-    names = set(found)
-    return [path for path in found if path.suffix.lower() != ".fif" or _first_part(path) not in names - {path}]
+    recordings = [path for path in _visible(root) if suffix_of(path) in SUFFIXES and not _DERIVED.fullmatch(path.name)]
+    names = set(recordings)
+    return [path for path in recordings if path.suffix.lower() != ".fif" or _first_part(path) not in names - {path}]
 
 
 def _first_part(path: Path) -> Path:
@@ -143,15 +143,15 @@ def _one(number: re.Match[str]) -> str:
 def _in_bids(root: Path) -> list[RecordingFile]:
     from mne_bids import find_matching_paths
 
-    found = []
+    files = []
     for place in find_matching_paths(
         root, suffixes="eeg", datatypes="eeg", extensions=[one for one in SUFFIXES if "fif" not in one]
     ):
         path = Path(place.fpath)
         session = path.stem.removeprefix(f"sub-{place.subject}_").removesuffix("_eeg")
         beside = (_sidecar(place, "events"), _sidecar(place, "channels"))
-        found.append(RecordingFile(path, _name(path, root), place.subject, session, *beside))
-    return sorted(found, key=lambda one: one.name)
+        files.append(RecordingFile(path, _name(path, root), place.subject, session, *beside))
+    return sorted(files, key=lambda one: one.name)
 
 
 def _sidecar(place: Any, kind: str) -> Path | None:
@@ -161,9 +161,9 @@ def _sidecar(place: Any, kind: str) -> Path | None:
     path = place.find_matching_sidecar(suffix=kind, extension=".tsv", on_error="ignore")
     if path is None:
         return None
-    said = get_entities_from_fname(path, on_error="ignore")
-    mine = {name: value for name, value in place.entities.items() if name in said}
-    own = all(said[name] in (None, value) for name, value in mine.items())
+    entities = get_entities_from_fname(path, on_error="ignore")
+    shared = {name: value for name, value in place.entities.items() if name in entities}
+    own = all(entities[name] in (None, value) for name, value in shared.items())
     return Path(path) if own else None  # the nearest there is may be that of another run
 
 
@@ -195,7 +195,7 @@ def who_and_when(name: str, pattern: str) -> tuple[str, str] | None:
 
 
 def _in_folder(root: Path, pattern: str) -> list[RecordingFile]:
-    found = []
+    files = []
     for path in _recorded(root):
         name = _name(path, root)
         who = who_and_when(name, pattern)
@@ -205,8 +205,8 @@ def _in_folder(root: Path, pattern: str) -> list[RecordingFile]:
         stems = dict.fromkeys((_stem(path), Path(name).name))
         beside = [path.with_name(f"{stem}_events{suffix}") for stem in stems for suffix in TABLES]
         events = next((table for table in beside if table.is_file()), None)
-        found.append(RecordingFile(path, name, *who, events))
-    return found
+        files.append(RecordingFile(path, name, *who, events))
+    return files
 
 
 def _name(path: Path, root: Path) -> str:
@@ -242,8 +242,8 @@ def read_table(path: Path) -> pd.DataFrame:
         else:
             points = table[column].str.replace(",", ".", regex=False) if separator == ";" else table[column]
             numbers = pd.to_numeric(points, errors="coerce")
-            said = ~is_missing(table[column])
-            if said.any() and numbers.notna().equals(said):
+            filled = ~is_missing(table[column])
+            if filled.any() and numbers.notna().equals(filled):
                 table[column] = numbers
     return table
 
@@ -365,16 +365,16 @@ def with_people(files: Sequence[RecordingFile], table: pd.DataFrame, where: Path
     if not {"recording", "subject"} <= set(table.columns):
         return list(files)
     columns = [name for name in ("subject", "session") if name in table]
-    said = table[columns].assign(place=rows_of(files, table, where))
-    blank = said.isna().any(axis=1)
+    facts = table[columns].assign(place=rows_of(files, table, where))
+    blank = facts.isna().any(axis=1)
     if blank.any():
         raise DataError(f"row {blank.idxmax()} has no {' or '.join(columns)}", where=where, do="fill it in")
-    said = said.drop_duplicates()
-    if said["place"].duplicated().any():
-        name = files[said["place"][said["place"].duplicated()].iloc[0]].name
+    facts = facts.drop_duplicates()
+    if facts["place"].duplicated().any():
+        name = files[facts["place"][facts["place"].duplicated()].iloc[0]].name
         raise DataError(f"recording {name} has two subjects or sessions", where=where, do="correct the table")
     result = list(files)
-    for row in said.to_dict("records"):
+    for row in facts.to_dict("records"):
         place = row.pop("place")
         result[place] = replace(result[place], **row)
     if "session" not in table:

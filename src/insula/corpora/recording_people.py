@@ -40,18 +40,18 @@ def guess_who(names: Sequence[str], people: Collection[str] = ()) -> str:
     >>> guess_who(["anna_1", "anna_2", "bert_1"], people={"anna", "bert"})
     '{subject}_{session}'
     """
-    found = _partitions(names)
+    partitions = _partitions(names)
     if people:
-        fitting = [pattern for pattern, persons in found.items() if set(people) <= set(persons)]
-        return fitting[0] if fitting else next(iter(found))
-    clear = [pattern for pattern in found if _leaves_no_doubt(pattern, found[pattern])]
-    whole = [pattern for pattern in found if len(set(found[pattern])) == len(names)]
-    coarse = [pattern for pattern in found if 1 < len(set(found[pattern])) < len(names)]
-    if clear and all(_same(found[pattern], found[clear[0]]) for pattern in clear):
+        fitting = [pattern for pattern, persons in partitions.items() if set(people) <= set(persons)]
+        return fitting[0] if fitting else next(iter(partitions))
+    clear = [pattern for pattern in partitions if _leaves_no_doubt(pattern, partitions[pattern])]
+    whole = [pattern for pattern in partitions if len(set(partitions[pattern])) == len(names)]
+    coarse = [pattern for pattern in partitions if 1 < len(set(partitions[pattern])) < len(names)]
+    if clear and all(_same(partitions[pattern], partitions[clear[0]]) for pattern in clear):
         return clear[0]
     if whole and not (clear or coarse):
         return whole[0]
-    do = " or ".join(f"--set 'corpus.who={pattern}'" for pattern in (*coarse[:2], *whole[:1]) or found)
+    do = " or ".join(f"--set 'corpus.who={pattern}'" for pattern in (*coarse[:2], *whole[:1]) or partitions)
     some = ", ".join(names[:3]) + (" and so on" if len(names) > 3 else "")
     raise DataError("who is in which recording is not clear", where=some, do=f"add {do}, or subjects to the table")
 
@@ -63,12 +63,12 @@ def _partitions(names: Sequence[str]) -> dict[str, list[str]]:
     marks = ["/"] if all("/" in name.removeprefix(above) for name in names) else ["_", "-", ".", " "]
     marks += [mark for mark in joined if mark and len(joined) == 1]
     patterns = ["{subject}", *(f"{{subject}}{mark}{{session}}" for mark in marks), f"{{session}}{marks[0]}{{subject}}"]
-    found = {}
+    partitions = {}
     for pattern in patterns:
         pairs = [who_and_when(name, above + pattern) for name in names]
         if None not in pairs and len(set(pairs)) == len(names):
-            found[above + pattern] = [pair[0] for pair in pairs if pair]
-    return found or {above + "{subject}": list(names)}
+            partitions[above + pattern] = [pair[0] for pair in pairs if pair]
+    return partitions or {above + "{subject}": list(names)}
 
 
 def _above(names: Sequence[str]) -> str:

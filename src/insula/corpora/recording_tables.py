@@ -94,7 +94,7 @@ class StudyFolder:
         """Return the file that a recording's events are in."""
         return (self.above or one.events or one.path) if self.kind == "tables" else one.path
 
-    def rows_said(self) -> tuple[pd.DataFrame, Path]:
+    def rows_as_written(self) -> tuple[pd.DataFrame, Path]:
         """Return what tables say, one row an event or, without events, a recording, and a file that it is from.
 
         The column `place` says which of the files a row speaks of; of annotations nothing is known here.
@@ -185,8 +185,8 @@ def usual_labels(table: pd.DataFrame, label: str | None, classes: str | Sequence
     if classes is None and pd.api.types.is_numeric_dtype(values):
         return table
     values = text_of(values) if pd.api.types.is_numeric_dtype(values) else values.mask(is_missing(values))
-    found = values.dropna().unique().tolist()
-    names = label_map(found, classes) if classes else {name: normalise_label(name) for name in found}
+    labels = values.dropna().unique().tolist()
+    names = label_map(labels, classes) if classes else {name: normalise_label(name) for name in labels}
     return table.assign(**{label: values.map(names).astype("str")})
 
 

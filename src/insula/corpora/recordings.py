@@ -13,7 +13,7 @@ from typing import ClassVar, Literal
 import numpy as np
 import pandas as pd
 
-from insula.corpora.contract import Card
+from insula.corpora.contract import BaseCorpus, Card
 from insula.corpora.folder import Folder, FolderSettings
 from insula.corpora.pairing import pair, stimulus_names
 from insula.corpora.recording_channels import Names, names_in, read_names, shared_channels
@@ -119,7 +119,7 @@ class RecordingsSettings(Settings):
     preprocessing: Preprocessing = Preprocessing()
 
 
-class Recordings:
+class Recordings(BaseCorpus):
     """Epochs around events, or windows, of recordings on disk.
 
     Samples have the modality `eeg` (microvolts, channels x times) and, with `pictures`, `picture`: then there is one
@@ -157,27 +157,18 @@ class Recordings:
         "unlabelled.",
     )
     Settings: ClassVar[type[RecordingsSettings]] = RecordingsSettings
-
-    def __init__(self, settings: RecordingsSettings) -> None:
-        self.settings = settings
+    settings: RecordingsSettings
 
     @property
     def pictures(self) -> str:
         """How a bundle prepares a new picture."""
         return Folder(self.settings.pictures).pictures if self.settings.pictures else "none"
 
-    def truth(self) -> pd.DataFrame | None:
-        """Return None: the labels are all there is."""
-        return None
-
-    def check(self) -> list[str]:
+    def _lacks(self) -> list[str]:
         """Return what is missing or broken, one line each; headers are read, and a few seconds of each signal."""
-        try:
-            files, wanted = self.study.files, None
-            if self.settings.channels is not None:
-                wanted = self._channels([one for one in files if _readable(one)] or files)
-        except InsulaError as error:
-            return [str(error)]
+        files, wanted = self.study.files, None
+        if self.settings.channels is not None:
+            wanted = self._channels([one for one in files if _readable(one)] or files)
         lacks: list[str] = []
         readable: list[RecordingFile] = []
         events: list[pd.DataFrame] = []
@@ -207,14 +198,14 @@ class Recordings:
         except InsulaError as error:
             lacks.append(str(error))
         if len(rates) > 1 and self.settings.preprocessing.rate is None:
-            found = ", ".join(f"{rate:g} Hz in {name}" for rate, name in sorted(rates.items()))
-            lacks.append(f"recordings differ in sampling rate ({found}): set preprocessing.rate")
+            examples = ", ".join(f"{rate:g} Hz in {name}" for rate, name in sorted(rates.items()))
+            lacks.append(f"recordings differ in sampling rate ({examples}): set preprocessing.rate")
         return list(dict.fromkeys(lacks + (self._folder.check() if self._folder else [])))
 
     def notes(self) -> list[str]:
         """Return what one should know and nothing stops at: files that are not read, rows without a label, copies."""
         try:
-            notes, rows, where = unread(self.settings.root), *self.study.rows_said()
+            notes, rows, where = unread(self.settings.root), *self.study.rows_as_written()
         except InsulaError:
             return []  # which `check` says
         label = self.settings.label
@@ -319,10 +310,10 @@ class Recordings:
     def study(self) -> StudyFolder:
         """The files and their tables."""
         settings = self.settings
-        found = StudyFolder.open(settings.root, settings.who, settings.events, settings.labels)
-        if settings.pictures and found.kind == "windows":
+        opened = StudyFolder.open(settings.root, settings.who, settings.events, settings.labels)
+        if settings.pictures and opened.kind == "windows":
             raise DataError("no events say when a picture was shown", where=settings.root, do="set events")
-        return found
+        return opened
 
     @cached_property
     def _folder(self) -> Folder | None:
@@ -385,9 +376,9 @@ class Recordings:
         settings = self.settings
         label = settings.label
         if label and label not in events and not settings.pictures and (self.study.kind == "tables" or settings.labels):
-            known = [name for name in events if name not in (*PROVENANCE, "onset", "duration")]
+            names = [name for name in events if name not in (*PROVENANCE, "onset", "duration")]
             do = (
-                f"set label, as in --set corpus.label={[*known, 'null'][0]}; there is {', '.join(known) or 'no column'}"
+                f"set label, as in --set corpus.label={[*names, 'null'][0]}; there is {', '.join(names) or 'no column'}"
             )
             where = settings.root / settings.labels if settings.labels else where
             raise DataError(f"no label column {label!r}", where=where, do=do)

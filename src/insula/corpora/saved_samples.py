@@ -5,9 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import ClassVar
 
-import pandas as pd
-
-from insula.corpora.contract import Card
+from insula.corpora.contract import BaseCorpus, Card
 from insula.errors import InsulaError
 from insula.samples import Samples
 from insula.storage.cache import Cache
@@ -26,7 +24,7 @@ class SavedSamplesSettings(Settings):
     root: Path
 
 
-class SavedSamples:
+class SavedSamples(BaseCorpus):
     """A folder of saved samples as a corpus.
 
     Examples
@@ -51,10 +49,8 @@ class SavedSamples:
         origin="data of one's own, taken for real",
     )
     Settings: ClassVar[type[Settings]] = SavedSamplesSettings
+    settings: SavedSamplesSettings
     pictures: ClassVar = "whole"
-
-    def __init__(self, settings: SavedSamplesSettings) -> None:
-        self.settings = settings
 
     def check(self) -> list[str]:
         """Return what is wrong with the folder."""
@@ -67,7 +63,3 @@ class SavedSamples:
     def samples(self, cache: Cache) -> Samples:
         """Return the samples, memory-mapped."""
         return Samples.open(self.settings.root)
-
-    def truth(self) -> pd.DataFrame | None:
-        """Return None: the labels are all there is."""
-        return None

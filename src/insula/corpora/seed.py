@@ -14,12 +14,10 @@ from pydantic import PositiveFloat
 from insula.corpora.contract import Card
 from insula.corpora.matlab import matlab_array, matlab_shapes
 from insula.corpora.places import corpus_folder
-from insula.corpora.trials import Trial, TrialCorpus, TrialSettings, array_recording, trial_samples
+from insula.corpora.trials import Trial, TrialCorpus, TrialSettings, array_recording
 from insula.eeg.montage import canonical
 from insula.eeg.preprocessing import Preprocessing
 from insula.errors import DataError
-from insula.samples import Samples
-from insula.storage.cache import Cache
 from insula.storage.hashing import digest, sha256_of
 
 #: The rows of every array, from the corpora's "Channel Order.xlsx"; the files themselves name no channel.
@@ -89,12 +87,9 @@ class _SeedFamily(TrialCorpus, ABC):
     def _stimulus(self, session: str, number: int) -> str:
         """Return the name of the clip of a trial, numbered from one."""
 
-    def check(self) -> list[str]:
+    def _lacks(self) -> list[str]:
         """Return what is missing or broken, one line each; names and shapes of the arrays are read, no signal."""
-        try:
-            sittings, lacks = self._sittings()
-        except DataError as error:
-            return [str(error)]
+        sittings, lacks = self._sittings()
         for sitting in sittings:
             try:
                 _arrays(sitting.path, len(self._emotions(sitting.session)))
@@ -116,16 +111,6 @@ class _SeedFamily(TrialCorpus, ABC):
         if lacks:
             raise lacks[0]
         return [trial for sitting in sittings for trial in self._trials(sitting)]
-
-    def samples(self, cache: Cache) -> Samples:
-        """Return one sample a window; windows and features lie in the cache, memory-mapped.
-
-        Raises
-        ------
-        DataError
-            As `trials`, and where a recording cannot be used, naming it.
-        """
-        return trial_samples(self.card.name, self.trials(), self.settings, cache)
 
     def _trials(self, sitting: _Sitting) -> Iterator[Trial]:
         emotions = self._emotions(sitting.session)
@@ -150,24 +135,24 @@ class _SeedFamily(TrialCorpus, ABC):
 
 def _arrays(path: Path, wanted: int) -> list[tuple[str, tuple[int, int]]]:
     """Return name and shape of each trial's array, the first trial first."""
-    found: dict[int, tuple[str, tuple[int, int]]] = {}
+    arrays: dict[int, tuple[str, tuple[int, int]]] = {}
     for name, shape in matlab_shapes(path).items():
         match = _TRIAL.fullmatch(name)
         if match is None:
             continue
         number = int(match[1])
-        if number in found or not 1 <= number <= wanted:
-            what = f"{name}: a trial of no label" if number not in found else f"two arrays of trial {number}"
+        if number in arrays or not 1 <= number <= wanted:
+            what = f"{name}: a trial of no label" if number not in arrays else f"two arrays of trial {number}"
             raise DataError(what, where=path, do=f"the file should hold one array for each of {wanted} trials")
         if len(shape) != 2 or shape[0] != len(SEED_CHANNELS):
             what = f"{name} has the shape {shape}, not {len(SEED_CHANNELS)} channels x times"
             raise DataError(what, where=path, do="channels go by their rows here, so none may lack: fetch it again")
-        found[number] = (name, (shape[0], shape[1]))
-    absent = sorted(set(range(1, wanted + 1)) - set(found))
+        arrays[number] = (name, (shape[0], shape[1]))
+    absent = sorted(set(range(1, wanted + 1)) - set(arrays))
     if absent:
         more = f" and {len(absent) - 1} more" if len(absent) > 1 else ""
         raise DataError(f"no array of trial {absent[0]}{more}", where=path, do="fetch the file again")
-    return [found[number] for number in range(1, wanted + 1)]
+    return [arrays[number] for number in range(1, wanted + 1)]
 
 
 def _files(folder: Path) -> dict[int, list[Path]]:
@@ -274,11 +259,11 @@ class SeedIV(_SeedFamily):
                 files[session] = _files(folder / session)
             except DataError as error:
                 lacks.append(error)
-        people = range(1, 1 + max((number for found in files.values() for number in found), default=0))
+        people = range(1, 1 + max((number for of_session in files.values() for number in of_session), default=0))
         sittings = []
-        for session, found in files.items():
+        for session, of_session in files.items():
             for number in people:
-                paths = found.get(number, [])
+                paths = of_session.get(number, [])
                 if len(paths) != 1:
                     what = f"{len(paths)} files {number}_DATE.mat instead of one"
                     lacks.append(DataError(what, where=folder / session, do="fetch it again"))

@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 from pydantic import Field, model_validator
 
-from insula.corpora.contract import Card
+from insula.corpora.contract import BaseCorpus, Card
 from insula.corpora.eegmat import Eegmat, EegmatPreprocessing, EegmatSettings
 from insula.corpora.london_faces import LondonFaces, LondonFacesSettings
 from insula.corpora.places import corpus_folder
@@ -146,7 +146,7 @@ class SemiSimulatedSettings(Settings):
         return self
 
 
-class SemiSimulated:
+class SemiSimulated(BaseCorpus):
     """London's faces "seen" by EEGMAT's people at rest.
 
     Samples have the modalities `picture` and `eeg` and the label `emotion` (london2): one row a subject and picture
@@ -174,10 +174,6 @@ class SemiSimulated:
         self.settings = settings
         self._london = LondonFaces(LondonFacesSettings(root=settings.root, faces=settings.faces, size=settings.size))
         self._eegmat = Eegmat(EegmatSettings(root=settings.root))
-
-    def truth(self) -> pd.DataFrame | None:
-        """Return None: the EEG follows the labels, which are right."""
-        return None
 
     def check(self) -> list[str]:
         """Return what is missing or broken in any of the three folders, one line each."""

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from pydantic import Field, model_validator
 
-from insula.corpora.contract import Card
+from insula.corpora.contract import BaseCorpus, Card, SimulatedCard
 from insula.corpora.drawn_faces import draw_faces
 from insula.emotions import LABEL_SPACES
 from insula.errors import SettingsError
@@ -78,14 +78,14 @@ class SimulatedFacesSettings(Settings):
                 raise SettingsError("no such range", where=name, do="give low and high within 0 and 1")
         if self.identities > self.pictures:
             raise SettingsError("more identities than pictures", where="identities", do="give fewer")
-        known = set(self.classes) & set(LABEL_SPACES["basic7"])
-        if not 1 < len(known) == len(self.classes):
+        named = set(self.classes) & set(LABEL_SPACES["basic7"])
+        if not 1 < len(named) == len(self.classes):
             do = f"give two or more of {', '.join(LABEL_SPACES['basic7'])}"
             raise SettingsError("no such classes", where="classes", do=do)
         return self
 
 
-class SimulatedFaces:
+class SimulatedFaces(BaseCorpus):
     """Drawn faces between two expressions.
 
     Samples have the modality `picture` (uint8 RGB), the label `emotion`, and two columns for those who score, which no
@@ -100,13 +100,10 @@ class SimulatedFaces:
     ((14, 24, 24, 3), ['emotion'])
     """
 
-    card: ClassVar[Card] = Card(
+    card: ClassVar[Card] = SimulatedCard(
         name=_NAME,
         title="Simulated faces, ambiguous and mislabelled",
-        licence="made here; no rights reserved",
-        access="simulated, nothing to fetch",
         size="1,400 pictures of 48 x 48, 100 identities (10 MB cached)",
-        citation="none: it is part of insula",
         labels="emotion: basic7, 30 % wrong by default; the true ones are sealed in truth()",
         modalities=("picture",),
         origin="drawn faces with simulated labels",
@@ -115,13 +112,7 @@ class SimulatedFaces:
     )
     pictures: ClassVar[str] = "whole"
     Settings: ClassVar[type[SimulatedFacesSettings]] = SimulatedFacesSettings
-
-    def __init__(self, settings: SimulatedFacesSettings) -> None:
-        self.settings = settings
-
-    def check(self) -> list[str]:
-        """Return nothing: nothing can be missing."""
-        return []
+    settings: SimulatedFacesSettings
 
     def samples(self, cache: Cache) -> Samples:
         """Return the samples; pictures lie in the cache, memory-mapped."""

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from pydantic import Field, PositiveFloat, model_validator
 
-from insula.corpora.contract import Card
+from insula.corpora.contract import BaseCorpus, Card, SimulatedCard
 from insula.corpora.drawn_faces import PROTOTYPES, draw_faces
 from insula.corpora.simulated_ratings import HEADSET, HEADSET_RATE, affective_patterns, affective_signal
 from insula.eeg.features import BANDS, differential_entropy
@@ -104,7 +104,7 @@ class SimulatedPairsSettings(Settings):
         return self
 
 
-class SimulatedPairs:
+class SimulatedPairs(BaseCorpus):
     """Rows of EEG and face of people who watched clips.
 
     Samples have the modalities `eeg` (microvolts, channels x times), `features` (differential entropy of the very same
@@ -123,13 +123,10 @@ class SimulatedPairs:
     (Samples(12: eeg 12, features 12, face_features 12), (12, 14, 256))
     """
 
-    card: ClassVar[Card] = Card(
+    card: ClassVar[Card] = SimulatedCard(
         name=_NAME,
         title="Simulated people filmed while they watched clips, with EEG on the same clock",
-        licence="made here; no rights reserved",
-        access="simulated, nothing to fetch",
         size="12 subjects x 18 clips of 20 s: 2,160 rows of 2 s, 14 channels (35 MB cached)",
-        citation="none: it is part of insula",
         labels="emotion: negative, neutral or positive, one a clip, some wrong by default, the true ones sealed in "
         "truth(); valence: -1 to 1, of every row, never wrong",
         modalities=("eeg", "features", "face_features", "picture"),
@@ -140,13 +137,7 @@ class SimulatedPairs:
     )
     pictures: ClassVar[str] = "whole"
     Settings: ClassVar[type[SimulatedPairsSettings]] = SimulatedPairsSettings
-
-    def __init__(self, settings: SimulatedPairsSettings) -> None:
-        self.settings = settings
-
-    def check(self) -> list[str]:
-        """Return nothing: nothing can be missing."""
-        return []
+    settings: SimulatedPairsSettings
 
     def samples(self, cache: Cache) -> Samples:
         """Return one sample a window; arrays lie in the cache, memory-mapped."""
@@ -155,8 +146,8 @@ class SimulatedPairs:
         of_trial = trials.iloc[trial].reset_index(drop=True)
         start = of_trial["start"].to_numpy() + window * settings.window
         subject = of_trial["subject"].map("S{}".format).to_numpy(object)
-        eeg = self._rows_there(settings.eeg_missing, 45)
-        face = self._rows_there(settings.face_missing, 46)
+        eeg = self._rows_present(settings.eeg_missing, 45)
+        face = self._rows_present(settings.face_missing, 46)
         table = provenance(
             corpus=_NAME, subject=subject, session="1", trial=of_trial["number"].astype(str).to_numpy(object),
             stimulus=of_trial["stimulus"].to_numpy(object), identity=subject, start=start,
@@ -245,7 +236,7 @@ class SimulatedPairs:
         moment = np.add.outer(self._trials()["start"].to_numpy(), middle).ravel()
         return settings.clock_offset + settings.clock_drift * 1e-6 * moment
 
-    def _rows_there(self, missing: float, purpose: int) -> np.ndarray:
+    def _rows_present(self, missing: float, purpose: int) -> np.ndarray:
         """Return each row's place in a store, -1 where it is missing: that share of each person's rows, in stretches.
 
         Where a smooth random course is lowest is missing, so a larger share holds the rows of a smaller one.

@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
-import pandas as pd
 from pydantic import Field, PositiveFloat
 
-from insula.corpora.contract import Card
+from insula.corpora.contract import BaseCorpus, Card, SimulatedCard
 from insula.corpora.scalp import electrode_directions
 from insula.eeg.features import BANDS, differential_entropy
 from insula.samples import ArrayStore, Description, Samples, open_store, provenance
@@ -58,7 +57,7 @@ class SimulatedRatingsSettings(Settings):
     seed: int = Field(0, ge=0)
 
 
-class SimulatedRatings:
+class SimulatedRatings(BaseCorpus):
     """Windows of simulated EEG of a headset of fourteen electrodes, with ratings of the films that were watched.
 
     Samples have the modality `features` (differential entropy, channels x bands) and the labels `valence` and
@@ -72,32 +71,18 @@ class SimulatedRatings:
     (12, 14, 5)
     """
 
-    card: ClassVar[Card] = Card(
+    card: ClassVar[Card] = SimulatedCard(
         name=_NAME,
         title="Simulated brains of people who rated films",
-        licence="made here; no rights reserved",
-        access="simulated, nothing to fetch",
         size="10 subjects x 18 films of 20 s, 14 channels, kept as 1,800 windows of differential entropy (0.5 MB)",
-        citation="none: it is part of insula",
         labels="valence and arousal: 1 to 5, what was felt rounded",
         modalities=("features",),
         origin="simulated brains",
         notes="Band power follows what is felt far more clearly than in people: no figure made here says how well real "
         "brains would do.",
     )
-    pictures: ClassVar[str] = "none"
     Settings: ClassVar[type[SimulatedRatingsSettings]] = SimulatedRatingsSettings
-
-    def __init__(self, settings: SimulatedRatingsSettings) -> None:
-        self.settings = settings
-
-    def check(self) -> list[str]:
-        """Return nothing: nothing can be missing."""
-        return []
-
-    def truth(self) -> pd.DataFrame | None:
-        """Return None: ratings are what was felt, rounded."""
-        return None
+    settings: SimulatedRatingsSettings
 
     def samples(self, cache: Cache) -> Samples:
         """Return one sample a window."""

@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 from pydantic import Field, model_validator
 
-from insula.corpora.contract import Card
+from insula.corpora.contract import BaseCorpus, Card, SimulatedCard
 from insula.corpora.drawn_faces import draw_faces
 from insula.corpora.scalp import MONTAGES, imagine_brain, simulate_eeg
 from insula.eeg.epoch_store import cleaning_columns, epoch_store
@@ -117,7 +117,7 @@ class SimulatedStudySettings(Settings):
         return self.fidelity if isinstance(self.fidelity, tuple) else (self.fidelity,) * self.subjects
 
 
-class SimulatedStudy:
+class SimulatedStudy(BaseCorpus):
     """Drawn faces seen by simulated brains.
 
     Samples have the modalities `picture` (uint8 RGB) and `eeg` (epochs in microvolts) and the label `emotion`; one row
@@ -130,13 +130,10 @@ class SimulatedStudy:
     (['emotion'], 2)
     """
 
-    card: ClassVar[Card] = Card(
+    card: ClassVar[Card] = SimulatedCard(
         name=_NAME,
         title="Simulated study of faces and brains",
-        licence="made here; no rights reserved",
-        access="simulated, nothing to fetch",
         size="600 pictures of 96 x 96, 60 identities, 3 subjects x 600 epochs of 32 channels (50 MB cached)",
-        citation="none: it is part of insula",
         labels="emotion: basic7, 30 % wrong by default; the true ones are sealed in truth()",
         modalities=("picture", "eeg"),
         origin="simulated brains and drawn faces",
@@ -145,13 +142,7 @@ class SimulatedStudy:
     )
     pictures: ClassVar[str] = "whole"
     Settings: ClassVar[type[SimulatedStudySettings]] = SimulatedStudySettings
-
-    def __init__(self, settings: SimulatedStudySettings) -> None:
-        self.settings = settings
-
-    def check(self) -> list[str]:
-        """Return nothing: nothing can be missing."""
-        return []
+    settings: SimulatedStudySettings
 
     def samples(self, cache: Cache) -> Samples:
         """Return the samples; pictures and epochs lie in the cache, memory-mapped."""
@@ -179,8 +170,8 @@ class SimulatedStudy:
         rows = pictures.index.get_indexer(table["stimulus"])  # -1 for a face of which there is no picture
         samples = samples.with_modality("picture", "pictures", self._drawn(cache), rows)
         for subject, store in epochs.items():
-            mine = (table["subject"] == subject).to_numpy(bool, na_value=False)
-            samples = samples.with_modality("eeg", f"eeg {subject}", store, np.where(mine, events, -1))
+            own = (table["subject"] == subject).to_numpy(bool, na_value=False)
+            samples = samples.with_modality("eeg", f"eeg {subject}", store, np.where(own, events, -1))
         return samples
 
     def truth(self) -> pd.DataFrame:

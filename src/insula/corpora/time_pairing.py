@@ -183,7 +183,7 @@ def _in_order(frames: Iterable[tuple[float, Shown]]) -> Iterator[tuple[float, Sh
 
 
 def cells(
-    times: np.ndarray, found: np.ndarray, start: np.ndarray, stop: np.ndarray, alignment: Alignment
+    times: np.ndarray, detected: np.ndarray, start: np.ndarray, stop: np.ndarray, alignment: Alignment
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return which frame is the face of each window, -1 where it is missing, and how far it is from the middle.
 
@@ -191,7 +191,7 @@ def cells(
     ----------
     times : array, shape (windows, frames)
         When the frame nearest to each of `moments` was taken, on the EEG's clock; NaN where there is none.
-    found : bool array, shape (windows, frames)
+    detected : bool array, shape (windows, frames)
         Whether it shows a face.
     start, stop : array, shape (windows,)
         Of the windows, on the EEG's clock.
@@ -204,10 +204,10 @@ def cells(
     skew : array, shape (windows,)
         Seconds after the middle of the window; NaN where it is missing.
     """
-    there = np.abs(times - moments(start, stop, times.shape[1])) <= alignment.max_skew  # NaN is not
-    faces = there & found
+    in_time = np.abs(times - moments(start, stop, times.shape[1])) <= alignment.max_skew  # NaN is not
+    faces = in_time & detected
     off = times - ((start + stop) / 2)[:, None]
     chosen = np.where(faces, np.abs(off), np.inf).argmin(axis=1)
-    enough = faces.any(axis=1) & (2 * faces.sum(axis=1) >= there.sum(axis=1))
+    enough = faces.any(axis=1) & (2 * faces.sum(axis=1) >= in_time.sum(axis=1))
     skew = np.take_along_axis(off, chosen[:, None], axis=1)[:, 0]
     return np.where(enough, chosen, -1), np.where(enough, skew, np.nan)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from pydantic import PositiveFloat
 
+from insula.corpora.contract import BaseCorpus
 from insula.eeg.epoch_store import Windows, feature_store, window_store
 from insula.eeg.preprocessing import Preprocessing
 from insula.errors import DataError
@@ -70,23 +72,22 @@ class Trial:
     baseline: Recording | None = None
 
 
-class TrialCorpus:
-    """What corpora of recorded EEG share: a subclass has a card, settings, `check` and `samples`.
+class TrialCorpus(BaseCorpus, ABC):
+    """A corpus of EEG cut in trials; a subclass says which they are."""
 
-    Parameters
-    ----------
-    settings : Settings
-        Of the class that the subclass names `Settings`.
-    """
+    @abstractmethod
+    def trials(self) -> list[Trial]:
+        """Return the trials, read lazily."""
 
-    pictures: ClassVar[str] = "none"
+    def samples(self, cache: Cache) -> Samples:
+        """Return one sample a window; windows and features lie in the cache, memory-mapped.
 
-    def __init__(self, settings: Any) -> None:
-        self.settings = settings
-
-    def truth(self) -> pd.DataFrame | None:
-        """Return None: the labels are all there is."""
-        return None
+        Raises
+        ------
+        DataError
+            As `trials`, and where a recording cannot be used, naming it.
+        """
+        return trial_samples(self.card.name, self.trials(), self.settings, cache)
 
 
 def part_of(recording: Recording, start: float, stop: float) -> Recording:
@@ -192,10 +193,11 @@ def trial_samples(corpus: str, trials: Sequence[Trial], settings: TrialSettings,
 
 def _baselines(trials: Sequence[Trial], cleaning: Preprocessing, cache: Cache) -> tuple[ArrayStore, np.ndarray]:
     """Return the baselines, as long as the shortest of them, and the row of each trial's, -1 where it has none."""
-    found = [(place, trial.baseline) for place, trial in enumerate(trials) if trial.baseline]
-    recordings = [baseline for _, baseline in found]
+    baselines = [(place, trial.baseline) for place, trial in enumerate(trials) if trial.baseline]
+    recordings = [baseline for _, baseline in baselines]
     seconds = min(baseline.n_times / baseline.rate for baseline in recordings)
     store, clock = window_store(recordings, cleaning, Windows(seconds=seconds), cache)
     row = np.full(len(trials), -1)
-    row[[place for place, _ in found]] = np.searchsorted(clock["recording"], range(len(found)))  # the first of each
+    places = [place for place, _ in baselines]
+    row[places] = np.searchsorted(clock["recording"], range(len(places)))  # the first of each
     return store, row

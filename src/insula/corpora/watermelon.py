@@ -24,10 +24,9 @@ from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
-import pandas as pd
 from pydantic import Field
 
-from insula.corpora.contract import Card
+from insula.corpora.contract import BaseCorpus, Card, SimulatedCard
 from insula.corpora.scalp import MONTAGES, coloured_noise
 from insula.eeg.features import differential_entropy
 from insula.samples import ArrayStore, Description, Samples, open_store, provenance
@@ -63,7 +62,7 @@ class WatermelonSettings(Settings):
     seed: int = 0
 
 
-class Watermelon:
+class Watermelon(BaseCorpus):
     """Windows of noise with the labels of their trials.
 
     Samples have the modality `features` (differential entropy, channels x bands) and the label `emotion`, "low" or
@@ -78,11 +77,9 @@ class Watermelon:
     ((6, 4, 5), ['high', 'low'])
     """
 
-    card: ClassVar[Card] = Card(
+    card: ClassVar[Card] = SimulatedCard(
         name="watermelon",
         title="Noise with coin-flip labels",
-        licence="made here; no rights reserved",
-        access="simulated, nothing to fetch",
         size="2 subjects x 40 trials x 60 s of 32 channels, kept as 4,800 windows of differential entropy (3 MB)",
         citation="after Xu et al. 2024, arXiv:2405.17024",
         labels="emotion: low or high, by chance",
@@ -90,19 +87,8 @@ class Watermelon:
         origin="simulated noise without a brain",
         notes="There is nothing to decode: a score above chance is a leak.",
     )
-    pictures: ClassVar[str] = "none"
     Settings: ClassVar[type[WatermelonSettings]] = WatermelonSettings
-
-    def __init__(self, settings: WatermelonSettings) -> None:
-        self.settings = settings
-
-    def check(self) -> list[str]:
-        """Return nothing: nothing can be missing."""
-        return []
-
-    def truth(self) -> pd.DataFrame | None:
-        """Return None: the labels are as true as a coin's."""
-        return None
+    settings: WatermelonSettings
 
     def samples(self, cache: Cache) -> Samples:
         """Return one sample a window of one second."""

@@ -77,17 +77,17 @@ class Alignment(Settings):
         if (codes[present] < 0).any():
             what = f"{int((codes[present] < 0).sum())} samples belong to no {self.domain}"
             raise DataError(what, where=modality, do="fill in the column, or align another domain")
-        with warnings.catch_warnings(record=True) as said:
+        with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             matrices = [self._whitening(samples.select(codes == code), modality, name)
                         for code, name in enumerate(domains)]  # fmt: skip
-        if said:  # once, not for each
-            warnings.warn(f"{len(said)} of {len(domains)} times: {said[0].message} ({self.domain})", stacklevel=2)
+        if caught:  # once, not for each
+            warnings.warn(f"{len(caught)} of {len(domains)} times: {caught[0].message} ({self.domain})", stacklevel=2)
 
-        def make(store: Store, mine: np.ndarray) -> MixedStore:
-            used, which = np.unique(codes[mine], return_inverse=True)  # other stores may have other channels
+        def make(store: Store, rows: np.ndarray) -> MixedStore:
+            used, which = np.unique(codes[rows], return_inverse=True)  # other stores may have other channels
             mixing = np.array([matrices[code] for code in used])
-            return MixedStore(store, samples.rows(modality)[mine], store.description.channels, mixing, which)
+            return MixedStore(store, samples.rows(modality)[rows], store.description.channels, mixing, which)
 
         learnt_from = {f"{modality}_cleaned_on": pd.array(names, dtype="str")}
         return mix(samples, modality, "aligned", make).with_columns(**learnt_from)

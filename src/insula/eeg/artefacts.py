@@ -194,9 +194,9 @@ def learn_cleaning(
         If the signal is short for so many components, or ICLabel was trained on another algorithm.
     """
     if settings.bad_channels:
-        known = np.array([name not in bad for name in channels])
-        found = _ransac([name for name in channels if name not in bad], signal[known], rate, settings.seed, where)
-        bad = [name for name in channels if name in (*bad, *found)]
+        kept = np.array([name not in bad for name in channels])
+        odd = _ransac([name for name in channels if name not in bad], signal[kept], rate, settings.seed, where)
+        bad = [name for name in channels if name in (*bad, *odd)]
     good = np.array([name not in bad for name in channels])
     names = [name for name in channels if name not in bad]
     matrix = interpolation(names, channels).astype(float)  # of the good channels

@@ -58,10 +58,10 @@ def reference_covariance(samples: Samples, modality: str = "eeg", method: Method
     basis = directions(each.mean(axis=0))[1]
     inside = basis.T @ each @ basis
     check_definite(inside)
-    with warnings.catch_warnings(record=True) as said:
+    with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         mean: np.ndarray = gmean(inside, metric="riemann")
-    if said:
+    if caught:
         what = f"the Riemannian mean of {len(inside)} windows is inexact: some are nearly singular"
         warnings.warn(f"{what} (bridged or flat channels make them so: leave these out)", stacklevel=2)
     return basis @ mean @ basis.T

@@ -123,8 +123,8 @@ def harmonise(
     """
     wanted = canonical(montage)
 
-    def make(store: Store, mine: np.ndarray) -> MixedStore:
+    def make(store: Store, rows: np.ndarray) -> MixedStore:
         matrix = montage_matrix(store.description.channels, wanted, rule)
-        return MixedStore(store, samples.rows(modality)[mine], wanted, matrix[None], np.zeros(len(mine), int))
+        return MixedStore(store, samples.rows(modality)[rows], wanted, matrix[None], np.zeros(len(rows), int))
 
     return mix(samples, modality, "harmonised", make)

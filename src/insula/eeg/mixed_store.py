@@ -92,15 +92,15 @@ def mix(samples: Samples, modality: str, name: str, make: Callable[[Store, np.nd
         raise DataError(f"no sample has the modality {modality}", do="check the corpus, or name another modality")
     names, result = samples.table[f"{modality}_store"].to_numpy(object), samples
     for old in pd.unique(names[present]):
-        store, mine = samples.stores[old], np.flatnonzero(present & (names == old))
+        store, places = samples.stores[old], np.flatnonzero(present & (names == old))
         if "channel" not in store.description.axes or not store.description.channels:
             raise DataError(f"{modality} has no named channels", where=old, do="name a modality with electrodes")
         rows = np.full(len(samples), -1)
-        rows[mine] = np.arange(len(mine))
+        rows[places] = np.arange(len(places))
         new = f"{old} {name}"
         while new in result.stores:  # another modality pointed into the same store
             new += "'"
-        result = result.with_modality(modality, new, make(store, mine), rows)
+        result = result.with_modality(modality, new, make(store, places), rows)
     used = {store for other in result.modalities for store in result.table[f"{other}_store"].dropna()}
     kept = {key: store for key, store in result.stores.items() if key in used}
     return Samples(result.table, kept, samples.one_person)

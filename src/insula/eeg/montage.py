@@ -43,18 +43,18 @@ def canonical(channels: Sequence[str], *, where: object = None) -> tuple[str, ..
     ...
     insula.errors.DataError: unknown channel 'F33': drop it, or name a 10-05 electrode (close: F3, FC3, F3h)
     """
-    known = {name.lower(): name for name in _template()} | OLD_NAMES
+    electrodes = {name.lower(): name for name in _template()} | OLD_NAMES
     spelt: dict[str, str] = {}
     for channel in channels:
         bare = _SUFFIX.sub("", _PREFIX.sub("", channel.strip().lower().rstrip(".")))
-        if bare not in known:
-            close = ", ".join(known[name] for name in difflib.get_close_matches(bare, known))
+        if bare not in electrodes:
+            close = ", ".join(electrodes[name] for name in difflib.get_close_matches(bare, electrodes))
             advice = "drop it, or name a 10-05 electrode" + (f" (close: {close})" if close else "")
             raise DataError(f"unknown channel {channel!r}", where=where, do=advice)
-        if known[bare] in spelt:
-            what = f"duplicate channel: {spelt[known[bare]]!r} and {channel!r} are both {known[bare]}"
+        if electrodes[bare] in spelt:
+            what = f"duplicate channel: {spelt[electrodes[bare]]!r} and {channel!r} are both {electrodes[bare]}"
             raise DataError(what, where=where, do="keep one of them")
-        spelt[known[bare]] = channel
+        spelt[electrodes[bare]] = channel
     return tuple(spelt)
 
 

@@ -190,13 +190,13 @@ def _annotations(raw: Any) -> pd.DataFrame:
 
 def _chosen(kept: pd.DataFrame, channels: Sequence[str], path: Path) -> pd.DataFrame:
     """Return the rows of these electrodes, in this order."""
-    found = kept[kept["electrode"].isin(list(channels))]
-    canonical(found["name"].tolist(), where=path)  # refuses two that are one electrode
-    lacking = [name for name in channels if name not in set(found["electrode"])]
+    chosen = kept[kept["electrode"].isin(list(channels))]
+    canonical(chosen["name"].tolist(), where=path)  # refuses two that are one electrode
+    lacking = [name for name in channels if name not in set(chosen["electrode"])]
     if lacking:
         more = f" and {len(lacking) - 1} more" if len(lacking) > 1 else ""
         raise DataError(f"no channel {lacking[0]}{more}", where=path, do="ask for fewer channels, or rename its own")
-    return found.set_index("electrode").loc[list(channels)].reset_index()
+    return chosen.set_index("electrode").loc[list(channels)].reset_index()
 
 
 def _read(path: Path, names: tuple[str, ...], start: int, stop: int) -> np.ndarray:
@@ -259,8 +259,8 @@ def _edf_channels(path: Path) -> pd.DataFrame:
 def _check_brainvision(path: Path, data: Path) -> None:
     """Compare the size of the data with header and markers: MNE drops half a sample and late markers in silence."""
     text = path.read_bytes().decode("latin-1").partition("[Comment]")[0]  # only keys and numbers are looked for
-    found = re.findall(r"^(\w+)[ \t]*=[ \t]*([^\r\n]*)", text, re.MULTILINE)
-    header = {key.lower(): value for key, value in found}
+    entries = re.findall(r"^(\w+)[ \t]*=[ \t]*([^\r\n]*)", text, re.MULTILINE)
+    header = {key.lower(): value for key, value in entries}
     width = {"INT_16": 2, "UINT_16": 2, "INT_32": 4, "IEEE_FLOAT_32": 4}.get(header.get("binaryformat", "").upper())
     if width is None or header.get("dataformat", "BINARY").upper() != "BINARY":
         return
@@ -270,8 +270,8 @@ def _check_brainvision(path: Path, data: Path) -> None:
     marks = path.parent / header.get("markerfile", "").replace("$b", path.stem)  # the folder, where none is named
     last = 0
     if marks.is_file():
-        found = re.findall(r"^Mk\d+=[^,\r\n]*,[^,\r\n]*,(\d+)", marks.read_bytes().decode("latin-1"), re.MULTILINE)
-        last = max(map(int, found), default=0)
+        samples = re.findall(r"^Mk\d+=[^,\r\n]*,[^,\r\n]*,(\d+)", marks.read_bytes().decode("latin-1"), re.MULTILINE)
+        last = max(map(int, samples), default=0)
     if size % sample or (wanted is not None and size != wanted * sample) or last > size // sample + 1:
         says = f"{sample} bytes a sample and markers to sample {last}" if wanted is None else f"{wanted * sample} bytes"
         what = f"{data.name} has {size} bytes, its header says {says}"
@@ -317,5 +317,5 @@ def _open(path: Path, names: tuple[str, ...] = ()) -> Any:
 
 
 def _unreadable(path: Path, error: object) -> DataError:
-    said = textwrap.shorten(str(error), 400, placeholder=" ...")  # a parser may quote half a broken file
-    return DataError(f"this {suffix_of(path)} file cannot be read: {said}", where=path, do="copy or export it again")
+    message = textwrap.shorten(str(error), 400, placeholder=" ...")  # a parser may quote half a broken file
+    return DataError(f"this {suffix_of(path)} file cannot be read: {message}", where=path, do="copy or export it again")

@@ -94,8 +94,8 @@ def open_epochs(path: Path, form: EpochForm, preprocessing: Preprocessing) -> np
     except KeyError:
         raise DataError("no array named 'epochs'", where=path, do="save it as numpy.savez(path, epochs=...)") from None
     except (ValueError, EOFError, OSError, BadZipFile) as error:
-        said = str(error).split(". ")[0]  # numpy goes on to advise unpickling
-        raise DataError(f"no array: {said}", where=path, do="save float32 with numpy.save") from None
+        message = str(error).split(". ")[0]  # numpy goes on to advise unpickling
+        raise DataError(f"no array: {message}", where=path, do="save float32 with numpy.save") from None
     if values.ndim != 3 or values.shape[1] != len(form.channels) or values.dtype.kind != "f" or not len(values):
         what = f"an array of {values.dtype} {values.shape} for {len(form.channels)} channels"
         raise DataError(what, where=path, do="save floats, (epochs, channels, times)")

@@ -226,8 +226,8 @@ class AlignmentOnline(Settings):
         """Return the samples with aligned windows, float32."""
 
         def pieces() -> Iterator[Piece]:
-            known = source.select(source.has(self.modality))
-            reference = reference_covariance(known, self.modality, self.method)
+            present = source.select(source.has(self.modality))
+            reference = reference_covariance(present, self.modality, self.method)
             for session in _in_order(samples, "session", self.modality):
                 online = OnlineAlignment(reference, self.method, self.weight)
                 for first in range(0, len(session), _ROWS):
@@ -261,14 +261,14 @@ def parse_steps(values: Sequence[Mapping[str, Any]]) -> dict[str, Step]:
     ...
     insula.errors.SettingsError: unknown step 'algin' (steps): did you mean align? steps are harmonise, ...
     """
-    found: dict[str, Step] = {}
+    steps: dict[str, Step] = {}
     for number, about in enumerate(values, start=1):
         settings = dict(about)
         name = settings.pop("name", None)
         if name not in STEPS:
             raise SettingsError(f"unknown step {name!r}", where="steps", do=choices("steps", name, STEPS))
-        found[f"{number} {name}"] = STEPS[name].parse(settings, where=f"step {name}")
-    return found
+        steps[f"{number} {name}"] = STEPS[name].parse(settings, where=f"step {name}")
+    return steps
 
 
 def apply_steps(steps: Mapping[str, Step], samples: Samples, train: np.ndarray, cache: Cache) -> tuple[Samples, FitLog]:

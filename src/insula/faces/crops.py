@@ -70,14 +70,14 @@ def crop_faces(
     DataError
         Where a picture cannot be read, or shows no face and `require` is set.
     """
-    found = []
+    crops = []
     for path in paths:
         picture = read_picture(path)
         faces = detector.detect(picture)
         if require and not faces:
             raise DataError("no face was found", where=path, do="leave the picture out or give one that shows a face")
-        found.append(cut_faces(picture, faces[:1] if which == "largest" else faces, size))
-    return found
+        crops.append(cut_faces(picture, faces[:1] if which == "largest" else faces, size))
+    return crops
 
 
 def crop_photograph(path: Path, size: int, detector: FaceDetector, framing: Framing = "eyes") -> list[FaceCrop]:

@@ -27,12 +27,8 @@ def frame_by_box(picture: np.ndarray, face: Face, size: int) -> np.ndarray:
 
     Parameters
     ----------
-    picture : ndarray, uint8, (height, width, 3)
-        RGB.
-    face : Face
-        As found in this picture.
-    size : int
-        Side of the crop in pixels.
+    picture, face, size
+        As `insula.faces.align` takes them.
 
     Returns
     -------

@@ -18,9 +18,9 @@ def load_network(path: Path, shape: tuple[int, ...] | None = None) -> Any:
 
     with _silent():  # LiteRT greets on standard error and has no switch for it
         network = Interpreter(model_path=str(path), num_threads=1)  # a second thread won 10 % at the cost of a core
-        (given, *_) = network.get_input_details()
-        if shape is not None and tuple(given["shape"]) != tuple(shape):
-            network.resize_tensor_input(given["index"], shape)
+        (wanted, *_) = network.get_input_details()
+        if shape is not None and tuple(wanted["shape"]) != tuple(shape):
+            network.resize_tensor_input(wanted["index"], shape)
         network.allocate_tensors()
     return network
 

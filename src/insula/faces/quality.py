@@ -57,7 +57,7 @@ def _evenness(grey: np.ndarray) -> float:
         return grey[rows, round((middle - across / 2) * width) : round((middle + across / 2) * width)]
 
     eyes_and_mouth = part(0.29, 0.26, 0.36, 0.14), part(0.71, 0.26, 0.36, 0.14), part(0.5, 0.44, 0.785, 0.22)
-    return float(min(found.std() for found in eyes_and_mouth) / max(part(0.5, 0.8, 0.55, 0.8).std(), 1e-9))
+    return float(min(one.std() for one in eyes_and_mouth) / max(part(0.5, 0.8, 0.55, 0.8).std(), 1e-9))
 
 
 # In brackets: the 204 London faces, which are sharp, frontal and evenly lit, of five ethnic groups, and what degrading

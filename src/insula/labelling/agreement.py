@@ -84,8 +84,8 @@ def agreement(answered: pd.DataFrame, question: Question, seed: int = 0) -> Agre
 
 def _counts(wide: pd.DataFrame, question: Question) -> tuple[np.ndarray, np.ndarray]:
     """Return the different answers, and how often each item got each of them, int (items, answers)."""
-    known = wide.notna().to_numpy()
-    values = np.asarray(question.classes, object) if question.classes else np.unique(wide.to_numpy()[known])
+    answered = wide.notna().to_numpy()
+    values = np.asarray(question.classes, object) if question.classes else np.unique(wide.to_numpy()[answered])
     counts = np.stack([(wide == value).to_numpy().sum(axis=1) for value in values], axis=1)
     return values, counts
 
@@ -113,10 +113,10 @@ def _interval(counts: np.ndarray, distance: np.ndarray, seed: int) -> tuple[floa
     items = len(counts)
     weights = np.random.default_rng(seed).multinomial(items, np.full(items, 1 / items), size=_RESAMPLES)
     drawn = _alpha(counts, distance, weights.astype(float))
-    known = drawn[np.isfinite(drawn)]
-    if items < 2 or len(known) < _RESAMPLES / 2:
+    finite = drawn[np.isfinite(drawn)]
+    if items < 2 or len(finite) < _RESAMPLES / 2:
         return float("nan"), float("nan")
-    low, high = np.quantile(known, [0.025, 0.975])
+    low, high = np.quantile(finite, [0.025, 0.975])
     return float(low), float(high)
 
 
@@ -162,12 +162,12 @@ def _classes(values: np.ndarray, counts: np.ndarray, question: Question) -> pd.D
     raters = counts.sum(axis=1)
     rows = []
     for place, name in enumerate(values):
-        mine = counts[:, place]
-        given = int(mine.sum())
-        matched = (mine * (mine - 1) / (raters - 1)).sum() / given if given else np.nan
-        against = np.stack([mine, raters - mine], axis=1)
+        named = counts[:, place]
+        total = int(named.sum())
+        matched = (named * (named - 1) / (raters - 1)).sum() / total if total else np.nan
+        against = np.stack([named, raters - named], axis=1)
         alpha = float(_alpha(against, 1.0 - np.eye(2), np.ones((1, len(counts))))[0])
-        rows.append({"class": name, "answers": given, "agreement": float(matched), "alpha": alpha})
+        rows.append({"class": name, "answers": total, "agreement": float(matched), "alpha": alpha})
     return pd.DataFrame(rows)
 
 
@@ -212,14 +212,14 @@ def merged(answered: pd.DataFrame, question: Question, how: Literal["one", "vote
         if how == "votes":
             raise DataError("ratings are no votes", do="merge to one label, or give all answers")
         ratings = answered.assign(answer=answered["answer"].astype(float)).groupby("item", sort=False)["answer"]
-        found = ratings.agg(["mean", "size"]).reset_index()
-        return found.rename(columns={"mean": label, "size": "annotators"})
+        means = ratings.agg(["mean", "size"]).reset_index()
+        return means.rename(columns={"mean": label, "size": "annotators"})
     order = answered["item"].drop_duplicates()
     votes = pd.crosstab(answered["item"], answered["answer"]).reindex(index=order, columns=question.classes)
     votes = votes.fillna(0).astype(int)
     if how == "votes":
         return votes.add_prefix(f"{label}_").rename_axis(columns=None).reset_index()
-    most, given = votes.max(axis=1), votes.sum(axis=1)
+    most, answers = votes.max(axis=1), votes.sum(axis=1)
     clear = votes.eq(most, axis=0).sum(axis=1) == 1
     one = votes.idxmax(axis=1).where(clear) if len(votes) else pd.Series(dtype=object)
-    return pd.DataFrame({label: one, "annotators": given, "share": most / given}).rename_axis("item").reset_index()
+    return pd.DataFrame({label: one, "annotators": answers, "share": most / answers}).rename_axis("item").reset_index()

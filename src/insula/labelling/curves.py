@@ -139,11 +139,11 @@ def _in_curves(recipe: Recipe, settings: CurveSettings) -> Recipe:
 
 def _scored(curve: Curve, cache: Cache, truth: pd.Series) -> pd.DataFrame:
     """Hold what was predicted after each round against the truth of the units."""
-    said = pd.read_parquet(curve.path(cache) / "predictions.parquet")
-    columns = [name for name in said if name.startswith("p_")]
+    predictions = pd.read_parquet(curve.path(cache) / "predictions.parquet")
+    columns = [name for name in predictions if name.startswith("p_")]
     classes, rows = [name.removeprefix("p_") for name in columns], []
     place = {"strategy": curve.strategy, "repeat": curve.repeat, "fold": curve.fold}
-    for (mode, share, labels), part in said.groupby(["mode", "share", "labels"], sort=False):
+    for (mode, share, labels), part in predictions.groupby(["mode", "share", "labels"], sort=False):
         probabilities = part[columns].to_numpy(float)
         predicted = np.asarray(classes, object)[probabilities.argmax(axis=1)]
         metrics = classification_metrics(truth[part["unit"]].to_numpy(object), predicted, probabilities, classes)

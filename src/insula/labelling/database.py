@@ -212,9 +212,9 @@ def in_transaction(engine: sql.Engine, work: Callable[[sql.Connection], Result],
             given_up = getattr(error.orig, "sqlstate", None) in _GIVEN_UP
             wait = next(waits, None) if given_up else None
             if wait is None:
-                said = " ".join(str(error.orig).split())
+                message = " ".join(str(error.orig).split())
                 do = "run it again when fewer programs use the ledger" if given_up else "check --ledger"
-                raise DataError(f"the ledger cannot be used: {said}", where=place_of(engine), do=do) from None
+                raise DataError(f"the ledger cannot be used: {message}", where=place_of(engine), do=do) from None
         time.sleep(wait)
 
 
@@ -243,8 +243,8 @@ def has_ledger(connection: sql.Connection) -> bool:
         what = f"the database is of something else: it has the table {min(names)}, and no ledger"
         raise DataError(what, where=place, do=do)
     for table in _TABLES.sorted_tables if names else ():
-        found = {column["name"] for column in inspector.get_columns(table.name)} if table.name in names else set()
-        if found != {column.name for column in table.columns}:
+        present = {column["name"] for column in inspector.get_columns(table.name)} if table.name in names else set()
+        if present != {column.name for column in table.columns}:
             raise DataError(f"the table {table.name} is none of a ledger's", where=place, do=do)
     return bool(names)
 

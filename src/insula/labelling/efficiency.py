@@ -57,10 +57,10 @@ def label_efficiency(runs: pd.DataFrame, metric: str = "macro_f1") -> pd.DataFra
         for name, shares in own.items():
             means = asked[asked["strategy"] == name].groupby("share")[metric].mean()
             enough = means.index[means >= full.mean() - error]
-            found = _interval(shares.fillna(1.0), 0.0)
+            interval = _interval(shares.fillna(1.0), 0.0)
             apart = _interval(shares.fillna(1.0) - own["random"].fillna(1.0), -1.0) if "random" in own else [np.nan] * 3
             rows.append([mode, name, enough.min() if len(enough) else np.nan, int(shares.notna().sum()), len(shares),
-                         *found, *(apart if name != "random" else [np.nan] * 3)])  # fmt: skip
+                         *interval, *(apart if name != "random" else [np.nan] * 3)])  # fmt: skip
     columns = ["mode", "strategy", "share", "reached", "runs", "mean_share", "low", "high"]
     return pd.DataFrame(rows, columns=[*columns, "more_than_random", "more_low", "more_high"])
 
@@ -68,16 +68,16 @@ def label_efficiency(runs: pd.DataFrame, metric: str = "macro_f1") -> pd.DataFra
 def _own_shares(curve: pd.DataFrame, wanted: pd.Series, metric: str) -> pd.Series:
     """Return the smallest share at which each run reaches its own mark, NaN where it never does."""
     table = curve.pivot_table(index=_RUN, columns="share", values=metric)
-    there = table.ge(wanted.reindex(table.index), axis=0)
-    return there.idxmax(axis=1).where(there.any(axis=1)).astype(float)
+    reached = table.ge(wanted.reindex(table.index), axis=0)
+    return reached.idxmax(axis=1).where(reached.any(axis=1)).astype(float)
 
 
 def _interval(values: pd.Series, least: float) -> list[float]:
     """Return a mean over runs with its interval over what is independent: repeats, or the folds of a single one."""
     repeats = values.index.get_level_values("repeat")
     clusters = repeats if len(set(repeats)) > 1 else values.index.get_level_values("fold")
-    found = cluster_interval(values.to_numpy(), np.asarray(clusters))
-    return [found.value, *np.clip([found.low, found.high], least, 1.0).tolist()]
+    interval = cluster_interval(values.to_numpy(), np.asarray(clusters))
+    return [interval.value, *np.clip([interval.low, interval.high], least, 1.0).tolist()]
 
 
 def with_label_curves(results: Results, runs: pd.DataFrame) -> Results:

@@ -132,34 +132,34 @@ def import_export(ledger: Ledger, path: Path, annotator: str | None = None) -> I
         several have answered. Nothing is then recorded.
     """
     asked = ledger.requests().set_index("id")
-    found, answers = Imported(), []
+    imported, answers = Imported(), []
     people: dict[str, set[str]] = {}
-    tasks = _tasks(path, ledger, found)
+    tasks = _tasks(path, ledger, imported)
     if not any(key in asked.index for _, key in tasks):
         raise DataError("the ledger asked none of its tasks", where=path, do="give the --ledger that asked them")
     for one, key in tasks:
         if key not in asked.index:
-            found.strange_tasks += 1
+            imported.strange_tasks += 1
             continue
         request, where = asked.loc[key], f"{path}, task {one.get('id')}"
-        found.drafts += len(_list(one, "drafts", where))
+        imported.drafts += len(_list(one, "drafts", where))
         for annotation in _list(one, "annotations", where):
-            said = _answer(annotation, ledger.question, found, where)
-            if said is None:
+            choice = _answer(annotation, ledger.question, imported, where)
+            if choice is None:
                 continue
             person = _person(annotation, where)
             name = annotator or request["annotator"] or person
             if not name:
                 raise DataError("an annotation does not say who made it", where=where, do="give --annotator NAME")
             people.setdefault(name, set()).update([person] if person else [])
-            answers.append(Answer(request["item"], name, said, _moment(annotation, where)))
+            answers.append(Answer(request["item"], name, choice, _moment(annotation, where)))
     _one_person_each(people, {annotator, *asked["annotator"]} - {None, ""}, path)
-    found.new = ledger.record(answers, sha256_of(path))
-    found.known = len(answers) - found.new
-    return found
+    imported.new = ledger.record(answers, sha256_of(path))
+    imported.known = len(answers) - imported.new
+    return imported
 
 
-def _tasks(path: Path, ledger: Ledger, found: Imported) -> list[tuple[dict[str, Any], int]]:
+def _tasks(path: Path, ledger: Ledger, imported: Imported) -> list[tuple[dict[str, Any], int]]:
     """Return the tasks of an export that this ledger asked, each with its request."""
     ours = []
     elsewhere = 0
@@ -173,7 +173,7 @@ def _tasks(path: Path, ledger: Ledger, found: Imported) -> list[tuple[dict[str, 
         elif numbered:
             elsewhere += 1
         else:
-            found.strange_tasks += 1
+            imported.strange_tasks += 1
     if elsewhere:
         what = f"{elsewhere} of {len(tasks)} tasks were asked by another ledger than {ledger.place}"
         raise DataError(what, where=path, do="give the --ledger that asked them")
@@ -205,33 +205,33 @@ def _read(path: Path) -> list[dict[str, Any]]:
 
 
 def _list(values: dict[str, Any], name: str, where: str) -> list[dict[str, Any]]:
-    found = values.get(name) or []
-    if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
+    entries = values.get(name) or []
+    if not isinstance(entries, list) or not all(isinstance(one, dict) for one in entries):
         raise DataError(f"{name} cannot be read", where=where, do=_EXPORT)
-    return found
+    return entries
 
 
-def _answer(annotation: dict[str, Any], question: Question, found: Imported, where: str) -> str | None:
+def _answer(annotation: dict[str, Any], question: Question, imported: Imported, where: str) -> str | None:
     """Return the answer of an annotation, empty where it was skipped; None, counted, where there is none to record."""
     skipped = annotation.get("was_cancelled") or False
     if not isinstance(skipped, bool):
         raise DataError(f"was_cancelled is {skipped!r}, and not true or false", where=where, do=_EXPORT)
     if skipped:
-        found.skipped += 1
+        imported.skipped += 1
         return ""
-    said = [
+    choices = [
         answer
         for one in _list(annotation, "result", where)
         if one.get("from_name") == _ANSWER and isinstance(one.get("value"), dict)
         for answer in _answers_in(one["value"])
     ]
-    if not said:
-        found.empty += 1
+    if not choices:
+        imported.empty += 1
         return None
-    if len(said) > 1 or not question.accepts(said[0]):
-        found.strange_answers.append(" and ".join(said))
+    if len(choices) > 1 or not question.accepts(choices[0]):
+        imported.strange_answers.append(" and ".join(choices))
         return None
-    return said[0]
+    return choices[0]
 
 
 def _answers_in(value: dict[str, Any]) -> list[str]:
@@ -260,23 +260,23 @@ def _person(annotation: dict[str, Any], where: str) -> str | None:
 def _moment(annotation: dict[str, Any], where: str) -> datetime:
     """Return when an annotation was last changed; Label Studio's clock is UTC."""
     name = "updated_at" if annotation.get("updated_at") else "created_at"
-    said = annotation.get(name)
+    text = annotation.get(name)
     try:
-        if not isinstance(said, str):
+        if not isinstance(text, str):
             raise ValueError
-        moment = datetime.fromisoformat(said)
+        moment = datetime.fromisoformat(text)
         moment = moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
     except (ValueError, OverflowError):
-        raise DataError(f"{name} of an annotation is no time: {said!r}", where=where, do=_EXPORT) from None
+        raise DataError(f"{name} of an annotation is no time: {text!r}", where=where, do=_EXPORT) from None
     if moment > datetime.now(UTC) + _AHEAD:
-        what = f"{name} of an annotation is in the future: {said}"
+        what = f"{name} of an annotation is in the future: {text}"
         raise DataError(what, where=where, do="check the clock of this machine and of Label Studio's")
     return moment
 
 
 def _one_person_each(people: dict[str, set[str]], named: set[str | None], path: Path) -> None:
     """Refuse answers of several people that would be taken for those of one."""
-    for name, found in people.items():
-        if name in named and len(found) > 1:
-            what = f"{len(found)} people answered ({', '.join(sorted(found))}), and not {name} alone"
+    for name, annotators in people.items():
+        if name in named and len(annotators) > 1:
+            what = f"{len(annotators)} people answered ({', '.join(sorted(annotators))}), and not {name} alone"
             raise DataError(what, where=path, do="import without --annotator, or ask everyone")

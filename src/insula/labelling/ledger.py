@@ -107,16 +107,16 @@ class Ledger:
     def __init__(self, url: str | Path, question: Question | None = None) -> None:
         self._engine = open_engine(url, new=question is not None)
         self.place = place_of(self._engine)
-        found = self._about()
-        if found is None and question is not None:
+        about = self._about()
+        if about is None and question is not None:
             self._make(question)
-            found = self._about()
-        if found is None:
+            about = self._about()
+        if about is None:
             raise DataError("there is no ledger", where=self.place, do="make one with `insula label queue`")
-        if found.format != FORMAT:
-            raise DataError(f"ledger format {found.format} is unknown", where=self.place, do="update insula")
-        self.project: str = found.project
-        self.question = Question.model_validate_json(found.question)
+        if about.format != FORMAT:
+            raise DataError(f"ledger format {about.format} is unknown", where=self.place, do="update insula")
+        self.project: str = about.project
+        self.question = Question.model_validate_json(about.question)
         if question is not None and not question.same_as(self.question):
             do = "give another --ledger for another question"
             raise DataError(f"this ledger asks for {self.question}, not for {question}", where=self.place, do=do)
@@ -153,12 +153,12 @@ class Ledger:
 
         def ask(connection: Connection) -> list[Request]:
             lock(connection)
-            known = connection.execute(sql.select(ROUNDS).where(ROUNDS.c.name == round)).first()
-            if known is not None:
-                if known.annotator != annotator:
-                    what = f"round {round} was asked of {known.annotator or 'everyone'}"
+            earlier = connection.execute(sql.select(ROUNDS).where(ROUNDS.c.name == round)).first()
+            if earlier is not None:
+                if earlier.annotator != annotator:
+                    what = f"round {round} was asked of {earlier.annotator or 'everyone'}"
                     raise DataError(what, where=self.place, do="give the round another name")
-                return _requests(connection, known.id)
+                return _requests(connection, earlier.id)
             taken = self._taken(connection, annotator)
             chosen = [item for item in dict.fromkeys(items) if item not in taken][:count]
             if not chosen:
@@ -224,8 +224,8 @@ class Ledger:
         DataFrame
             Columns `item`, `annotator`, `answer` (text) and `answered_at` (UTC), in the order of asking.
         """
-        found = self.history().drop_duplicates(["item", "annotator"], keep="last")
-        return found[found["answer"] != ""].drop(columns=["recorded_at", "source"]).reset_index(drop=True)
+        latest = self.history().drop_duplicates(["item", "annotator"], keep="last")
+        return latest[latest["answer"] != ""].drop(columns=["recorded_at", "source"]).reset_index(drop=True)
 
     def history(self) -> pd.DataFrame:
         """Return every answer ever recorded, corrections after what they correct; a skip is an empty `answer`.
@@ -257,8 +257,8 @@ class Ledger:
         """Return a line a round: `round`, `annotator`, `how`, `asked_at`, `asked` (items) and `answered` (of these)."""
         query = sql.select(ROUNDS.c.name, ROUNDS.c.annotator, ROUNDS.c.how, ROUNDS.c.asked_at).order_by(ROUNDS.c.id)
         rounds = self._table(query, ["round", "annotator", "how", "asked_at"])
-        asked, said = self.requests(), self.answered()
-        pairs = set(zip(said["item"], said["annotator"], strict=True))
+        asked, answers = self.requests(), self.answered()
+        pairs = set(zip(answers["item"], answers["annotator"], strict=True))
         anybody = {item for item, _ in pairs}
         done = [
             (item, who) in pairs if who else item in anybody

@@ -45,8 +45,8 @@ def kinds_of(samples: Samples, units: np.ndarray) -> tuple[str, ...]:
     if samples.has(EEG).any():
         kinds.append(EEG)
     if not kinds:
-        known = ", ".join(samples.modalities) or "nothing"
-        raise DataError("there is nothing to show an annotator", do=f"pictures or eeg are needed, and there is {known}")
+        names = ", ".join(samples.modalities) or "nothing"
+        raise DataError("there is nothing to show an annotator", do=f"pictures or eeg are needed, and there is {names}")
     return tuple(kinds)
 
 
@@ -138,8 +138,8 @@ def _draw_eeg(samples: Samples, path: Path) -> None:
     times, values = _course(samples)
     values = np.where(np.isfinite(values), values, np.nan)
     values = values - np.nan_to_num(np.nanmedian(values, axis=1, keepdims=True)) if values.size else values
-    known = np.abs(values[np.isfinite(values)])
-    spacing = float(2 * np.quantile(known, 0.99)) if len(known) else 1.0
+    sizes = np.abs(values[np.isfinite(values)])
+    spacing = float(2 * np.quantile(sizes, 0.99)) if len(sizes) else 1.0
     spacing = spacing or 1.0
     with style():
         figure, axes = canvas(_WIDTH, 1.0 + _HEIGHT_PER_CHANNEL * len(names))

@@ -166,18 +166,18 @@ class _Fold:
         """Fit, ask and fit again, going on after the last round that is whole."""
         curve, asking = self.curve, self.curve.asking
         asked, here = self.train.first(asking.start), self.at_random(asking.start)
-        said, when = [pd.read_parquet(here / "predictions.parquet")], [asking.start] * len(asked)
+        predictions, when = [pd.read_parquet(here / "predictions.parquet")], [asking.start] * len(asked)
         for number, share in enumerate(asking.shares[1:], start=1):
             system = system_class(curve.recipe.system["name"]).load(here / "system")
             wanted = self.train.count(share) - len(asked)
-            found = self.train.ask(curve.strategy, system, asked, wanted, beta=asking.beta, seed=self.seed + number)
-            asked, when = np.concatenate([asked, found]), when + [share] * len(found)
+            chosen = self.train.ask(curve.strategy, system, asked, wanted, beta=asking.beta, seed=self.seed + number)
+            asked, when = np.concatenate([asked, chosen]), when + [share] * len(chosen)
             before, here = here / "system", checkpoints / str(number)
             if not here.exists():
                 with write_folder(here) as temporary:
                     self.fit(temporary, asked, share, before if asking.is_warm(number) else None)
-            said.append(pd.read_parquet(here / "predictions.parquet"))
-        pd.concat(said).to_parquet(folder / "predictions.parquet", index=False)
+            predictions.append(pd.read_parquet(here / "predictions.parquet"))
+        pd.concat(predictions).to_parquet(folder / "predictions.parquet", index=False)
         pd.DataFrame({"trial": asked, "share": when}).to_parquet(folder / "asked.parquet", index=False)
 
     def at_random(self, share: float) -> Path:
@@ -195,8 +195,8 @@ class _Fold:
         system.save(folder / "system")
         units, frames = study.protocol.scored_units(self.hidden), []
         for mode in dict.fromkeys([next(iter(system.modes)), asking_mode(system)]):
-            said = system.predict(self.hidden, mode).collapse(units)
-            table = said.table[[f"p_{name}" for name in said.classes]].rename_axis("unit").reset_index()
+            predictions = system.predict(self.hidden, mode).collapse(units)
+            table = predictions.table[[f"p_{name}" for name in predictions.classes]].rename_axis("unit").reset_index()
             frames.append(table.assign(mode=mode, share=share, labels=len(asked) + len(chosen)))
         pd.concat(frames).to_parquet(folder / "predictions.parquet", index=False)
 

@@ -54,8 +54,8 @@ class Question(Settings):
 
     def same_as(self, other: Question) -> bool:
         """Return whether another question is this one; the order of the classes is nothing."""
-        mine, theirs = sorted(self.classes), sorted(other.classes)
-        return (self.label, self.scale, mine) == (other.label, other.scale, theirs)
+        own, theirs = sorted(self.classes), sorted(other.classes)
+        return (self.label, self.scale, own) == (other.label, other.scale, theirs)
 
     def accepts(self, answer: str) -> bool:
         """Return whether an answer is one of the classes, or a rating on the scale."""

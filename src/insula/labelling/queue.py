@@ -83,13 +83,13 @@ class Pool:
         DataError
             Where there is none.
         """
-        known = {unit for unit in self.units[self.labelled] if unit is not None} if not labelled else set()
-        found = [unit for unit in dict.fromkeys(self.units) if unit is not None and unit not in known]
-        if not found and known:
+        done = {unit for unit in self.units[self.labelled] if unit is not None} if not labelled else set()
+        items = [unit for unit in dict.fromkeys(self.units) if unit is not None and unit not in done]
+        if not items and done:
             raise DataError("the corpus has a label for every item", do="ask of labelled ones too, with --all")
-        if not found:
+        if not items:
             raise DataError("there is nothing to ask", do="check the corpus")
-        return sorted(found, key=lambda item: digest([self.seed, item]))
+        return sorted(items, key=lambda item: digest([self.seed, item]))
 
 
 def open_pool(source: str, changes: Iterable[str], cache: Cache) -> Pool:
@@ -119,8 +119,8 @@ def open_pool(source: str, changes: Iterable[str], cache: Cache) -> Pool:
     if recipe.protocol:
         units = protocol_of(recipe, 0).scored_units(samples)
     else:
-        known = (name for name in ("trial", "stimulus") if samples.table[name].notna().any())
-        units = unit_names(samples, next(known, SAMPLE))
+        named = (name for name in ("trial", "stimulus") if samples.table[name].notna().any())
+        units = unit_names(samples, next(named, SAMPLE))
     return Pool(samples.without(columns), units, labelled, Question.of(chosen), recipe.seed)
 
 
@@ -150,22 +150,22 @@ def uncertainty(pool: Pool, system: Predicting) -> pd.Series:
     mode = "both" if "both" in system.modes and "both" not in getattr(system, "not_bundled", ()) else None
     lacks = [name for name in system.predicts_from if name not in pool.samples.modalities]
     if lacks:
-        known = ", ".join(pool.samples.modalities) or "nothing"
-        raise DataError(f"the bundle reads {' and '.join(lacks)}, and the corpus has {known}", do=_BUNDLE)
+        modalities = ", ".join(pool.samples.modalities) or "nothing"
+        raise DataError(f"the bundle reads {' and '.join(lacks)}, and the corpus has {modalities}", do=_BUNDLE)
     present = np.array([unit is not None for unit in pool.units])
     for modality in system.predicts_from if mode is None else ():
         present &= pool.samples.has(modality)
     if not present.any():
         raise DataError(f"no item has {' and '.join(system.predicts_from)}", do=_BUNDLE)
-    said: Predictions = system.predict(pool.samples.select(present), mode).collapse(pool.units[present])
+    predictions: Predictions = system.predict(pool.samples.select(present), mode).collapse(pool.units[present])
     asked = pool.question.classes
-    if said.classes and asked and not set(said.classes) & set(asked):
-        raise DataError(f"the bundle knows {', '.join(said.classes)}, and asked is {pool.question}", do=_BUNDLE)
-    if "uncertainty" in said.table and said.table["uncertainty"].notna().any():
-        return said.table["uncertainty"]
-    if not said.classes:
+    if predictions.classes and asked and not set(predictions.classes) & set(asked):
+        raise DataError(f"the bundle knows {', '.join(predictions.classes)}, and asked is {pool.question}", do=_BUNDLE)
+    if "uncertainty" in predictions.table and predictions.table["uncertainty"].notna().any():
+        return predictions.table["uncertainty"]
+    if not predictions.classes:
         raise DataError("the bundle does not say how unsure it is", do="give --scores, or a bundle with uncertainty")
-    return pd.Series(normalised_entropy(said.probabilities), index=said.table.index)
+    return pd.Series(normalised_entropy(predictions.probabilities), index=predictions.table.index)
 
 
 def read_scores(path: Path) -> pd.Series:
@@ -196,8 +196,8 @@ def ranked(items: Sequence[str], scores: pd.Series | None) -> list[str]:
     """
     if scores is None:
         return list(items)
-    found = scores.reindex(items).to_numpy(float)
-    return [items[place] for place in np.argsort(-np.nan_to_num(found, nan=-np.inf), kind="stable")]
+    values = scores.reindex(items).to_numpy(float)
+    return [items[place] for place in np.argsort(-np.nan_to_num(values, nan=-np.inf), kind="stable")]
 
 
 def write_queue(
@@ -238,16 +238,16 @@ def write_queue(
     SettingsError
         Where something else is in the folder's place, or it cannot be made.
     """
-    there = _tasks_in(folder)
+    written = _tasks_in(folder)
     kinds = kinds_of(pool.samples, pool.units)
-    known = set(ledger.requests()["round"])
-    if there and folder.name not in known:
+    recorded = set(ledger.requests()["round"])
+    if written and folder.name not in recorded:
         raise _in_the_way(folder)
     fingerprint = pool.samples.fingerprint()
     ask = partial(ledger.ask, items, folder.name, count=count, annotator=annotator, corpus=fingerprint, how=how)
-    if there:
+    if written:
         asked = ask()
-        if there != {f"{ledger.project}/{request.id}" for request in asked}:
+        if written != {f"{ledger.project}/{request.id}" for request in asked}:
             raise _in_the_way(folder)
         return asked
     with _new_folder(folder) as temporary:
@@ -281,8 +281,8 @@ def _cannot_be_made(folder: Path, error: OSError) -> SettingsError:
 
 
 def _check_known(asked: Sequence[Request], pool: Pool) -> None:
-    known = set(pool.units)
-    lost = [request.item for request in asked if request.item not in known]
+    units = set(pool.units)
+    lost = [request.item for request in asked if request.item not in units]
     if lost:
         what = f"{len(lost)} items of the round are not in the corpus"
         raise DataError(what, where=f"first: {lost[0]}", do="give the corpus that the round was asked from")

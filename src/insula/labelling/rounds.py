@@ -63,8 +63,8 @@ class Part:
         self.samples, self.task = samples, task
         self.names = trials_of(samples)
         targets = pd.Series(task.targets(samples.table))
-        known = targets >= 0
-        shown = targets[known].groupby(self.names[known]).agg(lambda rows: rows.mode()[0])
+        labelled = targets >= 0
+        shown = targets[labelled].groupby(self.names[labelled]).agg(lambda rows: rows.mode()[0])
         self.order = shown.index.to_numpy(object)[stratified_order(shown.to_numpy(), seed)]
         self.classes = shown.nunique()
 
@@ -82,8 +82,8 @@ class Part:
 
     def labelled_by(self, trials: Iterable[str]) -> Samples:
         """Return all rows, with the labels of some trials and of no other."""
-        known, table = np.isin(self.names, list(trials)), self.samples.table
-        return self.samples.with_columns(**{column: table[column].where(known) for column in self.task.columns})
+        chosen, table = np.isin(self.names, list(trials)), self.samples.table
+        return self.samples.with_columns(**{column: table[column].where(chosen) for column in self.task.columns})
 
     def ask(
         self, strategy: str, system: System, asked: np.ndarray, count: int, *, beta: float = 0.5, seed: int = 0

@@ -58,12 +58,12 @@ class Seen:
     @cached_property
     def entropy(self) -> np.ndarray:
         """Entropy of the fused prediction, float (t,), 0 to 1."""
-        return self._over_trials(_uncertain(self._said, "entropy"))
+        return self._over_trials(_uncertain(self._predictions, "entropy"))
 
     @cached_property
     def margin(self) -> np.ndarray:
         """One minus the distance of the two most probable classes, float (t,)."""
-        return self._over_trials(_uncertain(self._said, "margin_sampling"))
+        return self._over_trials(_uncertain(self._predictions, "margin_sampling"))
 
     @cached_property
     def uncertainty(self) -> np.ndarray:
@@ -73,15 +73,15 @@ class Seen:
     @cached_property
     def discrepancy(self) -> np.ndarray:
         """How far the two modalities disagree, float (t,), NaN for trials of one modality."""
-        found = self._column("discrepancy")
-        if np.isnan(found).all():
+        values = self._column("discrepancy")
+        if np.isnan(values).all():
             raise DataError("no trial has both modalities, so none says how far they disagree")
-        return found
+        return values
 
     @cached_property
     def probabilities(self) -> np.ndarray:
         """Class probabilities, float (t, classes)."""
-        return self._over_trials(self._said.probabilities)
+        return self._over_trials(self._predictions.probabilities)
 
     @cached_property
     def embedding(self) -> np.ndarray:
@@ -93,18 +93,18 @@ class Seen:
     def entropy_of(self, mode: str) -> np.ndarray:
         """Return the entropy of the prediction in one mode of the system, as from the EEG alone, float (t,)."""
         if mode not in self._system.modes:
-            known = ", ".join(self._system.modes)
-            raise SettingsError(f"{_name(self._system)} has no mode {mode!r}", do=f"its modes are {known}")
+            modes = ", ".join(self._system.modes)
+            raise SettingsError(f"{_name(self._system)} has no mode {mode!r}", do=f"its modes are {modes}")
         return self._over_trials(_uncertain(self._system.predict(self._samples, mode), "entropy"))
 
     @cached_property
-    def _said(self) -> Predictions:
+    def _predictions(self) -> Predictions:
         return self._system.predict(self._samples, asking_mode(self._system))
 
     def _column(self, name: str) -> np.ndarray:
-        if name not in self._said.table:
+        if name not in self._predictions.table:
             raise SettingsError(f"{_name(self._system)} gives no {name}", do="use a strategy that needs none")
-        return self._over_trials(self._said.table[name].to_numpy(float))
+        return self._over_trials(self._predictions.table[name].to_numpy(float))
 
     def _over_trials(self, rows: np.ndarray) -> np.ndarray:
         """Return means over the rows of each trial, of those that are known."""
@@ -151,8 +151,8 @@ def diagnose(seen: Seen, asked: np.ndarray) -> pd.Series:
     """
     pool = np.flatnonzero(~asked)
     unsure, odds = ranks(seen.entropy[pool]) > 0.5, ranks(seen.discrepancy[pool]) > 0.5
-    said = np.select([unsure & ~odds, unsure & odds, odds], [ASK, MARK, CHECK], SKIP)
-    return pd.Series(said, index=pd.Index(seen.trials[pool], name="trial"), name="action")
+    actions = np.select([unsure & ~odds, unsure & odds, odds], [ASK, MARK, CHECK], SKIP)
+    return pd.Series(actions, index=pd.Index(seen.trials[pool], name="trial"), name="action")
 
 
 # strategies -----------------------------------------------------------------------------------------------------------
@@ -239,7 +239,7 @@ def _badge(seen: Seen, asked: np.ndarray, count: int, beta: float, state: np.ran
     from skactiveml.base import SkactivemlClassifier
     from skactiveml.pool import Badge
 
-    said, embedded = seen.probabilities, seen.embedding
+    probabilities, embedded = seen.probabilities, seen.embedding
 
     class Told(SkactivemlClassifier):
         """Answers with what the system said of the trials whose places it is given."""
@@ -249,7 +249,7 @@ def _badge(seen: Seen, asked: np.ndarray, count: int, beta: float, state: np.ran
 
         def predict_proba(self, X: Any) -> Any:
             places = X[:, 0].astype(int)
-            return said[places], embedded[places]
+            return probabilities[places], embedded[places]
 
     strategy = Badge(random_state=state)
     return strategy.query(_places(asked), _answered(asked), clf=Told(), fit_clf=False, batch_size=count)
@@ -264,11 +264,11 @@ def _answered(asked: np.ndarray) -> np.ndarray:
     return np.where(asked, 0.0, np.nan)
 
 
-def _uncertain(said: Predictions, method: str) -> np.ndarray:
+def _uncertain(predictions: Predictions, method: str) -> np.ndarray:
     from skactiveml.pool import uncertainty_scores
 
-    scores = uncertainty_scores(said.probabilities, method=method)
-    return scores / np.log(len(said.classes)) if method == "entropy" else scores
+    scores = uncertainty_scores(predictions.probabilities, method=method)
+    return scores / np.log(len(predictions.classes)) if method == "entropy" else scores
 
 
 def _name(system: System) -> str:

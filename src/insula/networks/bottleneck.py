@@ -1,4 +1,4 @@
-"""A backbone with a narrow layer on top, whose output is what a picture's features are (BMCI, spec 2.4)."""
+"""A backbone with a narrow layer on top, whose output is what a picture's features are (Long et al., ICML 2015)."""
 
 from __future__ import annotations
 

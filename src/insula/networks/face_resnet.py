@@ -49,15 +49,15 @@ class _Convolution(nn.Module):
 
     def keep_scale(self, maps: torch.Tensor) -> torch.Tensor:
         """Take mean and deviation from these maps and change scale and shift so that the outputs stay as they are."""
-        given, norm = self.weights(maps), self.norm
+        outputs, norm = self.weights(maps), self.norm
         before = norm.weight / (norm.running_var + norm.eps).sqrt()  # type: ignore[operator, union-attr]
         shift = norm.bias - before * norm.running_mean  # type: ignore[operator]
-        mean, variance = given.mean(dim=(0, 2, 3)), given.var(dim=(0, 2, 3), unbiased=False)
+        mean, variance = outputs.mean(dim=(0, 2, 3)), outputs.var(dim=(0, 2, 3), unbiased=False)
         norm.running_mean.copy_(mean)  # type: ignore[union-attr]
         norm.running_var.copy_(variance)  # type: ignore[union-attr]
         norm.weight.copy_(before * (variance + norm.eps).sqrt())
         norm.bias.copy_(shift + before * mean)
-        return norm(given)
+        return norm(outputs)
 
 
 class _Block(nn.Module):
@@ -112,7 +112,7 @@ class FaceResNet(nn.Module):
         from other features without the statistics.
         """
         layers = [layer for layer in self.modules() if isinstance(layer, _Convolution)]
-        handles = [layer.register_forward_hook(lambda layer, given, _: layer.keep_scale(given[0])) for layer in layers]
+        handles = [layer.register_forward_hook(lambda layer, maps, _: layer.keep_scale(maps[0])) for layer in layers]
         training = self.training
         try:
             self.eval()(pictures)

@@ -89,11 +89,11 @@ class Forests(nn.Module):
         """Return float32 (n, trees, e) for each forest, of features, float32 (n, d)."""
         n, width = features.shape
         trees = sum(self.sizes)
-        node, given = self.roots.repeat(n), features.flatten()
+        node, flat = self.roots.repeat(n), features.flatten()
         row = torch.arange(0, n * width, width, dtype=torch.int32, device=features.device)[:, None]
         row = row.expand(n, trees).flatten()
         for _ in range(self.depth):
-            compared = given.index_select(0, row + self.feature.index_select(0, node))
+            compared = flat.index_select(0, row + self.feature.index_select(0, node))
             left = compared <= self.threshold.index_select(0, node)
             node = torch.where(left, self.left.index_select(0, node), self.right.index_select(0, node))
         leaves = self.leaf.index_select(0, node).reshape(n, trees).split(self.sizes, dim=1)

@@ -13,10 +13,8 @@ class Grey(nn.Module):
 
     Parameters
     ----------
-    size : int
-        Side of what is returned.
-    kernel : {"box", "triangle"}
-        How pixels are joined.
+    size, kernel
+        As `grey_picture` takes them.
 
     Examples
     --------

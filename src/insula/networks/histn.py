@@ -106,8 +106,8 @@ class _Messages(nn.Module):
 
     def forward(self, series: torch.Tensor) -> torch.Tensor:
         """Return series of the same shape, (batch, nodes, times)."""
-        told = torch.einsum("k,kij,bjt->bit", self.shares, self.steps, series)
-        over_time = functional.conv1d(told, _at_most_one(self.along), padding="same", groups=told.shape[1])
+        messages = torch.einsum("k,kij,bjt->bit", self.shares, self.steps, series)
+        over_time = functional.conv1d(messages, _at_most_one(self.along), padding="same", groups=messages.shape[1])
         return functional.conv1d(over_time, _at_most_one(self.across))
 
 
@@ -139,10 +139,10 @@ def chebyshev(adjacency: torch.Tensor, order: int) -> torch.Tensor:
     laplacian = eye - degree[:, None] * adjacency * degree
     largest = torch.linalg.eigvalsh(laplacian).max().clamp(min=1e-6)
     step = 2 * laplacian / largest - eye
-    found = [eye, step]
-    while len(found) <= order:
-        found.append(2 * step @ found[-1] - found[-2])
-    return torch.stack(found[: order + 1])
+    polynomials = [eye, step]
+    while len(polynomials) <= order:
+        polynomials.append(2 * step @ polynomials[-1] - polynomials[-2])
+    return torch.stack(polynomials[: order + 1])
 
 
 def _within(edges: Edges, region: Sequence[int]) -> torch.Tensor:

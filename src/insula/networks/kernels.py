@@ -44,9 +44,9 @@ class Gaussian(nn.Module):
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         """Return float64 (n, e) of features (n, d)."""
-        given, points = features.double(), self.points.double()
-        lengths = (given * given).sum(dim=1, keepdim=True) + (points * points).sum(dim=1)
-        distances = (lengths - 2 * given @ points.T).clamp(min=0)
+        rows, points = features.double(), self.points.double()
+        lengths = (rows * rows).sum(dim=1, keepdim=True) + (points * points).sum(dim=1)
+        distances = (lengths - 2 * rows @ points.T).clamp(min=0)
         return (-self.gamma * distances).exp() @ self.weights.double() + self.shift
 
 

@@ -72,8 +72,8 @@ class CosineClassifier(nn.Linear):
 
     Examples
     --------
-    >>> said = CosineClassifier(4, 3, scale=10.0)(1000 * torch.randn(20, 4))
-    >>> bool(said.abs().max() <= 10)
+    >>> logits = CosineClassifier(4, 3, scale=10.0)(1000 * torch.randn(20, 4))
+    >>> bool(logits.abs().max() <= 10)
     True
     """
 

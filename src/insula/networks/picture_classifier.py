@@ -85,8 +85,8 @@ class Probabilities(nn.Module):
 
     Examples
     --------
-    >>> said = Probabilities(nn.Flatten())
-    >>> said(torch.tensor([[[[0, 0, 4]]]], dtype=torch.float32))[0].round(decimals=2).tolist()
+    >>> probabilities = Probabilities(nn.Flatten())
+    >>> probabilities(torch.tensor([[[[0, 0, 4]]]], dtype=torch.float32))[0].round(decimals=2).tolist()
     [[0.02, 0.02, 0.96]]
     """
 

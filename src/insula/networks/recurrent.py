@@ -1,4 +1,4 @@
-"""A stack of two gated recurrent units over an epoch of EEG (BMCI, spec 2.3)."""
+"""A stack of two gated recurrent units over an epoch of EEG (Liu et al. 2021, doi 10.11959/j.issn.2096-6652.202107)."""
 
 from __future__ import annotations
 

@@ -60,10 +60,10 @@ def moments(batches: Iterable[torch.Tensor], over_time: bool) -> tuple[torch.Ten
     count, mean, squares = 0, torch.zeros(()), torch.zeros(())
     for batch in batches:
         values = batch.to(torch.float64, copy=True)
-        mine = values.mean(dim=axes, keepdim=True)
-        size, gap = values.numel() // mine.numel(), mine - mean
+        own_mean = values.mean(dim=axes, keepdim=True)
+        size, gap = values.numel() // own_mean.numel(), own_mean - mean
         total = count + size
-        spread = values.sub_(mine).square_().sum(dim=axes, keepdim=True)
+        spread = values.sub_(own_mean).square_().sum(dim=axes, keepdim=True)
         squares = squares + spread + gap.square() * count * size / total
         mean, count = mean + gap * size / total, total
     spread = (squares / max(count, 1)).sqrt()

@@ -31,10 +31,10 @@ def alignment_loss(
 
     Examples
     --------
-    >>> there = torch.tensor([True, True, True])
-    >>> round(alignment_loss(torch.eye(3), torch.eye(3), there).item(), 3)
+    >>> both = torch.tensor([True, True, True])
+    >>> round(alignment_loss(torch.eye(3), torch.eye(3), both).item(), 3)
     0.0
-    >>> round(alignment_loss(torch.ones(3, 2), torch.ones(3, 2), there).item(), 3)  # the logarithm of three
+    >>> round(alignment_loss(torch.ones(3, 2), torch.ones(3, 2), both).item(), 3)  # the logarithm of three
     1.099
     >>> alignment_loss(torch.eye(3), torch.eye(3), torch.tensor([True, False, False])).item()
     0.0

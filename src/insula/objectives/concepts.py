@@ -32,11 +32,11 @@ def class_quantiles(values: torch.Tensor, labels: torch.Tensor, classes: int, qu
     >>> class_quantiles(torch.arange(10.0), torch.tensor([0, 1] * 5), 3, 0.2)
     tensor([2., 3., nan])
     """
-    found = values.new_full((classes,), float("nan"))
+    quantiles = values.new_full((classes,), float("nan"))
     for label in labels.unique().tolist():
-        mine = values[labels == label].sort().values
-        found[label] = mine[min(math.floor(quantile * len(mine) + 1e-9), len(mine) - 1)]
-    return found
+        ordered = values[labels == label].sort().values
+        quantiles[label] = ordered[min(math.floor(quantile * len(ordered) + 1e-9), len(ordered) - 1)]
+    return quantiles
 
 
 def class_members(labels: torch.Tensor, classes: int) -> torch.Tensor:
@@ -73,9 +73,9 @@ def draw_members(members: torch.Tensor, labels: torch.Tensor, count: int) -> tor
     int tensor, shape (n, min(count, m))
         Places; -1 where the class has no more.
     """
-    mine = members[labels]
-    keys = torch.rand(mine.shape).to(mine.device).masked_fill(mine < 0, -1)
-    return mine.gather(1, keys.topk(min(count, mine.shape[1]), dim=1).indices)
+    candidates = members[labels]
+    keys = torch.rand(candidates.shape).to(candidates.device).masked_fill(candidates < 0, -1)
+    return candidates.gather(1, keys.topk(min(count, candidates.shape[1]), dim=1).indices)
 
 
 def concept_targets(
@@ -111,9 +111,9 @@ def concept_targets(
     if not doubtful.any():
         return taught
     places = draw_members(members, labels[doubtful], count)
-    there = places >= 0
+    drawn_places = places >= 0
     drawn = taught.new_zeros(*places.shape, taught.shape[1])
-    drawn[there] = features(places[there]).to(drawn.dtype)
+    drawn[drawn_places] = features(places[drawn_places]).to(drawn.dtype)
     targets = taught.clone()
-    targets[doubtful] = drawn.sum(dim=1) / there.sum(dim=1, keepdim=True)
+    targets[doubtful] = drawn.sum(dim=1) / drawn_places.sum(dim=1, keepdim=True)
     return targets

@@ -8,12 +8,12 @@ from torch.nn import functional
 _ROUNDING = 1e-12  # of ratings on [-1, 1] in float32: without it, the gradient of a flat track is noise of any size
 
 
-def concordance(said: torch.Tensor, rated: torch.Tensor) -> torch.Tensor:
+def concordance(predicted: torch.Tensor, rated: torch.Tensor) -> torch.Tensor:
     """Return the concordance correlation coefficient of each column (Lin 1989, Biometrics 45(1), 255-268).
 
     Parameters
     ----------
-    said, rated : tensor, shape (n, dimensions)
+    predicted, rated : tensor, shape (n, dimensions)
         Ratings; moments are those of the population.
 
     Returns
@@ -27,18 +27,18 @@ def concordance(said: torch.Tensor, rated: torch.Tensor) -> torch.Tensor:
     >>> concordance(rated, rated).item(), round(concordance(rated + 1, rated).item(), 3)
     (1.0, 0.571)
     """
-    mean_said, mean_rated = said.mean(dim=0), rated.mean(dim=0)
-    together = ((said - mean_said) * (rated - mean_rated)).mean(dim=0)
-    spread = said.var(dim=0, correction=0) + rated.var(dim=0, correction=0) + (mean_said - mean_rated) ** 2
+    mean_predicted, mean_rated = predicted.mean(dim=0), rated.mean(dim=0)
+    together = ((predicted - mean_predicted) * (rated - mean_rated)).mean(dim=0)
+    spread = predicted.var(dim=0, correction=0) + rated.var(dim=0, correction=0) + (mean_predicted - mean_rated) ** 2
     return 2 * together / spread.clamp_min(_ROUNDING)
 
 
-def rating_loss(said: torch.Tensor, rated: torch.Tensor) -> torch.Tensor:
+def rating_loss(predicted: torch.Tensor, rated: torch.Tensor) -> torch.Tensor:
     """Return half of Huber's loss and half of one minus the concordance, averaged over dimensions.
 
     Parameters
     ----------
-    said, rated : tensor, shape (n, dimensions)
+    predicted, rated : tensor, shape (n, dimensions)
         Ratings on [-1, 1].
 
     Examples
@@ -47,4 +47,4 @@ def rating_loss(said: torch.Tensor, rated: torch.Tensor) -> torch.Tensor:
     >>> round(rating_loss(rated, rated).item(), 6)
     0.0
     """
-    return 0.5 * functional.huber_loss(said, rated) + 0.5 * (1 - concordance(said, rated)).mean()
+    return 0.5 * functional.huber_loss(predicted, rated) + 0.5 * (1 - concordance(predicted, rated)).mean()

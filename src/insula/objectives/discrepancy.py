@@ -6,7 +6,7 @@ import torch
 
 from insula.errors import DataError
 
-_OCTAVES = (-3, -2, -1, 0, 1)  # kernel widths, in powers of two of the mean squared distance (spec 2.4)
+_OCTAVES = (-3, -2, -1, 0, 1)  # kernel widths, in powers of two of the mean squared distance
 
 
 def _squared_distances(rows: torch.Tensor) -> torch.Tensor:

@@ -36,7 +36,7 @@ def evidence(similarities: torch.Tensor, gain: torch.Tensor, bias: torch.Tensor)
     return functional.softplus((gain * similarities + bias).clamp(max=CAP))
 
 
-def uncertainty(given: torch.Tensor) -> torch.Tensor:
+def uncertainty(evidence: torch.Tensor) -> torch.Tensor:
     """Return the uncertainty, (n,), that evidence, (n, classes), leaves: classes over the sum of e + 1.
 
     Examples
@@ -44,7 +44,7 @@ def uncertainty(given: torch.Tensor) -> torch.Tensor:
     >>> uncertainty(torch.tensor([[0.0, 0.0, 0.0], [9.0, 0.0, 0.0]])).tolist()
     [1.0, 0.25]
     """
-    return given.shape[1] / (given + 1).sum(dim=1)
+    return evidence.shape[1] / (evidence + 1).sum(dim=1)
 
 
 def agreed(first: torch.Tensor, second: torch.Tensor, doubts: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -82,8 +82,8 @@ def agreed(first: torch.Tensor, second: torch.Tensor, doubts: torch.Tensor) -> t
     one, two = (1 - doubt) * first, (1 - other) * second
     belief = one * two + one * other + two * doubt
     left, total = (doubt * other)[:, 0], belief.sum(dim=1)
-    told = torch.where(total[:, None] > 0, belief / total[:, None].clamp(min=1e-12), (first + second) / 2)
-    return told, left / (left + total)
+    probabilities = torch.where(total[:, None] > 0, belief / total[:, None].clamp(min=1e-12), (first + second) / 2)
+    return probabilities, left / (left + total)
 
 
 def surplus(parameters: torch.Tensor) -> torch.Tensor:
@@ -94,8 +94,8 @@ def surplus(parameters: torch.Tensor) -> torch.Tensor:
     >>> surplus(torch.ones(1, 4)).tolist()
     [0.0]
     """
-    given, flat = (Dirichlet(values, validate_args=False) for values in (parameters, torch.ones_like(parameters)))
-    return kl_divergence(given, flat)
+    learnt, flat = (Dirichlet(values, validate_args=False) for values in (parameters, torch.ones_like(parameters)))
+    return kl_divergence(learnt, flat)
 
 
 def annealed(epoch: int, epochs: int = 10) -> float:
@@ -109,12 +109,12 @@ def annealed(epoch: int, epochs: int = 10) -> float:
     return min(1.0, epoch / epochs)
 
 
-def evidential_loss(given: torch.Tensor, labels: torch.Tensor, rho: float) -> torch.Tensor:
+def evidential_loss(evidence: torch.Tensor, labels: torch.Tensor, rho: float) -> torch.Tensor:
     """Return the mean over labelled rows of the expected cross-entropy and the evidence for wrong classes.
 
     Parameters
     ----------
-    given : tensor, shape (n, classes)
+    evidence : tensor, shape (n, classes)
         Evidence.
     labels : int tensor, shape (n,)
         Classes, -1 where there is no label.
@@ -130,13 +130,13 @@ def evidential_loss(given: torch.Tensor, labels: torch.Tensor, rho: float) -> to
     Examples
     --------
     >>> sure = torch.tensor([[9.0, 0.0]])
-    >>> said = [evidential_loss(sure, torch.tensor([label]), 1.0).item() for label in (0, 1, -1)]
-    >>> said[0] < 0.2 and said[1] > 2 and said[2] == 0
+    >>> losses = [evidential_loss(sure, torch.tensor([label]), 1.0).item() for label in (0, 1, -1)]
+    >>> losses[0] < 0.2 and losses[1] > 2 and losses[2] == 0
     True
     """
     labelled = labels >= 0
-    parameters = given[labelled] + 1
-    member = functional.one_hot(labels[labelled], given.shape[1]).to(parameters)
+    parameters = evidence[labelled] + 1
+    member = functional.one_hot(labels[labelled], evidence.shape[1]).to(parameters)
     fit = (member * (parameters.sum(dim=1, keepdim=True).digamma() - parameters.digamma())).sum(dim=1)
     wrong = surplus(member + (1 - member) * parameters)
     return (fit + rho * wrong).sum() / labelled.sum().clamp(min=1)

@@ -135,6 +135,6 @@ class SelfCure(nn.Module):
         doubtful = confidence.argsort(descending=True, stable=True)[high:]
         probabilities = logits[doubtful].softmax(dim=1)
         own = probabilities.gather(1, self.labels[places[doubtful], None])[:, 0]
-        best, found = probabilities.max(dim=1)
+        best, classes = probabilities.max(dim=1)
         cured = best - own > self.relabel_margin
-        self.labels[places[doubtful[cured]]] = found[cured]
+        self.labels[places[doubtful[cured]]] = classes[cured]

@@ -80,8 +80,8 @@ class ClassGeometry(nn.Module):
         """Take the weight of this epoch, counted from 0; fix the cap once the spread is measured."""
         self.epoch = epoch
         if epoch > self.measured and self.counts.any() and torch.isinf(self.limit):
-            there = self.counts > 0
-            self.limit = self.cap * (self.sums[there] / self.counts[there]).median()
+            counted = self.counts > 0
+            self.limit = self.cap * (self.sums[counted] / self.counts[counted]).median()
 
     @property
     def weight(self) -> float:

@@ -59,7 +59,7 @@ class HeadInjection(nn.Module):
         heard = weights > 0
         if not heard.any():
             return student.sum() * 0
-        said, wanted = self.head(student[heard]), self.head(teacher[heard].detach())
+        answers, wanted = self.head(student[heard]), self.head(teacher[heard].detach())
         if self.kind == "classes":
-            return softened_divergence(said, wanted, self.temperature, weights[heard])
-        return (weights[heard] * (said - wanted).abs().reshape(len(said), -1).mean(dim=1)).mean()
+            return softened_divergence(answers, wanted, self.temperature, weights[heard])
+        return (weights[heard] * (answers - wanted).abs().reshape(len(answers), -1).mean(dim=1)).mean()

@@ -46,8 +46,8 @@ def softened_divergence(
     >>> abs(round(softened_divergence(logits, logits + 7, 5.0).item(), 4))
     0.0
     """
-    said, wanted = ((logits / temperature).log_softmax(dim=1) for logits in (student, teacher))
+    learnt, wanted = ((logits / temperature).log_softmax(dim=1) for logits in (student, teacher))
     if weights is None:
-        return temperature**2 * functional.kl_div(said, wanted, reduction="batchmean", log_target=True)
-    each = functional.kl_div(said, wanted, reduction="none", log_target=True).sum(dim=1)
+        return temperature**2 * functional.kl_div(learnt, wanted, reduction="batchmean", log_target=True)
+    each = functional.kl_div(learnt, wanted, reduction="none", log_target=True).sum(dim=1)
     return temperature**2 * (weights * each).mean()

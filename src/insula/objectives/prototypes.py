@@ -35,8 +35,8 @@ def interpolated(prototypes: torch.Tensor, places: torch.Tensor) -> torch.Tensor
     grid = round(len(prototypes) ** 0.5)
     field = prototypes.T.reshape(1, -1, grid, grid)  # rows: arousal, columns: valence
     where = places.to(prototypes).reshape(1, 1, -1, 2)
-    found = functional.grid_sample(field, where, mode="bilinear", padding_mode="border", align_corners=False)
-    return functional.normalize(found[0, :, 0].T, dim=1)
+    values = functional.grid_sample(field, where, mode="bilinear", padding_mode="border", align_corners=False)
+    return functional.normalize(values[0, :, 0].T, dim=1)
 
 
 def class_means(features: torch.Tensor, labels: torch.Tensor, start: torch.Tensor) -> torch.Tensor:
@@ -57,9 +57,9 @@ def class_means(features: torch.Tensor, labels: torch.Tensor, start: torch.Tenso
     >>> class_means(features, torch.tensor([0, 1, 1]), torch.full((3, 2), -5.0)).round(decimals=2).tolist()
     [[1.0, 0.0], [0.0, 1.0], [-0.7099999785423279, -0.7099999785423279]]
     """
-    known = labels >= 0
-    member = functional.one_hot(labels[known], len(start)).to(features)
-    sums = member.T @ functional.normalize(features[known], dim=1)
+    labelled = labels >= 0
+    member = functional.one_hot(labels[labelled], len(start)).to(features)
+    sums = member.T @ functional.normalize(features[labelled], dim=1)
     return functional.normalize(torch.where(member.any(dim=0)[:, None], sums, start), dim=1)
 
 
@@ -122,8 +122,8 @@ def prototype_loss(features: torch.Tensor, prototypes: torch.Tensor, wanted: tor
     >>> prototype_loss(prototypes, prototypes, affinities(prototypes, prototypes, 0.9), 0.9).item()
     0.0
     """
-    said = affinities(features, prototypes, tau)
-    return functional.kl_div(said, wanted, reduction="batchmean", log_target=True)
+    learnt = affinities(features, prototypes, tau)
+    return functional.kl_div(learnt, wanted, reduction="batchmean", log_target=True)
 
 
 def read_affect(features: torch.Tensor, prototypes: torch.Tensor, centres: torch.Tensor, tau: float) -> torch.Tensor:

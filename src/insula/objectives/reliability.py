@@ -33,8 +33,8 @@ def reliability(
     Examples
     --------
     >>> doubt, features = torch.tensor([0.0, 0.5, 0.95, 0.1]), torch.eye(4)
-    >>> there = torch.tensor([True, True, True, False])
-    >>> [round(weight, 3) for weight in reliability(doubt, features, features, there).tolist()]
+    >>> both = torch.tensor([True, True, True, False])
+    >>> [round(weight, 3) for weight in reliability(doubt, features, features, both).tolist()]
     [1.333, 0.667, 0.0, 0.0]
     """
     counts = paired & (uncertainty <= limit)

@@ -69,10 +69,10 @@ def similarity_loss(
     turned = 1 - functional.cosine_similarity(student, teacher, dim=1)
     together = _mean(apart.sum(dim=1) + turned)
     sides = ((partners.student, partners.has_student, 1.0), (partners.teacher, partners.has_teacher, eta))
-    for features, there, counts in sides:
-        known = there & (labels >= 0)
-        said = affinities(features[known], prototypes, tau)
-        together = together + counts * _mean(functional.nll_loss(said, labels[known], reduction="none"))
+    for features, present, counts in sides:
+        labelled = present & (labels >= 0)
+        logarithms = affinities(features[labelled], prototypes, tau)
+        together = together + counts * _mean(functional.nll_loss(logarithms, labels[labelled], reduction="none"))
     return together
 
 

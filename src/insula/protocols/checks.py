@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cache, partial
 
 import numpy as np
 
 from insula.errors import DataError
-from insula.protocols.clock import touching
+from insula.protocols.clock import Timeline
 from insula.protocols.duplicates import duplicates_between, picture_modalities
-from insula.protocols.protocol import Protocol
+from insula.protocols.settings import ProtocolSettings
 from insula.protocols.split import PARTS, Split
 from insula.protocols.units import (
     SAMPLE,
@@ -32,8 +33,9 @@ _SHOWS_FACES = {"stimulus", "identity", "person", "corpus"}
 class Checks:
     """One audit; arrays are aligned with the rows of the samples."""
 
-    def __init__(self, split: Split, samples: Samples, protocol: Protocol) -> None:
+    def __init__(self, split: Split, samples: Samples, protocol: ProtocolSettings) -> None:
         self.split, self.samples, self.protocol = split, samples, protocol
+        self.codes = cache(partial(unit_codes, samples))
         self.checks: list[str] = []
         self.leaks: list[tuple[str, str | None]] = []
         self.warnings: list[str] = []
@@ -91,13 +93,13 @@ class Checks:
         protocol = self.protocol
         always = list(dict.fromkeys(["trial", protocol.scored_unit]))
         for name in dict.fromkeys([*always, *protocol.disjoint]):
-            codes = unit_codes(self.samples, name)
+            codes = self.codes(name)
             must_know = name != "trial" or "trial" in (*protocol.disjoint, protocol.scored_unit)
             self._unknown(name, codes, must_know)
             self._parted(name, codes, self.part if name in always else self.side)
         for name in PROVENANCE[:6]:
             if name not in (*always, *protocol.disjoint):
-                codes = unit_codes(self.samples, name)
+                codes = self.codes(name)
                 tested = np.unique(codes[(self.part == _TEST) & (codes >= 0)])
                 if len(tested):
                     trained = np.zeros(codes.max() + 1, bool)
@@ -132,7 +134,7 @@ class Checks:
         rows = np.flatnonzero((codes == first).any(axis=0) & (self.part >= 0))
         unit = name if len(codes) == 1 else ("subject", "identity")[int(codes[0, rows[0]] != first)]
         value = self._name(unit, rows[0])
-        parts = " and ".join(part for part, there in zip(PARTS, seen[first], strict=True) if there)
+        parts = " and ".join(part for part, present in zip(PARTS, seen[first], strict=True) if present)
         which = "is" if len(leaking) == 1 else f"and {len(leaking) - 1} more are"
         self._leak(f"{name} {value} {which} in {parts}", self._by_part(rows))
 
@@ -149,12 +151,13 @@ class Checks:
             return
         self.checks.append("time")
         start, stop = (self.samples.table[name].to_numpy(float) for name in ("start", "stop"))
+        timeline = Timeline(clock, start, stop, self.protocol.embargo)
         for number, others in ((_TEST, (_TRAIN, _VALIDATION)), (_VALIDATION, (_TRAIN,))):
-            mine = self.part == number
-            close = touching(clock, start, stop, mine, self.protocol.embargo) & np.isin(self.part, others)
+            rows = self.part == number
+            close = timeline.touching(rows) & np.isin(self.part, others)
             if close.any():
                 row = np.flatnonzero(close)[:1]
-                near = np.flatnonzero((clock == clock[row]) & mine)
+                near = np.flatnonzero((clock == clock[row]) & rows)
                 gap = np.maximum(start[near], start[row]) - np.minimum(stop[near], stop[row])
                 session = self._name("session", row[0]) or self._name("subject", row[0])
                 embargo = f" or lie within {self.protocol.embargo:g} s" if self.protocol.embargo else ""
@@ -176,18 +179,18 @@ class Checks:
         if self.protocol.parts is None:
             return
         self.checks.append("given parts")
-        given = given_parts(self.samples, self.protocol.parts, self.protocol.test_corpora)
-        moved = (self.part >= 0) & (given != self.part) & ~self.target_rows
-        if not (given == _VALIDATION).any():
-            moved &= (given != _TRAIN) | (self.part != _VALIDATION)  # training gives some of its own to validation
+        parts = given_parts(self.samples, self.protocol.parts, self.protocol.test_corpora)
+        moved = (self.part >= 0) & (parts != self.part) & ~self.target_rows
+        if not (parts == _VALIDATION).any():
+            moved &= (parts != _TRAIN) | (self.part != _VALIDATION)  # training gives some of its own to validation
         if moved.any():
             first = np.flatnonzero(moved)[0]
-            named = PARTS[given[first]] if given[first] >= 0 else "no part"
+            named = PARTS[parts[first]] if parts[first] >= 0 else "no part"
             what = f"the corpus gives sample {self.samples.ids[first]} to {named}, and {_count(moved.sum(), 'row')} so"
             self._leak(what, self._by_part(np.flatnonzero(moved)))
         if self.protocol.test_corpora:
             self.warnings.append("identity: names hold within a corpus; whether somebody is in two was not compared")
-        left = (self.part < 0) & np.isin(given, (_TRAIN, _VALIDATION))
+        left = (self.part < 0) & np.isin(parts, (_TRAIN, _VALIDATION))
         for modality in picture_modalities(self.samples):
             pairs = duplicates_between(self.samples, modality, left, np.isin(self.part, (_VALIDATION, _TEST)))
             if len(pairs):
@@ -229,10 +232,10 @@ class Checks:
         outside = moved[self.part[moved] != _TRAIN]
         if len(outside):
             self._leak("target rows are outside training", self._by_part(outside) or [("in no part", outside)])
-        scored = unit_codes(self.samples, self.protocol.scored_unit)
-        given, kept = (len(np.unique(scored[rows])) for rows in (moved, self.part == _TEST))
-        if given > access.share * (given + kept) + 1:
-            self._leak(f"{given} labelled target units where {access.share:.0%} of {given + kept} are permitted",
+        scored = self.codes(self.protocol.scored_unit)
+        trained, kept = (len(np.unique(scored[rows])) for rows in (moved, self.part == _TEST))
+        if trained > access.share * (trained + kept) + 1:
+            self._leak(f"{trained} labelled target units where {access.share:.0%} of {trained + kept} are permitted",
                        self._by_part(moved))  # fmt: skip
 
     def fits(self, fits: Iterable[Fit]) -> None:
@@ -276,7 +279,7 @@ class Checks:
 
     def counts(self) -> dict[str, int]:
         """Return how many samples are in each part, in the labelled target and in no part, and what is scored."""
-        scored = unit_codes(self.samples, self.protocol.scored_unit)[self.part == _TEST]
+        scored = self.codes(self.protocol.scored_unit)[self.part == _TEST]
         parts = {name: len(places) for name, places in zip(PARTS, self.places, strict=True)}
         rest = {"target": int(self.target_rows.sum()), "unused": int((self.part < 0).sum())}
         return {**parts, **rest, "scored units": len(np.unique(scored[scored >= 0]))}

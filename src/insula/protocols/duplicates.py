@@ -78,24 +78,24 @@ _MEMORY: WeakKeyDictionary[Store, dict[int, tuple]] = WeakKeyDictionary()  # pic
 
 def marks_of(store: Store, rows: np.ndarray) -> Marks:
     """Return the marks of rows of a picture store, read in pieces and remembered as long as the store lives."""
-    known = _MEMORY.setdefault(store, {})
-    fresh = [row for row in rows.tolist() if row not in known]
+    marked = _MEMORY.setdefault(store, {})
+    fresh = [row for row in rows.tolist() if row not in marked]
     for first in range(0, len(fresh), 256):
         piece = fresh[first : first + 256]
         marks = mark_pictures(np.asarray(store.read(np.array(piece))))
-        known.update(zip(piece, zip(marks.hashes, marks.mirrored, marks.grey, strict=True), strict=True))
-    hashes, mirrored, grey = zip(*(known[row] for row in rows.tolist()), strict=True)
+        marked.update(zip(piece, zip(marks.hashes, marks.mirrored, marks.grey, strict=True), strict=True))
+    hashes, mirrored, grey = zip(*(marked[row] for row in rows.tolist()), strict=True)
     return Marks(np.array(hashes), np.array(mirrored), np.array(grey))
 
 
 def picture_modalities(samples: Samples) -> list[str]:
     """Return the modalities that are pictures."""
-    found = []
+    modalities = []
     for modality in samples.modalities:
         names = samples.table.loc[samples.has(modality), f"{modality}_store"].unique()
         if any(samples.stores[name].description.kind == "picture" for name in names):
-            found.append(modality)
-    return found
+            modalities.append(modality)
+    return modalities
 
 
 def duplicates_between(samples: Samples, modality: str, one: np.ndarray, other: np.ndarray) -> np.ndarray:
@@ -112,22 +112,22 @@ def duplicates_between(samples: Samples, modality: str, one: np.ndarray, other: 
     """
     left, right = _marked(samples, modality, one), _marked(samples, modality, other)
     return np.concatenate([
-        np.column_stack([places[found[:, 0]], others[found[:, 1]]])
+        np.column_stack([places[pairs[:, 0]], others[pairs[:, 1]]])
         for (mark, places), (further, others) in product(left, right)
-        for found in [near_duplicates(mark, further)]
+        for pairs in [near_duplicates(mark, further)]
     ] or [np.empty((0, 2), np.int64)])  # fmt: skip
 
 
 def _marked(samples: Samples, modality: str, where: np.ndarray) -> list[tuple[Marks, np.ndarray]]:
     """Return the marks of the pictures of some rows, and the rows, store by store."""
     rows, stores = samples.rows(modality), samples.table[f"{modality}_store"].to_numpy(object)
-    found = []
+    marked = []
     for name in pd.unique(stores[samples.has(modality)]):
         places = np.flatnonzero(where & (rows >= 0) & (stores == name))
         places = places[np.unique(rows[places], return_index=True)[1]]  # many rows may show one picture
         if len(places) and samples.stores[name].description.kind == "picture":
-            found.append((marks_of(samples.stores[name], rows[places]), places))
-    return found
+            marked.append((marks_of(samples.stores[name], rows[places]), places))
+    return marked
 
 
 def near_duplicates(left: Marks, right: Marks) -> np.ndarray:

@@ -7,19 +7,17 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-from pydantic import Field, field_validator, model_validator
 
 from insula.emotions import Task
 from insula.errors import SettingsError, choices
-from insula.protocols.access import TargetAccess
+from insula.protocols.settings import TO_OTHERS, ProtocolSettings
 from insula.protocols.split import Split
 from insula.protocols.splitting import make_splits
 from insula.protocols.units import SAMPLE, unit_names
-from insula.samples import PROVENANCE, Samples
-from insula.storage.settings import Settings
+from insula.samples import Samples
 
 
-class Protocol(Settings):
+class Protocol(ProtocolSettings):
     """Who may be seen when.
 
     A trial is always kept whole, and so is the scored unit. With one disjoint unit each labelled scored unit is tested
@@ -67,45 +65,6 @@ class Protocol(Settings):
         Of every shuffle.
     """
 
-    name: str = "custom"
-    disjoint: tuple[str, ...] = ()
-    folds: int = Field(default=5, ge=2)
-    test_share: float | None = Field(default=None, gt=0, lt=1)
-    parts: str | None = None
-    test_corpora: tuple[str, ...] = ()
-    leave_one_out: bool = False
-    stratify: bool = True
-    validation_share: float = Field(default=0.2, ge=0, lt=1)
-    scored_unit: str = "trial"
-    target: TargetAccess = TargetAccess()
-    embargo: float = Field(default=0.0, ge=0)
-    as_published: bool = False
-    seed: int = Field(default=0, ge=0)
-
-    @field_validator("disjoint", "scored_unit")
-    @classmethod
-    def _known_units(cls, value: tuple[str, ...] | str) -> tuple[str, ...] | str:
-        alone = ("person", SAMPLE) if isinstance(value, str) else ("person",)
-        for name in [value] if isinstance(value, str) else value:
-            unknown = [part for part in name.split("+") if part not in PROVENANCE[:6]]
-            if unknown and name not in alone:
-                raise ValueError(f"no unit named {unknown[0]!r}; units are {', '.join((*PROVENANCE[:6], *alone))}")
-        return value
-
-    @model_validator(mode="after")
-    def _one_way_to_hold_out(self) -> Protocol:
-        if self.parts is not None and (self.leave_one_out or self.test_share is not None):
-            raise ValueError("parts that the corpus gives exclude leave_one_out and test_share")
-        if self.test_corpora and (self.parts is None or "corpus" in self.disjoint):
-            raise ValueError(f"test_corpora is a setting of the protocol {_TO_OTHERS}")
-        if self.leave_one_out and self.test_share is not None:
-            raise ValueError("leave_one_out and test_share exclude each other")
-        if self.leave_one_out and not self.disjoint:
-            raise ValueError("leave_one_out leaves out a disjoint unit; name one")
-        if self.as_published and self.disjoint:
-            raise ValueError(f"as_published is for a split that leaks; {self.name} keeps units apart")
-        return self
-
     def splits(self, samples: Samples, task: Task) -> list[Split]:
         """Return the splits of these samples, every one of which passes `audit`.
 
@@ -150,8 +109,6 @@ def _named(name: str, *disjoint: str, **settings: Any) -> tuple[str, Protocol]:
     return name, Protocol(name=name, disjoint=disjoint, **settings)
 
 
-_TO_OTHERS = "corpus-to-corpus"
-
 PROTOCOLS: Mapping[str, Protocol] = MappingProxyType(
     dict(
         [
@@ -166,7 +123,7 @@ PROTOCOLS: Mapping[str, Protocol] = MappingProxyType(
             _named("person-disjoint", "person"),
             _named("subject-and-stimulus-disjoint", "subject", "stimulus", folds=3),
             _named("cross-corpus", "corpus", leave_one_out=True),
-            _named(_TO_OTHERS, parts="part", scored_unit="stimulus"),
+            _named(TO_OTHERS, parts="part", scored_unit="stimulus"),
         ]
     )
 )
@@ -232,6 +189,6 @@ def protocol(name: str, **changes: Any) -> Protocol:
     if PROTOCOLS[name].as_published and not changes.get("as_published"):
         do = "set as_published to true, and every figure will be marked"
         raise SettingsError(f"the protocol {name} leaks", do=do)
-    if name == _TO_OTHERS and not changes.get("test_corpora"):
+    if name == TO_OTHERS and not changes.get("test_corpora"):
         raise SettingsError(f"the protocol {name} is not told what to test", do="name corpora in test_corpora")
     return Protocol.parse({**PROTOCOLS[name].model_dump(), **changes}, where=f"protocol {name}")

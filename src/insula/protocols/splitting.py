@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from functools import cache, partial
 from itertools import product
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from insula.emotions import Several, Task
 from insula.errors import DataError, LabelError
-from insula.protocols.clock import touching
+from insula.protocols.clock import Timeline
 from insula.protocols.duplicates import duplicates_between, picture_modalities
 from insula.protocols.partition import assign_folds, hold_out
+from insula.protocols.settings import ProtocolSettings
 from insula.protocols.split import Split
 from insula.protocols.units import (
     clock_codes,
@@ -26,13 +27,10 @@ from insula.protocols.units import (
 )
 from insula.samples import Samples
 
-if TYPE_CHECKING:
-    from insula.protocols.protocol import Protocol
-
 _BINS = 5  # quantiles of a continuous rating over which folds are balanced
 
 
-def make_splits(protocol: Protocol, samples: Samples, task: Task) -> list[Split]:
+def make_splits(protocol: ProtocolSettings, samples: Samples, task: Task) -> list[Split]:
     """Return the splits of a protocol; see `Protocol.splits`."""
     return _Splitter(protocol, samples, task).splits()
 
@@ -57,18 +55,21 @@ def strata_of(task: Task, samples: Samples) -> np.ndarray:
 class _Splitter:
     """What is the same for every fold; arrays are aligned with the rows of the samples."""
 
-    def __init__(self, protocol: Protocol, samples: Samples, task: Task) -> None:
+    def __init__(self, protocol: ProtocolSettings, samples: Samples, task: Task) -> None:
         self.protocol, self.samples, self.task = protocol, samples, task
         self.strata = strata_of(task, samples)
-        self.clock = clock_codes(samples)
+        start, stop = (samples.table[name].to_numpy(float) for name in ("start", "stop"))
+        self.timeline = Timeline(clock_codes(samples), start, stop, protocol.embargo)
+        self.codes = cache(partial(unit_codes, samples))
         if protocol.as_published:
             self.whole, glue = np.arange(len(samples)), []
         else:
-            glue = [unit_codes(samples, name) for name in dict.fromkeys(["trial", protocol.scored_unit])]
+            glue = [self.codes(name) for name in dict.fromkeys(["trial", protocol.scored_unit])]
             self.whole = joined(glue)
             self._refuse_unknown()
         self.scorable = self._scorable()
         self.units = self._units(glue)
+        self.keys = {name: self._keys(unit) for name, unit in self.units.items()}
 
     def _refuse_unknown(self) -> None:
         for name in dict.fromkeys([*self.protocol.disjoint, self.protocol.scored_unit]):
@@ -86,7 +87,7 @@ class _Splitter:
         if not scorable.any():
             raise LabelError("no sample is labelled", where=self.task.label, do="check the task's label")
         for name in (*self.protocol.disjoint, self.protocol.scored_unit):
-            scorable = scorable & (unit_codes(self.samples, name) >= 0)
+            scorable = scorable & (self.codes(name) >= 0)
             if not scorable.any():
                 raise DataError(f"no labelled sample has a known {name}", where=f"protocol {self.protocol.name}",
                                 do="choose units, or a scored_unit, that the corpus has")  # fmt: skip
@@ -98,13 +99,13 @@ class _Splitter:
         units = {}
         for name in self.protocol.disjoint:
             people = [person_codes(self.samples)] if is_about_people(name) else []
-            units[name] = joined([unit_codes(self.samples, name), *glue, *people])
+            units[name] = joined([self.codes(name), *glue, *people])
         for inner in reversed(self.protocol.disjoint):
             outer = next((name for name in units if name != inner and lies_within(units[inner], units[name])), None)
             if outer is not None:
                 units[outer] = joined([units[outer], units.pop(inner)])
         if not units and self.protocol.test_corpora:  # corpora differ in whether they know of people
-            people = [unit_codes(self.samples, name) for name in ("subject", "identity")]
+            people = [self.codes(name) for name in ("subject", "identity")]
             return {self.protocol.scored_unit: joined([self.whole, *people, person_codes(self.samples)])}
         return units or {self.protocol.scored_unit: self.whole}
 
@@ -114,11 +115,14 @@ class _Splitter:
     def _seed(self, *place: int) -> int:
         return int(np.random.SeedSequence([self.protocol.seed, *place]).generate_state(1)[0])
 
-    def _entries(self, unit: np.ndarray, where: np.ndarray) -> np.ndarray:
+    def _keys(self, unit: np.ndarray) -> np.ndarray:
+        table = pd.DataFrame({"unit": unit, "whole": self.whole, "stratum": self.strata})
+        return table.groupby(list(table), sort=False).ngroup().to_numpy()
+
+    def _entries(self, name: str, where: np.ndarray) -> np.ndarray:
         """Return one row for each scored unit (of each class), so that balance counts what is scored."""
         rows = np.flatnonzero(where)
-        keys = pd.DataFrame({"unit": unit[rows], "whole": self.whole[rows], "stratum": self.strata[rows]})
-        return rows[~keys.duplicated().to_numpy()]
+        return rows[~pd.Series(self.keys[name][rows]).duplicated().to_numpy()]
 
     def _spread(self, numbers: np.ndarray, unit: np.ndarray, rows: np.ndarray) -> np.ndarray:
         """Return for every sample the number given to its unit in `rows`, -1 for units that are not there."""
@@ -130,7 +134,7 @@ class _Splitter:
     def _folds(self, place: int, name: str) -> tuple[np.ndarray, int]:
         """Return every sample's fold of one unit, and how many folds are tested."""
         protocol, unit = self.protocol, self.units[name]
-        rows = self._entries(unit, self.scorable)
+        rows = self._entries(name, self.scorable)
         groups = unit[rows]
         count = len(np.unique(groups))
         alone = protocol.leave_one_out and place == 0
@@ -149,7 +153,7 @@ class _Splitter:
         if count >= wanted:
             return
         purpose, advice = f"{wanted} folds", "use fewer folds, or another unit"
-        raw = len(np.unique(unit_codes(self.samples, name)[self.scorable]))
+        raw = len(np.unique(self.codes(name)[self.scorable]))
         if fold is not None:
             purpose, advice = f"training and validation in fold {fold}", "set validation_share to 0, or get more"
         elif raw > count:
@@ -176,8 +180,8 @@ class _Splitter:
 
         The test part stays whole, so that figures are of the pictures that other people's are of.
         """
-        given = given_parts(self.samples, column, self.protocol.test_corpora)
-        train, validation, test = (given == number for number in range(3))
+        parts = given_parts(self.samples, column, self.protocol.test_corpora)
+        train, validation, test = (parts == number for number in range(3))
         validation, test = validation & self.scorable, test & self.scorable
         if not test.any():
             raise DataError("the corpus gives no labelled test part", where=f"column {column}",
@@ -212,8 +216,7 @@ class _Splitter:
     def _touching(self, rows: np.ndarray) -> np.ndarray:
         if self.protocol.as_published:
             return np.zeros(len(rows), bool)
-        start, stop = (self.samples.table[name].to_numpy(float) for name in ("start", "stop"))
-        return touching(self.clock, start, stop, rows, self.protocol.embargo)
+        return self.timeline.touching(rows)
 
     def _validation(self, fold: int, train: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return what of the training side validates and what remains, by the protocol's own rule."""
@@ -221,7 +224,7 @@ class _Splitter:
         if not self.protocol.validation_share:
             return np.zeros(len(train), bool), train
         for place, (name, unit) in enumerate(self.units.items()):
-            rows = self._entries(unit, train & self.scorable)
+            rows = self._entries(name, train & self.scorable)
             self._enough(name, len(np.unique(unit[rows])), 2, fold)
             held = hold_out(unit[rows], self._strata(rows), self.protocol.validation_share, self._seed(place, fold, 1))
             inside = self._spread(held.astype(np.int64), unit, rows) == 1
@@ -253,7 +256,7 @@ class _Splitter:
                             do="use another unit, or a smaller validation_share")  # fmt: skip
         if self.task.kind in ("categorical", "binary"):
             self._refuse_one_class(train, f"the training part of fold {fold} holds {{}} alone")
-            lacking = np.setdiff1d(self.strata[self.scorable], self.strata[train])
+            lacking = np.setdiff1d(self._classes(self.scorable), self._classes(train))
             if len(lacking):
                 do = (
                     "use fewer folds, or stratify"
@@ -265,7 +268,10 @@ class _Splitter:
 
     def _refuse_one_class(self, rows: np.ndarray, message: str) -> None:
         if self.task.kind in ("categorical", "binary"):
-            found = np.unique(self.strata[rows & (self.strata >= 0)])
-            if len(found) == 1:
-                raise LabelError(message.format(self.task.classes[found[0]]), where=self.task.label,
+            classes = self._classes(rows)
+            if len(classes) == 1:
+                raise LabelError(message.format(self.task.classes[classes[0]]), where=self.task.label,
                                  do="training needs two classes or more")  # fmt: skip
+
+    def _classes(self, rows: np.ndarray) -> np.ndarray:
+        return np.flatnonzero(np.bincount(self.strata[rows & (self.strata >= 0)]))

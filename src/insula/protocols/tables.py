@@ -70,9 +70,9 @@ def audit_tables(table: pd.DataFrame, split: pd.DataFrame, units: Sequence[str] 
     protocol = Protocol.parse(
         {"name": "table", "disjoint": tuple(dict.fromkeys(wanted)), "scored_unit": SAMPLE}, where="units"
     )
-    found = audit(_split(split, samples, "index" in table.columns), samples, protocol)
-    shared = {name: count for name, count in found.shared.items() if name in table.columns}
-    return replace(found, shared=shared, warnings=(*found.warnings, *notes))
+    report = audit(_split(split, samples, "index" in table.columns), samples, protocol)
+    shared = {name: count for name, count in report.shared.items() if name in table.columns}
+    return replace(report, shared=shared, warnings=(*report.warnings, *notes))
 
 
 def audit_files(table: Path, split: Path, units: Sequence[str] | None = None) -> Audit:

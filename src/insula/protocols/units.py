@@ -108,12 +108,12 @@ def given_parts(samples: Samples, column: str, test_corpora: Sequence[str] = ())
         return _between_corpora(samples, column, test_corpora)
     if column not in samples.table:
         raise DataError(f"the samples have no column {column!r}", do="choose a protocol that makes the parts itself")
-    said = samples.table[column]
-    codes = pd.Index(PARTS).get_indexer(said)
-    strange = (codes < 0) & said.notna().to_numpy()
+    parts = samples.table[column]
+    codes = pd.Index(PARTS).get_indexer(parts)
+    strange = (codes < 0) & parts.notna().to_numpy()
     if strange.any():
         row = np.flatnonzero(strange)[0]
-        raise DataError(f"the part of sample {samples.ids[row]} is {said.iloc[row]!r}", where=f"column {column}",
+        raise DataError(f"the part of sample {samples.ids[row]} is {parts.iloc[row]!r}", where=f"column {column}",
                         do=f"parts are {', '.join(PARTS)}")  # fmt: skip
     return codes.astype(np.int64)
 
@@ -124,14 +124,14 @@ def _between_corpora(samples: Samples, column: str, tested: Sequence[str]) -> np
     if absent:
         raise DataError(f"no sample is of a corpus {absent[0]!r}", where="test_corpora",
                         do=f"there are {', '.join(sorted(set(names)))}")  # fmt: skip
-    mine = np.isin(names, list(tested))
-    if mine.all():
+    to_test = np.isin(names, list(tested))
+    if to_test.all():
         raise DataError("no corpus is left to train on", where="test_corpora", do="join another one (corpus joined)")
     train, test = PARTS.index("train"), PARTS.index("test")
     codes = given_parts(samples, column) if column in samples.table else np.full(len(samples), train)
     splits = np.isin(names, list(set(names[codes == test])))  # the corpora that say what of them is to be tested
     own = np.where((codes == test) | ~splits, test, -1)
-    return np.where(mine, own, np.where(codes == test, -1, codes)).astype(np.int64)
+    return np.where(to_test, own, np.where(codes == test, -1, codes)).astype(np.int64)
 
 
 def person_codes(samples: Samples) -> np.ndarray:
@@ -143,9 +143,9 @@ def person_codes(samples: Samples) -> np.ndarray:
     names = pd.concat([table["subject"], table["identity"]], ignore_index=True)
     corpus = np.tile(pd.factorize(table["corpus"])[0], 2)
     values = pd.factorize(names)[0].astype(np.int64)
-    mine = np.tile(table["corpus"].isin(samples.one_person).to_numpy(bool), 2)
+    comparable = np.tile(table["corpus"].isin(samples.one_person).to_numpy(bool), 2)
     pairs = corpus * (values.max(initial=0) + 1) + values
-    return _compact(np.where(mine & (values >= 0), pairs, -1)).reshape(2, -1)
+    return _compact(np.where(comparable & (values >= 0), pairs, -1)).reshape(2, -1)
 
 
 def is_about_people(name: str) -> bool:
@@ -188,16 +188,16 @@ def joined(keys: Iterable[np.ndarray]) -> np.ndarray:
     n = nodes
     for table in tables:
         for key in table:
-            known = np.flatnonzero(key >= 0)
-            rows.append(known)
-            values.append(key[known] + nodes)
+            named = np.flatnonzero(key >= 0)
+            rows.append(named)
+            values.append(key[named] + nodes)
         nodes += int(table.max(initial=-1)) + 1
     row, value = np.concatenate(rows), np.concatenate(values)
     graph = coo_matrix((np.ones(len(row), bool), (row, value)), shape=(nodes, nodes))
     label = connected_components(graph, directed=False)[1][:n]
-    known = np.zeros(n, bool)
-    known[row] = True
-    return _compact(np.where(known, label, -1))
+    linked = np.zeros(n, bool)
+    linked[row] = True
+    return _compact(np.where(linked, label, -1))
 
 
 def clock_codes(samples: Samples) -> np.ndarray:
@@ -220,9 +220,9 @@ def clock_codes(samples: Samples) -> np.ndarray:
 
 
 def _compact(codes: np.ndarray) -> np.ndarray:
-    known = codes >= 0
+    named = codes >= 0
     result = np.full(codes.shape, -1, np.int64)
-    result[known] = pd.factorize(codes[known])[0]
+    result[named] = pd.factorize(codes[named])[0]
     return result
 
 

@@ -64,8 +64,8 @@ def arrays_from_pickle(path: Path) -> Any:
         do = "it should hold arrays only, so do not trust it"
         raise DataError(f"the pickle asks for {error}", where=path, do=do) from None
     except Exception as error:  # a broken pickle may raise anything
-        said = f"{type(error).__name__}: {error}"
-        raise DataError(f"this pickle cannot be read: {said}", where=path, do="copy or fetch it again") from None
+        message = f"{type(error).__name__}: {error}"
+        raise DataError(f"this pickle cannot be read: {message}", where=path, do="copy or fetch it again") from None
 
 
 class _RefusedError(Exception):

@@ -24,14 +24,14 @@ def check_writable(folder: Path) -> None:
     DataError
         Naming the file that stands in its way, or the folder above that takes nothing.
     """
-    there = next(place for place in (folder.absolute(), *folder.absolute().parents) if place.exists())
-    if not there.is_dir():
-        raise DataError("a file stands where a folder should be made", where=there, do="give another output folder")
+    nearest = next(place for place in (folder.absolute(), *folder.absolute().parents) if place.exists())
+    if not nearest.is_dir():
+        raise DataError("a file stands where a folder should be made", where=nearest, do="give another output folder")
     try:
-        tempfile.TemporaryDirectory(dir=there).cleanup()
+        tempfile.TemporaryDirectory(dir=nearest).cleanup()
     except OSError:
         do = "give another output folder, as in -o ~/results"
-        raise DataError("nothing can be written here", where=there, do=do) from None
+        raise DataError("nothing can be written here", where=nearest, do=do) from None
 
 
 @contextmanager

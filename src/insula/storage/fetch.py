@@ -22,7 +22,7 @@ def read_checksums(path: Path) -> dict[str, str]:
     DataError
         If a line is none of such a list, or a name leads out of the folder.
     """
-    found: dict[str, str] = {}
+    hashes: dict[str, str] = {}
     for line in path.read_text(encoding="utf-8").splitlines():
         match = _LINE.fullmatch(line.strip())
         if not match:
@@ -30,8 +30,8 @@ def read_checksums(path: Path) -> dict[str, str]:
         name = match[2]
         if name.startswith("/") or "\\" in name or ".." in name.split("/") or ":" in name:
             raise DataError(f"{name!r} leads out of the folder", where=path, do="do not trust this source")
-        found[name] = match[1]
-    return found
+        hashes[name] = match[1]
+    return hashes
 
 
 def fetch_listed(base: str, checksums: str, folder: Path, step: Step | None = None) -> list[Path]:
@@ -90,5 +90,5 @@ def _fetch(address: str, sha256: str | None, path: Path) -> None:
         what = f"what came is not the published file (sha256 {str(sha256)[:12]}...)"
         raise DataError(what, where=address, do="fetch it again; if it comes so again, do not use it") from None
     except OSError as error:  # requests raises these for names that are not found, refusals and interruptions
-        said = textwrap.shorten(str(error), 300, placeholder=" ...")
-        raise DataError(f"cannot be fetched: {said}", where=address, do="run the same command again") from None
+        message = textwrap.shorten(str(error), 300, placeholder=" ...")
+        raise DataError(f"cannot be fetched: {message}", where=address, do="run the same command again") from None

@@ -180,7 +180,7 @@ def _encoder(settings: UCMCSettings, reader: Reader, pretrained: bool) -> nn.Mod
     elif picture:
         encoder = RowEncoder(_picture(settings, pretrained), width)
     elif reader.encoder in SIGNAL_ENCODERS:
-        from insula.systems.baselines.deep import braindecode_network
+        from insula.networks.braindecode import braindecode_network
 
         network_of_rows = braindecode_network(_BRAINDECODE[reader.encoder], reader.form, reader.shape, width)
         encoder = RowEncoder(network_of_rows, width)
