@@ -54,7 +54,6 @@ from pathlib import Path
 import numpy as np
 import pandas
 import sklearn.linear_model
-import skops.io
 import torch
 from insula.faces import FaceDetector, cut_faces, read_picture
 from insula.networks.backbones import create_backbone

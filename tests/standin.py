@@ -32,7 +32,7 @@ class StandInSettings(Settings):
 class Answering(nn.Module):
     """Pictures to probabilities, a column, and a set of classes; some of it in a network, some not."""
 
-    jumps = False
+    inputs, jumps = ("picture",), False
 
     def __init__(self, width: int, brightness: float) -> None:
         super().__init__()

@@ -15,7 +15,7 @@ import torch
 
 from insula.deployment.graphs import Graph
 from insula.deployment.onnx import write_onnx
-from insula.emotions import Categorical, Continuous
+from insula.emotions import Categorical
 from insula.errors import SettingsError
 from insula.samples import Predictions, Samples
 from insula.samples.predictions import split_sets
@@ -204,12 +204,3 @@ def test_modes_that_no_bundle_holds_are_refused_in_one_line(case: str) -> None:
             whole.answering(mode)  # type: ignore[attr-defined]
     with pytest.raises(SettingsError, match="unknown mode 'sleep'"):
         whole.answering("sleep")  # type: ignore[attr-defined]
-
-
-def test_a_model_of_ratings_or_of_eeg_has_no_answer_to_a_picture() -> None:
-    study = toy_study()
-    on_eeg = system("linear", modality="eeg").fit(study, study.select([]), TASK)
-    rated = system("linear").fit(study.with_columns(joy=0.5), study.select([]), Continuous(label="joy"))
-    for model in (on_eeg, rated):
-        with pytest.raises(SettingsError, match=r"this model does not tell classes from pictures \(modality\): fit"):
-            model.answering()  # type: ignore[attr-defined]

@@ -138,7 +138,7 @@ def test_says_the_same_after_saving_and_loading(
         before, after = fitted[name].predict(inputs, mode), loaded.predict(inputs, mode)
         assert np.allclose(before.probabilities, after.probabilities, atol=1e-6)
     files = [path.suffix for path in (tmp_path / "system").rglob("*") if path.is_file()]
-    assert set(files) <= {".skops", ".yaml", ".safetensors"}
+    assert set(files) <= {".yaml", ".safetensors"}
 
 
 @each_of(SYSTEMS)

@@ -18,6 +18,7 @@ from torch import nn
 from insula.deployment.bundle import open_bundle, write_bundle
 from insula.deployment.eight_bits import Loss, quantise_onnx
 from insula.deployment.exporting import export_bundle
+from insula.deployment.graphs import Graph
 from insula.deployment.onnx import write_onnx
 from insula.errors import BundleError, DataError, SettingsError
 from insula.evaluation.recipe import Recipe
@@ -188,14 +189,14 @@ def test_faces_are_needed_and_a_network(tmp_path: Path) -> None:
     assert not (tmp_path / "small.onnx").exists()
 
 
-def test_a_bundle_without_graphs_is_not_exported(tmp_path: Path) -> None:
+def test_what_looks_at_nothing_is_a_graph_too(tmp_path: Path) -> None:
     samples = pictured()
     majority = system("majority").fit(samples, samples.select([]), StandIn().task)
     write_bundle(majority, "majority", RECIPE, tmp_path / "bundle", ABOUT)
     assert json.loads((tmp_path / "bundle" / "manifest.json").read_text())["predicts_from"] == []
-    with pytest.warns(UserWarning, match="holds a system"), pytest.raises(SettingsError, match="not from pictures"):
-        export_bundle(tmp_path / "bundle", tmp_path / "face.onnx")
-    assert not (tmp_path / "face.onnx").exists()
+    export_bundle(tmp_path / "bundle", tmp_path / "face.onnx")
+    answers = Graph(tmp_path / "face.onnx", len(CLASSES), SIZE).answer(samples.read("picture"))["probabilities"]
+    assert np.allclose(answers, majority.predict(samples).probabilities, atol=1e-6)
 
 
 def test_where_trees_read_a_network_a_few_pictures_may_jump_and_not_far() -> None:

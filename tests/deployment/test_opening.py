@@ -13,10 +13,12 @@ import pytest
 from onnx import TensorProto, helper
 
 from insula.deployment.bundle import open_bundle, write_bundle
+from insula.deployment.recognisers import find_recogniser
 from insula.emotions import Categorical
-from insula.errors import BundleError, SettingsError
+from insula.errors import BundleError, DataError, SettingsError
 from insula.evaluation.recipe import Recipe
-from insula.storage.folder import verify
+from insula.samples import ArrayStore
+from insula.storage.folder import seal, verify
 from insula.systems.catalogue import system
 from standin import reseal
 from toy import CLASSES, toy_windows
@@ -99,7 +101,7 @@ def test_a_graph_that_holds_what_it_must_not_is_refused_though_the_seal_is_right
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"format": 4}, "format 4 is unknown"),
+        ({"format": 5}, "format 5 is unknown"),
         ({"format": None}, "format None is unknown"),
         ({"modes": []}, "bundle must: modes"),
         ({"modes": [{}]}, "bundle must: modes"),
@@ -134,29 +136,59 @@ def test_a_bundle_of_the_format_before_says_how_to_make_it_anew(copied: Path, tm
     assert "insula fit RECIPE -o" in refusal(strange)
 
 
+def test_a_system_that_was_kept_itself_is_no_longer_opened(tmp_path: Path) -> None:
+    """As systems that read EEG were, in the formats before: with skops files."""
+    (tmp_path / "system").mkdir()
+    (tmp_path / "system" / "estimator.skops").write_bytes(b"anything")
+    for number in (2, 3):
+        seal(tmp_path, format=number, predicts_from=["eeg"], modes=["plain"], recipe={"name": "eeg-baselines"})
+        assert refusal(tmp_path).endswith(f"make it anew: insula fit eeg-baselines -o {tmp_path}")
+
+
 @pytest.fixture(scope="module")
 def of_eeg(tmp_path_factory: pytest.TempPathFactory) -> Path:
     windows = toy_windows()
     fitted = system("tangent-space").fit(windows, windows.select([]), TASK)
     folder = tmp_path_factory.mktemp("eeg") / "bundle"
-    write_bundle(fitted, "tangent-space", Recipe.load("watermelon"), folder, {"classes": list(CLASSES), "size": None})
+    write_bundle(fitted, "tangent-space", Recipe.load("watermelon"), folder, {}, windows)
     return folder
 
 
-def test_a_system_that_reads_eeg_is_kept_itself_and_opened_with_one_line_of_warning(of_eeg: Path) -> None:
-    assert "graphs" not in verify(of_eeg) and (of_eeg / "system").is_dir()
-    with pytest.warns(UserWarning, match="holds a system and not a graph") as caught:
-        bundle = open_bundle(of_eeg)
-    assert len(caught) == 1 and "\n" not in str(caught[0].message)
-    windows = toy_windows(seed=1)
-    assert bundle.system is not None and len(bundle.predict(windows).table) == len(windows)
+def test_a_bundle_of_eeg_answers_for_rows_and_for_no_picture(of_eeg: Path) -> None:
+    bundle = open_bundle(of_eeg)
     with pytest.raises(SettingsError, match="predicts from eeg, not from pictures"):
         bundle.answer(np.zeros((1, 32, 32, 3), np.uint8))
-    assert "the system itself" in (of_eeg / "card.md").read_text()
+    with pytest.raises(SettingsError, match="predicts from eeg, not from pictures"):
+        find_recogniser(of_eeg)
+    windows = toy_windows(seed=1)
+    turned = windows.store("eeg").description.model_copy(update={"channels": ("F4", "F3", "C3", "C4", "P3", "P4")})
+    values = windows.read("eeg")[:, [1, 0, 2, 3, 4, 5]]
+    other = windows.with_modality("eeg", "turned", ArrayStore(values, turned), range(len(windows)))
+    said = bundle.predict(windows).probabilities
+    assert np.allclose(bundle.predict(other).probabilities, said), "channels are found by name"
+    fewer = ArrayStore(values[:, 1:], turned.model_copy(update={"channels": turned.channels[1:]}))
+    for rows, words in ((fewer, "no channel F4"), (ArrayStore(values[..., 1:], turned), "cut and resample them alike")):
+        with pytest.raises(DataError, match=words):
+            bundle.predict(windows.with_modality("eeg", "other", rows, range(len(windows))))
 
 
-def test_what_reads_eeg_and_was_kept_before_is_still_opened(of_eeg: Path, tmp_path: Path) -> None:
-    old = Path(shutil.copytree(of_eeg, tmp_path / "old"))
-    reseal(old, format=2)
-    with pytest.warns(UserWarning, match="holds a system"):
-        assert set(open_bundle(old).modes) == set(system("tangent-space").modes)
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"inputs": {}}, "bundle must: inputs"),
+        ({"inputs": {"eeg": {"kind": "signal", "axes": ["channel", "time"], "shape": [6]}}}, "bundle must: inputs"),
+        ({"inputs": {"eeg": {"kind": "signal", "axes": ["a", "b"], "shape": [1 << 20, 1 << 20]}}}, "must: inputs"),
+        ({"before": {"eeg": {"name": "os.system"}}}, "bundle must: before"),
+        ({"before": {"eeg": {"name": "tangent-vectors", "estimator": "oas", "order": 1, "lag": 1}}}, "must: before"),
+        ({"before": {}}, "its input is not 'eeg', float32 (rows, 6, 256)"),
+        ({"names": ["face"]}, "bundle must: graphs"),
+    ],
+)
+def test_a_manifest_of_rows_that_does_not_say_what_it_must_is_refused(
+    of_eeg: Path, tmp_path: Path, changes: dict[str, Any], words: str
+) -> None:
+    folder = Path(shutil.copytree(of_eeg, tmp_path / "copy"))
+    graphs = verify(folder)["graphs"]
+    graphs["plain"] |= {key: changes[old] for old, key in (("before", "before"), ("names", "inputs")) if old in changes}
+    reseal(folder, graphs=graphs, **{key: value for key, value in changes.items() if key == "inputs"})
+    assert words in refusal(folder)

@@ -10,7 +10,7 @@ import pytest
 from without import BROUGHT, modules_after, run_without
 
 HEAVY = {
-    "torch", "torchvision", "timm", "pytorch_lightning", "sklearn", "scipy", "skops", "skimage", "mne", "matplotlib",
+    "torch", "torchvision", "timm", "pytorch_lightning", "sklearn", "scipy", "skimage", "mne", "matplotlib",
 }  # fmt: skip
 MAIN = "from insula.cli import main; main()"
 

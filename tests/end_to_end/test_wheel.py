@@ -21,7 +21,7 @@ from insula.faces import read_picture
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
-ABSENT = ("torch", "sklearn", "scipy", "skops", "timm", "mne", "matplotlib", "pyarrow")
+ABSENT = ("torch", "sklearn", "scipy", "timm", "mne", "matplotlib", "pyarrow")
 
 
 def call(*words: object, folder: Path) -> subprocess.CompletedProcess[str]:

@@ -35,8 +35,8 @@ def test_every_regressor_learns_and_survives_saving(kind: str, tmp_path: Path) -
     said = fitted.predict(features[100:])
     assert said.shape == (50, 40) and said.dtype == np.float32
     assert r2_score(targets[100:], said) > 0.3
-    save_estimator(tmp_path / "regressor.skops", fitted.parts())
-    loaded = VirtualEEG.of(load_estimator(tmp_path / "regressor.skops"))
+    save_estimator(tmp_path / "regressor.safetensors", fitted.parts())
+    loaded = VirtualEEG.of(load_estimator(tmp_path / "regressor.safetensors"))
     assert np.array_equal(loaded.predict(features[100:]), said)
     assert np.array_equal(loaded.spread(features[100:]), fitted.spread(features[100:]), equal_nan=True)
 

@@ -268,7 +268,7 @@ def test_what_is_saved_needs_no_teacher_and_says_the_same(
     assert loaded.teacher is None
     assert np.allclose(loaded.predict(parts[2]).probabilities, fitted.predict(parts[2]).probabilities, atol=1e-6)
     assert {path.name for path in (tmp_path / "saved").iterdir()} == {
-        "selective.skops", "network.safetensors", "system.yaml",
+        "selective.safetensors", "network.safetensors", "system.yaml",
     }  # fmt: skip
     weights = sum(part.numel() for part in loaded.network.parameters())
     assert weights == fitted.facts["weights"]

@@ -130,10 +130,17 @@ def test_a_network_on_pictures_becomes_a_bundle_that_holds_no_code(mine: str, tm
     assert json.loads((tmp_path / "bundle" / "manifest.json").read_text())["system"] == "Thin"
 
 
-def test_what_could_not_be_opened_again_is_not_fitted_for_a_bundle(mine: str, features: Path, tmp_path: Path) -> None:
-    values = recipe(features, f"{mine}:Flat", arguments={"width": 4})
-    with pytest.raises(SettingsError, match=r"a bundle holds no code of one's own.*evaluate it with `insula run`"):
-        fit_bundle(Recipe.complete(values, where="test"), tmp_path / "bundle", Cache(tmp_path / "cache"))
+def test_a_network_on_features_becomes_one_too_and_an_estimator_does_not(
+    mine: str, features: Path, tmp_path: Path
+) -> None:
+    from insula.deployment.bundle import open_bundle
+
+    values = recipe(features, f"{mine}:Flat", arguments={"width": 4}, training={"epochs": 1})
+    fit_bundle(Recipe.complete(values, where="test"), tmp_path / "bundle", Cache(tmp_path / "cache"))
+    assert list(open_bundle(tmp_path / "bundle").manifest["inputs"]) == ["features"]
+    values = recipe(features, "sklearn.naive_bayes:GaussianNB")
+    with pytest.raises(SettingsError, match=r"a bundle holds graphs.*evaluate it with `insula run`"):
+        fit_bundle(Recipe.complete(values, where="test"), tmp_path / "other", Cache(tmp_path / "cache"))
 
 
 def test_a_bundle_that_names_code_does_not_run_it(mine: str) -> None:

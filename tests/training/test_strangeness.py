@@ -74,8 +74,8 @@ def test_what_is_saved_is_what_was_fitted_and_scores_the_same(
 ) -> None:
     """Saving keeps every bit; the arithmetic may differ in the last digits of a double by where an array lies."""
     fitted, new = narrow
-    save_estimator(tmp_path / "strangeness.skops", fitted.parts())
-    loaded = Strangeness.of(load_estimator(tmp_path / "strangeness.skops"))
+    save_estimator(tmp_path / "strangeness.safetensors", fitted.parts())
+    loaded = Strangeness.of(load_estimator(tmp_path / "strangeness.safetensors"))
     assert loaded.directions.tobytes() == fitted.directions.tobytes()
     np.testing.assert_allclose(loaded(new), fitted(new), rtol=0, atol=1e-10)
 

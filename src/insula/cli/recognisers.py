@@ -30,8 +30,8 @@ def fit(
     where they are there. It says first what it found, how long the training takes, and in the end how often the bundle
     is right on pictures that were held out.
 
-    A system that EEG only teaches (bmci, neurogaze) predicts from pictures; one that reads EEG predicts from EEG, in
-    Python. The bundle's card says which. Eight bits answer by default where they are faster and lose at most one point.
+    A system that EEG only teaches (bmci, neurogaze) predicts from pictures; one that reads EEG, from recordings. The
+    bundle's card says which. Eight bits answer by default where they are faster and lose at most one point.
     """
     from insula.deployment.fitting import fit_bundle
     from insula.evaluation.recipe import Recipe
@@ -59,7 +59,7 @@ def predict(
     inputs: Annotated[
         list[str],
         typer.Argument(
-            help="Pictures, films, folders of them, or patterns in quotes; a bundle may stand before them.",
+            help="Pictures, films, recordings, folders of them, or patterns in quotes; a bundle may stand before.",
             metavar="INPUT...",
         ),
     ],
@@ -87,12 +87,14 @@ def predict(
     """Say which emotion each face shows, and how surely, in pictures and over films, on this machine alone.
 
     insula predict photo.jpg: with the recogniser in the box; insula predict BUNDLE photo.jpg: with one that `insula
-    fit` wrote. A table is printed; with -o it is written as predictions.csv, with annotated pictures and films, and of
-    each film its curves and a page of frames. A file without a face, or that cannot be read, is named and skipped; exit
-    code 2 where nothing could be read at all.
+    fit` wrote; insula predict BUNDLE recording.edf: window by window, with one that reads EEG. A table is printed; with
+    -o it is written as predictions.csv, with annotated pictures and films, and of each film its curves and a page of
+    frames. A file without a face, or that cannot be read, is named and skipped; exit code 2 where nothing could be read
+    at all.
     """
     from glob import has_magic
 
+    from insula.deployment.bundle import open_bundle
     from insula.deployment.predictor import NO_FACE, Predictor, predict_to_folder
     from insula.deployment.recognisers import is_bundle
     from insula.errors import DataError, SettingsError
@@ -109,6 +111,13 @@ def predict(
         raise SettingsError("no bundle and no picture here", where=first, do=do)
     if not inputs:
         raise SettingsError("nothing to look at", do=f"name pictures or films: insula predict {recogniser} photo.jpg")
+    if recogniser is not None and is_bundle(Path(recogniser)):
+        bundle = open_bundle(Path(recogniser))
+        if not bundle.reads_pictures:
+            from insula.cli.recordings import print_recordings
+
+            print_recordings(bundle, inputs, output, mode=mode, smooth=smooth, strict=strict, as_json=as_json)
+            return
     predictor = Predictor(recogniser, faces, strict=strict)  # type: ignore[arg-type]
     how = {"mode": mode, "rate": rate, "smooth": smooth}
     looking = predictor.predict if output is None else partial(predict_to_folder, predictor, folder=output)

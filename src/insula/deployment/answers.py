@@ -1,4 +1,4 @@
-"""What a bundle of graphs answers, as the table that a system predicts."""
+"""What a bundle answers, as the table that a system predicts."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from insula.deployment.graphs import ADMITTED, PROBABILITIES
+from insula.deployment.graph_inputs import PICTURES, rows_of
+from insula.deployment.graphs import ADMITTED, PROBABILITIES, RATING, USED, USES
 from insula.errors import DataError
 from insula.samples import Predictions, Samples, normalised_entropy
 from insula.samples.predictions import join_sets
@@ -14,39 +15,69 @@ from insula.samples.predictions import join_sets
 if TYPE_CHECKING:
     from insula.deployment.bundle import Bundle
 
-_AT_A_TIME = 256  # pictures in memory
+_AT_A_TIME = 256  # pictures or rows in memory
 
 
 def predictions(bundle: Bundle, samples: Samples, mode: str) -> Predictions:
-    """Return what a bundle of graphs says of the picture of each sample.
+    """Return what a bundle says of each sample.
 
     Parameters
     ----------
     bundle : Bundle
         With a graph for the mode.
     samples : Samples
-        Each has a picture; one of another size than the bundle's is resized.
+        Each has what the mode reads; a picture of another size than the bundle's is resized. Of systems of two
+        modalities any may be lacking.
     mode : str
         One of the bundle's.
 
     Raises
     ------
     DataError
-        Where a sample has no picture.
+        Where a sample has not what is read.
     """
-    if not samples.has("picture").all():
-        raise DataError("a sample has no picture", where=f"sample {samples.ids[~samples.has('picture')][0]}")
-    starts = range(0, max(len(samples), 1), _AT_A_TIME)
-    parts = [bundle.answer(_pictures(bundle, samples.select(slice(at, at + _AT_A_TIME))), mode) for at in starts]
+    whole = any(step.whole_trials for step in bundle.steps.get(mode, {}).values())
+    size = max(len(samples), 1) if whole else _AT_A_TIME
+    starts = range(0, max(len(samples), 1), size)
+    parts = [bundle.answer(_given(bundle, samples.select(slice(at, at + size)), mode), mode) for at in starts]
     answer = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    probabilities, admitted = answer.pop(PROBABILITIES), answer.pop(ADMITTED, None)
-    columns: dict[str, object] = {"uncertainty": normalised_entropy(probabilities), **answer, "mode": mode}
+    main, admitted = answer.pop(PROBABILITIES if bundle.classes else RATING), answer.pop(ADMITTED, None)
+    columns: dict[str, object] = {"mode": mode}
+    if bundle.classes:
+        columns["uncertainty"] = normalised_entropy(main)
+    if (used := answer.pop(USED, None)) is not None:
+        modes = np.array(USES, object)[used.astype(int)]
+        columns |= {"mode": modes, "reason": _lacking(bundle, samples, mode, modes)}
+    columns |= answer
     strange = answer.get("out_of_distribution")
     if strange is not None:
         columns |= _cautious(bundle, strange.astype(float), mode)
     if admitted is not None:
         columns |= {"set": join_sets(admitted, bundle.classes), "set_coverage": bundle.manifest.get("coverage")}
-    return Predictions.of(bundle.classes, probabilities, samples.ids, **columns)
+    if not bundle.classes:
+        return Predictions.rate(main, samples.ids, **columns)
+    return Predictions.of(bundle.classes, main, samples.ids, **columns)
+
+
+def _given(bundle: Bundle, samples: Samples, mode: str) -> dict[str, np.ndarray]:
+    """Return what a graph of the bundle is given of samples."""
+    if not bundle.reads_pictures:
+        return rows_of(samples, bundle.manifest, mode, bundle.steps[mode])
+    if not samples.has("picture").all():
+        raise DataError("a sample has no picture", where=f"sample {samples.ids[~samples.has('picture')][0]}")
+    return {PICTURES: _pictures(bundle, samples)}
+
+
+def _lacking(bundle: Bundle, samples: Samples, mode: str, used: np.ndarray) -> np.ndarray:
+    """Return why rows were not answered from more than they were, object (n,); empty where they were."""
+    reasons = np.full(len(samples), "", object)
+    for name in bundle.manifest["graphs"][mode]["inputs"]:
+        side = bundle.manifest["sides"][name]
+        there = samples.has(name) if name in samples.modalities else np.zeros(len(samples), bool)
+        unused = ~np.isin(used, [side, "both"])
+        words = np.where(there, f"{name} cannot be used", f"no {name}")
+        reasons = np.where(unused, np.where(reasons == "", words, reasons + "; " + words.astype(object)), reasons)
+    return reasons
 
 
 def _cautious(bundle: Bundle, strange: np.ndarray, mode: str) -> dict[str, object]:

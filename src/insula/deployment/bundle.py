@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shlex
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -13,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from insula.deployment.graph_inputs import forms, is_description, opened_steps
 from insula.deployment.graphs import Graph
-from insula.errors import BundleError, SettingsError
+from insula.errors import BundleError, InsulaError, SettingsError
 from insula.storage.atomic import check_writable, write_folder
 from insula.storage.folder import seal, verify
 
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from insula.samples import Predictions, Samples
     from insula.systems.base import System
 
-FORMAT = 3
-_BEFORE = 2  # the format in which systems that read EEG have been kept since
+FORMAT = 4
+_OF_PICTURES = 3  # the format before, which was the same for graphs of pictures
 _PICTURES, _FRAMINGS = ("detect", "whole", "auto"), ("eyes", "box")
 _LARGEST = 2048  # pixels along the edge of a face
 _REMAKE = "use a bundle that `insula fit` wrote"
@@ -39,18 +39,18 @@ class Bundle:
     manifest : dict
         What `manifest.json` says.
     graphs : mapping of str to Graph
-        What answers from pictures, by mode; empty in a bundle of a system that reads EEG.
-    system : System or None
-        The system itself, in a bundle that has no graphs.
+        What answers, by mode.
+    steps : mapping of str to mapping
+        What is done in NumPy before a graph is asked, by mode and modality.
     """
 
     manifest: dict[str, Any]
-    graphs: Mapping[str, Graph] = field(default_factory=dict)
-    system: System | None = None
+    graphs: Mapping[str, Graph]
+    steps: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """Names of the classes, in the order of the probabilities."""
+        """Names of the classes, in the order of the probabilities; none of a bundle that gives ratings."""
         return tuple(self.manifest["classes"])
 
     @property
@@ -75,35 +75,41 @@ class Bundle:
             raise SettingsError(f"unknown mode {name!r}", do=f"modes are {', '.join(self.modes)}")
         return name or self.modes[0]
 
-    def answer(self, pictures: np.ndarray, mode: str | None = None) -> dict[str, np.ndarray]:
-        """Return what a bundle of graphs answers for pictures of faces, by ONNX Runtime on one thread.
+    @property
+    def reads_pictures(self) -> bool:
+        """Whether it answers from pictures of faces, and not from rows of EEG or of features."""
+        return "inputs" not in self.manifest
+
+    def answer(self, given: np.ndarray | Mapping[str, np.ndarray], mode: str | None = None) -> dict[str, np.ndarray]:
+        """Return what a bundle answers, by ONNX Runtime on one thread.
 
         Parameters
         ----------
-        pictures : uint8 array, shape (faces, size, size, 3)
-            RGB; the manifest's `size`, cut as its `pictures` and `framing` say.
+        given : uint8 array, shape (faces, size, size, 3), or mapping of str to array
+            RGB; the manifest's `size`, cut as its `pictures` and `framing` say. Or rows by modality, float32 (n, ...),
+            as the manifest's `inputs` says, after the steps that come before a graph.
         mode : str, optional
             One of `modes`.
 
         Returns
         -------
         dict of str to array
-            `probabilities`, float32 (faces, classes), and, as far as the system has them, `admitted`, bool (faces,
-            classes), `out_of_distribution` and further columns, float32 (faces,).
+            `probabilities`, float32 (faces, classes), or `rating`, float32 (n,), and, as far as the system has them,
+            `admitted`, bool (faces, classes), `out_of_distribution` and further columns, float32 (faces,).
 
         Raises
         ------
         SettingsError
-            For an unknown mode, or a bundle that does not answer from pictures.
+            For an unknown mode, or pictures given to a bundle that does not answer from them.
         DataError
-            Where the pictures have another type or size.
+            Where pictures or rows have another type or size.
         BundleError
             Where the graph cannot be run, or answers with what is no finite number.
         """
         mode = self.mode(mode)
-        if mode not in self.graphs:
+        if isinstance(given, np.ndarray) and not self.reads_pictures:
             raise not_from_pictures(self.manifest)
-        return self.graphs[mode].answer(pictures)
+        return self.graphs[mode].answer(given)
 
     def predict(self, samples: Samples, mode: str | None = None) -> Predictions:
         """Return what the bundle says of each sample; of pictures, each once.
@@ -118,11 +124,9 @@ class Bundle:
         Returns
         -------
         Predictions
-            Of graphs with `uncertainty`, `mode`, and what they answer beside probabilities: `out_of_distribution`,
-            `set` and `set_coverage`, and more.
+            With `uncertainty`, `mode`, and what graphs answer beside probabilities: `out_of_distribution`, `set` and
+            `set_coverage`, and more. Of two modalities `mode` and `reason` say what each row was answered from.
         """
-        if self.system is not None:
-            return self.system.predict(samples, mode)
         from insula.deployment.answers import predictions
 
         return predictions(self, samples, self.mode(mode))
@@ -130,17 +134,15 @@ class Bundle:
 
 def not_from_pictures(manifest: Mapping[str, Any]) -> SettingsError:
     """Return what is said where pictures are given to a bundle of a system that does not read them."""
-    needs = ", ".join(manifest["predicts_from"]) or "features"
-    do = "use one that reads pictures, or in Python `open_bundle(FOLDER).predict(samples)`, see its card"
+    needs = ", ".join(manifest["inputs"])
+    do = "use one that reads pictures, or name recordings: insula predict BUNDLE recording.edf"
     return SettingsError(f"this bundle predicts from {needs}, not from pictures", do=do)
 
 
 def open_bundle(folder: Path) -> Bundle:
     """Check every file of a bundle against its hash, and every graph for what it must not hold.
 
-    Nothing in a bundle of graphs can run code, and opening one imports neither torch nor scikit-learn. A bundle of a
-    system that reads EEG still holds the system itself: it is opened with a warning, and of the types that its files
-    name, only those on a list of insula's own are built.
+    Nothing in a bundle can run code, and opening one imports neither torch nor scikit-learn.
 
     Raises
     ------
@@ -150,18 +152,23 @@ def open_bundle(folder: Path) -> Bundle:
     """
     manifest = verify(folder)
     number = manifest.get("format")
-    if number == _BEFORE and "picture" in manifest.get("predicts_from", ()):
+    if number == 2 or (number == _OF_PICTURES and "graphs" not in manifest):
         raise BundleError("this bundle was made by an earlier insula", where=folder, do=_anew(manifest, folder))
-    if number not in (_BEFORE, FORMAT):
+    if number not in (_OF_PICTURES, FORMAT):
         raise BundleError(f"format {number} is unknown", where=folder, do="update insula, or fit it again")
     _check_manifest(manifest, folder)
-    if "graphs" not in manifest:
-        return Bundle(manifest, system=_open_system(manifest, folder))
-    graphs, classes, size = {}, len(manifest["classes"]), manifest["size"]
+    graphs, steps, classes = {}, {}, len(manifest["classes"])
     for mode, about in manifest["graphs"].items():
-        name = about["runs"]
-        graphs[mode] = Graph(folder / name, classes, size, manifest["files"][name]["sha256"])
-    return Bundle(manifest, graphs)
+        name, inputs = about["runs"], manifest.get("size", 0)
+        if "inputs" in manifest:
+            try:
+                steps[mode] = opened_steps(about["before"], folder)
+                inputs = forms(manifest["inputs"], about["inputs"], steps[mode])
+            except (InsulaError, ValueError, KeyError, TypeError, AttributeError, OSError):
+                what = "the manifest does not say what a bundle must: before"
+                raise BundleError(what, where=folder, do=_REMAKE) from None
+        graphs[mode] = Graph(folder / name, classes, inputs, manifest["files"][name]["sha256"])
+    return Bundle(manifest, graphs, steps)
 
 
 def _anew(manifest: Mapping[str, Any], folder: Path) -> str:
@@ -183,23 +190,29 @@ def _check_manifest(manifest: Mapping[str, Any], folder: Path) -> None:
     def names(value: object) -> bool:
         return isinstance(value, list) and bool(value) and all(isinstance(name, str) and name for name in value)
 
-    graphs = manifest.get("graphs")
+    graphs: Any = manifest.get("graphs")
+    inputs: Any = manifest.get("inputs")
     right = {
         "modes": names(manifest.get("modes")),
         "system": isinstance(manifest.get("system"), str),
         "predicts_from": manifest.get("predicts_from") == [] or names(manifest.get("predicts_from")),
+        "classes": names(manifest.get("classes")) or ("inputs" in manifest and manifest.get("classes") == []),
+        "graphs": isinstance(graphs, dict) and all(map(_is_graph, graphs.values())),
     }
-    if graphs is not None:
-        modes = manifest["modes"] if right["modes"] else []
+    if "inputs" in manifest:
+        right["inputs"] = isinstance(inputs, dict) and bool(inputs) and all(map(is_description, inputs.values()))
+        if right["graphs"] and right["inputs"]:
+            right["graphs"] = all(names(about.get("inputs")) and set(about["inputs"]) <= set(inputs)
+                                  for about in graphs.values())  # fmt: skip
+    else:
         right |= {
-            "classes": names(manifest.get("classes")),
             "size": isinstance(manifest.get("size"), int) and 0 < manifest["size"] <= _LARGEST,
             "pictures": manifest.get("pictures") in _PICTURES,
             "framing": manifest.get("framing") in _FRAMINGS,
-            "graphs": isinstance(graphs, dict) and list(graphs) == modes and all(map(_is_graph, graphs.values())),
         }
-        if right["graphs"]:
-            right["graphs"] = all(about["runs"] in manifest["files"] for about in graphs.values())
+    if right["graphs"] and right["modes"]:
+        listed = all(about["runs"] in manifest["files"] for about in graphs.values())
+        right["graphs"] = list(graphs) == manifest["modes"] and listed
     for name, good in right.items():
         if not good:
             what = f"the manifest does not say what a bundle must: {name}"
@@ -208,18 +221,6 @@ def _check_manifest(manifest: Mapping[str, Any], folder: Path) -> None:
 
 def _is_graph(about: object) -> bool:
     return isinstance(about, dict) and isinstance(about.get("runs"), str) and "/" not in about["runs"]
-
-
-def _open_system(manifest: Mapping[str, Any], folder: Path) -> System:
-    """Load the system itself, the old way, and say so."""
-    from insula.systems.catalogue import system_class
-
-    warnings.warn(
-        f"{folder} holds a system and not a graph, as systems that read EEG are still kept: open such a bundle only "
-        "where you trust who made it",
-        stacklevel=3,
-    )
-    return system_class(manifest["system"]).load(folder / "system")
 
 
 def write_bundle(
@@ -234,13 +235,13 @@ def write_bundle(
 ) -> None:
     """Write a fitted system to a sealed folder: a graph for each mode, `card.md`, `manifest.json`.
 
-    A graph holds the whole way from a face's pixels to the answer. What it answers is compared with what the system
-    predicts before the folder appears. A system that reads EEG is kept itself, in `system/`.
+    A graph holds the whole way from a face's pixels, or from a window of EEG or its features, to the answer. What it
+    answers is compared with what the system predicts before the folder appears.
 
     Parameters
     ----------
     system : System
-        Fitted; one that predicts from pictures has `answering`.
+        Fitted.
     name : str
         Its name in the catalogue of systems.
     recipe : Recipe
@@ -249,10 +250,11 @@ def write_bundle(
         The folder; replaced where it exists.
     about : mapping
         Further facts for the manifest: `pictures` (how pictures are read: `detect` faces, `whole`, or `auto`, as
-        `insula.faces.tight` decides), `size` (the side of a face in pixels), `framing` (`eyes`, if not given),
+        `insula.faces.tight` decides), `size` (the side of a face in pixels), `framing` (`eyes`, if not given); `inputs`
+        (rows that are read, as `insula.deployment.graph_inputs.described` has them; by default those held out);
         `classes`, the data's fingerprint.
     held : Samples, optional
-        Held-out rows, on whose pictures the graphs are compared with the system; without them, on drawn patterns.
+        Held-out rows, on which the graphs are compared with the system; without them, on drawn patterns or noise.
     int8 : bool
         Whether to write the networks in eight bits, too; the manifest says what that changes on held-out pictures, and
         which of the two answers (see `insula.deployment.eight_bits`).
@@ -280,22 +282,27 @@ def write_bundle(
         **about,
     }
     with write_folder(output) as temporary:
-        if "picture" in system.predicts_from:
-            from insula.deployment.exporting import write_graphs
+        from insula.deployment.exporting import write_graphs
 
-            known = {"framing": "eyes", **_promises(system), **known}
-            known["graphs"] = write_graphs(system, known, temporary, held, int8=int8)
+        known = {**_promises(system), **known}
+        written = write_graphs(system, {"framing": "eyes", **known}, temporary, held, int8=int8)
+        if "inputs" in written:
+            known = {name: value for name, value in known.items() if name not in ("size", "pictures", "framing")}
         else:
-            system.save(temporary / "system")
+            known = {name: value for name, value in known.items() if name not in ("inputs", "recording")}
+            known = {"framing": "eyes", **known}
+        known |= written
         (temporary / "card.md").write_text(card(system, name, known, temporary))
         seal(temporary, **known)
 
 
 def _promises(system: Any) -> dict[str, Any]:
     """Return a fitted system's classes, how often its sets hold the label, and what is too strange for it."""
-    names = ("coverage", "silent_above", "refuse_above")
+    names = ("coverage", "silent_above", "refuse_above", "max_skew")
     limits = {name: getattr(system.settings, name) for name in names if hasattr(system.settings, name)}
-    return {"classes": list(system.task.classes), **limits}
+    if "max_skew" in limits:
+        limits["sides"] = {system.settings.eeg: "eeg", system.settings.face: "face"}
+    return {"classes": list(getattr(system.task, "classes", ())), **limits}
 
 
 def check_output(folder: Path) -> None:

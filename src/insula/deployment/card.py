@@ -24,8 +24,6 @@ _READING = {
     "auto": "a picture that is one face and little more as it is, as those that it learnt from, and the faces that it "
     "finds in others; `--faces cropped` says that each picture is one face, `--faces detect` that none is",
 }
-_WITH_A_SYSTEM = """This bundle holds the system itself, not a graph: to use it, Python code and libraries of its own
-kind are needed, and it is opened with a warning. Open it only where you trust who made it."""
 
 
 def card(system: System, name: str, known: Mapping[str, Any], folder: Path) -> str:
@@ -52,7 +50,7 @@ def card(system: System, name: str, known: Mapping[str, Any], folder: Path) -> s
 
 def _of_this_bundle(known: Mapping[str, Any], folder: Path) -> str:
     files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
-    trained, graphs = known.get("trained_on", {}), known.get("graphs", {})
+    trained = known.get("trained_on", {})
     settings = known["recipe"]["system"]
     lines = {
         "predicts from": " and ".join(known["predicts_from"]),
@@ -66,22 +64,30 @@ def _of_this_bundle(known: Mapping[str, Any], folder: Path) -> str:
         "of the data": "; ".join(known.get("notes", [])),
         "reads": _READING.get(known.get("pictures", "")),
         "by": f"recipe {known['recipe']['name']}, system {settings['name']}, {known['created']}",
-        **{f"mode {mode}": _mode(about) for mode, about in graphs.items()},
+        **{f"mode {mode}": _mode(about) for mode, about in known["graphs"].items()},
+        **{f"reads {name}": _rows(about) for name, about in known.get("inputs", {}).items()},
         "size": f"{sum(path.stat().st_size for path in files) / 1e6:.1f} MB",
         **{f"sha256 of {path.relative_to(folder)}": sha256_of(path) for path in files},
     }
     table = "\n".join(f"| {name} | {value} |" for name, value in lines.items() if value)
-    end = _UNFIT if graphs else f"{_WITH_A_SYSTEM}\n\n{_UNFIT}"
-    return f"## This bundle\n\n| | |\n| --- | --- |\n{table}\n\n{end}\n"
+    return f"## This bundle\n\n| | |\n| --- | --- |\n{table}\n\n{_UNFIT}\n"
 
 
 def _mode(about: Mapping[str, Any]) -> str:
     """Return how near a graph is to the system it is from, and what eight bits do to it."""
     parity = about["parity"]
     most = max(parity["difference"].values())
-    seen = "drawn patterns" if parity["drawn"] else "held-out pictures"
-    text = f"{about['runs']}, which differs from the trained system by up to {most:.1g} on {parity['pictures']} {seen}"
+    what, count = next((name, parity[name]) for name in ("pictures", "rows") if name in parity)
+    seen = {"pictures": "drawn patterns", "rows": "rows of noise"}[what] if parity["drawn"] else f"held-out {what}"
+    text = f"{about['runs']}, which differs from the trained system by up to {most:.1g} on {count} {seen}"
     return f"{text}; in 8 bits: {about['int8']['measured']}" if "int8" in about else text
+
+
+def _rows(about: Mapping[str, Any]) -> str:
+    """Return what rows a bundle reads, in words."""
+    sizes = " x ".join(f"{length} {axis}s" for length, axis in zip(about["shape"], about["axes"], strict=True))
+    rate = f" at {about['rate']:g} Hz" if about["rate"] else ""
+    return f"{sizes}{rate}{f' in {units}' if (units := about['units']) else ''}: {', '.join(about['channels'])}"
 
 
 def score_in_words(about: Mapping[str, Any]) -> str:

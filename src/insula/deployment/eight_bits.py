@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from insula.deployment.graphs import INPUT, PROBABILITIES, Graph
+from insula.deployment.graph_inputs import PICTURES
+from insula.deployment.graphs import PROBABILITIES, Graph
 from insula.deployment.onnx import NETWORK, quiet
 from insula.errors import DataError, SettingsError
 from insula.storage.atomic import write_file
@@ -181,7 +182,7 @@ def _reader(faces: np.ndarray) -> Any:
 
         def get_next(self) -> dict[str, np.ndarray] | None:
             face = next(self.left, None)
-            return None if face is None else {INPUT: face[None]}
+            return None if face is None else {PICTURES: face[None]}
 
     return Faces()
 

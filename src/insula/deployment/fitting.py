@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pandas as pd
 
 from insula.deployment.bundle import check_output, write_bundle
 from insula.deployment.card import score_in_words
+from insula.deployment.graph_inputs import described
 from insula.emotions import Categorical, Continuous
 from insula.errors import SettingsError
 from insula.evaluation.candidates import Fitting, candidate, own_system, system_name, with_modalities
@@ -26,7 +28,6 @@ from insula.protocols.protocol import Protocol
 from insula.protocols.split import Split
 from insula.samples import Samples
 from insula.storage.cache import Cache
-from insula.storage.own_code import is_own
 from insula.storage.progress import followed
 from insula.systems.base import System
 from insula.tiers import naming_tier, need
@@ -78,22 +79,28 @@ def fit_bundle(
     need("train")
     check_output(output)
     if recipe.steps:
-        do = "evaluate it with `insula run`, or fit a recipe without steps"
-        raise SettingsError("a bundle holds a system and no steps before it", where="steps", do=do)
+        from insula.deployment.preparation import check_steps
+
+        check_steps(recipe.steps)
     check_recipe(recipe)
     if int8 and "picture" not in own_system(recipe, 0).predicts_from:
         raise SettingsError("only what predicts from pictures can be written in eight bits", do="leave --int8 away")
     study = open_study(recipe, 0, cache, tell)
     recipe = with_modalities(recipe, study.samples)
-    if is_own(recipe.system["name"]) and "picture" not in own_system(recipe, 0).predicts_from:
-        what = "a bundle holds no code of one's own, and this system could not be opened again"
+    if type(own_system(recipe, 0))._answering is System._answering:
+        what = "a bundle holds graphs, and this system cannot be written as one"
         raise SettingsError(what, where=system_name(recipe), do="evaluate it with `insula run`")
-    if isinstance(study.task, Continuous):
-        raise SettingsError(
-            "a bundle answers with classes, not with ratings", where="task", do="use `insula run`, or a cut"
-        )
+    if isinstance(study.task, Continuous) and "picture" in own_system(recipe, 0).predicts_from:
+        what = "a bundle of pictures answers with classes, not with ratings"
+        raise SettingsError(what, where="task", do="use `insula run`, or a cut")
     split = validation_alone(study.protocol, study.samples, study.task)
     audit(split, study.samples, study.protocol)
+    recording = _recording(study, recipe)
+    if recipe.steps:
+        from insula.eeg.steps import apply_steps, parse_steps
+
+        samples, _ = apply_steps(parse_steps(recipe.steps), study.samples, split.train, cache)
+        study = replace(study, samples=samples)
     train, validation = study.samples.by_id(split.train), study.samples.by_id(split.validation)
     system = candidate(recipe, Fitting("system", system_name(recipe), 0, 0)).alone()
     tell(_plan(study, train, validation))
@@ -101,11 +108,14 @@ def fit_bundle(
         system.fit(train, validation, study.task)
     audit(split, study.samples, study.protocol, system.log.fits)
     about: dict[str, Any] = {
-        "classes": list(study.task.classes),
+        "classes": list(getattr(study.task, "classes", ())),
+        "task": study.task.model_dump(mode="json"),
         "data": study.fingerprint,
         "trained_on": {"samples": len(train), "validation": len(validation)},
         "size": _picture_size(train),
         "notes": notes_of(study.corpus),
+        **recording,
+        **_rows(system, train),
         **_framing(system, study),
         **_tested(system, study),
     }
@@ -136,8 +146,10 @@ def _plan(study: Study, train: Samples, validation: Samples) -> str:
     count = {"learns from": train, "chooses and calibrates on": validation}
     if study.protocol.parts is not None:
         count["is tested on"] = study.samples.by_id(study.splits[0].test)
+    classes = getattr(study.task, "classes", None)
+    told = f"{len(classes)} classes" if classes else f"ratings of {study.task.columns[0]}"
     words = ", ".join(f"{what} {len(part):,}" for what, part in count.items())
-    return f"of {len(study.samples):,} samples it {words}; {len(study.task.classes)} classes"  # type: ignore[union-attr]
+    return f"of {len(study.samples):,} samples it {words}; {told}"
 
 
 def _framing(system: System, study: Study) -> dict[str, str]:
@@ -169,6 +181,24 @@ def _tested(system: System, study: Study) -> dict[str, Any]:
     return {
         "tested": {"units": len(right), "accuracy": float(right.mean()), "interval": [low, high], "recalls": recalls}
     }
+
+
+def _recording(study: Study, recipe: Recipe) -> dict[str, Any]:
+    """Return how a recording becomes such rows, or why it cannot; nothing where there is no EEG."""
+    if "eeg" not in study.samples.modalities:
+        return {}
+    from insula.deployment.preparation import Preparation
+
+    how = Preparation.of(study.corpus.settings, study.samples, recipe.steps)
+    return {"recording": how if isinstance(how, str) else how.model_dump(mode="json")}
+
+
+def _rows(system: System, samples: Samples) -> dict[str, Any]:
+    """Return what rows of EEG and of features are like; nothing of a system that predicts from pictures."""
+    if "picture" in system.predicts_from:
+        return {}
+    names = [name for name in samples.modalities if samples.has(name).any() and name != "picture"]
+    return {"inputs": described(samples, names)}
 
 
 def _picture_size(samples: Samples) -> int | None:

@@ -3,36 +3,44 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from insula.deployment.graph_inputs import PICTURES, Form, picture_form
 from insula.deployment.onnx_content import BOOL, FLOAT32, UINT8, Content, RefusedError, read_content
 from insula.errors import BundleError, DataError
 
-INPUT, PROBABILITIES, ADMITTED = "pictures", "probabilities", "admitted"
-"""Names of the input, of the output that every graph has, and of the one that holds sets of classes."""
+PROBABILITIES, RATING, ADMITTED = "probabilities", "rating", "admitted"
+"""Names of the outputs of which every graph has one, and of the one that holds sets of classes."""
 
-_BATCH = 32  # faces at a time
+USED, USES = "used", ("none", "eeg", "face", "both")
+"""The output that says what each row was answered from, and what its numbers mean."""
+
+_BATCH = 32  # rows at a time
 _MEMORY = 4 << 30  # bytes that the graphs of a process may hold: one that asks for more fails, and not the machine
 _REMAKE = "use a bundle that `insula fit` wrote"
 
 
 class Graph:
-    """An ONNX file that answers for pictures of faces.
+    """An ONNX file that answers for pictures of faces, or for rows of EEG or of features.
 
-    All of it is checked when it is opened, see `insula.deployment.onnx_content`, and so are its input `pictures`, uint8
-    RGB (faces, size, size, 3), and its outputs: `probabilities`, float32 (faces, classes), and, where it has them,
-    `admitted`, bool (faces, classes), and further columns, float32 (faces,).
+    All of it is checked when it is opened, see `insula.deployment.onnx_content`, and so are its inputs, such as
+    `pictures`, uint8 RGB (faces, size, size, 3), or `eeg`, float32 (rows, channels, times), and its outputs:
+    `probabilities`, float32 (rows, classes), or `rating`, float32 (rows,), and, where it has them, `admitted`, bool
+    (rows, classes), and further columns, float32 (rows,).
 
     Parameters
     ----------
     path : Path
         The file.
-    classes, size : int
-        How many classes it tells apart, and the side of the faces it is given, in pixels.
+    classes : int
+        How many classes it tells apart; 0 where it gives a rating.
+    inputs : int or mapping of str to Form
+        The side of the faces it is given, in pixels; or what it is given, by name.
     sha256 : str, optional
         Of the file, where a manifest gives it.
 
@@ -42,8 +50,10 @@ class Graph:
         Where the file was altered, or holds what a graph of a bundle must not.
     """
 
-    def __init__(self, path: Path, classes: int, size: int, sha256: str | None = None) -> None:
-        self.path, self.classes, self.size, self.sha256 = path, classes, size, sha256
+    def __init__(self, path: Path, classes: int, inputs: int | Mapping[str, Form], sha256: str | None = None) -> None:
+        self.path, self.classes, self.sha256 = path, classes, sha256
+        self.inputs = picture_form(inputs) if isinstance(inputs, int) else dict(inputs)
+        self._rows = "faces" if PICTURES in self.inputs else "rows"
         content = self._bytes()
         self.sha256 = hashlib.sha256(content).hexdigest()
         try:
@@ -61,34 +71,39 @@ class Graph:
         return content
 
     def _check(self, read: Content) -> None:
-        """Refuse an input or outputs that are not as every graph of a bundle has them."""
-        pictures = read.inputs.get(INPUT)
-        square = (self.size, self.size, 3)
-        if len(read.inputs) != 1 or pictures is None or pictures.kind != UINT8 or pictures.shape[1:] != square:
-            raise RefusedError(f"its input is not {INPUT!r}, uint8 (faces, {self.size}, {self.size}, 3)")
-        if PROBABILITIES not in read.outputs:
-            raise RefusedError(f"it has no output {PROBABILITIES!r}")
+        """Refuse inputs or outputs that are not as every graph of a bundle has them."""
+        for name, form in self.inputs.items():
+            given = read.inputs.get(name)
+            kind = UINT8 if form.kind == "uint8" else FLOAT32
+            if set(read.inputs) != set(self.inputs) or given is None or given.kind != kind:
+                raise RefusedError(f"its input is not {name!r}, {form}")
+            if given.shape[1:] != form.shape or isinstance(given.shape[0], int):
+                raise RefusedError(f"its input is not {name!r}, {form}")
+        wanted = PROBABILITIES if self.classes else RATING
+        if wanted not in read.outputs:
+            raise RefusedError(f"it has no output {wanted!r}")
         for name, value in read.outputs.items():
             kind, shape = self._form(name)
             of = {FLOAT32: "float32", BOOL: "bool"}
             if value.kind != kind or value.shape[1:] != shape or len(value.shape) != 1 + len(shape):
-                wanted = ", ".join(["faces", *map(str, shape)])
+                wanted = ", ".join([self._rows, *map(str, shape)])
                 raise RefusedError(f"its output {name!r} is not {of[kind]} ({wanted})")
             if isinstance(value.shape[0], int) or not name.isidentifier():
-                raise RefusedError(f"its output {name!r} is not for any number of faces, or has no plain name")
+                raise RefusedError(f"its output {name!r} is not for any number of {self._rows}, or has no plain name")
 
     def _form(self, name: str) -> tuple[int, tuple[int, ...]]:
-        """Return what an output must be: its type, and its shape for one face."""
+        """Return what an output must be: its type, and its shape for one row."""
         wide = (self.classes,) if name in (PROBABILITIES, ADMITTED) else ()
         return BOOL if name == ADMITTED else FLOAT32, wide
 
-    def answer(self, pictures: np.ndarray) -> dict[str, np.ndarray]:
-        """Return what the graph answers for faces.
+    def answer(self, given: np.ndarray | Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Return what the graph answers for faces, or rows.
 
         Parameters
         ----------
-        pictures : uint8 array, shape (faces, size, size, 3)
-            RGB, framed as the bundle's training pictures were; of any number of faces.
+        given : uint8 array, shape (faces, size, size, 3), or mapping of str to array
+            RGB, framed as the bundle's training pictures were; or each input by name, of any number of rows. Of several
+            inputs NaN stands for what a row lacks.
 
         Returns
         -------
@@ -98,31 +113,41 @@ class Graph:
         Raises
         ------
         DataError
-            Where the pictures have another type or size.
+            Where an input is absent, or has another type or size.
         BundleError
             Where the graph cannot be run, or answers with what is no finite number.
         """
-        side = self.size
-        if pictures.dtype != np.uint8 or pictures.shape[1:] != (side, side, 3):
-            what = f"faces of {pictures.dtype} {pictures.shape} cannot be judged"
-            raise DataError(what, do=f"give uint8 RGB of shape (faces, {side}, {side}, 3)")
-        if not len(pictures):
+        values = given if isinstance(given, Mapping) else {PICTURES: given}
+        for name, form in self.inputs.items():
+            if name not in values:
+                raise DataError(f"no {name} to judge", do=f"give {name}, {form}")
+            value = values[name]
+            if value.dtype != form.kind or value.shape[1:] != form.shape:
+                what = f"{self._rows} of {value.dtype} {value.shape} cannot be judged"
+                shape = str(form).partition(" ")[2]
+                raise DataError(what, do=f"give {form.kind}{' RGB' if name == PICTURES else ''} of shape {shape}")
+        count = len(values[name])
+        if not count:
             kinds = {BOOL: np.dtype(bool), FLOAT32: np.dtype(np.float32)}
             forms = [(name, *self._form(name)) for name in self.outputs]
             return {name: np.empty((0, *wide), kinds[kind]) for name, kind, wide in forms}
-        parts = [self._run(pictures[start : start + _BATCH]) for start in range(0, len(pictures), _BATCH)]
+        parts = [
+            self._run({name: values[name][start : start + _BATCH] for name in self.inputs})
+            for start in range(0, count, _BATCH)
+        ]
         return {name: np.concatenate([part[name] for part in parts]) for name in self.outputs}
 
-    def _run(self, pictures: np.ndarray) -> dict[str, np.ndarray]:
+    def _run(self, given: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Return the answer for one batch."""
-        session = self._session
+        session, count = self._session, len(next(iter(given.values())))
         try:
-            values = session.run(list(self.outputs), {INPUT: np.ascontiguousarray(pictures)})
+            batch = {name: np.ascontiguousarray(value) for name, value in given.items()}
+            values = session.run(list(self.outputs), batch)
         except Exception as error:  # whatever ONNX Runtime raises
             raise BundleError(f"the graph cannot be run: {_first(error)}", where=self.path, do=_REMAKE) from None
         answer = dict(zip(self.outputs, values, strict=True))
         for name, value in answer.items():
-            if value.shape != (len(pictures), *self._form(name)[1]):
+            if value.shape != (count, *self._form(name)[1]):
                 raise BundleError(f"the graph's {name} has the shape {value.shape}", where=self.path, do=_REMAKE)
             if value.dtype == np.float32 and not np.isfinite(value).all():
                 what = f"the graph's answer has a {name} that is no finite number"

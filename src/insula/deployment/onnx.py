@@ -1,4 +1,4 @@
-"""What a system answers, as an ONNX file: the whole way from a face's pixels, for machines without torch."""
+"""What a system answers, as an ONNX file: the whole way from a face's pixels or EEG, for machines without torch."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from insula.deployment.graphs import INPUT
+from insula.deployment.graph_inputs import Form, picture_form
 from insula.storage.atomic import write_file
 
 if TYPE_CHECKING:
@@ -21,15 +21,15 @@ NETWORK = "network."
 _OPSET = 20  # of ONNX's operators; ONNX Runtime reads it since 1.17
 
 
-def write_onnx(answering: nn.Module, size: int, about: Mapping[str, str], output: Path) -> None:
-    """Write what a system answers as one ONNX file, for any number of faces at a time.
+def write_onnx(answering: nn.Module, inputs: int | Mapping[str, Form], about: Mapping[str, str], output: Path) -> None:
+    """Write what a system answers as one ONNX file, for any number of faces or rows at a time.
 
     Parameters
     ----------
     answering : Module
-        Maps pictures, uint8 (n, size, size, 3), to a tuple of the tensors that its `outputs` names; in evaluation mode.
-    size : int
-        Side of the pictures, in pixels.
+        Maps its inputs to a tuple of the tensors that its `outputs` names; in evaluation mode.
+    inputs : int or mapping of str to Form
+        Side of the pictures, uint8 (n, size, size, 3), in pixels; or what it is given, in order.
     about : mapping of str to str
         Metadata of the file.
     output : Path
@@ -38,16 +38,18 @@ def write_onnx(answering: nn.Module, size: int, about: Mapping[str, str], output
     import onnx
     import torch
 
-    example = torch.zeros((2, size, size, 3), dtype=torch.uint8)
+    forms = picture_form(inputs) if isinstance(inputs, int) else inputs
+    example = tuple(torch.zeros((2, *form.shape), dtype=getattr(torch, form.kind)) for form in forms.values())
+    rows = torch.export.Dim("faces" if isinstance(inputs, int) else "rows")
     names = list(answering.outputs)  # type: ignore[arg-type]
     options: dict[str, Any] = {"opset_version": _OPSET, "dynamo": True, "verbose": False}
     with quiet():
         # In two steps: in one, the exporter would fall back to a graph for two faces where any number is not possible.
-        traced = torch.export.export(answering, (example,), dynamic_shapes=({0: torch.export.Dim("faces")},))
-        program = torch.onnx.export(traced, input_names=[INPUT], output_names=names, **options)
+        traced = torch.export.export(answering, example, dynamic_shapes=tuple({0: rows} for _ in example))
+        program = torch.onnx.export(traced, input_names=list(forms), output_names=names, **options)
     assert program is not None
     model = program.model_proto
-    _tidy(model, _learnt(answering))
+    _tidy(model, _learnt(answering), rows.__name__)
     onnx.helper.set_model_props(model, dict(about))
     with write_file(output) as temporary:
         onnx.save(model, temporary)
@@ -61,7 +63,7 @@ def _learnt(answering: nn.Module) -> set[str]:
     return {name for name, module in answering.named_modules() if isinstance(module, layers)}  # what normalises it
 
 
-def _tidy(model: Any, learnt: set[str]) -> None:
+def _tidy(model: Any, learnt: set[str], rows: str) -> None:
     """Name nodes by what they belong to, and take away what the exporter notes of the machine, such as paths."""
     nodes, scopes = model.graph.node, "pkg.torch.onnx.name_scopes"
     layers = {
@@ -76,7 +78,7 @@ def _tidy(model: Any, learnt: set[str]) -> None:
         part.ClearField("doc_string")
         part.ClearField("metadata_props")
     for value in (*model.graph.input, *model.graph.output):
-        value.type.tensor_type.shape.dim[0].dim_param = "faces"
+        value.type.tensor_type.shape.dim[0].dim_param = rows
     model.graph.ClearField("value_info")
 
 

@@ -103,7 +103,7 @@ def is_bundle(path: Path) -> bool:
 
 
 def of_bundle(bundle: Bundle, name: str) -> Recogniser:
-    """Return a bundle of graphs as a recogniser.
+    """Return a bundle as a recogniser.
 
     Raises
     ------
@@ -111,7 +111,7 @@ def of_bundle(bundle: Bundle, name: str) -> Recogniser:
         Where it does not predict from pictures.
     """
     manifest = bundle.manifest
-    if not bundle.graphs:
+    if not bundle.reads_pictures:
         raise not_from_pictures(manifest)
     return Recogniser(
         name,

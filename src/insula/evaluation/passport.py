@@ -21,7 +21,7 @@ from insula.storage.hashing import digest
 
 LIBRARIES = (
     "torch", "torchvision", "timm", "scikit-learn", "mne", "numpy", "scipy", "pandas",
-    "ai-edge-litert", "openTSNE", "skops",
+    "ai-edge-litert", "openTSNE",
 )  # fmt: skip
 """Libraries whose version can change a figure."""
 

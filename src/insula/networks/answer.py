@@ -1,32 +1,39 @@
-"""From pictures to what a bundle answers: calibrated probabilities, strangeness, the set of classes."""
+"""From pictures or EEG to what a bundle answers: probabilities or a rating, strangeness, the set of classes."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import nn
 
 
 class Answer(nn.Module):
-    """What a bundle holds of a mode: pictures to the tensors that `outputs` names.
+    """What a bundle holds of a mode: what it reads to the tensors that `outputs` names.
 
     Parameters
     ----------
     says : Module
-        Pictures, (n, height, width, 3), to a tuple: probabilities before calibration, (n, classes), and a tensor (n,)
-        for each further column.
+        Pictures, (n, height, width, 3), or rows of the modalities that `inputs` names, float32 (n, ...), to a tuple:
+        probabilities before calibration, (n, classes), or a rating, (n,), and a tensor (n,) for each further column.
     usual : Module, optional
         Pictures to their strangeness, (n,).
     temperature, threshold : float, optional
         Of `insula.training.calibration.Calibration`; without them probabilities stay and no set is promised.
     columns : sequence of str
         Names of the further columns.
+    inputs : sequence of str
+        The modalities that it reads. Of several, NaN stands for what a row lacks.
+    rates : bool
+        Whether it gives a rating, in the label's own units.
+    before : mapping of str to object, optional
+        By modality, what is done in NumPy before its rows come here: see `insula.eeg.before_graph`.
 
     Attributes
     ----------
     outputs : tuple of str
-        `probabilities`, where there is such a thing `out_of_distribution` and `admitted`, and the columns.
+        `probabilities` or `rating`, where there is such a thing `out_of_distribution` and `admitted`, and the columns.
     jumps : bool
         Whether trees read what a network makes of a picture: rounded otherwise, it may pass the threshold of a tree,
         and the answer jumps by that tree's share.
@@ -55,24 +62,30 @@ class Answer(nn.Module):
         temperature: float | None = None,
         threshold: float | None = None,
         columns: Sequence[str] = (),
+        inputs: Sequence[str] = ("picture",),
+        rates: bool = False,
+        before: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__()
         self.says, self.usual = says, usual
+        self.inputs, self.before = tuple(inputs), dict(before or {})
         for name, value in (("temperature", temperature), ("threshold", threshold)):
             # As tensors, since the exporter rounds numbers to float32.
             self.register_buffer(name, None if value is None else torch.tensor(value, dtype=torch.float64))
         own = {"out_of_distribution": usual is not None, "admitted": threshold is not None}
-        self.outputs = ("probabilities", *(name for name, there in own.items() if there), *columns)
+        main = "rating" if rates else "probabilities"
+        self.outputs = (main, *(name for name, there in own.items() if there), *columns)
         self.eval()
 
-    def say(self, pictures: torch.Tensor, strange: torch.Tensor | None) -> tuple[torch.Tensor, ...]:
+    def say(self, given: tuple[torch.Tensor, ...], strange: torch.Tensor | None) -> tuple[torch.Tensor, ...]:
         """Return what `says` does; a subclass may look at the strangeness."""
-        return self.says(pictures)
+        return self.says(*given)
 
-    def forward(self, pictures: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    def forward(self, first: torch.Tensor, second: torch.Tensor | None = None) -> tuple[torch.Tensor, ...]:
         """Return a tensor for each of `outputs`: float32, and bool for `admitted`."""
-        strange = None if self.usual is None else self.usual(pictures)
-        probabilities, *columns = self.say(pictures, strange)
+        given = (first,) if second is None else (first, second)
+        strange = None if self.usual is None else self.usual(*given)
+        probabilities, *columns = self.say(given, strange)
         more = [] if strange is None else [strange.float()]
         if self.threshold is not None:
             classes = torch.arange(probabilities.shape[1], device=probabilities.device)

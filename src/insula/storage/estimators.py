@@ -1,21 +1,23 @@
-"""Estimators of scikit-learn in skops files, of which nothing is built but what is on a list.
+"""Estimators of scikit-learn as plain arrays and plain values, of which nothing is built but what is on a list.
 
-skops trusts types and functions by their names: those of whole libraries, and what its caller adds. Here every entry of
-a file must be one that insula itself writes: the way it is built, its module and its name. None of them is a function,
-and none is built by calling something with arguments from the file.
+A file is safetensors: arrays, and in its metadata a structure in JSON that says what they belong to. An estimator is
+the name of its class, which must stand in the table below, and its attributes. No function is named in a file, and none
+is called with what a file holds.
 """
 
 from __future__ import annotations
 
 import json
-import zipfile
-from collections.abc import Iterator
+from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from insula.errors import BundleError
 
-_ESTIMATORS = {
+_ESTIMATORS: Mapping[str, tuple[str, ...]] = {
     "pyriemann.tangentspace": ("TangentSpace",),
     "sklearn.calibration": ("CalibratedClassifierCV", "_CalibratedClassifier", "_SigmoidCalibration"),
     "sklearn.cross_decomposition._pls": ("PLSRegression",),
@@ -26,75 +28,133 @@ _ESTIMATORS = {
     "sklearn.linear_model._logistic": ("LogisticRegression", "LogisticRegressionCV"),
     "sklearn.linear_model._ridge": ("Ridge", "RidgeCV"),
     "sklearn.neural_network._multilayer_perceptron": ("MLPRegressor",),
-    "sklearn.neural_network._stochastic_optimizers": ("AdamOptimizer",),
     "sklearn.pipeline": ("Pipeline",),
     "sklearn.preprocessing._data": ("StandardScaler",),
     "sklearn.svm._classes": ("SVC",),
     "sklearn.tree._classes": ("DecisionTreeRegressor", "ExtraTreeRegressor"),
 }
-_KNOWN = {
-    ("DictNode", "builtins", "dict"),
-    ("JsonNode", "builtins", "str"),
-    ("ListNode", "builtins", "list"),
-    ("NdArrayNode", "numpy", "float32"),
-    ("NdArrayNode", "numpy", "float64"),
-    ("NdArrayNode", "numpy", "int64"),
-    ("NdArrayNode", "numpy", "ndarray"),
-    ("RandomStateNode", "numpy.random.mtrand", "RandomState"),
-    ("TreeNode", "sklearn.tree._tree", "Tree"),
-    ("TupleNode", "builtins", "tuple"),
-    ("TypeNode", "builtins", "str"),
-    *(("ObjectNode", module, name) for module, names in _ESTIMATORS.items() for name in names),
-}
-"""How skops builds it, module and name of everything in the files that insula writes."""
-
-_ENTRY = ("__loader__", "__module__", "__class__")
+_CLASSES = {f"{module}.{name}": (module, name) for module, names in _ESTIMATORS.items() for name in names}
+_LEFT_OUT = ("_optimizer", "_random_state")  # of a perceptron, to go on learning
+_STRUCTURE = "structure"
+_DO = "use a bundle that insula wrote, or fit it again"
 
 
 def save_estimator(path: Path, estimator: Any) -> None:
-    """Write a scikit-learn estimator with skops, compressed."""
-    import skops.io
+    """Write a fitted estimator, or a dict, list or tuple of estimators, arrays and plain values.
 
-    skops.io.dump(estimator, path, compression=zipfile.ZIP_DEFLATED, compresslevel=1)
+    Raises
+    ------
+    BundleError
+        Where it holds anything that could not be read again.
+    """
+    from safetensors.numpy import save_file
+
+    arrays: dict[str, np.ndarray] = {}
+    structure = json.dumps(_taken_apart(estimator, arrays, path))
+    save_file(arrays, path, {_STRUCTURE: structure})
+
+
+def _taken_apart(value: Any, arrays: dict[str, np.ndarray], path: Path) -> Any:
+    """Return a value as JSON has it: plain values as they are, all else as an object of one key, which is its kind."""
+
+    def part(inner: Any) -> Any:
+        return _taken_apart(inner, arrays, path)
+
+    if value is None or type(value) in (bool, int, float, str):
+        return value
+    if isinstance(value, np.ndarray | np.generic) and value.dtype.kind in "biuf":
+        # By columns where it was so: sums of another layout differ in their last digit.
+        turned = value.ndim > 1 and value.flags.f_contiguous and not value.flags.c_contiguous
+        name = str(len(arrays))
+        arrays[name] = np.array(value.T if turned else value, order="C")
+        return {"columns" if turned else "array" if isinstance(value, np.ndarray) else "number": name}
+    if isinstance(value, np.ndarray) and value.dtype.kind == "O" and value.ndim == 1:
+        return {"objects": [part(inner) for inner in value]}
+    if type(value) in (list, tuple):
+        return {type(value).__name__: [part(inner) for inner in value]}
+    if type(value) is dict:
+        return {"dict": [[part(key), part(inner)] for key, inner in value.items()]}
+    name = f"{type(value).__module__}.{type(value).__qualname__}"
+    if name == "sklearn.tree._tree.Tree":
+        state = value.__getstate__()
+        nodes = {field: state["nodes"][field] for field in state["nodes"].dtype.names}
+        sizes = [value.n_features, value.n_classes, value.n_outputs, state["max_depth"]]
+        return {"tree": [part(sizes), part(nodes), part(state["values"])]}
+    if name not in _CLASSES:
+        raise BundleError(f"refused to save {name}", where=path, do="save estimators that insula fits")
+    about = {key: inner for key, inner in value.__getstate__().items() if key not in _LEFT_OUT}
+    return {"estimator": [name, part(about)]}
 
 
 def load_estimator(path: Path) -> Any:
-    """Read a scikit-learn estimator.
+    """Read what `save_estimator` wrote.
 
     Raises
     ------
     BundleError
         Where the file names anything that insula does not write, or cannot be read.
     """
-    for entry in _entries(path):
-        if entry not in _KNOWN:
-            _, module, name = entry
-            raise BundleError(f"refused to load {module}.{name}", where=path, do="use a bundle that insula wrote")
-    import skops.io
+    from safetensors import safe_open
 
     try:
-        return skops.io.load(path, trusted=sorted({f"{module}.{name}" for _, module, name in _KNOWN}))
-    except Exception as error:  # whatever an entry without sense leads to
-        raise _unreadable(path, error) from None
+        with safe_open(path, "numpy") as file:
+            return _put_together(json.loads(file.metadata()[_STRUCTURE]), file, path)
+    except BundleError:
+        raise
+    except Exception as error:  # whatever a file without sense leads to
+        what = f"the estimator cannot be read: {type(error).__name__}"
+        raise BundleError(what, where=path, do=_DO) from None
 
 
-def _entries(path: Path) -> Iterator[tuple[object, ...]]:
-    """Yield the way, module and name of everything in a file that says so of itself, wherever in it that stands."""
-    try:
-        with zipfile.ZipFile(path) as file:
-            left = [json.loads(file.read("schema.json"))]
-    except (zipfile.BadZipFile, KeyError, ValueError, RecursionError, OSError) as error:
-        raise _unreadable(path, error) from None
-    while left:
-        part = left.pop()
-        if isinstance(part, dict):
-            if any(name in part for name in _ENTRY):
-                yield tuple(str(part.get(name)) for name in _ENTRY)
-            left += part.values()
-        elif isinstance(part, list):
-            left += part
+def _put_together(value: Any, file: Any, path: Path) -> Any:
+    """Return what a value of the structure stands for."""
+
+    def part(inner: Any) -> Any:
+        return _put_together(inner, file, path)
+
+    if not isinstance(value, dict):
+        if isinstance(value, list):
+            raise ValueError("a list of no kind")
+        return value
+    ((kind, inner),) = value.items()
+    if kind in ("array", "columns", "number"):
+        array = file.get_tensor(inner)
+        return array.T if kind == "columns" else array if kind == "array" else array[()]
+    if kind in ("list", "tuple", "objects"):
+        parts = [part(one) for one in inner]
+        return parts if kind == "list" else tuple(parts) if kind == "tuple" else np.array(parts, object)
+    if kind == "dict":
+        return {part(key): part(one) for key, one in inner}
+    if kind == "tree":
+        return _tree(*(part(one) for one in inner))
+    if kind != "estimator" or inner[0] not in _CLASSES:
+        name = inner[0] if kind == "estimator" else kind
+        raise BundleError(f"refused to load {name}", where=path, do=_DO)
+    module, name = _CLASSES[inner[0]]
+    kept: Any = getattr(import_module(module), name)
+    estimator, about = kept.__new__(kept), part(inner[1])
+    if hasattr(estimator, "__setstate__"):  # scikit-learn's own, which warns of another version
+        estimator.__setstate__(about)
+    else:
+        vars(estimator).update(about)
+    return estimator
 
 
-def _unreadable(path: Path, error: Exception) -> BundleError:
-    what = f"the estimator cannot be read: {type(error).__name__}"
-    return BundleError(what, where=path, do="use a bundle that insula wrote, or fit it again")
+def _tree(sizes: list[Any], fields: dict[str, np.ndarray], values: np.ndarray) -> Any:
+    """Return a tree of its nodes, which lead to nodes that come after them, as compiled code takes for granted."""
+    from sklearn.tree._tree import Tree
+
+    features, classes, outputs, depth = sizes
+    tree = Tree(features, classes, outputs)
+    count = len(values)
+    nodes = np.empty(count, tree.__getstate__()["nodes"].dtype)
+    for name in nodes.dtype.names:
+        nodes[name] = fields[name]
+    own, leaf = np.arange(count), nodes["left_child"] < 0
+    for name in ("left_child", "right_child"):
+        if not np.where(leaf, True, (nodes[name] > own) & (nodes[name] < count)).all():
+            raise ValueError("a node that leads nowhere")
+    if not np.where(leaf, True, (nodes["feature"] >= 0) & (nodes["feature"] < features)).all():
+        raise ValueError("a feature that is not there")
+    tree.__setstate__({"max_depth": depth, "node_count": count, "nodes": nodes, "values": values})
+    return tree

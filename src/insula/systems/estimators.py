@@ -26,7 +26,9 @@ def inverse_module(estimator: Any) -> nn.Module:
 
 
 def regressor_module(estimator: Any) -> nn.Module:
-    """Return a fitted regressor that is no forest: features (n, d) to float64 (n, e)."""
+    """Return a fitted regressor, no forest, or a pipeline that ends in one: features (n, d) to float64 (n, e)."""
+    if type(estimator).__name__ == "Pipeline":
+        return nn.Sequential(transformer_module(estimator[:-1]), regressor_module(estimator[-1]))
     kinds = {"KernelRidge": _kernel_ridge, "PLSRegression": _least_squares, "MLPRegressor": _perceptron}
     return _convert(estimator, {**kinds, "Ridge": _linear, "RidgeCV": _linear})
 

@@ -245,7 +245,7 @@ class PictureNetwork(System):
         from safetensors.torch import save_model
 
         save_model(self.network, str(folder / "network.safetensors"))
-        save_estimator(folder / "selective.skops", self.selective.parts())
+        save_estimator(folder / "selective.safetensors", self.selective.parts())
         return {}
 
     def _load(self, folder: Path, about: dict[str, Any]) -> None:
@@ -254,4 +254,4 @@ class PictureNetwork(System):
         self.network = self._network(len(self.task.classes), pretrained=False)
         load_model(self.network, folder / "network.safetensors")
         self.network.eval()
-        self.selective = SelectivePrediction.of(load_estimator(folder / "selective.skops"), self.settings)
+        self.selective = SelectivePrediction.of(load_estimator(folder / "selective.safetensors"), self.settings)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
+    from insula.networks.answer import Answer
     from insula.training.engine import Alter
     from insula.training.rows import Rows
 
@@ -110,7 +111,7 @@ class SignalNetwork(System):
             what = f"{len(np.unique(labels))} classes among {len(train)} training samples with {settings.modality}"
             raise DataError(what, where=task.label, do="give labelled samples of at least two classes")
         rows = self._rows(train)
-        self.form = rows.store.description
+        self.form, self.given = rows.store.description, train.store(settings.modality).description
         self.shape = tuple(rows[torch.arange(1)].shape[1:])
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(settings.seed)
@@ -160,6 +161,26 @@ class SignalNetwork(System):
             self.task.classes, probabilities, samples.ids, uncertainty=normalised_entropy(probabilities)
         )
 
+    def _answering(self, mode: str) -> Answer:
+        """Return what a bundle holds: rows of the modality to class probabilities."""
+        from torch import nn
+
+        from insula.networks.answer import Answer
+        from insula.systems.baselines.twin import Classes, Plain
+
+        says = Plain(self._before_network(), nn.Sequential(self.network, Classes()))
+        return Answer(says, inputs=(self.settings.modality,), before=self._in_numpy())
+
+    def _before_network(self) -> nn.Module:
+        """Return what a bundle does with rows before the network, in torch; a subclass that prepares them says it."""
+        from torch import nn
+
+        return nn.Identity()
+
+    def _in_numpy(self) -> dict[str, Any]:
+        """Return what a bundle does with rows before all else, in NumPy, by modality."""
+        return {}
+
     def _each(self, samples: Samples, of: Any) -> np.ndarray:
         """Return what a function gives of all samples, batch by batch."""
         import torch
@@ -184,7 +205,8 @@ class SignalNetwork(System):
         from safetensors.torch import save_file
 
         save_file(self.network.state_dict(), folder / "network.safetensors")
-        return {"form": self.form.model_dump(mode="json"), "shape": list(self.shape)}
+        forms = {"form": self.form, "given": self.given}
+        return {name: form.model_dump(mode="json") for name, form in forms.items()} | {"shape": list(self.shape)}
 
     def _load(self, folder: Path, about: dict[str, Any]) -> None:
         import torch
@@ -193,6 +215,7 @@ class SignalNetwork(System):
         from insula.networks.standardised import Standardised
 
         self.form, self.shape = Description(**about["form"]), tuple(about["shape"])
+        self.given = Description(**about["given"])
         network = self._network(self.form, self.shape, len(self.task.classes))
         wide = (self.shape[0], 1) if "time" in self.form.axes else self.shape
         self.network = Standardised(network, torch.zeros(wide), torch.ones(wide))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
@@ -12,6 +12,9 @@ from insula.errors import DataError
 from insula.samples import Samples
 from insula.storage.settings import Settings
 from insula.systems.baselines.plain import PlainClassifier
+
+if TYPE_CHECKING:
+    from torch import nn
 
 _ROWS = 256  # windows read at a time: covariances are kept, windows are not
 
@@ -83,6 +86,23 @@ class TangentSpace(PlainClassifier):
                 raise DataError("covariances need channels x times", where=settings.modality, do="name the EEG")
             covariances.append(estimate.transform(delay_embedding(epochs.astype(float), settings.order, settings.lag)))
         return np.concatenate(covariances)
+
+    def _in_numpy(self) -> dict[str, Any]:
+        from insula.eeg.before_graph import TangentVectors
+
+        settings: Any = self.settings
+        reference = self.estimator[0].reference_
+        return {settings.modality: TangentVectors(reference, settings.estimator, settings.order, settings.lag)}
+
+    def _features_module(self) -> nn.Module:
+        from torch import nn
+
+        return nn.Identity()
+
+    def _classifier_module(self, classes: int) -> nn.Module:
+        from insula.systems.estimators import classifier_module
+
+        return classifier_module(self.estimator[1:], classes)
 
     def _estimator(self) -> Any:
         from pyriemann.tangentspace import TangentSpace as Tangent

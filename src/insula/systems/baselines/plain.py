@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
     from insula.networks.answer import Answer
 
-_THUMB = 24
+THUMB = 24
+"""Pixels along an edge of the grey thumbnail that stands for a picture."""
+
 _USUAL = ("picture", "features", "eeg")
 _ROWS = 1024  # samples read at a time: features are kept, what they come from is not
 
@@ -65,7 +67,7 @@ def plain_values(values: np.ndarray, kind: str) -> np.ndarray:
     if kind == "picture":
         from insula.faces.grey import grey_picture
 
-        return np.stack([grey_picture(picture, _THUMB, "box").ravel() / 255 for picture in values]).astype(np.float32)
+        return np.stack([grey_picture(picture, THUMB, "box").ravel() / 255 for picture in values]).astype(np.float32)
     if kind == "text":
         raise DataError("no plain features of text", where="modality", do="use a system that reads text")
     if kind in ("signal", "audio"):
@@ -96,6 +98,8 @@ class PlainClassifier(System):
         train, task = data.train, self.task
         if self.settings.modality is None:
             self.settings = self.settings.model_copy(update={"modality": present_modality(train)})
+        modality = self.settings.modality
+        self.kind = train.store(modality).description.kind if modality in train.modalities else ""
         train = _with_modalities(labelled(train, task), self)
         if not len(train):
             raise DataError("no training sample has a label", where=task.label, do="check the label column")
@@ -115,26 +119,35 @@ class PlainClassifier(System):
         return Predictions.of(self.task.classes, probabilities, samples.ids, uncertainty=1 - probabilities.max(axis=1))
 
     def _answering(self, mode: str) -> Answer:
-        """Return what a bundle holds: pictures, uint8 (n, height, width, 3), to class probabilities.
+        """Return what a bundle holds: rows of the modality to class probabilities, or to a rating."""
+        from torch import nn
 
-        Raises
-        ------
-        SettingsError
-            Where it reads something else than pictures, or learnt ratings.
-        """
         from insula.networks.answer import Answer
-        from insula.systems.baselines.twin import Plain
+        from insula.systems.baselines.twin import Plain, Rating
 
-        if self.settings.modality != "picture" or isinstance(self.task, Continuous):
-            what = "this model does not tell classes from pictures"
-            raise SettingsError(what, where="modality", do="fit classes with modality=picture")
-        return Answer(Plain(self._features_module(), self._classifier_module(len(self.task.classes))))
+        rates = isinstance(self.task, Continuous)
+        if rates:
+            model: nn.Module = nn.Sequential(self._regressor_module(), Rating(*self.task.scale))
+        else:
+            model = self._classifier_module(len(self.task.classes))
+        says = Plain(self._features_module(), model)
+        return Answer(says, inputs=(self.settings.modality,), rates=rates, before=self._in_numpy())
 
     def _features_module(self) -> nn.Module:
-        """Return `_features` of pictures in torch."""
-        from insula.systems.baselines.twin import thumbnails
+        """Return `_features` in torch."""
+        from insula.systems.baselines.twin import plain_module
 
-        return thumbnails(_THUMB)
+        return plain_module(self.kind, THUMB)
+
+    def _in_numpy(self) -> dict[str, Any]:
+        """Return what a bundle does with rows before all else, in NumPy, by modality."""
+        return {}
+
+    def _regressor_module(self) -> nn.Module:
+        """Return the estimator of ratings in torch: features (n, d) to (n, 1)."""
+        from insula.systems.estimators import regressor_module
+
+        return regressor_module(self.estimator)
 
     def _classifier_module(self, classes: int) -> nn.Module:
         """Return the estimator in torch: features (n, d) to probabilities (n, classes)."""
@@ -143,11 +156,11 @@ class PlainClassifier(System):
         return classifier_module(self.estimator, classes)
 
     def _save(self, folder: Path) -> dict[str, Any]:
-        save_estimator(folder / "estimator.skops", self.estimator)
-        return {}
+        save_estimator(folder / "estimator.safetensors", self.estimator)
+        return {"kind": self.kind}
 
     def _load(self, folder: Path, about: dict[str, Any]) -> None:
-        self.estimator = load_estimator(folder / "estimator.skops")
+        self.kind, self.estimator = about.get("kind", ""), load_estimator(folder / "estimator.safetensors")
 
 
 def logistic_regression() -> Any:
@@ -213,6 +226,11 @@ class Majority(PlainClassifier):
 
         rows = self.estimator.predict_proba(np.zeros((self._rows, 1)))
         return Drawn(rows, self.estimator.classes_, classes)
+
+    def _regressor_module(self) -> nn.Module:
+        from insula.systems.baselines.twin import Drawn
+
+        return Drawn(self.estimator.constant_, np.zeros(1, int), 1)
 
 
 class Stratified(Majority):

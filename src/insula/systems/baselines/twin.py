@@ -1,4 +1,4 @@
-"""Plain models on pictures as a bundle holds them, in torch."""
+"""Plain models and networks on one modality as a bundle holds them, in torch."""
 
 from __future__ import annotations
 
@@ -11,23 +11,62 @@ from insula.networks.linear_parts import Placed, Scaled
 
 
 class Plain(nn.Module):
-    """Features and a classifier, as `insula.networks.answer.Answer` wants them.
+    """Features and a model, as `insula.networks.answer.Answer` wants them.
 
     Parameters
     ----------
     features : Module
-        Pictures, (n, height, width, 3), to features.
+        Pictures, (n, height, width, 3), or rows of another modality, to features.
     classifier : Module
-        Features to probabilities, (n, classes).
+        Features to probabilities, (n, classes), or to ratings, (n,).
     """
 
     def __init__(self, features: nn.Module, classifier: nn.Module) -> None:
         super().__init__()
         self.features, self.classifier = features, classifier
 
-    def forward(self, pictures: torch.Tensor) -> tuple[torch.Tensor]:
+    def forward(self, rows: torch.Tensor) -> tuple[torch.Tensor]:
+        """Return float64 (n, classes), or (n,)."""
+        return (self.classifier(self.features(rows)),)
+
+
+class Classes(nn.Module):
+    """Logits, (n, classes), to probabilities, float64."""
+
+    def forward(self, logits: torch.Tensor) -> torch.Tensor:
         """Return float64 (n, classes)."""
-        return (self.classifier(self.features(pictures)),)
+        return logits.double().softmax(dim=1)
+
+
+class Rating(nn.Module):
+    """Numbers on [-1, 1], (n, 1), to ratings in a label's own units.
+
+    Parameters
+    ----------
+    low, high : float
+        The ends of the scale.
+
+    Examples
+    --------
+    >>> Rating(1, 9)(torch.tensor([[0.5]])).tolist()
+    [7.0]
+    """
+
+    def __init__(self, low: float, high: float) -> None:
+        super().__init__()
+        self.middle, self.reach = (low + high) / 2, (high - low) / 2
+
+    def forward(self, numbers: torch.Tensor) -> torch.Tensor:
+        """Return float64 (n,)."""
+        return self.middle + numbers.double()[:, 0] * self.reach
+
+
+class LogVariance(nn.Module):
+    """Windows of signal, (n, channels, times), to the logarithm of each channel's variance, float64."""
+
+    def forward(self, windows: torch.Tensor) -> torch.Tensor:
+        """Return float64 (n, channels)."""
+        return (windows.double().var(dim=2, correction=0) + 1e-12).log()
 
 
 class Drawn(nn.Module):
@@ -62,3 +101,8 @@ class Drawn(nn.Module):
 def thumbnails(side: int) -> nn.Module:
     """Return pictures to grey thumbnails from 0 to 1, float64 (n, side * side)."""
     return nn.Sequential(Grey(side, "box"), nn.Flatten(), Scaled(np.zeros(1), np.full(1, 255.0)))
+
+
+def plain_module(kind: str, side: int) -> nn.Module:
+    """Return rows of a modality to what they show without any learning, (n, d), by the kind of their store."""
+    return {"picture": thumbnails(side), "signal": LogVariance(), "audio": LogVariance()}.get(kind, nn.Flatten())

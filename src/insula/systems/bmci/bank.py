@@ -235,9 +235,9 @@ class Bank:
             parts: dict[str, Any] = {name: made.parts() for name, made in member.classifiers.items() if name != "real"}
             if isinstance(member.regressor, VirtualEEG):
                 parts["regressor"] = member.regressor.parts()
-            save_estimator(folder / f"member{number}.skops", parts)
+            save_estimator(folder / f"member{number}.safetensors", parts)
         if self.joint is not None:
-            save_estimator(folder / "joint.skops", self.joint.parts())
+            save_estimator(folder / "joint.safetensors", self.joint.parts())
         return [{"name": member.name, "r2": float(member.r2)} for member in self.members]
 
     @classmethod
@@ -252,10 +252,10 @@ class Bank:
         """Read what `save` wrote, given what it returned and the picture-only classifier."""
         members = []
         for number, fact in enumerate(about):
-            parts = load_estimator(folder / f"member{number}.skops")
+            parts = load_estimator(folder / f"member{number}.safetensors")
             regressor_parts = parts.pop("regressor", None)
             regressor = PictureLogits(visual, classes) if regressor_parts is None else VirtualEEG.of(regressor_parts)
             classifiers = {name: BlockClassifier.of(part) for name, part in parts.items()}
             members.append(Member(fact["name"], regressor, classifiers, fact["r2"]))
-        joint = Joint.of(load_estimator(folder / "joint.skops")) if settings.policy == "concat" else None
+        joint = Joint.of(load_estimator(folder / "joint.safetensors")) if settings.policy == "concat" else None
         return cls(members, settings, classes, joint=joint)

@@ -106,13 +106,13 @@ class PictureSpace:
     def save(self, folder: Path) -> None:
         """Write what reading pictures needs."""
         self.reader.save(folder)
-        save_estimator(folder / "space.skops", self.space)
+        save_estimator(folder / "space.safetensors", self.space)
 
     @classmethod
     def load(cls, folder: Path, settings: BMCISettings) -> Self:
         """Read what `save` wrote."""
         loaded = cls(settings, folder / "backbone.safetensors")
-        loaded.space = load_estimator(folder / "space.skops")
+        loaded.space = load_estimator(folder / "space.safetensors")
         return loaded
 
 

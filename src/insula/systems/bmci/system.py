@@ -349,14 +349,14 @@ class BMCI(System):
     def _save(self, folder: Path) -> dict[str, Any]:
         """Write what predicting from pictures needs; EEG encoders and training pictures stay behind."""
         self.space.save(folder)
-        save_estimator(folder / "selective.skops", self.selective.parts())
-        save_estimator(folder / "visual.skops", self.visual.parts())
+        save_estimator(folder / "selective.safetensors", self.selective.parts())
+        save_estimator(folder / "visual.safetensors", self.visual.parts())
         return {"members": self.bank.save(folder)}
 
     def _load(self, folder: Path, about: dict[str, Any]) -> None:
         """Read what predicts in the modes `fusion`, `visual` and `virtual`."""
         self.facts = {"subjects": {}}
         self.space = PictureSpace.load(folder, self.settings)
-        self.selective = SelectivePrediction.of(load_estimator(folder / "selective.skops"), self.settings)
-        self.visual = BlockClassifier.of(load_estimator(folder / "visual.skops"))
+        self.selective = SelectivePrediction.of(load_estimator(folder / "selective.safetensors"), self.settings)
+        self.visual = BlockClassifier.of(load_estimator(folder / "visual.safetensors"))
         self._open(Bank.load(folder, about["members"], self.settings, self.visual, len(self.task.classes)))

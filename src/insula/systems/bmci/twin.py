@@ -202,6 +202,6 @@ class Fused(nn.Module):
 class CautiousAnswer(Answer):
     """An answer that depends on how strange a picture is."""
 
-    def say(self, pictures: torch.Tensor, strange: torch.Tensor | None) -> tuple[torch.Tensor, ...]:
+    def say(self, given: tuple[torch.Tensor, ...], strange: torch.Tensor | None) -> tuple[torch.Tensor, ...]:
         """Return what `says` does of pictures and their strangeness."""
-        return self.says(pictures, strange)
+        return self.says(*given, strange)

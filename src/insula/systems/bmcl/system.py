@@ -187,8 +187,8 @@ class BMCL(System):
         from safetensors.torch import save_file
 
         self.reader.save(folder)
-        save_estimator(folder / "space.skops", self.space)
-        save_estimator(folder / "strangeness.skops", self.strangeness.parts())
+        save_estimator(folder / "space.safetensors", self.space)
+        save_estimator(folder / "strangeness.safetensors", self.strangeness.parts())
         for mode, network in self.networks.items():
             save_file(network.state_dict(), folder / f"{mode}.safetensors")
         return {}
@@ -199,8 +199,8 @@ class BMCL(System):
         from insula.systems.bmcl.network import Domain, common_channel
 
         self.reader.weights = folder / "backbone.safetensors"
-        self.space = load_estimator(folder / "space.skops")
-        self.strangeness = Strangeness.of(load_estimator(folder / "strangeness.skops"))
+        self.space = load_estimator(folder / "space.safetensors")
+        self.strangeness = Strangeness.of(load_estimator(folder / "strangeness.safetensors"))
         inputs, classes = self.space[-1].n_features_in_, len(self.task.classes)
         for mode in self.modes:
             network = Domain(inputs, classes, common_channel(self.settings), self.settings)

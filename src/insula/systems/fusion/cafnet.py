@@ -22,6 +22,7 @@ from insula.training.settings import Training
 
 if TYPE_CHECKING:
     import torch
+    from torch import nn
 
     from insula.systems.fusion.cafnet_network import FusionOutput
 
@@ -145,6 +146,11 @@ class CAFNet(PairSystem):
     def _doubt(self, side: str, values: np.ndarray) -> np.ndarray:
         """Return one minus the confidence of one side."""
         return self._each(side, values, values, lambda output: 1 - output.confidence[list(SIDES).index(side)].double())
+
+    def _module(self) -> nn.Module:
+        from insula.systems.fusion.twin import Confident
+
+        return Confident(self.network)
 
     def _each(self, way: str, eeg: np.ndarray, face: np.ndarray, read: Any) -> np.ndarray:
         """Return what is read of the network's words on rows that have what the way needs."""

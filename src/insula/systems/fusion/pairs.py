@@ -6,7 +6,7 @@ from abc import abstractmethod
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from pydantic import Field
@@ -19,6 +19,11 @@ from insula.systems.base import System, TrainingData
 from insula.systems.baselines.plain import plain_values
 from insula.systems.fitting import labelled
 from insula.systems.two_modalities import Cells, modes_used, read_cells, without_late
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from insula.networks.answer import Answer
 
 SIDES = {"eeg": "EEG", "face": "face"}
 
@@ -170,6 +175,29 @@ class PairSystem(System):
     @abstractmethod
     def _outputs(self, way: str, eeg: np.ndarray, face: np.ndarray) -> np.ndarray:
         """Return probabilities, (n, classes), or ratings on [-1, 1], (n, 1), of rows that have what the way needs."""
+
+    @property
+    def not_bundled(self) -> tuple[str, ...]:  # type: ignore[override]
+        """Modes of a side that there was nothing to learn from."""
+        return tuple(side for side in SIDES if side not in getattr(self, "learnt", SIDES))
+
+    def _answering(self, mode: str) -> Answer:
+        """Return what a bundle holds of a mode: rows of the modalities that it reads, NaN for what is lacking."""
+        from insula.networks.answer import Answer
+        from insula.systems.baselines.plain import THUMB
+        from insula.systems.baselines.twin import Rating, plain_module
+        from insula.systems.fusion.twin import Pair
+
+        sides = [side for side in SIDES if side in self.learnt and mode in (side, "both")]
+        numbers = {side: plain_module(self.forms[side].kind, THUMB) for side in sides}
+        rating = Rating(*self.task.scale) if isinstance(self.task, Continuous) else None
+        says = Pair(numbers, self._module(), self.usual, "both" in self.learnt, rating)
+        inputs = [self._modalities[side] for side in sides]
+        return Answer(says, inputs=inputs, columns=says.columns, rates=rating is not None)
+
+    @abstractmethod
+    def _module(self) -> nn.Module:
+        """Return what was learnt in torch, as `insula.systems.fusion.twin.Models` is."""
 
     def _doubt(self, side: str, values: np.ndarray) -> np.ndarray:
         """Return how uncertain one side alone is, (n,)."""

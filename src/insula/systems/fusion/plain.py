@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -14,6 +14,9 @@ from insula.storage.folder import load_estimator, save_estimator
 from insula.systems.baselines.plain import logistic_regression, ridge_regression
 from insula.systems.fusion.pairs import PairSystem
 from insula.systems.two_modalities import Cells
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 class _LinearPair(PairSystem):
@@ -53,14 +56,24 @@ class _LinearPair(PairSystem):
         probabilities[:, model.classes_] = model.predict_proba(values)
         return probabilities
 
+    def _module(self) -> nn.Module:
+        from insula.systems.estimators import classifier_module, regressor_module
+        from insula.systems.fusion.twin import Models
+
+        def convert(model: Any) -> nn.Module:
+            rated = isinstance(self.task, Continuous)
+            return regressor_module(model) if rated else classifier_module(model, len(self.task.classes))
+
+        return Models({way: convert(model) for way, model in self.models.items()})
+
     def _save(self, folder: Path) -> dict[str, Any]:
         for way, model in self.models.items():
-            save_estimator(folder / f"{way}.skops", model)
+            save_estimator(folder / f"{way}.safetensors", model)
         return super()._save(folder)
 
     def _load(self, folder: Path, about: dict[str, Any]) -> None:
         super()._load(folder, about)
-        self.models = {way: load_estimator(folder / f"{way}.skops") for way in self.ways if way in self.learnt}
+        self.models = {way: load_estimator(folder / f"{way}.safetensors") for way in self.ways if way in self.learnt}
 
 
 class FeatureFusion(_LinearPair):

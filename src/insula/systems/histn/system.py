@@ -73,6 +73,11 @@ class HiSTN(SignalNetwork):
         whole = pd.DataFrame(largest).groupby(trial).transform("max").to_numpy()
         return Rows(samples, self.settings.modality, channels, np.where(whole > 0, whole, 1).astype(np.float32))
 
+    def _in_numpy(self) -> dict[str, Any]:
+        from insula.eeg.before_graph import TrialScale
+
+        return {self.settings.modality: TrialScale()}
+
     def _network(self, form: Description, shape: tuple[int, ...], classes: int) -> nn.Module:
         from insula.networks.histn import HiSTN as Network
 

@@ -274,7 +274,7 @@ class NeuroGaze(PictureNetwork):
 
         student = self.students[next(iter(self.modes))]
         save_model(student, str(folder / "student.safetensors"))
-        save_estimator(folder / "selective.skops", self.selective.parts())
+        save_estimator(folder / "selective.safetensors", self.selective.parts())
         about = {} if self.bank is None else {"sha256": self.bank.sha256, **self.bank.about}
         return {"shape": list(student.prototypes.shape), "bank": about}
 
@@ -285,4 +285,4 @@ class NeuroGaze(PictureNetwork):
         student = self._untaught(*about["shape"], pretrained=False)
         load_model(student, folder / "student.safetensors")
         self.students = {next(iter(self.modes)): student.eval()}
-        self.selective = SelectivePrediction.of(load_estimator(folder / "selective.skops"), self.settings)
+        self.selective = SelectivePrediction.of(load_estimator(folder / "selective.safetensors"), self.settings)

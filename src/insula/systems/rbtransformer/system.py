@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from insula.errors import DataError
+from insula.errors import DataError, SettingsError
 from insula.samples import ArrayStore, Description, Samples
 from insula.systems.rbtransformer.tokens import PUBLISHED, band_tokens, mean_second
 from insula.systems.signal_network import SignalNetwork, SignalNetworkSettings
@@ -115,6 +115,15 @@ class RBTransformer(SignalNetwork):
         from torch.nn.functional import cross_entropy
 
         return cross_entropy(logits, targets, label_smoothing=self.settings.label_smoothing)
+
+    def _before_network(self) -> nn.Module:
+        from insula.systems.rbtransformer.twin import BandTokens
+
+        if self.settings.baseline:
+            what = "what a trial's baseline takes away is in no bundle: a window comes without one"
+            raise SettingsError(what, where="system.baseline", do="fit with --set system.baseline=false")
+        rate = self.given.rate
+        return super()._before_network() if rate is None else BandTokens(rate, self.settings.bands, self.settings.scale)
 
     @property
     def bands(self) -> tuple[str, ...]:

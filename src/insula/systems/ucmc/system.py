@@ -22,6 +22,7 @@ from insula.systems.signal_network import TINY
 from insula.systems.ucmc.settings import UCMCSettings
 
 if TYPE_CHECKING:
+    from insula.networks.answer import Answer
     from insula.systems.two_modalities import Cells
     from insula.systems.ucmc.answering import Side
     from insula.systems.ucmc.networks import Bridge, Network
@@ -276,6 +277,43 @@ class UCMC(System):
         seen = cells_of(samples, readers.face, "face")
         face = hear(readers.face, without_late(seen, eeg.cells, samples, self.settings.max_skew), "face")
         return (eeg if mode == "both" else hear(None, nothing, arm)), face
+
+    @property
+    def not_bundled(self) -> tuple[str, ...]:  # type: ignore[override]
+        """Modes that nothing was learnt for, or that read pictures beside EEG."""
+        return tuple(mode for mode in self.modes if self.networks and not self._listened(mode))
+
+    def _listened(self, mode: str) -> dict[str, tuple[Reader, Network]]:
+        """Return by side how a mode reads it and its network, both sides in order; nothing where it cannot be."""
+        from insula.systems.ucmc.teaching import Readers
+
+        readers = getattr(self, "readers", Readers(None, None))
+        sides = ("eeg", "face") if mode == "both" else ("face",) if mode == "face" else ("eeg",)
+        there = {}
+        for side in sides:
+            arm = mode if side == "eeg" and mode != "both" else side
+            reader, network = getattr(readers, side), self.networks.get(arm)
+            if reader is None or network is None or reader.form.kind == "picture":
+                return {}
+            there[side] = reader, network
+        return there
+
+    def _answering(self, mode: str) -> Answer:
+        """Return what a bundle holds of a mode: rows of the modalities that it reads, NaN for what is lacking."""
+        from insula.networks.answer import Answer
+        from insula.systems.ucmc.twin import Fused, SideNetwork
+
+        there = self._listened(mode)
+        if strung := [reader.modality for reader, _ in there.values() if reader.strung]:
+            what = f"the rows of a trial are read together, as tcn reads {strung[0]}, and a graph answers row by row"
+            raise SettingsError(what, where="encoder", do="fit with --set system.encoder=mlp, or evaluate it")
+        bridge = self.bridge if mode in ("eeg", "both", "face") else None
+        evident = self.settings.uncertainty
+        says = Fused(
+            self.task_head, {side: SideNetwork(self.task_head, *one, bridge, evident) for side, one in there.items()}
+        )
+        inputs = [reader.modality for reader, _ in there.values()]
+        return Answer(says, inputs=inputs, columns=says.columns, rates=self.task_head.kind == "ratings")
 
     def embed(self, samples: Samples) -> np.ndarray:
         """Return features of both modalities together, or of the one there is, float32 (n, width).

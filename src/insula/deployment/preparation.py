@@ -1,0 +1,150 @@
+"""How a recording becomes the rows that a bundle reads: as those of its corpus did, which the manifest keeps."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from insula.eeg.epoch_store import Windows, feature_store, window_store
+from insula.eeg.preprocessing import Preprocessing
+from insula.eeg.reading import read_recording
+from insula.eeg.steps import parse_steps
+from insula.errors import SettingsError
+from insula.samples import Samples, provenance
+from insula.storage.cache import Cache
+from insula.storage.settings import Settings
+
+if TYPE_CHECKING:
+    from insula.eeg.steps import Step
+
+CARRIED = ("harmonise", "smooth", "without-muscle")
+"""Steps that go into a bundle: what they do to a window hangs on that window and those before it alone."""
+
+
+class Preparation(Settings):
+    """From a recording to the windows, and features, that a bundle reads.
+
+    Parameters
+    ----------
+    channels : tuple of str, optional
+        Electrodes to read, in this order; None where a step makes the bundle's montage of any.
+    rename : mapping, optional
+        From channels as files name them to electrodes, or to None.
+    preprocessing : Preprocessing
+        How the EEG is cleaned; its epoch and baseline are not used.
+    windows : Windows
+        How it is cut.
+    features : bool
+        Whether the differential entropy of each window is made, too.
+    steps : tuple of mapping
+        Steps of the recipe, some of `CARRIED`.
+    """
+
+    channels: tuple[str, ...] | None
+    rename: dict[str, str | None] | None = None
+    preprocessing: Preprocessing
+    windows: Windows
+    features: bool = False
+    steps: tuple[dict[str, Any], ...] = ()
+
+    @classmethod
+    def of(cls, settings: Any, samples: Samples, steps: Sequence[Mapping[str, Any]]) -> Self | str:
+        """Return how a corpus makes samples of recordings, or in words why no other recording can be made like them.
+
+        Parameters
+        ----------
+        settings : Settings
+            Of the corpus.
+        samples : Samples
+            Of the corpus, before the recipe's steps.
+        steps : sequence of mapping
+            Of the recipe, as `check_steps` lets them pass.
+        """
+        cleaning = getattr(settings, "preprocessing", None)
+        if not isinstance(cleaning, Preprocessing) or not samples.has("eeg").any():
+            return "its corpus does not say how a recording becomes such rows"
+        form = samples.store("eeg").description
+        windows = getattr(settings, "windows", None)
+        if form.start is not None:
+            if cleaning.baseline is not None:
+                return "it learnt epochs around events, less what was before each of them"
+            windows = Windows(seconds=cleaning.epoch[1] - cleaning.epoch[0])
+        elif windows is None:
+            windows = Windows(seconds=settings.window, hop=settings.hop)
+        rename = getattr(settings, "rename", None)
+        any_montage = any(step["name"] == "harmonise" for step in steps)
+        return cls(
+            channels=None if any_montage else form.channels,
+            rename=rename if isinstance(rename, dict) else None,
+            preprocessing=Preprocessing(**{**cleaning.model_dump(), "rate": form.rate}),
+            windows=windows,
+            features="features" in samples.modalities,
+            steps=tuple(dict(step) for step in steps),
+        )
+
+    @contextmanager
+    def samples(self, path: Path) -> Iterator[Samples]:
+        """Lend the samples of a recording, one a window, for as long as they are looked at.
+
+        Raises
+        ------
+        DataError
+            Where it cannot be read, lacks an electrode, or is too short.
+        """
+        recording = read_recording(path, "recording", path.stem, "1", rename=self.rename, channels=self.channels)
+        with tempfile.TemporaryDirectory() as folder:
+            cache = Cache(Path(folder))
+            store, clock = window_store([recording], self.preprocessing, self.windows, cache)
+            table = provenance(
+                len(clock),
+                corpus="recording",
+                subject=path.stem,
+                session="1",
+                trial="1",
+                start=clock["start"].to_numpy(),
+                stop=clock["stop"].to_numpy(),
+            )
+            made = Samples(table.assign(quality=clock["quality"].to_numpy(object)), {})
+            made = made.with_modality("eeg", "eeg", store, range(len(clock)))
+            if self.features:
+                entropies, _ = feature_store([recording], self.preprocessing, self.windows, cache)
+                made = made.with_modality("features", "features", entropies, range(len(clock)))
+            for step in check_steps(self.steps).values():
+                made = step.apply(made, made.select(np.arange(0)), cache)
+            yield made
+
+
+def check_steps(steps: Sequence[Mapping[str, Any]]) -> dict[str, Step]:
+    """Return the steps of a recipe that a bundle is to hold.
+
+    Raises
+    ------
+    SettingsError
+        Where one was fitted, or looks at more than a window and those before it.
+
+    Examples
+    --------
+    >>> list(check_steps([{"name": "smooth", "causal": True}]))
+    ['1 smooth']
+    >>> check_steps([{"name": "smooth"}])
+    Traceback (most recent call last):
+    ...
+    insula.errors.SettingsError: the step smooth looks at a whole trial, and a bundle answers window by window (steps...
+    """
+    parsed = parse_steps(steps)
+    for about, step in zip(steps, parsed.values(), strict=True):
+        name, why = about["name"], None
+        if step.learns:
+            why, do = "is fitted on the training part", "leave it out, or evaluate the recipe with `insula run`"
+        elif name not in CARRIED:
+            why, do = "needs more than a window and those before it", "leave it out, or evaluate it with `insula run`"
+        elif name == "smooth" and not getattr(step, "causal", False):
+            why, do = "looks at a whole trial", "smooth by the past alone: {name: smooth, causal: true}"
+        if why:
+            raise SettingsError(f"the step {name} {why}, and a bundle answers window by window", where="steps", do=do)
+    return parsed
