@@ -9,7 +9,9 @@ from typing import Any
 
 from insula.errors import SettingsError, choices
 from insula.evaluation.recipe import Recipe
+from insula.evaluation.study import Study
 from insula.samples import Samples, System
+from insula.storage.code import code_version
 from insula.storage.hashing import sha256_of
 from insula.storage.own_code import is_own, name_of, own_files
 from insula.systems.baselines.plain import present_modality
@@ -39,6 +41,30 @@ class Fitting:
 
     def __str__(self) -> str:
         return f"{self.name}, repeat {self.repeat}, fold {self.fold}"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A recipe with its studies opened and audited, and everything it wants fitted."""
+
+    recipe: Recipe
+    studies: list[Study]
+    fittings: list[Fitting]
+
+    def key(self, fitting: Fitting) -> dict[str, Any]:
+        """Return what decides the outcome of a fit: the same key is the same fit, whichever recipe asks for it."""
+        study = self.studies[fitting.repeat]
+        names = {"name", "repeats", "reported", "placebos", "controls", "practice", "peers", "groups", "label_curves"}
+        peer = peers(self.recipe).get(fitting.name) if fitting.kind == "control" else None
+        return {
+            "recipe": self.recipe.model_dump(mode="json", exclude=names),
+            "peer": peer,
+            "files": files(peer or self.recipe.system),
+            "data": study.fingerprint,
+            "task": study.task.model_dump(mode="json"),
+            "fitting": [fitting.kind, fitting.name, fitting.repeat, fitting.fold],
+            "code": code_version(),
+        }
 
 
 def controls(recipe: Recipe) -> dict[str, str]:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from insula.emotions import LabelTask
 from insula.errors import DataError
+from insula.evaluation.add_on import AddOn, FinishedFit, FinishedRun, Tables
 from insula.evaluation.study import AnyTask
 from insula.evaluation.subset import evenly
 from insula.samples import Samples
@@ -89,6 +90,31 @@ def _groups(samples: Samples, task: AnyTask) -> pd.DataFrame:
         groups[task.label] = names
     table = pd.DataFrame(groups, dtype=object)
     return table.loc[:, [len(table[name].dropna().unique()) > 1 for name in table]]
+
+
+class Silhouettes(AddOn):
+    """Plain features of the samples, and the table of what they cluster by."""
+
+    field = "measured"
+
+    def write(self, fit: FinishedFit) -> None:
+        """Write both, before and after the recipe's steps."""
+        spaces = {"before": fit.study.samples, "after": fit.samples} if fit.recipe.steps else {"features": fit.samples}
+        write_clusters(fit.folder, spaces, fit.system.predicts_from, fit.study.task)
+
+    def read(self, run: FinishedRun) -> Tables:
+        """Return the table by its title."""
+        return read_silhouettes(run.first)
+
+
+class ClusterMap(AddOn):
+    """The map of the features that `Silhouettes` left."""
+
+    cells = "drawn"
+
+    def read(self, run: FinishedRun) -> Tables:
+        """Return the map, laid out by t-SNE, as table `clusters`."""
+        return read_clusters(run.first)
 
 
 def read_silhouettes(folder: Path) -> dict[str, pd.DataFrame]:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from insula.eeg.montage import canonical
 from insula.errors import DataError
+from insula.evaluation.add_on import AddOn, FinishedFit, FinishedRun, Tables
 from insula.evaluation.attributions import Method, cascade, channel_attributions, check_attributions
 from insula.evaluation.subset import evenly
 from insula.samples import Samples
@@ -19,6 +20,18 @@ from insula.systems.signal_network import SignalNetwork
 _METHOD: Method = "saliency"  # one gradient a sample; others also show what is loud in the input, learnt or not
 _SAMPLES, _FEW = 128, 32  # asked of each of 20 networks, and at each layer: seconds
 _TABLES = ("attributions", "sanity", "cascade", "attention")
+
+
+class Explanations(AddOn):
+    """What the system's first fit answers from, where it is a network on electrodes."""
+
+    def write(self, fit: FinishedFit) -> None:
+        """Write the tables of `explanations`."""
+        write_explanations(fit.folder, fit.system, fit.samples.by_id(fit.test.ids))
+
+    def read(self, run: FinishedRun) -> Tables:
+        """Return them by name."""
+        return read_explanations(run.first)
 
 
 def write_explanations(folder: Path, system: Any, test: Samples) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from insula.evaluation.add_on import AddOn, FinishedRun, Tables
 from insula.samples import Samples
 
 LOSSES = ("train_losses", "validation_losses")
@@ -71,6 +72,18 @@ def fingerprints(facts: Mapping[str, Any]) -> dict[str, Any]:
     """
     fits = {name: fit for name, fit in facts.items() if isinstance(fit, Mapping)}
     return {name: fit["fingerprint"] for name, fit in fits.items() if "fingerprint" in fit}
+
+
+class MeasuredTables(AddOn):
+    """The tables that the system makes of the facts of its own fits, none of a placebo's."""
+
+    field = "measured"
+
+    def read(self, run: FinishedRun) -> Tables:
+        """Return them by title."""
+        facts = [run.facts[str(fitting)] for fitting in run.own if str(fitting) in run.facts]
+        tables = run.system.tables(facts) if hasattr(run.system, "tables") else {}
+        return {title: table.reset_index() for title, table in tables.items()}
 
 
 def epochs_by_subject(samples: Samples) -> dict[str, dict[str, str]]:

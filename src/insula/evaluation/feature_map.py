@@ -4,23 +4,48 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from insula.emotions import Continuous
+from insula.evaluation.add_on import AddOn, FinishedFit, FinishedRun, Tables
 from insula.evaluation.clusters import flat, silhouettes
-from insula.protocols.protocol import Protocol
-from insula.samples import Samples
 
 _FEATURES = "features.npz"
 
 
-def write_features(folder: Path, system: Any, test: Samples, protocol: Protocol) -> None:
-    """Write the features of the first sample of each test unit, of a system with `features(samples)`."""
-    units = protocol.scored_units(test).astype(str)
-    units, first = np.unique(units, return_index=True)
-    np.savez(folder / _FEATURES, units=units, **system.features(test.select(first)))
+class FeatureSilhouettes(AddOn):
+    """Features of the first sample of each test unit, of a system with `features(samples)`; how far they lie apart."""
+
+    field = "measured"
+
+    def applies(self, fit: FinishedFit) -> bool:
+        """Return whether the fit is the first of a system that names features."""
+        return super().applies(fit) and hasattr(fit.system, "features")
+
+    def write(self, fit: FinishedFit) -> None:
+        """Write the features and whose they are."""
+        units, first = np.unique(fit.study.protocol.scored_units(fit.test).astype(str), return_index=True)
+        np.savez(fit.folder / _FEATURES, units=units, **fit.system.features(fit.test.select(first)))
+
+    def read(self, run: FinishedRun) -> Tables:
+        """Return the table of silhouettes by its title."""
+        rated = isinstance(run.studies[0].task, Continuous)
+        return {} if rated else feature_silhouettes(run.first, run.predictions, run.recipe.groups or ())
+
+
+class FeatureMap(AddOn):
+    """The map of the features that `FeatureSilhouettes` left."""
+
+    field, cells = "embedding", "drawn"
+
+    def read(self, run: FinishedRun) -> Tables:
+        """Return the map, laid out by t-SNE."""
+        if isinstance(run.studies[0].task, Continuous):
+            return {}
+        table = feature_map(run.first, run.predictions, run.recipe.groups or ())
+        return {} if table is None else {"embedding": table}
 
 
 def feature_map(folder: Path, predictions: pd.DataFrame, groups: Sequence[str] = ()) -> pd.DataFrame | None:

@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from insula.emotions import Continuous
+from insula.evaluation.add_on import AddOn, FinishedFit, FinishedRun, Tables
 from insula.protocols.protocol import Protocol
 from insula.samples import Samples, Store, System
 from insula.samples.altered_store import Alter, AlteredStore, altered
@@ -30,6 +32,29 @@ DISTURBED = {
 """What the table is headed by."""
 
 KEY = ("modality", "disturbance", "level")
+
+
+class Robustness(AddOn):
+    """What the system predicts from disturbed inputs, in the first fold of each repeat, where a recipe wants that."""
+
+    field = "measured"
+
+    def applies(self, fit: FinishedFit) -> bool:
+        """Return whether the recipe wants it of this fit."""
+        return fit.recipe.robustness and fit.fitting.kind == "system" and fit.fitting.fold == 0
+
+    def write(self, fit: FinishedFit) -> None:
+        """Write what was predicted."""
+        write_robustness(fit.folder, fit.system, fit.test, fit.study.protocol)
+
+    def read(self, run: FinishedRun) -> Tables:
+        """Return the table by its title, a column a mode."""
+        folders: dict[int, list[Path]] = {}
+        for fitting, folder in run.own.items():
+            folders.setdefault(fitting.repeat, []).append(folder)
+        table = read_robustness(folders, run.answers)
+        title = DISTURBED["ratings" if isinstance(run.studies[0].task, Continuous) else "classes"]
+        return {title: table.rename(columns=run.system.modes)} if len(table) else {}
 
 
 def disturbances(samples: Samples, modality: str) -> Iterator[tuple[str, str, Samples]]:
@@ -183,28 +208,6 @@ def read_robustness(folders: Mapping[int, Iterable[Path]], answers: Mapping[int,
     table = pd.DataFrame(scores, columns=["arm", *KEY, "score"])
     wide = table.pivot_table(index=list(KEY), columns="arm", values="score", aggfunc="mean", sort=False)
     return wide[list(dict.fromkeys(table["arm"]))].rename_axis(columns=None).reset_index()
-
-
-def robustness_table(
-    folders: Iterable[tuple[int, Path]], answers: Mapping[int, pd.DataFrame], arms: Mapping[str, str]
-) -> dict[str, pd.DataFrame]:
-    """Return what `read_robustness` reads under its title, a column an arm; nothing where nothing was measured.
-
-    Parameters
-    ----------
-    folders : iterable of (int, Path)
-        Repeat and folder of the system's fits.
-    answers : mapping
-        As in `read_robustness`.
-    arms : mapping of str to str
-        Titles of the system's modes.
-    """
-    mine: dict[int, list[Path]] = {}
-    for repeat, folder in folders:
-        mine.setdefault(repeat, []).append(folder)
-    table = read_robustness(mine, answers)
-    rated = "truth" in (first := next(iter(answers.values()))) and first["truth"].dtype.kind == "f"
-    return {DISTURBED["ratings" if rated else "classes"]: table.rename(columns=arms)} if len(table) else {}
 
 
 def _score(part: pd.DataFrame) -> float:

@@ -9,8 +9,10 @@ from typing import Any
 
 import pandas as pd
 
+from insula.evaluation.add_ons import ADD_ONS
 from insula.evaluation.chance import chance_of
-from insula.evaluation.experiment import collect, fit_all, plan, prepare
+from insula.evaluation.collect import collect
+from insula.evaluation.experiment import fit_all, plan, prepare
 from insula.evaluation.rating_metrics import METRICS
 from insula.evaluation.results import CONSTANT, Results
 from insula.evaluation.statistics import Estimate, gain
@@ -111,11 +113,12 @@ def run_sweep(
     fit_all(plans, cache, jobs, progress, engine)
     outcomes = []
     for cell, planned in zip(cells, plans, strict=True):
-        outcomes.append(Outcome(cell, collect(planned, cache, maps=_wants_maps(sweep, cell))))
+        kinds = ("all", "drawn") if _is_drawn(sweep, cell) else ("all",)
+        outcomes.append(Outcome(cell, collect(planned, cache, [one for one in ADD_ONS if one.cells in kinds])))
     return outcomes
 
 
-def _wants_maps(sweep: Sweep, cell: Cell) -> bool:
+def _is_drawn(sweep: Sweep, cell: Cell) -> bool:
     return any(cell.at(figure.where) for figure in sweep.figures if figure.kind == "embedding")
 
 
