@@ -9,6 +9,7 @@ from insula.evaluation.metrics import (
     calibration_error,
     classification_metrics,
     ordinal_metrics,
+    places_of,
     reliability,
     set_metrics,
 )
@@ -93,7 +94,7 @@ def _figures(results: Results, name: str) -> dict[str, float]:
         agrees = (rows["predicted"] == rows["label"]).to_numpy(float)
         figures["agreement"] = float(np.average(agrees, weights=rows["weight"]))
     if results.passport.get("task", {}).get("kind") == "ordinal":
-        places = pd.Index(results.classes).get_indexer(rows["truth"])
+        places = places_of(rows["truth"].to_numpy(object), results.classes)
         probabilities = rows[[f"p_{label}" for label in results.classes]].to_numpy(float)
         figures |= ordinal_metrics(places, probabilities, rows["weight"].to_numpy())
     if "set" in rows and rows["set"].notna().all():
