@@ -63,12 +63,12 @@ def write_clusters(
         return
     places = evenly(groups, most)
     ids, groups = first.ids[places], groups.iloc[places]
-    found = {name: plain_features(part.by_id(ids), modality) for name, part in samples.items()}
-    whole = np.all([np.isfinite(values).all(axis=1) for values in found.values()], axis=0)
-    found, groups = {name: values[whole] for name, values in found.items()}, groups[whole]
-    table = silhouettes(found, {name: groups[name].to_numpy(object) for name in groups})
+    features = {name: plain_features(part.by_id(ids), modality) for name, part in samples.items()}
+    whole = np.all([np.isfinite(values).all(axis=1) for values in features.values()], axis=0)
+    features, groups = {name: values[whole] for name, values in features.items()}, groups[whole]
+    table = silhouettes(features, {name: groups[name].to_numpy(object) for name in groups})
     table.insert(1, "features", [_PLAIN[str(kinds[space])] for space in table["space"]])
-    np.savez(folder / _FEATURES, **found)  # type: ignore[arg-type]
+    np.savez(folder / _FEATURES, **features)  # type: ignore[arg-type]
     groups.to_parquet(folder / _LABELS, index=False)
     table.to_parquet(folder / _SILHOUETTES, index=False)
 

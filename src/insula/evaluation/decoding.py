@@ -66,12 +66,12 @@ def decoding_over_time(samples: Samples, task: ClassTask) -> pd.DataFrame | None
     tables = []
     for subject in sorted(set(subjects[usable])):
         rows = np.flatnonzero(usable & (subjects == subject))
-        mine, labels = samples.select(rows), codes[rows]
-        form = mine.store("eeg").description
+        own, labels = samples.select(rows), codes[rows]
+        form = own.store("eeg").description
         if not is_time_locked(form):
             continue
-        values, times = time_bins(mine.read("eeg"), form)
-        right = _right(values, labels, joined([unit_codes(mine, name) for name in _TOGETHER]))
+        values, times = time_bins(own.read("eeg"), form)
+        right = _right(values, labels, joined([unit_codes(own, name) for name in _TOGETHER]))
         if right is not None:
             guess = chance(labels, len(task.classes), alpha=0.05 / len(times))
             table = pd.DataFrame({"subject": subject, "time": times, "accuracy": right.mean(axis=0)})

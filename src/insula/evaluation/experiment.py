@@ -116,9 +116,9 @@ def plan(recipe: Recipe, cache: Cache) -> Plan:
         raise SettingsError("ratings are not told by group", where="groups", do="leave groups out, or use classes")
     samples, wanted = studies[0].samples, recipe.control_modality
     if "linear" in controls(recipe) and not (wanted and samples.has(wanted).any()):
-        known = ", ".join(name for name in samples.modalities if samples.has(name).any())
+        present = ", ".join(name for name in samples.modalities if samples.has(name).any())
         what = f"no sample has {wanted!r} (0 of {len(samples)})"
-        raise SettingsError(what, where="control_modality", do=f"there is {known}")
+        raise SettingsError(what, where="control_modality", do=f"there is {present}")
     return Plan(recipe, studies, list(_fittings(recipe, studies)))
 
 

@@ -84,9 +84,9 @@ def explanations(system: SignalNetwork, test: Samples) -> dict[str, pd.DataFrame
     }
     if hasattr(system, "attention"):
         subjects = pd.DataFrame({"subject": test.units("subject")})
-        found: np.ndarray = system.attention(test.select(evenly(subjects, _SAMPLES)))
+        weights: np.ndarray = system.attention(test.select(evenly(subjects, _SAMPLES)))
         pairs = pd.MultiIndex.from_product([system.form.channels] * 2, names=["from", "to"])
-        tables["attention"] = pd.DataFrame({"value": found.ravel()}, index=pairs).reset_index()
+        tables["attention"] = pd.DataFrame({"value": weights.ravel()}, index=pairs).reset_index()
     return tables
 
 

@@ -103,9 +103,9 @@ def epochs_by_subject(samples: Samples) -> dict[str, dict[str, str]]:
     subjects, present, pictures = samples.units("subject"), samples.has("eeg"), samples.units("stimulus")
     counts = {}
     for subject in sorted(set(subjects[present & pd.notna(subjects)])):
-        mine = present & (subjects == subject)
-        seen = len(set(pictures[mine & pd.notna(pictures)]))
-        counts[subject] = f"{mine.sum():,}" + (f" of {seen:,} pictures" if seen else "")
+        own = present & (subjects == subject)
+        seen = len(set(pictures[own & pd.notna(pictures)]))
+        counts[subject] = f"{own.sum():,}" + (f" of {seen:,} pictures" if seen else "")
         if "eeg_quality" in samples.table:
             marks = samples.table.loc[subjects == subject, "eeg_quality"].fillna("")
             counts[subject] += f", {(marks != '').sum():,} marked"

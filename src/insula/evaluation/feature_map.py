@@ -13,6 +13,7 @@ from insula.evaluation.add_on import AddOn, FinishedFit, FinishedRun, Tables
 from insula.evaluation.clusters import flat, silhouettes
 
 _FEATURES = "features.npz"
+_UNITS = 5000  # more are drawn from: whole test parts of FER2013, RAF-DB and AffectNet fit in, and a map takes a minute
 
 
 class FeatureSilhouettes(AddOn):
@@ -49,7 +50,7 @@ class FeatureMap(AddOn):
 
 
 def feature_map(folder: Path, predictions: pd.DataFrame, groups: Sequence[str] = ()) -> pd.DataFrame | None:
-    """Return t-SNE coordinates of the features that the system named, one fold's test units.
+    """Return t-SNE coordinates of the features that the system named, one fold's test units, 5,000 of them at most.
 
     Parameters
     ----------
@@ -68,8 +69,8 @@ def feature_map(folder: Path, predictions: pd.DataFrame, groups: Sequence[str] =
     path = folder / _FEATURES
     if not path.exists():
         return None
-    features, known = _stored(path, predictions, groups)
-    named = known.rename(columns={"truth": "class"})
+    features, rows = _stored(path, predictions, groups)
+    named = rows.rename(columns={"truth": "class"})
     frames = [
         pd.DataFrame(flat(values), columns=["x", "y"]).assign(source=source).join(named)
         for source, values in features.items()
@@ -90,17 +91,18 @@ def feature_silhouettes(folder: Path, predictions: pd.DataFrame, groups: Sequenc
     path = folder / _FEATURES
     if not path.exists():
         return {}
-    features, known = _stored(path, predictions, groups)
-    labels = {"class": known["truth"], **{name: known[name] for name in groups}}
+    features, rows = _stored(path, predictions, groups)
+    labels = {"class": rows["truth"], **{name: rows[name] for name in groups}}
     table = silhouettes({name: values.reshape(len(values), -1) for name, values in features.items()}, labels)
     table = table.dropna(subset=["silhouette"]).rename(columns={"space": "features", "label": "by"})
     return {"Mean silhouettes of learnt features": table.reset_index(drop=True)} if len(table) else {}
 
 
 def _stored(path: Path, predictions: pd.DataFrame, groups: Sequence[str]) -> tuple[dict[str, np.ndarray], pd.DataFrame]:
-    """Return features, (units, ...), by their names, and `truth` and groups of each unit."""
+    """Return features, (units, ...), by their names, and `truth` and groups of each unit; of 5,000 of them at most."""
     with np.load(path, allow_pickle=False) as stored:
         features = {name: stored[name] for name in stored.files if name != "units"}
         units = stored["units"]
-    known = predictions.drop_duplicates("unit").set_index("unit")[["truth", *groups]]
-    return features, known.reindex(units).reset_index(drop=True)
+    drawn = np.sort(np.random.default_rng(0).permutation(len(units))[:_UNITS])
+    rows = predictions.drop_duplicates("unit").set_index("unit")[["truth", *groups]]
+    return {name: values[drawn] for name, values in features.items()}, rows.reindex(units[drawn]).reset_index(drop=True)

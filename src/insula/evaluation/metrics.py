@@ -174,8 +174,8 @@ def set_metrics(
     Examples
     --------
     >>> admitted = np.array([[True, False], [True, True]])
-    >>> said = set_metrics(admitted, np.array(["b", "b"]), ("a", "b"), np.ones(2))
-    >>> said["coverage"], said["set_size"]
+    >>> figures = set_metrics(admitted, np.array(["b", "b"]), ("a", "b"), np.ones(2))
+    >>> figures["coverage"], figures["set_size"]
     (0.5, 1.5)
     """
     holds = admitted[np.arange(len(labels)), places_of(labels, classes)]
@@ -225,12 +225,12 @@ def ordinal_metrics(places: np.ndarray, probabilities: np.ndarray, weights: np.n
     """
     first, second = np.argsort(-probabilities, axis=1, kind="stable")[:, :2].T
     held = (first == places) | (second == places)
-    found = {
+    hits = {
         "top_two": held,
         "neighbours": held & (np.abs(first - second) == 1),
         "near": np.abs(first - places) <= 1,
     }
-    return {name: float(np.average(values, weights=weights)) for name, values in found.items()}
+    return {name: float(np.average(values, weights=weights)) for name, values in hits.items()}
 
 
 def classification_metrics(
@@ -267,8 +267,8 @@ def classification_metrics(
 
     Examples
     --------
-    >>> said = classification_metrics(np.array(["a", "b"]), np.array(["a", "b"]), np.eye(2), ("a", "b"))
-    >>> said["accuracy"], said["kappa"], said["ece"]
+    >>> figures = classification_metrics(np.array(["a", "b"]), np.array(["a", "b"]), np.eye(2), ("a", "b"))
+    >>> figures["accuracy"], figures["kappa"], figures["ece"]
     (1.0, 1.0, 0.0)
     """
     from sklearn import metrics as sk

@@ -134,9 +134,7 @@ def render_report(
     )
 
 
-def _classes(
-    results: Results, table: pd.DataFrame, by_group: pd.DataFrame, sets: Mapping[str, Any]
-) -> dict[str, Any]:
+def _classes(results: Results, table: pd.DataFrame, by_group: pd.DataFrame, sets: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a report of classes shows beside what every report does."""
     return {
         "rows": [_row(results, row) for row in table.to_dict("records")],
@@ -207,10 +205,10 @@ def _groups(results: Results, table: pd.DataFrame) -> list[list[str]]:
             figures = [f"{100 * row.accuracy:.1f}", interval, f"{100 * row.balanced_accuracy:.1f}"]
             group = f"{str(column).replace('_', ' ')}: {row.group}{whose}"
             lines.append([group, str(row.units), str(row.clusters), *figures])
-        for found in apart.itertuples():
-            p = NONE if math.isnan(found.p) else p_value(found.p)
-            figures = [points(found.difference), between(found.low, found.high), p]
-            lines.append([f"{found.best} minus {found.worst}", "", "", *figures])
+        for gap in apart.itertuples():
+            p = NONE if math.isnan(gap.p) else p_value(gap.p)
+            figures = [points(gap.difference), between(gap.low, gap.high), p]
+            lines.append([f"{gap.best} minus {gap.worst}", "", "", *figures])
     return lines
 
 

@@ -171,9 +171,9 @@ def write_robustness(folder: Path, system: System, hidden: Samples, protocol: Pr
             if name == "missing" and len(modalities) == 1:
                 continue  # nothing is left to predict from
             for mode in system.modes:
-                said = system.predict(disturbed, mode).collapse(units).table.rename_axis("unit").reset_index()
+                predictions = system.predict(disturbed, mode).collapse(units).table.rename_axis("unit").reset_index()
                 about = dict(zip(KEY, (modality, name, level), strict=True))
-                frames.append(said.filter(regex="^(unit|rating|p_.*)$").assign(**about, arm=mode))
+                frames.append(predictions.filter(regex="^(unit|rating|p_.*)$").assign(**about, arm=mode))
     pd.concat(frames).to_parquet(folder / _FILE)
 
 
@@ -196,12 +196,12 @@ def read_robustness(folders: Mapping[int, Iterable[Path]], answers: Mapping[int,
         What units are held against, by repeat: `truth`, indexed by unit.
     """
     scores = []
-    for repeat, mine in folders.items():
-        for path in (folder / _FILE for folder in mine):
+    for repeat, paths in folders.items():
+        for path in (folder / _FILE for folder in paths):
             if path.is_file():
-                said = pd.read_parquet(path)
-                said["truth"] = answers[repeat]["truth"].reindex(said["unit"]).to_numpy()
-                for key, part in said.groupby(["arm", *KEY], sort=False):
+                predictions = pd.read_parquet(path)
+                predictions["truth"] = answers[repeat]["truth"].reindex(predictions["unit"]).to_numpy()
+                for key, part in predictions.groupby(["arm", *KEY], sort=False):
                     scores.append((*key, _score(part.dropna(subset=["truth"]))))
     if not scores:
         return pd.DataFrame()

@@ -78,14 +78,14 @@ def scalp_tables(
     maps: dict[str, list[np.ndarray]] = {"real": [], "virtual": []}
     rows = []
     for subject in sorted(set(subjects[kept])):
-        mine = kept[subjects[kept] == subject]
-        real, virtual = (class_maps(part[mine], codes[mine], len(classes)) for part in (signals.real, signals.virtual))
-        odd = pd.Series(codes[mine]).groupby(codes[mine]).cumcount().to_numpy() % 2 == 1
-        halves = [class_maps(signals.real[half], codes[half], len(classes)) for half in (mine[odd], mine[~odd])]
+        own = kept[subjects[kept] == subject]
+        real, virtual = (class_maps(part[own], codes[own], len(classes)) for part in (signals.real, signals.virtual))
+        odd = pd.Series(codes[own]).groupby(codes[own]).cumcount().to_numpy() % 2 == 1
+        halves = [class_maps(signals.real[half], codes[half], len(classes)) for half in (own[odd], own[~odd])]
         rows.append(
             {
                 "subject": subject,
-                "n": len(mine),
+                "n": len(own),
                 "agreement": agreement(real, virtual),
                 "halves": agreement(*halves),
                 "amplitude": float(np.sqrt(np.nanmean(virtual**2) / np.nanmean(real**2))),

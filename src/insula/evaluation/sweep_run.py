@@ -45,7 +45,7 @@ class Outcome:
         return metrics_table(self.results).set_index("arm")
 
     @cached_property
-    def said(self) -> Verdict:
+    def verdict(self) -> Verdict:
         """The verdict."""
         return verdict(self.results)
 
@@ -139,7 +139,7 @@ def cells_table(sweep: Sweep, outcomes: Sequence[Outcome]) -> pd.DataFrame:
     for number, outcome in enumerate(outcomes, start=1):
         place = {axis: outcome.cell.value(axis) for axis in sweep.axes}
         cell = {"cell": number, "title": outcome.cell.title, **place}
-        rows += [{**cell, **outcome.figures(arm.name), "verdict": outcome.said.kind} for arm in outcome.results.arms]
+        rows += [{**cell, **outcome.figures(arm.name), "verdict": outcome.verdict.kind} for arm in outcome.results.arms]
     return pd.DataFrame(rows)
 
 

@@ -71,7 +71,7 @@ def metrics_table(results: Results) -> pd.DataFrame:
 
 def _figures(results: Results, name: str) -> dict[str, float]:
     rows = results.rows(name)
-    found = accuracy_interval(unit_scores(results, name))
+    estimate = accuracy_interval(unit_scores(results, name))
     by = "study" if results.studies > 1 else "repeat"
     groups = group_scores(results, name, by)
     metrics = classification_metrics(
@@ -85,8 +85,8 @@ def _figures(results: Results, name: str) -> dict[str, float]:
     figures = {
         "units": len(rows[["study", "unit"]].drop_duplicates()),
         "accuracy": metrics.pop("accuracy"),
-        "low": found.low,
-        "high": found.high,
+        "low": estimate.low,
+        "high": estimate.high,
         "sd": float(groups.std(ddof=1)) if len(groups) > 1 else float("nan"),
         **metrics,
     }
@@ -130,10 +130,10 @@ def _ece_before(rows: pd.DataFrame, classes: tuple[str, ...]) -> float:
 
 def _against(results: Results, name: str) -> dict[str, float]:
     units = unit_differences(results, results.headline, name)
-    found = gain_interval(results, units)
+    estimate = gain_interval(results, units)
     return {
-        "difference": found.value,
-        "difference_low": found.low,
-        "difference_high": found.high,
+        "difference": estimate.value,
+        "difference_low": estimate.low,
+        "difference_high": estimate.high,
         "p": paired_test(units) if name in results.comparators else float("nan"),
     }
