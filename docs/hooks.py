@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path, PurePosixPath
 from posixpath import normpath, relpath
 from typing import Any
@@ -104,6 +106,31 @@ def systems() -> str:
     return _markdown(["system", "what", "predicts from"], rows)
 
 
+def system_classes() -> str:
+    """Return the reference of every system's class and settings, under the title of its card."""
+    from insula.storage.settings import Settings
+    from insula.systems.catalogue import SYSTEMS, system_class
+
+    sections: dict[str, dict[str, None]] = {}
+    for name in SYSTEMS:
+        cls = system_class(name)
+        about = vars(sys.modules[cls.Settings.__module__])
+        settings = [one for one in about.values() if isinstance(one, type) and issubclass(one, Settings)]
+        own = [cls, cls.Settings, *(one for one in settings if one.__module__ == cls.Settings.__module__)]
+        paths = [f"{one.__module__}.{one.__qualname__}" for one in own]
+        sections.setdefault(cls.__module__.split(".")[2], {}).update(dict.fromkeys(paths))
+    lines = []
+    for folder, paths_of in sections.items():
+        card = ROOT / "src/insula/systems" / folder / "README.md"
+        if card.is_file():
+            title = card.read_text(encoding="utf-8").splitlines()[0].removeprefix("# ")
+            lines += [f"## {title}", f"What it is and what was measured stands in [its card](../systems/{folder}.md)."]
+        else:
+            lines.append(f"## {(import_module(f'insula.systems.{folder}').__doc__ or folder).strip().rstrip('.')}")
+        lines += [f"::: {path}\n    options: {{heading_level: 3}}" for path in paths_of]
+    return "\n\n".join(lines)
+
+
 def recipes() -> str:
     """Return every recipe and sweep with the words that its file opens with."""
     from importlib import resources
@@ -179,6 +206,7 @@ def command() -> str:
 
 
 TABLES: dict[str, Callable[[], str]] = {
-    "corpora": corpora, "systems": systems, "recipes": recipes, "protocols": protocols, "steps": steps,
+    "corpora": corpora, "systems": systems, "system-classes": system_classes,
+    "recipes": recipes, "protocols": protocols, "steps": steps,
     "pipelines": pipelines, "measured": measured, "command": command,
 }  # fmt: skip

@@ -12,10 +12,11 @@ import torch
 from torch import nn
 
 from insula.emotions import Categorical
-from insula.samples import ArrayStore, Description, Predictions, Samples, mode_of, provenance
+from insula.samples import ArrayStore, Description, Predictions, Samples, provenance
 from insula.samples.predictions import join_sets
 from insula.storage.folder import MANIFEST, seal
 from insula.storage.settings import Settings
+from insula.systems.base import System, TrainingData
 
 CLASSES = ("anger", "happiness", "neutral")
 SIZE = 32
@@ -30,6 +31,8 @@ class StandInSettings(Settings):
 
 class Answering(nn.Module):
     """Pictures to probabilities, a column, and a set of classes; some of it in a network, some not."""
+
+    jumps = False
 
     def __init__(self, width: int, brightness: float) -> None:
         super().__init__()
@@ -49,7 +52,7 @@ class Answering(nn.Module):
         return probabilities, strange, (probabilities >= 0.3) | best
 
 
-class StandIn:
+class StandIn(System):
     """A fitted system.
 
     Parameters
@@ -60,23 +63,33 @@ class StandIn:
         What `predict` adds to an output by name, so that it says something else than the graph.
     """
 
-    predicts_from: ClassVar = ("picture",)
+    Settings: ClassVar = StandInSettings
     trains_on: ClassVar = ("picture",)
     modes: ClassVar[Mapping[str, str]] = {"bright": "as it is", "dark": "darker", "brain": "not in a bundle"}
     not_bundled: ClassVar = ("brain",)
 
     def __init__(self, width: int = 16, off: Mapping[str, float] | None = None) -> None:
-        self.settings, self.task = StandInSettings(), Categorical(label="emotion", classes=CLASSES)
+        super().__init__()
+        self.task = Categorical(label="emotion", classes=CLASSES)
         self.off = dict(off or {})
         torch.manual_seed(0)
         self.answers = {mode: Answering(width, place).eval() for mode, place in (("bright", 0.5), ("dark", 0.3))}
 
-    def answering(self, mode: str | None = None) -> nn.Module:
-        return self.answers[mode_of(self.answers, mode)]
+    def _fit(self, data: TrainingData) -> None:
+        raise NotImplementedError
 
-    def predict(self, samples: Samples, mode: str | None = None) -> Predictions:
+    def _save(self, folder: Path) -> dict[str, Any]:
+        raise NotImplementedError
+
+    def _load(self, folder: Path, about: dict[str, Any]) -> None:
+        raise NotImplementedError
+
+    def _answering(self, mode: str) -> nn.Module:
+        return self.answers[mode]
+
+    def _predict(self, samples: Samples, mode: str) -> Predictions:
         with torch.inference_mode():
-            answer = self.answering(mode)(torch.from_numpy(np.asarray(samples.read("picture"))))
+            answer = self.answers[mode](torch.from_numpy(np.asarray(samples.read("picture"))))
         probabilities, strange, admitted = (part.numpy() for part in answer)
         return Predictions.of(
             CLASSES,

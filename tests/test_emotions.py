@@ -13,10 +13,12 @@ from insula.emotions import (
     Categorical,
     Continuous,
     Cut,
+    Several,
     Votes,
     label_map,
     normalise_label,
     parse_task,
+    usual_task,
 )
 from insula.errors import LabelError, SettingsError
 
@@ -111,3 +113,50 @@ def test_a_cut_that_cannot_be_made_says_why() -> None:
 def test_a_key_of_another_kind_of_task_is_one_line() -> None:
     with pytest.raises(SettingsError, match=r"a continuous task has no classes \(task\): leave task.classes out"):
         parse_task({"kind": "continuous", "label": "valence", "classes": None})
+
+
+SEVERAL = {
+    "emotion": {"kind": "categorical", "classes": ["calm", "fear"]},
+    "valence": {"kind": "continuous", "scale": [1, 9]},
+    "excited": {"kind": "binary", "label": "arousal", "threshold": 5, "tie": "high"},
+}
+
+
+def test_several_tasks_are_read_under_their_names_and_come_back_as_saved() -> None:
+    task = parse_task(SEVERAL)
+    assert isinstance(task, Several) and task.columns == ("emotion", "arousal", "valence")
+    assert task.tasks["valence"] == Continuous(label="valence", scale=(1, 9))
+    backwards = {"kind": "several", "tasks": dict(reversed(task.model_dump(mode="json")["tasks"].items()))}
+    again = parse_task(backwards)
+    assert isinstance(again, Several) and again == task and list(again.tasks) == ["emotion", "excited", "valence"]
+    assert task.digest() != parse_task({**SEVERAL, "valence": {"kind": "continuous", "scale": [1, 5]}}).digest()
+
+
+def test_a_row_without_one_label_counts_for_the_other_tasks() -> None:
+    task = parse_task(SEVERAL)
+    table = pd.DataFrame({"emotion": ["fear", None, None], "valence": [np.nan, 1, np.nan], "arousal": [np.nan] * 3})
+    targets = task.targets(table)
+    assert isinstance(targets, dict) and targets["emotion"].tolist() == [1, -1, -1]
+    assert np.isnan(targets["valence"]).tolist() == [True, False, True] and targets["excited"].tolist() == [-1] * 3
+    assert task.labelled(table).tolist() == [True, True, False] and not len(task.labelled(table[:0]))
+
+
+def test_what_is_wrong_with_one_of_several_tasks_names_it() -> None:
+    with pytest.raises(SettingsError, match=r"lacks scale \(task.mood\): set task.mood.scale=\[1,9\]"):
+        parse_task({"mood": {"kind": "ordinal"}})
+    with pytest.raises(SettingsError, match="no task of the kind 'several'"):
+        parse_task({"all": {"kind": "several", "tasks": SEVERAL}})
+    for wrong in (
+        {"kind": "several"},
+        {"a.b": SEVERAL["valence"]},
+        {"kind": "several", "label": "x", "tasks": SEVERAL},
+    ):
+        with pytest.raises(SettingsError, match="task"):
+            parse_task(wrong)
+
+
+def test_where_one_task_is_wanted_several_are_refused_by_name() -> None:
+    assert usual_task({"label": "mood"}) == {"kind": "categorical", "label": "mood"}
+    for values in (SEVERAL, parse_task(SEVERAL).model_dump()):
+        with pytest.raises(SettingsError, match=r"several: emotion, .*excited.* \(task\): keep one"):
+            usual_task(values)

@@ -17,8 +17,9 @@ from insula.deployment.graphs import Graph
 from insula.deployment.onnx import write_onnx
 from insula.emotions import Categorical, Continuous
 from insula.errors import SettingsError
-from insula.samples import Predictions, Samples, System
+from insula.samples import Predictions, Samples
 from insula.samples.predictions import split_sets
+from insula.systems.base import System
 from insula.systems.catalogue import SYSTEMS as CATALOGUE
 from insula.systems.catalogue import system
 from toy import CLASSES, toy_parts, toy_study, toy_styles, toy_unpaired

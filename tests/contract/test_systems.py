@@ -10,68 +10,28 @@ import numpy as np
 import pytest
 
 from insula.emotions import Categorical
-from insula.errors import InsulaError, SettingsError
+from insula.errors import BundleError, InsulaError, SettingsError
 from insula.protocols.audit import audit
 from insula.protocols.protocol import Protocol, protocol
 from insula.protocols.split import Split
-from insula.samples import Samples, System
-from insula.systems.catalogue import SYSTEMS as CATALOGUE
-from insula.systems.catalogue import system
+from insula.samples import Samples
+from insula.systems.base import System
+from insula.systems.catalogue import system, system_class, systems
 from toy import CLASSES, toy_pairs, toy_study, toy_styles, toy_unpaired, toy_windows
 
 TASK = Categorical(label="emotion", classes=CLASSES)
-NETWORK = {"training": {"epochs": 12, "patience": 12, "batch_size": 16, "learning_rate": 3e-3}}
-PICTURES = {  # not augmented: a mirrored bar is a bar of another class
-    "backbone": "resnet10t", "sizes": (32,), "augment": False,
-    "training": {"epochs": 12, "patience": 12, "batch_size": 16, "learning_rate": 2e-3, "schedule": "cosine"},
-}  # fmt: skip
-FAST: dict[str, dict[str, Any]] = {
-    "bmci": {"encoder": "linear", "trees": 10, "folds": 2, "time_bins": 10, "penalties": (0.01, 1.0)},
-    **dict.fromkeys(
-        ("eegnet", "deep4net", "tsception", "dgcnn", "eeg-conformer", "band-power-transformer", "rbtransformer"),
-        NETWORK,
-    ),
-    "histn": {**NETWORK, "spread": 0},
-    "cafnet": {**NETWORK, "width": 32},
-    "ucmc": {**NETWORK, "width": 32, "teacher": NETWORK},
-    "crpn": {
-        "backbone": "small-cnn",
-        "width": 32,
-        "augment": False,
-        "training": NETWORK["training"],
-        "teacher": {"backbone": "small-cnn", "training": NETWORK["training"]},
-    },
-    **dict.fromkeys(("face-network", "scn"), PICTURES),
-    "compact-recogniser": {
-        "weights": None,
-        "sizes": (64,),
-        "augment": False,
-        "rims": (),
-        "training": {**PICTURES["training"], "keep": "last", "averaging": 0.0},
-    },
-    "crpn-style": {
-        "backbone": "small-cnn",
-        "width": 32,
-        "augment": False,
-        "training": NETWORK["training"],
-        "teacher": {"backbone": "small-cnn", "training": NETWORK["training"]},
-    },
-    "neurogaze": {
-        **PICTURES,
-        "backbone": "test_resnet",
-        "image_teacher": "test_resnet",
-        "training": {**PICTURES["training"], "keep": "last"},
-        "geometry": {"start": 3, "end": 8},
-        "teacher": {"map_size": 8, "widths": (8,), "width": 32, "training": {"epochs": 5}},
-    },
-}
 PEERS = ("fer", "onnx-file", "py-feat")  # they learn nothing: tests/systems/test_peers.py
-SYSTEMS = [name for name in CATALOGUE if name not in PEERS]
+SYSTEMS = [name for name in systems() if name not in PEERS]
 GUESSING = ("majority", "stratified")
 READS_EEG = [name for name in SYSTEMS if "picture" not in system(name).predicts_from and name not in GUESSING]
 READS_BOTH = ("feature-fusion", "late-fusion", "cafnet", "ucmc")
 
 pytestmark = pytest.mark.slow
+
+
+def tiny(name: str, **settings: Any) -> System:
+    """Return the unfitted system as its preset `tiny` has it, where there is one."""
+    return system(name, "tiny" if "tiny" in system_class(name).presets else None, **settings)
 
 
 def each_of(names: list[str]) -> pytest.MarkDecorator:
@@ -92,7 +52,7 @@ class Given(NamedTuple):
 
     def fit(self, name: str) -> System:
         train, validation = self.study.by_id(self.split.train), self.study.by_id(self.split.validation)
-        return system(name, **FAST.get(name, {})).fit(train, validation, TASK)
+        return tiny(name).fit(train, validation, TASK)
 
 
 def _given(study: Samples, name: str, **changes: Any) -> Given:
@@ -174,7 +134,7 @@ def test_says_the_same_after_saving_and_loading(
     inputs = studies[name].test.without(["emotion", *unread])
     fitted[name].save(tmp_path / "system")
     loaded = type(fitted[name]).load(tmp_path / "system")
-    for mode in [mode for mode in loaded.modes if mode not in getattr(loaded, "not_bundled", ())]:
+    for mode in [mode for mode in loaded.modes if mode not in loaded.not_bundled]:
         before, after = fitted[name].predict(inputs, mode), loaded.predict(inputs, mode)
         assert np.allclose(before.probabilities, after.probabilities, atol=1e-6)
     files = [path.suffix for path in (tmp_path / "system").rglob("*") if path.is_file()]
@@ -207,9 +167,9 @@ PROTOCOLS_OF_EEG: dict[str, dict[str, Any]] = {
     [*((name, "subject-disjoint") for name in READS_EEG), *(("tangent-space", rule) for rule in PROTOCOLS_OF_EEG)],
 )
 def test_every_system_on_eeg_and_every_protocol_go_together(name: str, rule: str) -> None:
-    brief = {**FAST.get(name, {}), **({"training": {"epochs": 1}} if "training" in FAST.get(name, {}) else {})}
+    brief = {"training": {"epochs": 1}} if "training" in system_class(name).Settings.model_fields else {}
     shared = _given(toy_windows(windows=3), rule, validation_share=0, **PROTOCOLS_OF_EEG[rule])
-    fitted = system(name, **brief).fit(
+    fitted = tiny(name, **brief).fit(
         shared.study.by_id(shared.split.train), shared.study.by_id(shared.split.validation), TASK
     )
     assert np.isfinite(fitted.predict(shared.test.without(["emotion"])).probabilities).all()
@@ -219,12 +179,39 @@ def test_every_system_on_eeg_and_every_protocol_go_together(name: str, rule: str
 
 @each_of(SYSTEMS)
 def test_placebos_are_unfitted_twins(name: str) -> None:
-    whole = system(name, **FAST.get(name, {}))
+    whole = tiny(name)
     for placebo in whole.placebos:
         twin = whole.placebo(placebo)
         assert type(twin) is type(whole) and not twin.log.fits and twin.settings != whole.settings
     with pytest.raises(SettingsError, match="unknown placebo"):
         whole.placebo("sugar")
+
+
+@each_of(SYSTEMS)
+def test_beginning_with_a_saved_system_is_done_or_refused(
+    name: str, studies: dict[str, Given], fitted: dict[str, System], tmp_path: Path
+) -> None:
+    given = studies[name]
+    train, validation = given.study.by_id(given.split.train), given.study.by_id(given.split.validation)
+    if not fitted[name].warm_start:
+        with pytest.raises(SettingsError, match=r"begins with nothing saved \(start_from\): leave start_from out"):
+            tiny(name).fit(train, validation, TASK, start_from=tmp_path)
+        return
+    with pytest.raises(BundleError, match="no system was saved here"):
+        tiny(name).fit(train, validation, TASK, start_from=tmp_path / "nowhere")
+    fitted[name].save(tmp_path)
+    frozen = {"epochs": 1, "learning_rate": 1e-12}
+    again = tiny(name, training=frozen, **({"teacher": {"training": frozen}} if name == "ucmc" else {}))
+    again.fit(train, validation, TASK, start_from=tmp_path)
+    hidden = given.test.without(["emotion"])
+    before, after = fitted[name].predict(hidden).probabilities, again.predict(hidden).probabilities
+    assert np.abs(before - after).max() < 0.05 < np.abs(before - 1 / 3).max()
+
+
+@each_of(SYSTEMS)
+def test_nothing_is_predicted_before_a_fit(name: str, studies: dict[str, Given]) -> None:
+    with pytest.raises(SettingsError, match="has learnt nothing"):
+        tiny(name).predict(studies[name].test)
 
 
 def test_a_group_of_settings_keeps_what_a_change_does_not_name() -> None:
@@ -245,5 +232,5 @@ def test_unknown_names_are_one_line() -> None:
 def test_training_without_a_label_is_refused_in_one_line(name: str, studies: dict[str, Given]) -> None:
     unlabelled = studies[name].study.with_columns(emotion=None)
     with pytest.raises(InsulaError) as caught:
-        system(name, **FAST.get(name, {})).fit(unlabelled, unlabelled, TASK)
+        tiny(name).fit(unlabelled, unlabelled, TASK)
     assert "\n" not in str(caught.value)

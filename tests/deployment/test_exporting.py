@@ -21,6 +21,7 @@ from insula.deployment.exporting import export_bundle
 from insula.deployment.onnx import write_onnx
 from insula.errors import BundleError, DataError, SettingsError
 from insula.evaluation.recipe import Recipe
+from insula.systems.base import System
 from insula.systems.catalogue import system
 from standin import CLASSES, SIZE, StandIn, pictured
 
@@ -89,10 +90,8 @@ def test_weights_that_are_not_finite_are_never_written(tmp_path: Path) -> None:
 
 
 def test_what_reads_pictures_and_cannot_be_exported_is_refused_before_anything_is_written(tmp_path: Path) -> None:
-    class Plain:
-        predicts_from = StandIn.predicts_from
-        modes = StandIn.modes
-        settings, task = StandIn().settings, StandIn().task
+    class Plain(StandIn):
+        _answering = System._answering
 
     with pytest.raises(SettingsError, match="cannot be written as a graph"):
         write(tmp_path / "bundle", Plain())

@@ -20,7 +20,8 @@ from insula.labelling.label_studio import import_export, page
 from insula.labelling.ledger import Ledger
 from insula.labelling.question import Question
 from insula.labelling.queue import Pool, ranked, uncertainty, write_queue
-from insula.samples import ArrayStore, Description, Predictions, Samples, System, provenance
+from insula.samples import ArrayStore, Description, Predictions, Samples, provenance
+from insula.systems.base import System
 
 POOL = picture_pool()
 LATER = "2026-03-02T09:00:00.000000Z"

@@ -191,7 +191,8 @@ def test_what_a_system_lacks_is_said_in_one_line() -> None:
         picked("oracle", system, samples, [], 1)
 
     class Plain:
-        modes = Told.modes
+        def embed(self, samples: Samples) -> None:
+            return None
 
     with pytest.raises(SettingsError, match="the system Plain has no embedding"):
         picked("core-set", Plain(), samples, [], 1)  # type: ignore[arg-type]

@@ -117,7 +117,7 @@ def test_wrong_shapes_names_and_rows_are_one_line() -> None:
 
 
 def test_predictions_collapse_to_the_mean_of_a_unit() -> None:
-    said = Predictions.of(["a", "b"], np.array([[0.9, 0.1], [0.5, 0.5], [0.2, 0.8]]), index=[3, 4, 5])
-    units = said.collapse(np.array(["x", "x", "y"]))
+    predictions = Predictions.of(["a", "b"], np.array([[0.9, 0.1], [0.5, 0.5], [0.2, 0.8]]), index=[3, 4, 5])
+    units = predictions.collapse(np.array(["x", "x", "y"]))
     assert units.probabilities.tolist() == [[0.7, 0.3], [0.2, 0.8]]
     assert units.labels.to_dict() == {"x": "a", "y": "b"}

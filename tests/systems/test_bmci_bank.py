@@ -50,7 +50,7 @@ def joined(parts: tuple[Samples, Samples, Samples]) -> BMCI:
 
 def _twin(system: BMCI) -> BMCI:
     twin = copy(system)
-    twin.facts, twin.log, twin.caution = deepcopy(system.facts), deepcopy(system.log), deepcopy(system.caution)
+    twin.facts, twin.log, twin.selective = deepcopy(system.facts), deepcopy(system.log), deepcopy(system.selective)
     return twin
 
 

@@ -126,10 +126,11 @@ def test_classifiers_can_be_trained_on_real_eeg_as_an_ablation() -> None:
     virtual = BMCI(LINEAR).fit(train, validation, TASK)
     real = BMCI(LINEAR.model_copy(update={"classifier_reads": "real"})).fit(train, validation, TASK)
     for one, other in zip(virtual.bank.members, real.bank.members, strict=True):
-        assert one.taught is not None and other.taught is not None
-        assert np.array_equal(one.regressor.predict(one.taught.visual), other.regressor.predict(one.taught.visual))
-        same = (one.taught.virtual == other.taught.virtual).all(axis=1)
-        assert len(same) - same.sum() == len(one.taught.codes), "only pictures with EEG are read otherwise"
+        assert one.fitted_on is not None and other.fitted_on is not None
+        visual = one.fitted_on.visual
+        assert np.array_equal(one.regressor.predict(visual), other.regressor.predict(visual))
+        same = (one.fitted_on.virtual == other.fitted_on.virtual).all(axis=1)
+        assert len(same) - same.sum() == len(one.fitted_on.codes), "only pictures with EEG are read otherwise"
     assert not np.array_equal(real.predict(test).probabilities, virtual.predict(test).probabilities)
 
 
@@ -184,7 +185,7 @@ def test_views_of_a_trained_network_teach_together(tmp_path: Path) -> None:
     seen = train.table.loc[~pool, "stimulus"].nunique()
     assert system.training is not None and len(system.training.visual) == 3 * seen
     assert (system.training.labels.reshape(seen, 3) == system.training.labels[::3, None]).all()
-    assert all(len(member.taught.codes) == 3 * seen for member in system.bank.members if member.taught)
+    assert all(len(member.fitted_on.codes) == 3 * seen for member in system.bank.members if member.fitted_on)
     assert "gap" in system.facts["vision"]
     fits = {fit.step: fit for fit in system.log.fits}
     target = fits["target of the picture network"]

@@ -22,7 +22,7 @@ from insula.storage.cache import Cache
 from insula.systems.catalogue import system
 from insula.systems.crpn import teaching
 from insula.systems.crpn.losses import StudentLoss, TeacherLoss, admitted_divergence
-from insula.systems.crpn.settings import PRESETS, Concepts, CRPNSettings, Teacher
+from insula.systems.crpn.settings import Concepts, CRPNSettings, Teacher
 from insula.systems.crpn.statistics import Statistics, conceive, hash_of, statistics, sure_of
 from insula.systems.crpn.system import CRPN
 from insula.training.engine import rate_factor
@@ -239,10 +239,10 @@ def test_placebos_keep_the_size_of_gate_and_pools_and_break_what_they_name(fitte
 
 def test_training_the_student_leaves_the_teacher_as_it_was(parts: Any, task: Categorical) -> None:
     settings = CRPNSettings.parse(TINY, where="test")
-    lesson = teaching.Lesson(parts[0], parts[1], task, settings)
-    teacher, _ = teaching.taught_once(lesson)
+    data = teaching.PictureData(parts[0], parts[1], task, settings)
+    teacher, _ = teaching.taught_once(data)
     before = hash_of(teacher)
-    teaching.train_student(lesson, teacher, teaching.confidence_statistics(lesson, teacher))
+    teaching.train_student(data, teacher, teaching.confidence_statistics(data, teacher))
     assert hash_of(teacher) == before
 
 
@@ -268,7 +268,7 @@ def test_what_is_saved_needs_no_teacher_and_says_the_same(
     assert loaded.teacher is None
     assert np.allclose(loaded.predict(parts[2]).probabilities, fitted.predict(parts[2]).probabilities, atol=1e-6)
     assert {path.name for path in (tmp_path / "saved").iterdir()} == {
-        "caution.skops", "network.safetensors", "system.yaml",
+        "selective.skops", "network.safetensors", "system.yaml",
     }  # fmt: skip
     weights = sum(part.numel() for part in loaded.network.parameters())
     assert weights == fitted.facts["weights"]
@@ -347,7 +347,7 @@ def test_variants_of_the_released_code_run(parts: Any, task: Categorical) -> Non
 
 
 def test_presets_are_the_columns_of_the_source() -> None:
-    chosen = {name: system("crpn", name).settings for name in PRESETS}
+    chosen = {name: system("crpn", name).settings for name in ("default", "paper", "code")}
     for settings in chosen.values():
         assert (settings.training.epochs, settings.teacher.training.epochs) == (40, 100)
         assert (settings.training.batch_size, settings.training.learning_rate) == (64, 1e-4)

@@ -76,10 +76,10 @@ def fitted(parts: tuple[Samples, Samples, Samples], task: Categorical) -> CRPN:
 
 
 def test_the_whole_conceptual_pathway_is_as_it_was(parts: Any, task: Categorical) -> None:
-    lesson = teaching.Lesson(*parts[:2], task, CRPNSettings.parse({**TINY, **PROBE}, where="test"))
-    teacher, _ = teaching.taught_once(lesson)
+    data = teaching.PictureData(*parts[:2], task, CRPNSettings.parse({**TINY, **PROBE}, where="test"))
+    teacher, _ = teaching.taught_once(data)
     before = {name: hash_of(part) for name, part in teacher.named_children()}
-    network, _ = learn_people(lesson, teacher)
+    network, _ = learn_people(data, teacher)
     assert {name: hash_of(part) for name, part in teacher.named_children()} == before
     assert set(before) == {"emotion", "other"} and hash_of(network.encoder) != before["other"]
     assert not any(part.requires_grad for part in teacher.parameters())

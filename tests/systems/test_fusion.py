@@ -16,7 +16,7 @@ from insula.emotions import Binary, Categorical, Continuous, Ordinal
 from insula.errors import DataError, SettingsError
 from insula.samples import ArrayStore, Samples
 from insula.systems.catalogue import system
-from insula.systems.fusion.cafnet_network import ConfidenceFusion, ConfidenceLoss, Said, joined
+from insula.systems.fusion.cafnet_network import ConfidenceFusion, ConfidenceLoss, FusionOutput, joined
 from toy import CLASSES, toy_pairs
 
 TASK = Categorical(label="emotion", classes=CLASSES)
@@ -186,7 +186,7 @@ def test_other_tasks_of_classes_are_learnt(name: str, task: Any, whole: Samples)
 
 def test_what_they_refuse(whole: Samples) -> None:
     train, validation, _ = parts(whole)
-    with pytest.raises(SettingsError, match="CAFNet learns no ratings"):
+    with pytest.raises(SettingsError, match=r"CAFNet learns no continuous task .*: it learns categorical"):
         system("cafnet").fit(train, validation, Continuous(label="valence"))
     nothing = without(without(train, "features", np.ones(len(train), bool)), "face_features", np.ones(len(train), bool))
     with pytest.raises(DataError, match="nothing to tell apart among training samples with features or face_features"):
@@ -205,11 +205,11 @@ def test_cafnet_is_fitted_to_training_rows_and_its_epoch_chosen_on_validation_ro
     ]  # fmt: skip
 
 
-def drawn(rows: int = 8) -> tuple[Said, torch.Tensor]:
+def drawn(rows: int = 8) -> tuple[FusionOutput, torch.Tensor]:
     torch.manual_seed(0)
     there = torch.rand(2, rows) > 0.3
     there[:, :3] = True
-    said = Said(torch.randn(rows, 3), torch.randn(2, rows, 3), torch.rand(2, rows), there)
+    said = FusionOutput(torch.randn(rows, 3), torch.randn(2, rows, 3), torch.rand(2, rows), there)
     return said, torch.arange(rows) % 3
 
 

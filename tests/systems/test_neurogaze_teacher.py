@@ -16,7 +16,7 @@ from insula.samples import ArrayStore, Description, Samples, concat, provenance
 from insula.storage.cache import Cache
 from insula.systems.neurogaze.recordings import read_recordings
 from insula.systems.neurogaze.settings import Teacher
-from insula.systems.neurogaze.teacher import Taught, prototypes_once
+from insula.systems.neurogaze.teacher import TrainedBank, prototypes_once
 from toy import toy_unpaired
 
 SMALL: dict[str, Any] = {
@@ -36,7 +36,7 @@ def films() -> Samples:
     return toy_unpaired(pictures=9, people=5, films=20)
 
 
-def teach(films: Samples, seed: int = 0, shuffled: int | None = None, **changes: Any) -> Taught:
+def teach(films: Samples, seed: int = 0, shuffled: int | None = None, **changes: Any) -> TrainedBank:
     settings = Teacher(**{**SMALL, **changes})
     return prototypes_once(read_recordings(films, settings, shuffled), settings, seed)
 

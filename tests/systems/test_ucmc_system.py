@@ -150,7 +150,7 @@ def test_missing_corrupted_and_late_cells_never_raise_and_say_so(fitted: UCMC) -
     assert np.isfinite(said.probabilities).all()
     untold = said.table.iloc[rows[2]]
     assert untold["uncertainty"] == 1
-    assert np.allclose(said.probabilities[rows[2]], fitted.aim.shares)
+    assert np.allclose(said.probabilities[rows[2]], fitted.task_head.shares)
     apart = np.setdiff1d(np.arange(len(TEST)), rows[:4])
     assert np.allclose(said.probabilities[apart], fitted.predict(TEST, "both").probabilities[apart])
 

@@ -20,7 +20,8 @@ from insula.storage.folder import seal, verify
 
 if TYPE_CHECKING:
     from insula.evaluation.recipe import Recipe
-    from insula.samples import Predictions, Samples, System
+    from insula.samples import Predictions, Samples
+    from insula.systems.base import System
 
 FORMAT = 3
 _BEFORE = 2  # the format in which systems that read EEG have been kept since
@@ -270,7 +271,7 @@ def write_bundle(
     known: dict[str, Any] = {
         "format": FORMAT,
         "system": name,
-        "modes": [mode for mode in system.modes if mode not in getattr(system, "not_bundled", ())],
+        "modes": [mode for mode in system.modes if mode not in system.not_bundled],
         "predicts_from": list(system.predicts_from),
         "recipe": json.loads(json.dumps(recipe.model_dump(mode="json", exclude={"corpus", "reported"}))),
         "corpus": recipe.corpus.get("name"),

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from insula.storage.hashing import sha256_of
 
 if TYPE_CHECKING:
-    from insula.samples import System
+    from insula.systems.base import System
 
 _UNFIT = """Do not use an answer where the row gives a reason instead of a label; for people, devices or situations
 unlike those of the corpus, of which nothing was measured; for what is none of the classes, as one of them is named all

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     import numpy as np
 
     from insula.deployment.eight_bits import Loss
-    from insula.samples import Samples, System
+    from insula.samples import Samples
+    from insula.systems.base import System
 
 _FACES, _LEAST = 200, 4  # pictures of a folder at most, and at least, of which every second one measures the loss
 
@@ -56,10 +57,7 @@ def write_graphs(
     SettingsError
         Where the system cannot be exported.
     """
-    if not hasattr(system, "answering"):
-        what = f"{known['system']} predicts from pictures, and cannot be written as a graph"
-        raise SettingsError(what, do="evaluate it with `insula run`")
-    seen = hold(held, getattr(system, "task", None), known["size"])
+    seen = hold(held, system.task, known["size"])
     about = {
         "system": known["system"],
         "classes": ",".join(known["classes"]),
@@ -71,7 +69,7 @@ def write_graphs(
         answering = system.answering(mode)
         write_onnx(answering, known["size"], {**about, "mode": mode}, path)
         graph = Graph(path, len(known["classes"]), known["size"])
-        difference = check_parity(graph, system, mode, seen, jumps=getattr(answering, "jumps", False))
+        difference = check_parity(graph, system, mode, seen, jumps=answering.jumps)
         graphs[mode] = {
             "runs": path.name,
             "whole": path.name,

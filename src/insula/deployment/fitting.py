@@ -14,7 +14,7 @@ from insula.deployment.bundle import check_output, write_bundle
 from insula.deployment.card import score_in_words
 from insula.emotions import Categorical, Continuous
 from insula.errors import SettingsError
-from insula.evaluation.candidates import Fitting, alone, candidate, own_system, system_name, with_modalities
+from insula.evaluation.candidates import Fitting, candidate, own_system, system_name, with_modalities
 from insula.evaluation.early_checks import check_recipe
 from insula.evaluation.experiment import predictable
 from insula.evaluation.metrics import wilson_interval
@@ -24,10 +24,11 @@ from insula.protocols.access import TargetAccess
 from insula.protocols.audit import audit
 from insula.protocols.protocol import Protocol
 from insula.protocols.split import Split
-from insula.samples import Samples, System
+from insula.samples import Samples
 from insula.storage.cache import Cache
 from insula.storage.own_code import is_own
 from insula.storage.progress import followed
+from insula.systems.base import System
 from insula.tiers import naming_tier, need
 from insula.training.threads import one_thread
 
@@ -94,7 +95,7 @@ def fit_bundle(
     split = validation_alone(study.protocol, study.samples, study.task)
     audit(split, study.samples, study.protocol)
     train, validation = study.samples.by_id(split.train), study.samples.by_id(split.validation)
-    system = alone(candidate(recipe, Fitting("system", system_name(recipe), 0, 0)))
+    system = candidate(recipe, Fitting("system", system_name(recipe), 0, 0)).alone()
     tell(_plan(study, train, validation))
     with one_thread(alone=True), followed(_TrainingTime(tell)):
         system.fit(train, validation, study.task)
@@ -142,7 +143,7 @@ def _plan(study: Study, train: Samples, validation: Samples) -> str:
 def _framing(system: System, study: Study) -> dict[str, str]:
     """Return how the bundle is to read new pictures: as those that it was trained on were cut."""
     pictures = study.corpus.pictures
-    if pictures == "whole" and getattr(system, "framing", "eyes") == "box":
+    if pictures == "whole" and system.framing == "box":
         pictures = "auto"  # a detector had cut out what the system is made for
     if pictures == "auto":
         return {"pictures": pictures, "framing": "box"}

@@ -9,8 +9,9 @@ import numpy as np
 
 from insula.deployment.graphs import ADMITTED, PROBABILITIES, Graph
 from insula.errors import BundleError
-from insula.samples import ArrayStore, Description, Samples, System, provenance
+from insula.samples import ArrayStore, Description, Samples, provenance
 from insula.samples.predictions import split_sets
+from insula.systems.base import System
 
 LIMIT = 1e-4
 """By how much an answer may differ; of a value beyond 1, by this share of it."""

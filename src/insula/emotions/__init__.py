@@ -8,13 +8,16 @@ from insula.emotions.tasks import (
     Continuous,
     Cut,
     LabelTask,
+    OneTask,
     Ordinal,
+    Several,
     Task,
     Votes,
     parse_task,
+    usual_task,
 )
 
 __all__ = [
     "ANCHORS", "LABEL_SPACES", "OF_RATINGS", "SYNONYMS", "Binary", "Categorical", "Continuous", "Cut", "LabelTask",
-    "Ordinal", "Task", "Votes", "label_map", "normalise_label", "parse_task",
+    "OneTask", "Ordinal", "Several", "Task", "Votes", "label_map", "normalise_label", "parse_task", "usual_task",
 ]  # fmt: skip

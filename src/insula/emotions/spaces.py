@@ -84,9 +84,9 @@ def label_map(source: str | Sequence[str], target: str | Sequence[str], drop: It
     dropped = set(drop)
     mapped: dict[str, str] = {}
     for name in source_classes:
-        found = (table or {}).get(name, normalise_label(name))
-        if found in target_classes:
-            mapped[name] = found
+        counterpart = (table or {}).get(name, normalise_label(name))
+        if counterpart in target_classes:
+            mapped[name] = counterpart
     lost = [name for name in source_classes if name not in mapped and name not in dropped]
     if lost:
         raise LabelError(

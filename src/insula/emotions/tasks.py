@@ -6,11 +6,12 @@ result's identity: two figures under two tasks are never compared.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 import pandas as pd
-from pydantic import Field, TypeAdapter, ValidationError, model_validator
+from pydantic import Field, TypeAdapter, ValidationError, field_validator, model_validator
 
 from insula.emotions.spaces import classes_of
 from insula.errors import LabelError, SettingsError, choices
@@ -36,7 +37,28 @@ def _on_scale(table: pd.DataFrame, label: str, scale: tuple[float, float]) -> np
     return ratings
 
 
-class Categorical(Settings):
+class _Labelled(Settings):
+    """What all tasks of one label share."""
+
+    kind: str
+    label: str
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Columns that hold the label."""
+        return (self.label,)
+
+    def targets(self, table: pd.DataFrame) -> np.ndarray:
+        """Return what is learnt of each row, (n, ...)."""
+        raise NotImplementedError
+
+    def labelled(self, table: pd.DataFrame) -> np.ndarray:
+        """Return bool (n,): which rows have a label."""
+        targets = self.targets(table)
+        return targets >= 0 if targets.dtype.kind == "i" else ~np.isnan(targets if targets.ndim == 1 else targets[:, 0])
+
+
+class Categorical(_Labelled):
     """One of several named classes.
 
     Examples
@@ -47,7 +69,6 @@ class Categorical(Settings):
     """
 
     kind: Literal["categorical"] = "categorical"
-    label: str
     classes: tuple[str, ...]
 
     @model_validator(mode="before")
@@ -56,11 +77,6 @@ class Categorical(Settings):
         if isinstance(values.get("classes"), str):
             return {**values, "classes": classes_of(values["classes"])}
         return values
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """Columns that hold the label."""
-        return (self.label,)
 
     def targets(self, table: pd.DataFrame) -> np.ndarray:
         """Return int64 (n,): the class's place in `classes`, -1 where the label is missing."""
@@ -76,7 +92,7 @@ class Categorical(Settings):
         return codes.astype(np.int64)
 
 
-class Binary(Settings):
+class Binary(_Labelled):
     """A rating cut in two; `tie` says on which side a rating equal to the threshold falls.
 
     Examples
@@ -89,15 +105,9 @@ class Binary(Settings):
     """
 
     kind: Literal["binary"] = "binary"
-    label: str
     threshold: float
     tie: Literal["high", "low"]
     classes: tuple[str, str] = ("low", "high")
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """Columns that hold the label."""
-        return (self.label,)
 
     def targets(self, table: pd.DataFrame) -> np.ndarray:
         """Return int64 (n,): 0 low, 1 high, -1 missing."""
@@ -106,7 +116,7 @@ class Binary(Settings):
         return np.where(np.isnan(ratings), -1, high).astype(np.int64)
 
 
-class Ordinal(Settings):
+class Ordinal(_Labelled):
     """The whole steps of a rating as ordered classes; fractions fall to the step below.
 
     Examples
@@ -117,7 +127,6 @@ class Ordinal(Settings):
     """
 
     kind: Literal["ordinal"] = "ordinal"
-    label: str
     scale: tuple[int, int]
 
     @property
@@ -125,18 +134,13 @@ class Ordinal(Settings):
         """The steps, lowest first."""
         return tuple(str(step) for step in range(self.scale[0], self.scale[1] + 1))
 
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """Columns that hold the label."""
-        return (self.label,)
-
     def targets(self, table: pd.DataFrame) -> np.ndarray:
         """Return int64 (n,): steps above the lowest, -1 missing."""
         ratings = _on_scale(table, self.label, self.scale)
         return np.where(np.isnan(ratings), -1, np.floor(ratings) - self.scale[0]).astype(np.int64)
 
 
-class Cut(Settings):
+class Cut(_Labelled):
     """A rating cut in several parts; a rating equal to an edge falls above it.
 
     The edges define the task: two corpora cut at different edges are two tasks. A recipe may leave them out; they are
@@ -162,7 +166,6 @@ class Cut(Settings):
     """
 
     kind: Literal["cut"] = "cut"
-    label: str
     parts: int = Field(default=3, ge=2)
     edges: tuple[float, ...] | None = None
     classes: tuple[str, ...] = ("low", "medium", "high")
@@ -176,11 +179,6 @@ class Cut(Settings):
         if self.edges is not None and not (np.isfinite(self.edges).all() and (np.diff(self.edges) > 0).all()):
             raise ValueError("edges must rise")
         return self
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """Columns that hold the label."""
-        return (self.label,)
 
     def at_quantiles(self, table: pd.DataFrame) -> Cut:
         """Return the task with edges at the quantiles of all ratings of a table, so that its parts are equally common.
@@ -202,14 +200,14 @@ class Cut(Settings):
             raise LabelError("no ratings to cut", where=f"column {self.label}", do="check the label column")
         reach = np.ptp(ratings)
         digits = int(np.ceil(3 - np.log10(reach))) if reach > 0 else 0
-        found = np.quantile(ratings, np.arange(1, self.parts) / self.parts).round(digits)
-        if len(np.unique(np.searchsorted(np.unique(found), ratings, side="right"))) < self.parts:
+        edges = np.quantile(ratings, np.arange(1, self.parts) / self.parts).round(digits)
+        if len(np.unique(np.searchsorted(np.unique(edges), ratings, side="right"))) < self.parts:
             raise LabelError(
                 f"too many equal ratings for {self.parts} parts",
                 where=f"column {self.label}",
                 do="set edges, or fewer parts",
             )
-        return self.model_copy(update={"edges": tuple(found.tolist())})
+        return self.model_copy(update={"edges": tuple(edges.tolist())})
 
     def targets(self, table: pd.DataFrame) -> np.ndarray:
         """Return int64 (n,): the number of edges that lie at or below the rating, -1 missing."""
@@ -221,7 +219,7 @@ class Cut(Settings):
         return np.where(np.isnan(ratings), -1, np.searchsorted(self.edges, ratings, side="right")).astype(np.int64)
 
 
-class Continuous(Settings):
+class Continuous(_Labelled):
     """A rating on a scale, learnt on [-1, 1].
 
     Examples
@@ -233,13 +231,7 @@ class Continuous(Settings):
     """
 
     kind: Literal["continuous"] = "continuous"
-    label: str
     scale: tuple[float, float] = (-1.0, 1.0)
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """Columns that hold the label."""
-        return (self.label,)
 
     def targets(self, table: pd.DataFrame) -> np.ndarray:
         """Return float64 (n,) in [-1, 1], NaN where missing."""
@@ -253,7 +245,7 @@ class Continuous(Settings):
         return (low + high) / 2 + np.asarray(targets, float) * (high - low) / 2
 
 
-class Votes(Settings):
+class Votes(_Labelled):
     """A distribution of raters' votes; the votes of class `c` stand in the column `label_c`.
 
     Examples
@@ -265,7 +257,6 @@ class Votes(Settings):
     """
 
     kind: Literal["votes"] = "votes"
-    label: str
     classes: tuple[str, ...]
 
     @property
@@ -285,22 +276,103 @@ class Votes(Settings):
 LabelTask = Categorical | Binary | Ordinal | Cut
 """A task whose samples belong to one class each."""
 
-Task = Annotated[Categorical | Binary | Ordinal | Cut | Continuous | Votes, Field(discriminator="kind")]
+OneTask = Annotated[Categorical | Binary | Ordinal | Cut | Continuous | Votes, Field(discriminator="kind")]
+"""A task of one label."""
+
+
+class Several(Settings):
+    """Several tasks at once, by name; a row that lacks the label of one still counts for the others.
+
+    In a recipe each task stands under its name, which is also its label where it names none. Several ratings, such as
+    valence, arousal and dominance, are several continuous tasks. They come in the order of their names, however they
+    were written, so that the heads of a saved network are found again.
+
+    Examples
+    --------
+    >>> task = parse_task({"emotion": {"kind": "categorical", "classes": ["calm", "fear"]},
+    ...                    "valence": {"kind": "continuous", "scale": [1, 9]}})
+    >>> table = pd.DataFrame({"emotion": ["fear", None, None], "valence": [2.0, 5.0, None]})
+    >>> {name: targets.tolist() for name, targets in task.targets(table).items()}
+    {'emotion': [1, -1, -1], 'valence': [-0.75, 0.0, nan]}
+    >>> task.labelled(table).tolist()
+    [True, True, False]
+    """
+
+    kind: Literal["several"] = "several"
+    tasks: dict[Annotated[str, Field(pattern=r"^[\w-]+$")], OneTask] = Field(min_length=1)
+
+    @field_validator("tasks")
+    @classmethod
+    def _in_order(cls, tasks: dict[str, OneTask]) -> dict[str, OneTask]:
+        return dict(sorted(tasks.items()))
+
+    @property
+    def label(self) -> str:
+        """The labels, in words."""
+        return ", ".join(task.label for task in self.tasks.values())
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Columns that hold the labels."""
+        return tuple(dict.fromkeys(column for task in self.tasks.values() for column in task.columns))
+
+    def targets(self, table: pd.DataFrame) -> dict[str, np.ndarray]:
+        """Return the targets of each task, by its name, every array as long as the table."""
+        return {name: task.targets(table) for name, task in self.tasks.items()}
+
+    def labelled(self, table: pd.DataFrame) -> np.ndarray:
+        """Return bool (n,): which rows have any of the labels."""
+        return np.any([task.labelled(table) for task in self.tasks.values()], axis=0)
+
+
+Task = OneTask | Several
 """Any task; `parse_task` reads one from plain values."""
 
 
-def parse_task(values: dict) -> Categorical | Binary | Ordinal | Cut | Continuous | Votes:
+def parse_task(values: dict) -> Task:
     """Build a task from plain values, as a recipe writes them.
+
+    Raises
+    ------
+    SettingsError
+        In one line for all that is missing or wrong.
 
     Examples
     --------
     >>> parse_task({"kind": "categorical", "label": "emotion", "classes": "london2"}).classes
     ('neutral', 'happiness')
     """
+    named = named_tasks(values)
+    if not named:
+        return parse_one(values)
+    others = values if values.get("kind") == "several" else {}
+    tasks = {name: parse_one(one, f"task.{name}") for name, one in named.items()}
+    return Several.parse({**others, "tasks": tasks}, where="task")
+
+
+def named_tasks(values: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return the plain values of each of several tasks by its name, none where the values are those of one task."""
+    tasks = values.get("tasks") if values.get("kind") == "several" else values
+    if not isinstance(tasks, Mapping) or not all(isinstance(one, dict) for one in tasks.values()):
+        return {}
+    return {name: {"label": name, **one} for name, one in tasks.items()}
+
+
+def usual_task(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the plain values of one task, with its usual kind and label where it does not say; refuse several."""
+    named = named_tasks(values)
+    if named:
+        what = f"one task is wanted here, and these are several: {', '.join(named)}"
+        raise SettingsError(what, where="task", do="keep one, as in task: {kind: categorical, label: emotion}")
+    return {"kind": "categorical", "label": "emotion", **values}
+
+
+def parse_one(values: dict, where: str = "task") -> OneTask:
+    """Build a task of one label from plain values; `where` they stand is said of what is wrong with them."""
     try:
-        return TypeAdapter(Task).validate_python(values)
+        return TypeAdapter(OneTask).validate_python(values)
     except ValidationError as error:
-        raise _task_error(values.get("kind"), error) from None
+        raise _task_error(values.get("kind"), error, where) from None
 
 
 _WANTED = {
@@ -318,14 +390,14 @@ OF_RATINGS = (
 """What to set where a label is a rating, in words."""
 
 
-def _task_error(kind: object, error: ValidationError) -> SettingsError:
+def _task_error(kind: object, error: ValidationError, where: str) -> SettingsError:
     """Return one line for all that a task lacks, or has and should not."""
     missing, wrong, advice = [], [], []
     for one in error.errors():
         name = str(one["loc"][-1]) if one["loc"] else "kind"
         if one["type"].startswith("union_tag"):
             kinds = ("categorical", "binary", "ordinal", "cut", "continuous", "votes")
-            return SettingsError(f"no task of the kind {kind!r}", where="task", do=choices("kinds", kind, kinds))
+            return SettingsError(f"no task of the kind {kind!r}", where=where, do=choices("kinds", kind, kinds))
         if one["type"] == "extra_forbidden":
             wrong.append(f"has no {name}")
             advice.append(f"leave task.{name} out")
@@ -337,4 +409,5 @@ def _task_error(kind: object, error: ValidationError) -> SettingsError:
     if missing:
         wrong.insert(0, f"lacks {' and '.join(missing)}")
         advice.insert(0, f"set {' and '.join(_WANTED.get(name, f'task.{name}') for name in missing)}")
-    return SettingsError(f"a {kind} task {', '.join(wrong)}", where="task", do="; ".join(dict.fromkeys(advice)))
+    do = "; ".join(dict.fromkeys(advice)).replace("task.", f"{where}.")
+    return SettingsError(f"a {kind} task {', '.join(wrong)}", where=where, do=do)

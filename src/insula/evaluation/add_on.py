@@ -12,7 +12,8 @@ import pandas as pd
 from insula.evaluation.candidates import Fitting
 from insula.evaluation.recipe import Recipe
 from insula.evaluation.study import Study
-from insula.samples import Samples, System
+from insula.samples import Samples
+from insula.systems.base import System
 
 Tables = dict[str, pd.DataFrame]
 

@@ -21,10 +21,11 @@ from insula.evaluation.results import Results
 from insula.evaluation.study import AnyTask, complete_task
 from insula.protocols.protocol import protocol as protocol_named
 from insula.protocols.units import unit_codes
-from insula.samples import Samples, System
+from insula.samples import Samples
 from insula.storage.cache import Cache
 from insula.storage.own_code import is_own
 from insula.storage.progress import Step
+from insula.systems.base import System
 from insula.systems.baselines.plain import present_modality
 from insula.systems.catalogue import system
 from insula.systems.own import OwnEstimator, chooses

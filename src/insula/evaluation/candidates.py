@@ -10,10 +10,11 @@ from typing import Any
 from insula.errors import SettingsError, choices
 from insula.evaluation.recipe import Recipe
 from insula.evaluation.study import Study
-from insula.samples import Samples, System
+from insula.samples import Samples
 from insula.storage.code import code_version
 from insula.storage.hashing import sha256_of
 from insula.storage.own_code import is_own, name_of, own_files
+from insula.systems.base import System
 from insula.systems.baselines.plain import present_modality
 from insula.systems.catalogue import system as build_system
 
@@ -126,7 +127,7 @@ def candidate(recipe: Recipe, fitting: Fitting) -> System:
     if fitting.kind == "control" and fitting.name != "permuted":
         return _build(peers(recipe)[fitting.name], seed)
     system = own_system(recipe, seed)
-    return system if fitting.kind == "system" else alone(system)
+    return system if fitting.kind == "system" else system.alone()
 
 
 def with_modalities(recipe: Recipe, samples: Samples) -> Recipe:
@@ -137,12 +138,6 @@ def with_modalities(recipe: Recipe, samples: Samples) -> Recipe:
     if present is not None and getattr(settings, "modality", present) is None:
         changes["system"] = {**recipe.system, "modality": present}
     return recipe.model_copy(update=changes)
-
-
-def alone(system: System) -> System:
-    """Return an unfitted system that answers in its first mode, and learns no other where it can do without."""
-    twin: System = system.alone() if hasattr(system, "alone") else system
-    return twin
 
 
 def system_name(recipe: Recipe) -> str:

@@ -10,16 +10,15 @@ import pandas as pd
 
 from insula.corpora.contract import origin_of
 from insula.emotions import Continuous
-from insula.evaluation.add_ons import ADD_ONS, AddOn, FinishedRun, read_additions
+from insula.evaluation.add_on import AddOn, FinishedRun
+from insula.evaluation.add_ons import ADD_ONS, read_additions
 from insula.evaluation.candidates import ZERO, Fitting, Plan, controls, own_system
 from insula.evaluation.facts import epochs_by_subject
 from insula.evaluation.passport import build_passport
 from insula.evaluation.results import CONSTANT, Arm, Results
 from insula.evaluation.study import answers, cluster_of, notes_of, series_of
-from insula.samples import System
 from insula.storage.cache import Cache
-
-_WITHOUT = ("visual", "alone", "distillation")  # modes of systems that lack what their headline adds
+from insula.systems.base import System
 
 
 def collect(planned: Plan, cache: Cache, add_ons: Iterable[AddOn] = ADD_ONS) -> Results:
@@ -60,7 +59,7 @@ def collect(planned: Plan, cache: Cache, add_ons: Iterable[AddOn] = ADD_ONS) -> 
         predictions = pd.concat([predictions, constant.assign(arm=zero, rating=0.0)], ignore_index=True)
         arms.append(Arm(zero, title, "control"))
     comparators = [arm.name for arm in arms if arm.kind == "placebo"]
-    comparators += [mode for mode in _WITHOUT if mode in system.modes]
+    comparators += [mode for mode in system.comparators if mode in system.modes]
     comparators = comparators or [arm.name for arm in arms if arm.kind == "control" and not arm.at_chance]
     run = FinishedRun(recipe, studies, system, folders, predictions, held, facts)
     return Results(

@@ -10,14 +10,14 @@ from insula.corpora.catalogue import CORPORA
 from insula.corpora.contract import Corpus
 from insula.corpora.folder import Folder
 from insula.eeg.steps import parse_steps
-from insula.emotions import OF_RATINGS, LabelTask, parse_task
+from insula.emotions import OF_RATINGS, LabelTask, parse_task, usual_task
 from insula.errors import SettingsError, choices
 from insula.evaluation.candidates import controls, own_system, system_name
 from insula.evaluation.recipe import Recipe
-from insula.evaluation.study import USUAL_TASK, Study, protocol_of, unchecked_corpus
+from insula.evaluation.study import Study, protocol_of, unchecked_corpus
 from insula.protocols.protocol import Protocol
-from insula.samples import System
 from insula.storage.own_code import is_own
+from insula.systems.base import System
 
 
 def check_recipe(recipe: Recipe) -> None:
@@ -71,7 +71,7 @@ def _check_task(values: Mapping[str, Any], corpus: Corpus) -> None:
     SettingsError
         Saying all that is missing at once.
     """
-    task, card = {**USUAL_TASK, **values}, corpus.card
+    task, card = usual_task(values), corpus.card
     stated = _tells_all(corpus) and not card.labels.startswith(("one column", "columns of", "those of"))
     if stated and task["label"] == "emotion" and not re.search(r"\bemotion\b", card.labels):
         kind = "" if {"kind", "threshold"} <= set(values) else f"; {OF_RATINGS}"

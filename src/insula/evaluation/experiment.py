@@ -27,9 +27,10 @@ from insula.evaluation.results import Results
 from insula.evaluation.study import Study, corpus_of, open_again, open_study
 from insula.protocols.audit import audit
 from insula.protocols.controls import permute_labels
-from insula.samples import Samples, System
+from insula.samples import Samples
 from insula.storage.cache import Cache
 from insula.storage.progress import Step
+from insula.systems.base import System
 from insula.tiers import naming_tier, need
 from insula.training.threads import one_thread
 
@@ -191,8 +192,8 @@ def fit_and_predict(recipe: Recipe, study: Study, fitting: Fitting, folder: Path
         frames.append(predictions.table.rename_axis("unit").reset_index().assign(arm=arm))
     pd.concat(frames).to_parquet(folder / "predictions.parquet")
     facts = system.summary()
-    if fitting.kind == "system" and hasattr(system, "measure"):
-        facts = {**facts, "held_out": system.measure(hidden)}
+    if fitting.kind == "system" and (held_out := system.measure(hidden)):
+        facts = {**facts, "held_out": held_out}
     (folder / "about.json").write_text(json.dumps({"facts": facts, "audit": audited.to_dict()}, default=float))
     write_additions(FinishedFit(folder, recipe, study, fitting, system, samples, hidden))
 
@@ -213,9 +214,9 @@ def _announce(todo: list[tuple[Plan, Fitting]], jobs: int) -> None:
     seconds, fits = 0.0, 0
     for planned, fitting in todo:
         system = candidate(planned.recipe, fitting)
-        if hasattr(system, "estimate_seconds"):
-            study = planned.studies[fitting.repeat]
-            seconds += system.estimate_seconds(study.samples.by_id(study.splits[0].train))
+        study = planned.studies[fitting.repeat]
+        if estimate := system.estimate_seconds(study.samples.by_id(study.splits[0].train)):
+            seconds += estimate
             fits += 1
     if seconds > 900 * jobs:
         what = (

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from insula.eeg.montage import canonical
@@ -82,9 +81,8 @@ def explanations(system: SignalNetwork, test: Samples) -> dict[str, pd.DataFrame
         "sanity": check_attributions(system, test, _METHOD, _SAMPLES).table(),
         "cascade": cascade(system, test, _METHOD, _FEW),
     }
-    if hasattr(system, "attention"):
-        subjects = pd.DataFrame({"subject": test.units("subject")})
-        weights: np.ndarray = system.attention(test.select(evenly(subjects, _SAMPLES)))
+    subjects = pd.DataFrame({"subject": test.units("subject")})
+    if (weights := system.attention(test.select(evenly(subjects, _SAMPLES)))) is not None:
         pairs = pd.MultiIndex.from_product([system.form.channels] * 2, names=["from", "to"])
         tables["attention"] = pd.DataFrame({"value": weights.ravel()}, index=pairs).reset_index()
     return tables

@@ -82,8 +82,7 @@ class MeasuredTables(AddOn):
     def read(self, run: FinishedRun) -> Tables:
         """Return them by title."""
         facts = [run.facts[str(fitting)] for fitting in run.own if str(fitting) in run.facts]
-        tables = run.system.tables(facts) if hasattr(run.system, "tables") else {}
-        return {title: table.reset_index() for title, table in tables.items()}
+        return {title: table.reset_index() for title, table in run.system.tables(facts).items()} if facts else {}
 
 
 def epochs_by_subject(samples: Samples) -> dict[str, dict[str, str]]:

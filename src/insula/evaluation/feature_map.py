@@ -17,18 +17,15 @@ _UNITS = 5000  # more are drawn from: whole test parts of FER2013, RAF-DB and Af
 
 
 class FeatureSilhouettes(AddOn):
-    """Features of the first sample of each test unit, of a system with `features(samples)`; how far they lie apart."""
+    """Features of the first sample of each test unit, where the system has any to show, and how far they lie apart."""
 
     field = "measured"
-
-    def applies(self, fit: FinishedFit) -> bool:
-        """Return whether the fit is the first of a system that names features."""
-        return super().applies(fit) and hasattr(fit.system, "features")
 
     def write(self, fit: FinishedFit) -> None:
         """Write the features and whose they are."""
         units, first = np.unique(fit.study.protocol.scored_units(fit.test).astype(str), return_index=True)
-        np.savez(fit.folder / _FEATURES, units=units, **fit.system.features(fit.test.select(first)))
+        if spaces := fit.system.features(fit.test.select(first)):
+            np.savez(fit.folder / _FEATURES, units=units, **spaces)
 
     def read(self, run: FinishedRun) -> Tables:
         """Return the table of silhouettes by its title."""

@@ -16,9 +16,10 @@ import pandas as pd
 from insula.emotions import Continuous
 from insula.evaluation.add_on import AddOn, FinishedFit, FinishedRun, Tables
 from insula.protocols.protocol import Protocol
-from insula.samples import Samples, Store, System
+from insula.samples import Samples, Store
 from insula.samples.altered_store import Alter, AlteredStore, altered
 from insula.samples.stores import Description
+from insula.systems.base import System
 
 _DECIBELS = (20, 10, 5, 0)
 _SHARES = (0.25, 0.5, 0.75, 1.0)
@@ -90,6 +91,8 @@ def _alterations(samples: Samples, modality: str, form: Description) -> Iterator
             yield "blur", f"{sigma} pixels", _blurred(sigma)
         for share in _SHARES[:2]:
             yield "covered", f"{share:.0%}", _covered(share)
+        return
+    if form.kind == "text":
         return
     power = _power(samples, modality, over_time="time" in form.axes)
     for decibels in _DECIBELS:

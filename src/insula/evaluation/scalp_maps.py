@@ -16,20 +16,22 @@ _MAPS, _AGREEMENT = "maps.parquet", "agreement.parquet"
 
 
 class ScalpMaps(AddOn):
-    """Maps of a system with `signals(samples)`, and of its placebos, from test samples with EEG around events."""
+    """Maps of a system that has `signals`, and of its placebos, from test samples with EEG around events."""
 
     def applies(self, fit: FinishedFit) -> bool:
-        """Return whether the fit is the first of the system or of a placebo that has such signals."""
-        return fit.is_first and fit.fitting.kind != "control" and hasattr(fit.system, "signals")
+        """Return whether the fit is the first of the system or of a placebo."""
+        return fit.is_first and fit.fitting.kind != "control"
 
     def write(self, fit: FinishedFit) -> None:
         """Write the tables of `scalp_tables`."""
         task, test = fit.study.task, fit.test.select(fit.test.has("eeg"))
         if isinstance(task, Continuous) or not len(test) or not is_time_locked(test.store("eeg").description):
             return
+        if (signals := fit.system.signals(test)) is None:
+            return
         truth = answers(fit.study)["truth"].reindex(fit.study.protocol.scored_units(test))
         codes = pd.Index(task.classes).get_indexer(truth)
-        tables = scalp_tables(fit.system.signals(test), test.units("subject"), codes, task.classes)
+        tables = scalp_tables(signals, test.units("subject"), codes, task.classes)
         for name, table in zip((_MAPS, _AGREEMENT), tables or (), strict=False):
             table.to_parquet(fit.folder / name)
 

@@ -12,7 +12,8 @@ import pandas as pd
 
 from insula.corpora.catalogue import corpus as build_corpus
 from insula.corpora.contract import Corpus
-from insula.emotions import LABEL_SPACES, OF_RATINGS, Binary, Categorical, Continuous, Cut, Ordinal, Votes, parse_task
+from insula.emotions import LABEL_SPACES, OF_RATINGS, Binary, Categorical, Continuous, Cut, Ordinal, Votes, usual_task
+from insula.emotions.tasks import parse_one
 from insula.errors import DataError, SettingsError
 from insula.evaluation.groups import group_columns, named_groups
 from insula.evaluation.recipe import Recipe
@@ -26,7 +27,6 @@ from insula.storage.cache import Cache
 ClassTask = Categorical | Binary | Ordinal | Cut | Votes
 AnyTask = ClassTask | Continuous
 
-USUAL_TASK = {"kind": "categorical", "label": "emotion"}
 _PEOPLE = ("subject", "identity", "person")
 
 
@@ -96,7 +96,7 @@ def complete_task(values: Mapping[str, Any], samples: Samples) -> AnyTask:
 
     Classes left out are those that occur, in their usual order; edges left out are the quantiles of all labels.
     """
-    values = {**USUAL_TASK, **values}
+    values = usual_task(values)
     if values["kind"] == "categorical" and "classes" not in values:
         if values["label"] not in samples.table:
             columns = [name for name in samples.table.columns if name not in PROVENANCE]
@@ -114,7 +114,7 @@ def complete_task(values: Mapping[str, Any], samples: Samples) -> AnyTask:
         usual = [name for space in LABEL_SPACES.values() for name in space]
         order = {name: place for place, name in enumerate(dict.fromkeys(usual))}
         values["classes"] = tuple(sorted(names, key=lambda name: (order.get(name, len(order)), name)))
-    task = parse_task(values)
+    task = parse_one(values)
     return task.at_quantiles(samples.table) if isinstance(task, Cut) and task.edges is None else task
 
 

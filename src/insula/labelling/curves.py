@@ -19,6 +19,7 @@ from insula.labelling.one_curve import Asking, Curve, label_task, run_curve
 from insula.labelling.strategies import STRATEGIES
 from insula.storage.cache import Cache
 from insula.storage.progress import Step
+from insula.systems.base import System
 
 _MODES = {"entropy-eeg": "eeg", "entropy-face": "face"}  # what a strategy asks the system to predict in
 _EMBEDDING = ("combined", "badge", "core-set")  # strategies that want an embedding
@@ -69,7 +70,7 @@ def curve_settings(recipe: Recipe) -> CurveSettings:
         lacks = None
         if strategy in _MODES and _MODES[strategy] not in system.modes:
             lacks = f"mode {_MODES[strategy]!r}"
-        if strategy in _EMBEDDING and not hasattr(system, "embed"):
+        if strategy in _EMBEDDING and type(system).embed is System.embed:
             lacks = "embedding"
         if lacks:
             what = f"{name} has no {lacks}, which the strategy {strategy} wants"

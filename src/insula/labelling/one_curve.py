@@ -190,7 +190,7 @@ class _Fold:
         study, chosen = self.study, self.validation.first(share)
         system = own_system(self.curve.recipe, self.seed)
         learnt, held = self.train.labelled_by(asked), self.validation.of(chosen)
-        system.fit(learnt, held, self.task, start_from=start_from)
+        system.fit(learnt, held, self.task, start_from=start_from if system.warm_start else None)
         audit(self.split, self.samples, study.protocol, self.steps.fits + system.log.fits)
         system.save(folder / "system")
         units, frames = study.protocol.scored_units(self.hidden), []

@@ -9,7 +9,8 @@ import pandas as pd
 
 from insula.emotions import LabelTask
 from insula.labelling.strategies import Seen, choose, trials_of
-from insula.samples import Samples, System
+from insula.samples import Samples
+from insula.systems.base import System
 
 
 def stratified_order(strata: np.ndarray, seed: int) -> np.ndarray:

@@ -14,7 +14,8 @@ import pandas as pd
 
 from insula.errors import DataError, SettingsError
 from insula.protocols.units import unit_names
-from insula.samples import Predictions, Samples, System
+from insula.samples import Predictions, Samples
+from insula.systems.base import System
 
 ASK, MARK, CHECK, SKIP = "ask", "ask and mark", "check the sensor", "skip"
 """What `diagnose` says of a trial."""
@@ -85,9 +86,9 @@ class Seen:
     @cached_property
     def embedding(self) -> np.ndarray:
         """What the system makes of a trial, float (t, d); zeros where it has no modality."""
-        if not hasattr(self._system, "embed"):
+        if (rows := self._system.embed(self._samples)) is None:
             raise SettingsError(f"{_name(self._system)} has no embedding", do="use a strategy that needs none")
-        return np.nan_to_num(self._over_trials(self._system.embed(self._samples)))
+        return np.nan_to_num(self._over_trials(rows))
 
     def entropy_of(self, mode: str) -> np.ndarray:
         """Return the entropy of the prediction in one mode of the system, as from the EEG alone, float (t,)."""

@@ -83,8 +83,7 @@ def permute_labels(samples: Samples, task: Task, unit: str, seed: int) -> Sample
     ['anger', 'anger', 'fear', 'fear', 'fear', 'fear']
     """
     columns = list(task.columns)
-    targets = task.targets(samples.table)
-    labelled = targets >= 0 if targets.dtype.kind == "i" else ~np.isnan(targets if targets.ndim == 1 else targets[:, 0])
+    labelled = task.labelled(samples.table)
     units = unit_codes(samples, unit)
     lost = np.flatnonzero(labelled & (units < 0))
     if len(lost):

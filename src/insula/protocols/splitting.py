@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from insula.emotions import Task
+from insula.emotions import Several, Task
 from insula.errors import DataError, LabelError
 from insula.protocols.clock import touching
 from insula.protocols.duplicates import duplicates_between, picture_modalities
@@ -38,7 +38,13 @@ def make_splits(protocol: Protocol, samples: Samples, task: Task) -> list[Split]
 
 
 def strata_of(task: Task, samples: Samples) -> np.ndarray:
-    """Return int64 (n,): class, quantile of the rating or class with most votes; -1 where unlabelled."""
+    """Return int64 (n,): class, quantile of the rating or class with most votes; -1 where unlabelled.
+
+    Of several tasks it is that of the first by name, and one stratum more for rows that others alone label.
+    """
+    if isinstance(task, Several):
+        first = strata_of(next(iter(task.tasks.values())), samples)
+        return np.where((first < 0) & task.labelled(samples.table), first.max() + 1, first)
     targets = task.targets(samples.table)
     if targets.ndim == 2:
         return np.where(np.isnan(targets[:, 0]), -1, np.nan_to_num(targets).argmax(axis=1))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -23,34 +23,49 @@ def stored(
     values = np.asarray(values)
     if values.ndim and not len(values):
         raise DataError("X has no rows", where="X", do="give one row a sample")
+    if modality == "text":
+        if values.ndim != 1 or not all(isinstance(text, str) for text in values):
+            raise DataError("X holds what is no text", where="X", do="give (n,) texts, '' where one is missing")
+        return modality, ArrayStore(values.astype(str), Description(kind="text", axes=()))
     if values.dtype.kind not in "fiub":
         raise DataError(f"an array of {values.dtype} holds no numbers", where="X", do="give X.astype(float)")
     if values.ndim not in _KINDS:
         do = "give features (n, d), EEG (n, channels, times) or pictures (n, height, width, 3)"
         raise DataError(f"an array of shape {values.shape} cannot be read", where="X", do=do)
-    found = modality or _KINDS[values.ndim]
-    if found == "picture":
+    modality = modality or _KINDS[values.ndim]
+    if modality == "picture":
         if values.ndim != 4 or values.shape[-1] != 3 or values.dtype != np.uint8:
             do = "give uint8 (n, height, width, 3) from 0 to 255"
             raise DataError(f"pictures of {values.dtype}, shape {values.shape}, cannot be read", where="X", do=do)
         form = Description(kind="picture", axes=("row", "column", "colour"), units="uint8 RGB")
-        return found, ArrayStore(values, form)
-    if found == "features":
+        return modality, ArrayStore(values, form)
+    if modality in ("features", "vector"):
         axes = ("feature",) if values.ndim == 2 else tuple(f"axis {number + 1}" for number in range(values.ndim - 1))
-        return found, ArrayStore(values, Description(kind="features", axes=axes))
+        kind: Literal["vector", "features"] = "vector" if modality == "vector" else "features"
+        return modality, ArrayStore(values, Description(kind=kind, axes=axes))
+    return modality, _of_signal(values, modality == "audio", rate, channels)
+
+
+def _of_signal(values: np.ndarray, heard: bool, rate: float | None, channels: Sequence[str] | None) -> ArrayStore:
+    """Return a store of audio, where it is heard, or of EEG."""
+    called = "audio" if heard else "EEG"
+    if heard and values.ndim == 2:
+        values = values[:, None]
     if values.ndim != 3:
-        raise DataError(f"EEG of shape {values.shape}", where="X", do="give (n, channels, times) in microvolts")
+        do = "give (n, times) or (n, channels, times)" if heard else "give (n, channels, times) in microvolts"
+        raise DataError(f"{called} of shape {values.shape}", where="X", do=do)
     if rate is None:
         do = "give rate=250, samples a second; or modality='features' where this is no signal"
-        raise DataError("the sampling rate of the EEG is not known", where="X", do=do)
+        raise DataError(f"the sampling rate of the {called} is not known", where="X", do=do)
     if not 0 < rate < np.inf:
         raise DataError(f"the sampling rate is {rate}", where="rate", do="give rate=250, samples a second")
     names = tuple(channels or (f"channel {number + 1}" for number in range(values.shape[1])))
     if len(names) != values.shape[1]:
         what = f"{len(names)} channel names for {values.shape[1]} channels"
         raise DataError(what, where="channels", do=f"give {values.shape[1]} names")
-    form = Description(kind="signal", axes=("channel", "time"), rate=rate, channels=names, units="uV")
-    return found, ArrayStore(values.astype(np.float32, copy=False), form)
+    kind: Literal["audio", "signal"] = "audio" if heard else "signal"
+    form = Description(kind=kind, axes=("channel", "time"), rate=rate, channels=names, units="" if heard else "uV")
+    return ArrayStore(values.astype(np.float32, copy=False), form)
 
 
 def _of_frame(values: pd.DataFrame) -> ArrayStore:

@@ -9,6 +9,7 @@ from typing import Literal, Protocol, Self, runtime_checkable
 
 import numpy as np
 import yaml
+from pydantic import model_validator
 
 from insula.errors import DataError
 from insula.storage.atomic import write_folder
@@ -22,9 +23,12 @@ class Description(Settings):
     Parameters
     ----------
     kind : str
-        `signal` (EEG over time), `features`, `picture`, `clip` (pictures over time) or `track` (labels over time).
+        `signal` (EEG over time), `features`, `picture`, `clip` (pictures over time), `track` (labels over time),
+        `audio` (sound over time, from -1 to 1 where `units` does not say otherwise), `text` (a row is one string) or
+        `vector` (what another model makes of a row, such as an embedding).
     axes : tuple of str
-        Names of a row's axes, for example `("channel", "time")`.
+        Names of a row's axes, for example `("channel", "time")`; `audio` has `time` among them, a `vector` one axis and
+        a `text` none.
     rate : float, optional
         Samples per second along the axis `time`.
     channels : tuple of str
@@ -36,12 +40,24 @@ class Description(Settings):
         no event.
     """
 
-    kind: Literal["signal", "features", "picture", "clip", "track"]
+    kind: Literal["signal", "features", "picture", "clip", "track", "audio", "text", "vector"]
     axes: tuple[str, ...]
     rate: float | None = None
     channels: tuple[str, ...] = ()
     units: str = ""
     start: float | None = None
+
+    @model_validator(mode="after")
+    def _of_its_kind(self) -> Self:
+        form = {
+            "audio": ("time" in self.axes and self.rate is not None, "an axis time, and a rate"),
+            "text": (not self.axes, "no axis: a row is one string"),
+            "vector": (len(self.axes) == 1, "one axis"),
+        }
+        right, wanted = form.get(self.kind, (True, ""))
+        if not right:
+            raise DataError(f"this is no form of {self.kind}", where=", ".join(self.axes), do=f"give {wanted}")
+        return self
 
 
 @runtime_checkable
@@ -68,7 +84,7 @@ class ArrayStore:
     Parameters
     ----------
     values : array, shape (rows, ...)
-        An array or a memory map.
+        An array or a memory map; of text, NumPy's own strings, `np.array(texts, str)`.
     description : Description
         What it holds.
 
@@ -85,6 +101,9 @@ class ArrayStore:
             raise DataError(f"rows have {values.ndim - 1} axes, the description names {len(description.axes)}")
         if description.channels and values.shape[1 + description.axes.index("channel")] != len(description.channels):
             raise DataError(f"{len(description.channels)} channel names do not fit the shape {values.shape}")
+        if (description.kind == "text") != (values.dtype.kind == "U"):
+            what = f"an array of {values.dtype} is no {description.kind}"
+            raise DataError(what, do="give text as np.array(texts, str), of the kind text")
         self.values = values
         self.description = description
 

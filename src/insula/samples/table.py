@@ -165,6 +165,8 @@ class Samples:
             part = _dense(self.stores[name], rows[mine])
             if result is None:
                 result = np.empty((len(self), *part.shape[1:]), part.dtype)
+            if part.dtype.kind == "U":  # the longest text may lie in any store
+                result = result.astype(np.promote_types(result.dtype, part.dtype), copy=False)
             result[mine] = part
         if result is None:
             raise DataError(f"no samples to read {modality} from")
@@ -187,12 +189,12 @@ class Samples:
         if unknown:
             raise DataError(f"no unit named {unknown[0]!r}", do=f"units are {', '.join(_IDS)}, or several joined by +")
         columns = list(dict.fromkeys(["corpus", *parts]))
-        known = self.table[columns].notna().all(axis=1).to_numpy()
+        whole = self.table[columns].notna().all(axis=1).to_numpy()
         text = self.table[columns[0]].astype(str)
         for column in columns[1:]:
             text = text + "/" + self.table[column].astype(str)
         units = text.to_numpy(object)
-        units[~known] = None
+        units[~whole] = None
         return units
 
     def fingerprint(self) -> str:
@@ -227,16 +229,17 @@ class Samples:
         Parameters
         ----------
         X : array or DataFrame
-            Features (n, d), EEG in microvolts (n, channels, times), or pictures, uint8 (n, height, width, 3).
+            Features or vectors (n, d), EEG in microvolts (n, channels, times), pictures, uint8 (n, height, width, 3),
+            audio, (n, times) or (n, channels, times), or n texts.
         y : array of n values, optional
             Labels: names or whole numbers, or ratings; missing where it is None, NaN or empty.
         groups : array of n values, DataFrame or mapping, optional
             Whose rows they are: the subject (of pictures, the identity); or columns by name, such as `subject`,
             `session`, `trial`, `stimulus`. Without `trial` each row is one.
         modality : str, optional
-            `features`, `eeg` or `picture`; by default as the shape says.
+            `features`, `eeg` or `picture`, by default as the shape says; or `audio`, `text` or `vector`.
         rate : float, optional
-            Samples of EEG a second.
+            Samples of EEG or audio a second.
         channels : sequence of str, optional
             Names of the electrodes.
         label : str
@@ -255,17 +258,18 @@ class Samples:
         """
         from insula.samples.arrays import columns_of, stored, text_of
 
-        found, store = stored(X, modality, rate, channels)
+        modality, store = stored(X, modality, rate, channels)
         index = X.index if isinstance(X, pd.DataFrame) else None
-        columns = columns_of(groups, "identity" if found == "picture" else "subject", len(store), index)
+        columns = columns_of(groups, "identity" if modality == "picture" else "subject", len(store), index)
         if y is not None:
             numbers = np.asarray(y)
             rated = numbers.dtype.kind == "f" and not np.all(np.isnan(numbers) | (numbers % 1 == 0))
             columns[label] = numbers if rated else pd.array(text_of(y, "y", len(store), index), dtype="str")
         names = np.arange(len(store)).astype(str).astype(object)
-        own = {"corpus": "arrays", "trial": names, **({"stimulus": names} if found == "picture" else {})}
+        own = {"corpus": "arrays", "trial": names, **({"stimulus": names} if modality == "picture" else {})}
         table = provenance(len(store), **{**own, **columns})
-        return cls(table.assign(**{f"{found}_store": found, f"{found}_row": range(len(store))}), {found: store})
+        pointers = {f"{modality}_store": modality, f"{modality}_row": range(len(store))}
+        return cls(table.assign(**pointers), {modality: store})
 
     @classmethod
     def open(cls, folder: Path) -> Self:

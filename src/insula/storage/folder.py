@@ -82,7 +82,16 @@ def save_system(folder: Path, settings: Settings, task: Settings, **about: Any) 
 
 
 def load_system(folder: Path) -> dict[str, Any]:
-    """Read what `save_system` wrote, as plain values."""
+    """Read what `save_system` wrote, as plain values.
+
+    Raises
+    ------
+    BundleError
+        Where it wrote nothing there.
+    """
     import yaml
 
-    return yaml.safe_load((folder / _SYSTEM).read_text())
+    path = folder / _SYSTEM
+    if not path.is_file():
+        raise BundleError("no system was saved here", where=folder, do="give a folder that `save` wrote")
+    return yaml.safe_load(path.read_text())

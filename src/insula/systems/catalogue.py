@@ -1,75 +1,62 @@
-"""The table of systems: a name, and where its class and settings are."""
+"""The table of systems: a name, and where its class is, on which settings, presets and all else hang."""
 
 from __future__ import annotations
 
+from functools import cache
 from importlib import import_module
+from importlib.metadata import entry_points
 from typing import Any
 
 from insula.errors import SettingsError, choices
-from insula.samples import System
 from insula.storage.own_code import is_own
 from insula.storage.settings import over
+from insula.systems.base import System
 from insula.tiers import naming_tier
 
-SYSTEMS: dict[str, tuple[str, str]] = {
-    "bmci": ("insula.systems.bmci.system:BMCI", "insula.systems.bmci.settings:BMCISettings"),
-    "bmcl": ("insula.systems.bmcl.system:BMCL", "insula.systems.bmcl.settings:BMCLSettings"),
-    "neurogaze": (
-        "insula.systems.neurogaze.system:NeuroGaze",
-        "insula.systems.neurogaze.settings:NeuroGazeSettings",
-    ),
-    "majority": ("insula.systems.baselines.plain:Majority", "insula.systems.baselines.plain:PlainSettings"),
-    "linear": ("insula.systems.baselines.plain:Linear", "insula.systems.baselines.plain:PlainSettings"),
-    "stratified": ("insula.systems.baselines.plain:Stratified", "insula.systems.baselines.plain:PlainSettings"),
-    "tangent-space": (
-        "insula.systems.baselines.covariance:TangentSpace",
-        "insula.systems.baselines.covariance:CovarianceSettings",
-    ),
-    "augmented-covariance": (
-        "insula.systems.baselines.covariance:AugmentedCovariance",
-        "insula.systems.baselines.covariance:AugmentedSettings",
-    ),
-    "eegnet": ("insula.systems.baselines.deep:EEGNet", "insula.systems.signal_network:SignalNetworkSettings"),
-    "deep4net": ("insula.systems.baselines.deep:Deep4Net", "insula.systems.signal_network:SignalNetworkSettings"),
-    "tsception": ("insula.systems.baselines.deep:TSception", "insula.systems.signal_network:SignalNetworkSettings"),
-    "dgcnn": ("insula.systems.baselines.deep:DGCNN", "insula.systems.signal_network:SignalNetworkSettings"),
-    "eeg-conformer": (
-        "insula.systems.baselines.deep:EEGConformer",
-        "insula.systems.signal_network:SignalNetworkSettings",
-    ),
-    "band-power-transformer": (
-        "insula.systems.baselines.deep:BandPowerTransformer",
-        "insula.systems.baselines.deep:BandPowerSettings",
-    ),
-    "rbtransformer": (
-        "insula.systems.rbtransformer.system:RBTransformer",
-        "insula.systems.rbtransformer.system:RBTransformerSettings",
-    ),
-    "histn": ("insula.systems.histn.system:HiSTN", "insula.systems.histn.system:HiSTNSettings"),
-    "face-network": (
-        "insula.systems.faces.system:FaceNetwork",
-        "insula.systems.faces.system:FaceNetworkSettings",
-    ),
-    "scn": ("insula.systems.faces.system:SelfCureNetwork", "insula.systems.faces.system:SelfCureSettings"),
-    "compact-recogniser": (
-        "insula.systems.compact_recogniser.system:CompactRecogniser",
-        "insula.systems.compact_recogniser.system:CompactRecogniserSettings",
-    ),
-    "frozen-features": (
-        "insula.systems.faces.system:FrozenFeatures",
-        "insula.systems.faces.system:FrozenFeaturesSettings",
-    ),
-    "fer": ("insula.systems.peers.fer:Fer", "insula.systems.peers.fer:FerSettings"),
-    "py-feat": ("insula.systems.peers.pyfeat:PyFeat", "insula.systems.peers.pyfeat:PyFeatSettings"),
-    "onnx-file": ("insula.systems.peers.onnx_file:OnnxFile", "insula.systems.peers.onnx_file:OnnxFileSettings"),
-    "crpn": ("insula.systems.crpn.system:CRPN", "insula.systems.crpn.settings:CRPNSettings"),
-    "crpn-style": ("insula.systems.crpn.style:StyleStudy", "insula.systems.crpn.style:StyleStudySettings"),
-    "ucmc": ("insula.systems.ucmc.system:UCMC", "insula.systems.ucmc.settings:UCMCSettings"),
-    "feature-fusion": ("insula.systems.fusion.plain:FeatureFusion", "insula.systems.fusion.pairs:PairSettings"),
-    "late-fusion": ("insula.systems.fusion.plain:LateFusion", "insula.systems.fusion.pairs:PairSettings"),
-    "cafnet": ("insula.systems.fusion.cafnet:CAFNet", "insula.systems.fusion.cafnet:CAFNetSettings"),
-    "svm": ("insula.systems.baselines.plain:SupportVectors", "insula.systems.baselines.plain:PlainSettings"),
+SYSTEMS = {
+    "bmci": "insula.systems.bmci.system:BMCI",
+    "bmcl": "insula.systems.bmcl.system:BMCL",
+    "neurogaze": "insula.systems.neurogaze.system:NeuroGaze",
+    "majority": "insula.systems.baselines.plain:Majority",
+    "linear": "insula.systems.baselines.plain:Linear",
+    "stratified": "insula.systems.baselines.plain:Stratified",
+    "tangent-space": "insula.systems.baselines.covariance:TangentSpace",
+    "augmented-covariance": "insula.systems.baselines.covariance:AugmentedCovariance",
+    "eegnet": "insula.systems.baselines.deep:EEGNet",
+    "deep4net": "insula.systems.baselines.deep:Deep4Net",
+    "tsception": "insula.systems.baselines.deep:TSception",
+    "dgcnn": "insula.systems.baselines.deep:DGCNN",
+    "eeg-conformer": "insula.systems.baselines.deep:EEGConformer",
+    "band-power-transformer": "insula.systems.baselines.deep:BandPowerTransformer",
+    "rbtransformer": "insula.systems.rbtransformer.system:RBTransformer",
+    "histn": "insula.systems.histn.system:HiSTN",
+    "pretrained": "insula.systems.pretrained.system:Pretrained",
+    "personalised": "insula.systems.personalised.system:Personalised",
+    "face-network": "insula.systems.faces.system:FaceNetwork",
+    "scn": "insula.systems.faces.system:SelfCureNetwork",
+    "compact-recogniser": "insula.systems.compact_recogniser.system:CompactRecogniser",
+    "frozen-features": "insula.systems.faces.system:FrozenFeatures",
+    "fer": "insula.systems.peers.fer:Fer",
+    "py-feat": "insula.systems.peers.pyfeat:PyFeat",
+    "onnx-file": "insula.systems.peers.onnx_file:OnnxFile",
+    "crpn": "insula.systems.crpn.system:CRPN",
+    "crpn-style": "insula.systems.crpn.style:StyleStudy",
+    "ucmc": "insula.systems.ucmc.system:UCMC",
+    "feature-fusion": "insula.systems.fusion.plain:FeatureFusion",
+    "late-fusion": "insula.systems.fusion.plain:LateFusion",
+    "cafnet": "insula.systems.fusion.cafnet:CAFNet",
+    "svm": "insula.systems.baselines.plain:SupportVectors",
 }
+"""Those that come with insula."""
+
+
+@cache
+def systems() -> dict[str, str]:
+    """Return where the class of each system is, by name: insula's own, and those of other packages.
+
+    A package adds its own as entry points of the group `insula.systems`: `name = "module:Class"`.
+    """
+    return {entry.name: entry.value for entry in entry_points(group="insula.systems")} | SYSTEMS
 
 
 @naming_tier()
@@ -80,9 +67,9 @@ def _load(path: str) -> Any:
 
 def system_class(name: str) -> type[System]:
     """Return the class of a system by name; code of a user's own is never named here, where bundles are opened."""
-    if name not in SYSTEMS:
-        raise SettingsError(f"unknown system {name!r}", do=choices("systems", name, SYSTEMS))
-    return _load(SYSTEMS[name][0])
+    if name not in systems():
+        raise SettingsError(f"unknown system {name!r}", do=choices("systems", name, systems()))
+    return _load(systems()[name])
 
 
 def system(name: Any, preset: str | None = None, **settings: Any) -> System:
@@ -110,10 +97,9 @@ def system(name: Any, preset: str | None = None, **settings: Any) -> System:
 
         return own_system(name, settings)
     cls = system_class(name)
-    path = SYSTEMS[name][1]
     if preset is not None:
-        presets = getattr(import_module(path.split(":")[0]), "PRESETS", {})
-        if not isinstance(preset, str) or preset not in presets:
-            raise SettingsError(f"unknown preset {preset!r} of {name}", do=choices("presets", preset, presets))
-        settings = {**presets[preset], **{key: over(presets[preset].get(key), settings[key]) for key in settings}}
-    return cls(_load(path).parse(settings, where=f"system {name}"))  # type: ignore[call-arg]
+        if not isinstance(preset, str) or preset not in cls.presets:
+            raise SettingsError(f"unknown preset {preset!r} of {name}", do=choices("presets", preset, cls.presets))
+        chosen = cls.presets[preset]
+        settings = {**chosen, **{key: over(chosen.get(key), settings[key]) for key in settings}}
+    return cls(cls.Settings.parse(settings, where=f"system {name}"))

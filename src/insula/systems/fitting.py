@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from time import perf_counter
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from insula.emotions import Categorical, LabelTask, Task
-from insula.errors import DataError
+from insula.emotions import Categorical, LabelTask
+from insula.errors import DataError, SettingsError
 from insula.protocols.controls import shuffle_modality
-from insula.samples import Roles, Samples
+from insula.samples import Samples
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
-def one_table(
-    name: str, train: Roles, validation: Roles, task: Task | Mapping[str, Task]
-) -> tuple[Samples, Samples, Categorical]:
-    """Return what `fit` was given; raises DataError where it is not one table a part and one categorical task."""
-    if not (isinstance(train, Samples) and isinstance(validation, Samples) and isinstance(task, Categorical)):
-        raise DataError(f"{name} learns one categorical task from one table of samples", do="see its card")
-    return train, validation, task
+def begin_with(network: nn.Module, before: nn.Module) -> None:
+    """Give a network the weights of a saved one.
+
+    Raises
+    ------
+    SettingsError
+        Where the saved one is of another form.
+    """
+    try:
+        network.load_state_dict(before.state_dict())
+    except RuntimeError:
+        do = "keep its network's settings, channels and length of windows"
+        raise SettingsError("the saved network is of another form", where="start_from", do=do) from None
 
 
 def labelled(samples: Samples, task: LabelTask) -> Samples:

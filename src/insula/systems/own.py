@@ -12,14 +12,14 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from insula.emotions import Continuous, LabelTask, Task
+from insula.emotions import Continuous, LabelTask
 from insula.errors import DataError, SettingsError
-from insula.samples import FitLog, Predictions, Roles, Samples, System, mode_of
+from insula.samples import Predictions, Samples
 from insula.storage.own_code import name_of, own_object
 from insula.storage.settings import Settings
+from insula.systems.base import System, TrainingData
 from insula.systems.baselines.plain import PlainClassifier, present_modality
 from insula.systems.fitting import labelled
-from insula.systems.one_modality import OneModality
 from insula.systems.picture_network import PictureNetwork, PictureNetworkSettings
 from insula.systems.pictures import unique_pictures
 from insula.systems.signal_network import SignalNetwork, SignalNetworkSettings
@@ -46,7 +46,7 @@ class OwnEstimatorSettings(Settings):
     seed: int = 0
 
 
-class OwnEstimator(OneModality):
+class OwnEstimator(System):
     """Any classifier or regressor with scikit-learn's `fit` and `predict`, fitted anew on every training part.
 
     It is given the rows of a modality as an array (n, ...), or as a DataFrame where its features have names. Without
@@ -61,28 +61,19 @@ class OwnEstimator(OneModality):
     """
 
     Settings: ClassVar[type[Settings]] = OwnEstimatorSettings
+    learns: ClassVar = LabelTask | Continuous
 
     def __init__(self, settings: Any = None, estimator: Any = None) -> None:
         super().__init__(settings)
         self.template = estimator() if inspect.isclass(estimator) else estimator
-        self.modes: Mapping[str, str] = {"estimator": name_of(self.template)}
+        self.modes = {"estimator": name_of(self.template)}  # type: ignore[misc]
 
-    def fit(
-        self,
-        train: Roles,
-        validation: Roles,
-        task: Task | Mapping[str, Task],
-        *,
-        unlabelled: Samples | None = None,
-        start_from: Path | None = None,
-    ) -> Self:
+    def _fit(self, data: TrainingData) -> None:
         """Fit on the labelled training samples that have the modality; validation is not needed."""
         from sklearn.base import clone
 
-        if not isinstance(train, Samples) or not isinstance(task, LabelTask | Continuous):
-            raise DataError("an estimator learns one task, of classes or of a rating, from one table of samples")
-        self.task, self.log, self.settings = task, FitLog(), _reading(self.settings, train)
-        train = train.select(train.has(self.settings.modality))
+        self.settings, task = _reading(self.settings, data.train), self.task
+        train = data.train.select(data.train.has(self.settings.modality))
         if isinstance(task, Continuous):
             targets = task.ratings(task.targets(train.table))
             train, targets = train.select(~np.isnan(targets)), targets[~np.isnan(targets)]
@@ -93,11 +84,9 @@ class OwnEstimator(OneModality):
             raise DataError("no training sample has a label", where=task.label, do="check the label column")
         self.estimator = _seeded(clone(self.template), self.settings.seed).fit(self._read(train), targets)
         self.log.record(self.modes["estimator"], train)
-        return self
 
-    def predict(self, samples: Samples, mode: str | None = None) -> Predictions:
+    def _predict(self, samples: Samples, mode: str) -> Predictions:
         """Return class probabilities, or ratings."""
-        mode_of(self.modes, mode)
         values = self._read(samples)
         if isinstance(self.task, Continuous):
             return Predictions.rate(np.asarray(self.estimator.predict(values), float), samples.ids)
@@ -113,14 +102,12 @@ class OwnEstimator(OneModality):
         named = form.axes == ("channel",) and form.channels
         return pd.DataFrame(values, columns=list(form.channels)) if named else values
 
-    def save(self, folder: Path) -> None:
+    def _save(self, folder: Path) -> dict[str, Any]:
         """Refuse: an estimator that insula does not know cannot be written without running code to read it."""
         do = "evaluate it with `insula run`, and keep the estimator by your own means"
         raise SettingsError("an estimator of your own is not saved", where=self.modes["estimator"], do=do)
 
-    @classmethod
-    def load(cls, folder: Path) -> Self:
-        """Refuse, as `save` does."""
+    def _load(self, folder: Path, about: dict[str, Any]) -> None:
         raise SettingsError("an estimator of one's own is not saved", where=folder, do="fit it again")
 
 
@@ -159,6 +146,7 @@ class OwnNetwork(SignalNetwork):
     """
 
     Settings: ClassVar = OwnNetworkSettings
+    warm_start: ClassVar = False  # none is opened from a folder
 
     def __init__(self, settings: Any = None, module: Any = None) -> None:
         super().__init__(settings)
@@ -201,15 +189,16 @@ class OwnPictureNetwork(PictureNetwork):
     """A torch module on pictures: (n, 3, height, width) from 0 to 1 in; logits, (n, classes), out."""
 
     Settings: ClassVar = OwnPictureNetworkSettings
+    warm_start: ClassVar = False
 
     def __init__(self, settings: Any = None, module: Any = None) -> None:
         super().__init__(settings)
         self.module = module
         self.modes = {"network": name_of(module)}  # type: ignore[misc]
 
-    def _train(self, pictures: Samples, held: Samples) -> None:
+    def _train(self, pictures: Samples, held: Samples, before: Any = None) -> None:
         self.shape = pictures.store("picture").read(np.zeros(1, int))[0].shape
-        super()._train(pictures, held)
+        super()._train(pictures, held, before)
 
     def _network(self, classes: int, *, pretrained: bool = True) -> nn.Module:
         from insula.networks.picture_classifier import FromBytes
@@ -258,9 +247,9 @@ def _built(
             text = " ".join(str(error).split())
             raise DataError(f"{name} cannot read rows of shape {shape}: {text}", do="correct its forward") from None
     if not isinstance(out, torch.Tensor) or tuple(out.shape) != (2, classes):
-        found = f"shape {tuple(out.shape)}" if isinstance(out, torch.Tensor) else type(out).__name__
+        given_back = f"shape {tuple(out.shape)}" if isinstance(out, torch.Tensor) else type(out).__name__
         do = f"return logits of shape (n, {classes}), one for each class"
-        raise DataError(f"{name} answers two rows with {found}", where="its forward", do=do)
+        raise DataError(f"{name} answers two rows with {given_back}", where="its forward", do=do)
     return network.train()
 
 
@@ -294,7 +283,7 @@ def own_system(name: Any, settings: Mapping[str, Any]) -> System:
     thing = own_object(name) if isinstance(name, str) else name
     where = f"system {name_of(name)}"
     cls: Any = thing if inspect.isclass(thing) else type(thing)
-    if isinstance(getattr(cls, "Settings", None), type) and all(hasattr(cls, step) for step in ("fit", "predict")):
+    if issubclass(cls, System):
         kept = {} if inspect.isclass(thing) else thing.settings.model_dump()
         built: System = cls(cls.Settings.parse({**kept, **settings}, where=where))
         return built

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from pydantic import Field
 
-from insula.emotions import Categorical, Task
-from insula.samples import FitLog, Predictions, Roles, Samples, mode_of, normalised_entropy
-from insula.samples.system import bundled_mode
-from insula.storage.folder import load_estimator, load_system, save_estimator, save_system
+from insula.emotions import Categorical
+from insula.samples import Predictions, Samples, normalised_entropy
+from insula.storage.folder import load_estimator, save_estimator
 from insula.storage.settings import Settings
-from insula.systems.caution import Caution
-from insula.systems.fitting import labelled, one_table, training_pictures
-from insula.systems.one_modality import OneModality
+from insula.systems.base import System, TrainingData
+from insula.systems.fitting import begin_with, labelled, training_pictures
 from insula.systems.pictures import picture_groups, unique_pictures
+from insula.systems.selective_prediction import SelectivePrediction
 from insula.training.settings import Training
 
 if TYPE_CHECKING:
@@ -31,6 +30,14 @@ if TYPE_CHECKING:
 _BATCH = 64  # pictures read at a time outside of training
 _LOOKED_AT = 4000  # training pictures from which it is learnt what is usual
 _SLOW = 0.1  # of the learning rate, for what a pretrained backbone already knows
+
+TINY: dict[str, Any] = {
+    "backbone": "resnet10t",
+    "sizes": (32,),
+    "augment": False,
+    "training": {"epochs": 12, "patience": 12, "batch_size": 16, "learning_rate": 2e-3, "schedule": "cosine"},
+}
+"""A network of seconds on toy pictures, whose mirror images are of another class, for the presets `tiny`."""
 
 
 class PictureNetworkSettings(Settings):
@@ -73,8 +80,8 @@ class PictureNetworkSettings(Settings):
     seed: int = 0
 
 
-class PictureNetwork(OneModality):
-    """Fit, predict, save and load a network on pictures; a subclass may change network, targets and loss.
+class PictureNetwork(System):
+    """A network on pictures; a subclass may change network, targets and loss.
 
     Pictures stay on disk until a batch asks for them: memory does not grow with the corpus. Answers are calibrated on
     the validation pictures, and nothing is said of a picture that is unlike those of the training.
@@ -88,6 +95,7 @@ class PictureNetwork(OneModality):
     Settings: ClassVar[type[PictureNetworkSettings]] = PictureNetworkSettings
     trains_on: ClassVar[tuple[str, ...]] = ("picture",)
     modes: ClassVar[Mapping[str, str]] = {"network": "network"}
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {"tiny": TINY}
 
     def _network(self, classes: int, *, pretrained: bool = True) -> nn.Module:
         """Return the untrained network: uint8 or float pictures (n, 3, height, width) in, logits (n, classes) out.
@@ -103,8 +111,8 @@ class PictureNetwork(OneModality):
         from insula.networks.backbones import create_backbone, load_backbone
 
         settings = self.settings
-        known = pretrained and settings.weights is not None
-        backbone = load_backbone(settings.backbone, settings.weights) if known else create_backbone(settings.backbone)
+        begun = pretrained and settings.weights is not None
+        backbone = load_backbone(settings.backbone, settings.weights) if begun else create_backbone(settings.backbone)
         return kind(backbone, classes, settings.sizes, settings.training.epochs)
 
     def _targets(self, pictures: Samples, task: Categorical) -> torch.Tensor:
@@ -121,15 +129,7 @@ class PictureNetwork(OneModality):
 
     # fitting ----------------------------------------------------------------------------------------------------------
 
-    def fit(
-        self,
-        train: Roles,
-        validation: Roles,
-        task: Task | Mapping[str, Task],
-        *,
-        unlabelled: Samples | None = None,
-        start_from: Path | None = None,
-    ) -> Self:
+    def _fit(self, data: TrainingData) -> None:
         """Train on labelled samples that have a picture, each picture once; the epoch is chosen on validation pictures.
 
         Raises
@@ -137,27 +137,31 @@ class PictureNetwork(OneModality):
         DataError
             Where fewer than two classes are there to learn.
         """
-        name = type(self).__name__
-        train, validation, self.task = one_table(name, train, validation, task)
-        self.log, self.facts = FitLog(), {}
-        pictures = unique_pictures(training_pictures(train, self.task))[0]
-        held = unique_pictures(labelled(validation.select(validation.has("picture")), self.task))[0]
-        self._train(pictures, held)
-        self.log.record(name.lower(), pictures)
+        name = type(self).__name__.lower()
+        pictures, held = self._pictures(data)
+        self._train(pictures, held, data.before)
+        self.log.record(name, pictures)
         self._look(pictures, held, dict.fromkeys(self.modes, self._probabilities(held)))
         if len(held):
-            self.log.record(f"epoch and temperature of {name.lower()}", held, "selection")
-        return self
+            self.log.record(f"epoch and temperature of {name}", held, "selection")
 
-    def _look(self, pictures: Samples, held: Samples, said: Mapping[str, np.ndarray]) -> None:
-        """Learn what training pictures look like and, from what is `said` of those held out, how sure a mode may be."""
+    def _pictures(self, data: TrainingData) -> tuple[Samples, Samples]:
+        """Return the labelled pictures to train on and those held out, each picture once."""
+        validation = data.validation.select(data.validation.has("picture"))
+        pictures, _ = unique_pictures(training_pictures(data.train, self.task))
+        held, _ = unique_pictures(labelled(validation, self.task))
+        return pictures, held
+
+    def _look(self, pictures: Samples, held: Samples, probabilities: Mapping[str, np.ndarray]) -> None:
+        """Learn what training pictures look like and, from the answers for those held out, how sure a mode may be."""
         some = np.random.default_rng(self.settings.seed).permutation(len(pictures))[:_LOOKED_AT]
         usual = pictures.select(np.sort(some))
-        self.caution = Caution(self.settings, usual, picture_groups(usual))
+        self.selective = SelectivePrediction(self.settings, usual, picture_groups(usual))
         self.log.record("strangeness", usual, "inputs")
-        self.caution.calibrate(said, self.task.targets(held.table))
+        self.selective.calibrate(probabilities, self.task.targets(held.table))
 
-    def _train(self, pictures: Samples, held: Samples) -> None:
+    def _train(self, pictures: Samples, held: Samples, before: Any = None) -> None:
+        """Train `self.network`, beginning with that of a saved system where there is one."""
         import torch
 
         from insula.networks.alterations import alter_pictures
@@ -168,6 +172,8 @@ class PictureNetwork(OneModality):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(settings.seed)
             self.network = self._network(len(self.task.classes))
+        if before:
+            begin_with(self.network, before.network)
         trained = train(
             self.network,
             self._loss(pictures, self.task),
@@ -183,7 +189,7 @@ class PictureNetwork(OneModality):
 
     # predicting -------------------------------------------------------------------------------------------------------
 
-    def predict(self, samples: Samples, mode: str | None = None) -> Predictions:
+    def _predict(self, samples: Samples, mode: str) -> Predictions:
         """Return calibrated class probabilities, and for each picture how strange it is.
 
         Raises
@@ -191,10 +197,9 @@ class PictureNetwork(OneModality):
         DataError
             Where a sample has no picture.
         """
-        mode = mode_of(self.modes, mode)
         unique, place = unique_pictures(samples)
-        said, more = self._said(mode, unique)
-        probabilities, about = self.caution.speak(mode, said, self.caution.strange(unique), self.task.classes)
+        raw, more = self._answers(mode, unique)
+        probabilities, about = self.selective.speak(mode, raw, self.selective.strange(unique), self.task.classes)
         return Predictions.of(
             self.task.classes,
             probabilities[place],
@@ -204,7 +209,7 @@ class PictureNetwork(OneModality):
             **{name: values[place] for name, values in (about | more).items()},
         )
 
-    def _said(self, mode: str, pictures: Samples) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    def _answers(self, mode: str, pictures: Samples) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         """Return the probabilities, (n, classes), that a mode gives pictures, and further columns of its answer."""
         return self._probabilities(pictures), {}
 
@@ -217,51 +222,36 @@ class PictureNetwork(OneModality):
         network: Any = self.network
         return {"visual": self._each(unique, network.embed, network.head.in_features)[place]}
 
-    def answering(self, mode: str | None = None) -> Answer:
-        """Return what a bundle holds of a mode: pictures, uint8 (n, height, width, 3), to what is answered.
-
-        Raises
-        ------
-        SettingsError
-            Where there is no such mode, or no bundle holds it.
-        """
-        mode = bundled_mode(self, mode)
+    def _answering(self, mode: str) -> Answer:
+        """Return what a bundle holds of a mode: pictures, uint8 (n, height, width, 3), to what is answered."""
         says, columns = self._saying(mode)
-        return self.caution.answering(mode, says, columns)
+        return self.selective.answering(mode, says, columns)
 
     def _saying(self, mode: str) -> tuple[nn.Module, tuple[str, ...]]:
-        """Return `_said` as a module, and the names of its further columns."""
+        """Return `_answers` as a module, and the names of its further columns."""
         from insula.networks.picture_classifier import Probabilities
 
         return Probabilities(self.network), ()
 
-    def _each(self, pictures: Samples, say: Any, width: int) -> np.ndarray:
-        """Return what is said about all pictures, batch by batch, (n, width)."""
+    def _each(self, pictures: Samples, of: Any, width: int) -> np.ndarray:
+        """Return what a function gives of all pictures, batch by batch, (n, width)."""
         from insula.training.rows import PictureRows
 
-        return PictureRows(pictures).each(say, _BATCH) if len(pictures) else np.empty((0, width))
+        return PictureRows(pictures).each(of, _BATCH) if len(pictures) else np.empty((0, width))
 
     # saving -----------------------------------------------------------------------------------------------------------
 
-    def save(self, folder: Path) -> None:
-        """Write the network's weights, and what it knows of its limits."""
+    def _save(self, folder: Path) -> dict[str, Any]:
         from safetensors.torch import save_model
 
-        folder.mkdir(parents=True, exist_ok=True)
         save_model(self.network, str(folder / "network.safetensors"))
-        save_estimator(folder / "caution.skops", self.caution.parts())
-        save_system(folder, self.settings, self.task)
+        save_estimator(folder / "selective.skops", self.selective.parts())
+        return {}
 
-    @classmethod
-    def load(cls, folder: Path) -> Self:
-        """Read a saved folder."""
+    def _load(self, folder: Path, about: dict[str, Any]) -> None:
         from safetensors.torch import load_model
 
-        about = load_system(folder)
-        system = cls(cls.Settings.parse(about["settings"], where="system.yaml"))
-        system.task = Categorical(**about["task"])
-        system.network = system._network(len(system.task.classes), pretrained=False)
-        load_model(system.network, folder / "network.safetensors")
-        system.network.eval()
-        system.caution = Caution.of(load_estimator(folder / "caution.skops"), system.settings)
-        return system
+        self.network = self._network(len(self.task.classes), pretrained=False)
+        load_model(self.network, folder / "network.safetensors")
+        self.network.eval()
+        self.selective = SelectivePrediction.of(load_estimator(folder / "selective.skops"), self.settings)

@@ -2,29 +2,32 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from insula.emotions import LabelTask, Task, parse_task
-from insula.errors import DataError, SettingsError
-from insula.samples import FitLog, Predictions, Roles, Samples, mode_of, normalised_entropy
-from insula.storage.folder import load_system, save_system
+from insula.emotions import LabelTask
+from insula.errors import DataError
+from insula.samples import Description, Predictions, Samples, normalised_entropy
 from insula.storage.settings import Settings
-from insula.systems.fitting import labelled
-from insula.systems.one_modality import OneModality
+from insula.systems.base import System, TrainingData
+from insula.systems.fitting import begin_with, labelled
 from insula.training.settings import Training
 
 if TYPE_CHECKING:
     import torch
     from torch import nn
 
-    from insula.samples import Description
+    from insula.training.engine import Alter
     from insula.training.rows import Rows
 
 _BATCH = 64  # rows read at a time outside of training
+
+TINY = {"epochs": 12, "patience": 12, "batch_size": 16, "learning_rate": 3e-3}
+"""A training of a second on toy data, for the presets `tiny`."""
 
 
 class SignalNetworkSettings(Settings):
@@ -45,8 +48,8 @@ class SignalNetworkSettings(Settings):
     seed: int = 0
 
 
-class SignalNetwork(OneModality):
-    """Fit, predict, save and load a network; a subclass builds it.
+class SignalNetwork(System):
+    """A network on one modality; a subclass builds it.
 
     Inputs are standardised with mean and deviation of the training samples, of each channel of a signal or each number
     of features, inside the network. They stay on disk: memory does not grow with the corpus.
@@ -58,11 +61,20 @@ class SignalNetwork(OneModality):
     """
 
     Settings: ClassVar[type[SignalNetworkSettings]] = SignalNetworkSettings
+    learns: ClassVar = LabelTask
     modes: ClassVar[Mapping[str, str]] = {"network": "network"}
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {"tiny": {"training": TINY}}
+    warm_start: ClassVar = True
+    rates: ClassVar[Mapping[str, float]] = {}
+    """Factors on the learning rate of weights whose name starts so, as for what was trained before."""
 
+    @abstractmethod
     def _network(self, form: Description, shape: tuple[int, ...], classes: int) -> nn.Module:
-        """Return the untrained network for rows of this shape; a subclass says which."""
-        raise SettingsError(f"{type(self).__name__} names no network", do="use one of its subclasses")
+        """Return the untrained network for rows of this shape."""
+
+    def _alteration(self) -> Alter | None:
+        """Return what alters the inputs of a training batch, (n, ...); None for nothing."""
+        return None
 
     def _rows(self, samples: Samples, channels: Sequence[str] | None = None) -> Rows:
         """Return what the network reads of samples; a subclass may prepare it."""
@@ -77,15 +89,7 @@ class SignalNetwork(OneModality):
 
     # fitting ----------------------------------------------------------------------------------------------------------
 
-    def fit(
-        self,
-        train: Roles,
-        validation: Roles,
-        task: Task | Mapping[str, Task],
-        *,
-        unlabelled: Samples | None = None,
-        start_from: Path | None = None,
-    ) -> Self:
+    def _fit(self, data: TrainingData) -> None:
         """Train on labelled samples that have the modality; the epoch is chosen on those of the validation part.
 
         Raises
@@ -98,11 +102,9 @@ class SignalNetwork(OneModality):
         from insula.networks.standardised import Standardised, moments
         from insula.training.engine import train as train_network
 
-        name = type(self).__name__
-        if not (isinstance(train, Samples) and isinstance(validation, Samples) and isinstance(task, LabelTask)):
-            raise DataError(f"{name} learns one task of classes from one table of samples")
-        self.task, self.log, settings = task, FitLog(), self.settings
-        train, validation = self._usable(train, task), self._usable(validation, task)
+        name, task = type(self).__name__.lower(), self.task
+        train, validation = self._usable(data.train, task), self._usable(data.validation, task)
+        settings = self.settings
         labels = task.targets(train.table)
         if len(np.unique(labels)) < 2:
             what = f"{len(np.unique(labels))} classes among {len(train)} training samples with {settings.modality}"
@@ -113,24 +115,39 @@ class SignalNetwork(OneModality):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(settings.seed)
             network = self._network(self.form, self.shape, len(task.classes))
+        self._begin(network, data.before)
         self.network = Standardised(network, *moments(rows.batches(_BATCH), over_time="time" in self.form.axes))
         held = None
         if len(validation):
             held = self._rows(validation, self.form.channels), _tensor(task.targets(validation.table))
-        trained = train_network(self.network, self._loss, rows, _tensor(labels), held, settings.training, settings.seed)
+        trained = train_network(
+            self.network,
+            self._loss,
+            rows,
+            _tensor(labels),
+            held,
+            settings.training,
+            settings.seed,
+            alter=self._alteration(),
+            rates={f"network.{start}": rate for start, rate in self.rates.items()},
+        )
         weights = sum(part.numel() for part in self.network.parameters() if part.requires_grad)
         self.facts = {**trained.facts(), "weights": weights}
-        self.log.record(name.lower(), train)
+        self.log.record(name, train)
         if held is not None:
-            self.log.record(f"epoch of {name.lower()}", validation, "selection")
-        return self
+            self.log.record(f"epoch of {name}", validation, "selection")
+
+    def _begin(self, network: nn.Module, before: Any) -> None:
+        """Give an untrained network the weights that training begins with: those of a saved system, if there is one."""
+        if before:
+            begin_with(network, before.network.network)
 
     def _usable(self, samples: Samples, task: LabelTask) -> Samples:
         return labelled(samples.select(samples.has(self.settings.modality)), task)
 
     # predicting -------------------------------------------------------------------------------------------------------
 
-    def predict(self, samples: Samples, mode: str | None = None) -> Predictions:
+    def _predict(self, samples: Samples, mode: str) -> Predictions:
         """Return class probabilities; channels are found by name.
 
         Raises
@@ -138,24 +155,23 @@ class SignalNetwork(OneModality):
         DataError
             Where a channel of the training data is absent, or rows have another shape.
         """
-        mode_of(self.modes, mode)
         probabilities = self._each(samples, lambda batch: self.network(batch).double().softmax(dim=1))
         return Predictions.of(
             self.task.classes, probabilities, samples.ids, uncertainty=normalised_entropy(probabilities)
         )
 
-    def _each(self, samples: Samples, say: Any) -> np.ndarray:
-        """Return what is said about all samples, batch by batch."""
+    def _each(self, samples: Samples, of: Any) -> np.ndarray:
+        """Return what a function gives of all samples, batch by batch."""
         import torch
 
         rows = self._rows(samples, self.form.channels)
         rate, own = rows.store.description.rate, self.form.rate
-        found = tuple(rows[torch.arange(1)].shape[1:]) if len(rows) else self.shape
-        if found != self.shape or rate != own:
-            said = "the training data"
-            what = f"rows of shape {found} at {rate} Hz are not those of {said}, {self.shape} at {own} Hz"
+        shape = tuple(rows[torch.arange(1)].shape[1:]) if len(rows) else self.shape
+        if shape != self.shape or rate != own:
+            trained = f"the training data, {self.shape} at {own} Hz"
+            what = f"rows of shape {shape} at {rate} Hz are not those of {trained}"
             raise DataError(what, where=self.settings.modality, do="cut and resample them alike")
-        return rows.each(say, _BATCH) if len(rows) else np.empty((0, len(self.task.classes)))
+        return rows.each(of, _BATCH) if len(rows) else np.empty((0, len(self.task.classes)))
 
     @property
     def bands(self) -> tuple[str, ...]:
@@ -164,35 +180,24 @@ class SignalNetwork(OneModality):
 
     # saving -----------------------------------------------------------------------------------------------------------
 
-    def save(self, folder: Path) -> None:
-        """Write the network's weights and what rows it reads."""
+    def _save(self, folder: Path) -> dict[str, Any]:
         from safetensors.torch import save_file
 
-        folder.mkdir(parents=True, exist_ok=True)
         save_file(self.network.state_dict(), folder / "network.safetensors")
-        save_system(folder, self.settings, self.task, form=self.form.model_dump(mode="json"), shape=list(self.shape))
+        return {"form": self.form.model_dump(mode="json"), "shape": list(self.shape)}
 
-    @classmethod
-    def load(cls, folder: Path) -> Self:
-        """Read a saved folder."""
+    def _load(self, folder: Path, about: dict[str, Any]) -> None:
         import torch
         from safetensors.torch import load_model
 
         from insula.networks.standardised import Standardised
-        from insula.samples import Description
 
-        about = load_system(folder)
-        system = cls(cls.Settings.parse(about["settings"], where="system.yaml"))
-        task = parse_task(about["task"])
-        if not isinstance(task, LabelTask):
-            raise DataError(f"{cls.__name__} predicts classes", where=folder / "system.yaml", do="fit it again")
-        system.task, system.form, system.shape = task, Description(**about["form"]), tuple(about["shape"])
-        network = system._network(system.form, system.shape, len(task.classes))
-        wide = (system.shape[0], 1) if "time" in system.form.axes else system.shape
-        system.network = Standardised(network, torch.zeros(wide), torch.ones(wide))
-        load_model(system.network, folder / "network.safetensors")
-        system.network.eval()
-        return system
+        self.form, self.shape = Description(**about["form"]), tuple(about["shape"])
+        network = self._network(self.form, self.shape, len(self.task.classes))
+        wide = (self.shape[0], 1) if "time" in self.form.axes else self.shape
+        self.network = Standardised(network, torch.zeros(wide), torch.ones(wide))
+        load_model(self.network, folder / "network.safetensors")
+        self.network.eval()
 
 
 def _tensor(values: np.ndarray) -> torch.Tensor:

@@ -94,27 +94,27 @@ def read_cells(
         batch = places[start : start + _ROWS]
         rows = samples.select(batch).read(modality)
         with np.errstate(all="ignore"):  # what overflows is not finite: that is said below
-            found = np.asarray(describe(rows if order is None else np.take(rows, *order)), np.float32)
-        if shape is not None and found.shape[1:] != shape:
-            what = f"rows of {found.shape[1:]} numbers are not those of the training data, {shape}"
+            described = np.asarray(describe(rows if order is None else np.take(rows, *order)), np.float32)
+        if shape is not None and described.shape[1:] != shape:
+            what = f"rows of {described.shape[1:]} numbers are not those of the training data, {shape}"
             raise DataError(what, where=modality, do="make them alike")
         if start == 0:
-            values = np.zeros((len(samples), *found.shape[1:]), np.float32)
-        sound = np.isfinite(found.reshape(len(found), -1)).all(axis=1)
-        values[batch[sound]] = found[sound]
+            values = np.zeros((len(samples), *described.shape[1:]), np.float32)
+        sound = np.isfinite(described.reshape(len(described), -1)).all(axis=1)
+        values[batch[sound]] = described[sound]
         reasons[batch[~sound]] = f"{called} not finite"
     return Cells(values, reasons)
 
 
-def _order(found: Description, form: Description | None, modality: str) -> tuple[list[int], int] | None:
+def _order(form_here: Description, form: Description | None, modality: str) -> tuple[list[int], int] | None:
     """Return the places of the training data's channels and the axis they lie on; None where the order is theirs."""
-    if form is None or found.channels == form.channels:
+    if form is None or form_here.channels == form.channels:
         return None
-    missing = [name for name in form.channels if name not in found.channels]
+    missing = [name for name in form.channels if name not in form_here.channels]
     if missing or not form.channels:
         what = f"no channel {missing[0]}" if missing else "named channels, the training data had none"
         raise DataError(what, where=modality, do="harmonise the corpus to the channels of the training data")
-    return [found.channels.index(name) for name in form.channels], 1 + found.axes.index("channel")
+    return [form_here.channels.index(name) for name in form.channels], 1 + form_here.axes.index("channel")
 
 
 def without_late(face: Cells, eeg: Cells, samples: Samples, limit: float) -> Cells:
@@ -184,11 +184,10 @@ def modes_used(eeg: Cells, face: Cells, asked: Asked = "both") -> tuple[np.ndarr
     [['none'], ['no face']]
     """
     nothing = np.full(len(eeg.reasons), "not asked for", object)
-    said = eeg.reasons if asked != "face" else nothing, face.reasons if asked != "eeg" else nothing
-    modes = np.select(
-        [(said[0] == "") & (said[1] == ""), said[0] == "", said[1] == ""], ["both", "eeg", "face"], "none"
-    ).astype(object)
+    lacks = eeg.reasons if asked != "face" else nothing, face.reasons if asked != "eeg" else nothing
+    usable = lacks[0] == "", lacks[1] == ""
+    modes = np.select([usable[0] & usable[1], *usable], ["both", "eeg", "face"], "none").astype(object)
     reasons = [
-        "; ".join(reason for reason in pair if reason not in ("", "not asked for")) for pair in zip(*said, strict=True)
+        "; ".join(reason for reason in pair if reason not in ("", "not asked for")) for pair in zip(*lacks, strict=True)
     ]
     return modes, np.array(reasons, object)

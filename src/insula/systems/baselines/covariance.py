@@ -76,13 +76,13 @@ class TangentSpace(PlainClassifier):
 
         settings: Any = self.settings
         estimate = Covariances(settings.estimator)
-        found = []
+        covariances = []
         for start in range(0, len(samples), _ROWS):
             epochs = samples.select(slice(start, start + _ROWS)).read(settings.modality)
             if epochs.ndim != 3:
                 raise DataError("covariances need channels x times", where=settings.modality, do="name the EEG")
-            found.append(estimate.transform(delay_embedding(epochs.astype(float), settings.order, settings.lag)))
-        return np.concatenate(found)
+            covariances.append(estimate.transform(delay_embedding(epochs.astype(float), settings.order, settings.lag)))
+        return np.concatenate(covariances)
 
     def _estimator(self) -> Any:
         from pyriemann.tangentspace import TangentSpace as Tangent

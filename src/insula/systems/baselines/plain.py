@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from insula.emotions import Continuous, LabelTask, Task
+from insula.emotions import Continuous, LabelTask
 from insula.errors import DataError, SettingsError
 from insula.protocols.units import unit_codes
-from insula.samples import FitLog, Predictions, Roles, Samples, mode_of
-from insula.samples.system import bundled_mode
-from insula.storage.folder import load_estimator, load_system, save_estimator, save_system
+from insula.samples import Predictions, Samples
+from insula.storage.folder import load_estimator, save_estimator
 from insula.storage.settings import Settings
+from insula.systems.base import System, TrainingData
 from insula.systems.baselines.ridge import choose_strength
 from insula.systems.fitting import labelled
-from insula.systems.one_modality import OneModality
 
 if TYPE_CHECKING:
     from torch import nn
@@ -66,19 +66,23 @@ def plain_values(values: np.ndarray, kind: str) -> np.ndarray:
         from insula.faces.grey import grey_picture
 
         return np.stack([grey_picture(picture, _THUMB, "box").ravel() / 255 for picture in values]).astype(np.float32)
-    if kind == "signal":
+    if kind == "text":
+        raise DataError("no plain features of text", where="modality", do="use a system that reads text")
+    if kind in ("signal", "audio"):
         return np.log(values.var(axis=-1) + 1e-12)
     return values.reshape(len(values), -1).astype(np.float32)
 
 
-class PlainClassifier(OneModality):
+class PlainClassifier(System):
     """What the plain models share; a subclass names its estimator, and its regressor where it learns ratings, too."""
 
     Settings: ClassVar[type[Settings]] = PlainSettings
+    learns: ClassVar = LabelTask | Continuous
     modes: ClassVar[Mapping[str, str]] = {"plain": "plain classifier"}
 
+    @abstractmethod
     def _estimator(self) -> Any:
-        raise SettingsError("PlainClassifier has no estimator", do="use Majority, Linear or SupportVectors")
+        """Return an unfitted classifier of scikit-learn's kind."""
 
     def _regressor(self, train: Samples, features: np.ndarray, ratings: np.ndarray) -> Any:
         """Return an unfitted estimator of ratings."""
@@ -87,19 +91,9 @@ class PlainClassifier(OneModality):
     def _features(self, samples: Samples) -> np.ndarray:
         return plain_features(samples, self.settings.modality)
 
-    def fit(
-        self,
-        train: Roles,
-        validation: Roles,
-        task: Task | Mapping[str, Task],
-        *,
-        unlabelled: Samples | None = None,
-        start_from: Path | None = None,
-    ) -> Self:
+    def _fit(self, data: TrainingData) -> None:
         """Fit on the labelled training samples that have the modality; validation is not needed."""
-        if not isinstance(train, Samples) or not isinstance(task, LabelTask | Continuous):
-            raise DataError("a plain model learns one task, of classes or of a rating, from one table of samples")
-        self.task, self.log = task, FitLog()
+        train, task = data.train, self.task
         if self.settings.modality is None:
             self.settings = self.settings.model_copy(update={"modality": present_modality(train)})
         train = _with_modalities(_rated(train, task) if isinstance(task, Continuous) else labelled(train, task), self)
@@ -110,19 +104,17 @@ class PlainClassifier(OneModality):
         estimator = self._regressor(train, features, targets) if rated else self._estimator()
         self.estimator = estimator.fit(features, targets)
         self.log.record(type(self).__name__.lower(), train)
-        return self
 
-    def predict(self, samples: Samples, mode: str | None = None) -> Predictions:
+    def _predict(self, samples: Samples, mode: str) -> Predictions:
         """Return class probabilities, or ratings."""
-        mode_of(self.modes, mode)
         if isinstance(self.task, Continuous):
-            said = self.estimator.predict(self._features(samples)) if len(samples) else np.empty(0)
-            return Predictions.rate(self.task.ratings(said), samples.ids)
+            outputs = self.estimator.predict(self._features(samples)) if len(samples) else np.empty(0)
+            return Predictions.rate(self.task.ratings(outputs), samples.ids)
         probabilities = np.zeros((len(samples), len(self.task.classes)))
         probabilities[:, self.estimator.classes_] = self.estimator.predict_proba(self._features(samples))
         return Predictions.of(self.task.classes, probabilities, samples.ids, uncertainty=1 - probabilities.max(axis=1))
 
-    def answering(self, mode: str | None = None) -> Answer:
+    def _answering(self, mode: str) -> Answer:
         """Return what a bundle holds: pictures, uint8 (n, height, width, 3), to class probabilities.
 
         Raises
@@ -133,7 +125,6 @@ class PlainClassifier(OneModality):
         from insula.networks.answer import Answer
         from insula.systems.baselines.twin import Plain
 
-        bundled_mode(self, mode)
         if self.settings.modality != "picture" or isinstance(self.task, Continuous):
             what = "this model does not tell classes from pictures"
             raise SettingsError(what, where="modality", do="fit classes with modality=picture")
@@ -151,24 +142,12 @@ class PlainClassifier(OneModality):
 
         return classifier_module(self.estimator, classes)
 
-    def save(self, folder: Path) -> None:
-        """Write the estimator and the settings."""
-        folder.mkdir(parents=True, exist_ok=True)
+    def _save(self, folder: Path) -> dict[str, Any]:
         save_estimator(folder / "estimator.skops", self.estimator)
-        save_system(folder, self.settings, self.task)
+        return {}
 
-    @classmethod
-    def load(cls, folder: Path) -> Self:
-        """Read a saved folder."""
-        from insula.emotions import parse_task
-
-        about = load_system(folder)
-        classifier = cls(cls.Settings.parse(about["settings"], where="system.yaml"))
-        task = parse_task(about["task"])
-        if isinstance(task, LabelTask | Continuous):
-            classifier.task = task
-        classifier.estimator = load_estimator(folder / "estimator.skops")
-        return classifier
+    def _load(self, folder: Path, about: dict[str, Any]) -> None:
+        self.estimator = load_estimator(folder / "estimator.skops")
 
 
 def logistic_regression() -> Any:

@@ -56,8 +56,8 @@ def _squared_errors(
 ) -> np.ndarray:
     """Return the sum of squared errors outside for each strength, float (strengths,)."""
     centre, mean = features[inside].mean(axis=0), ratings[inside].mean()
-    known = features[inside] - centre
-    sizes, axes = np.linalg.eigh(known.T @ known)
-    slopes = (axes.T @ (known.T @ (ratings[inside] - mean)))[:, None] / (np.maximum(sizes, 0)[:, None] + strengths)
-    said = (features[outside] - centre) @ (axes @ slopes) + mean
-    return ((said - ratings[outside][:, None]) ** 2).sum(axis=0)
+    centred = features[inside] - centre
+    sizes, axes = np.linalg.eigh(centred.T @ centred)
+    slopes = (axes.T @ (centred.T @ (ratings[inside] - mean)))[:, None] / (np.maximum(sizes, 0)[:, None] + strengths)
+    predicted = (features[outside] - centre) @ (axes @ slopes) + mean
+    return ((predicted - ratings[outside][:, None]) ** 2).sum(axis=0)

@@ -1,4 +1,4 @@
-"""The bank of subjects: what each one taught, how they are used together, and who leaves it (BMCI, spec 2.7)."""
+"""The bank of subjects: what each one taught, how they are used together, and who leaves it (BMCI)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from insula.systems.bmci.settings import BMCISettings
 if TYPE_CHECKING:
     from insula.systems.bmci.brain import Encoder
     from insula.systems.bmci.readout import SensorReadout
-    from insula.systems.bmci.teaching import TrainingPictures
+    from insula.systems.bmci.training_pictures import TrainingPictures
 
 _COMPONENTS = 32  # of each subject's virtual EEG under the policy `concat`: the specification's number
 
@@ -32,8 +32,8 @@ class PictureLogits:
 
     def predict(self, visual: np.ndarray) -> np.ndarray:
         """Return float32 (n, classes)."""
-        said = self.classifier.predict_proba([visual], self.classes)
-        return np.log(np.clip(said, 1e-6, 1)).astype(np.float32)
+        probabilities = self.classifier.predict_proba([visual], self.classes)
+        return np.log(np.clip(probabilities, 1e-6, 1)).astype(np.float32)
 
     def spread(self, visual: np.ndarray) -> np.ndarray:
         """Return NaN, (n,): there are no trees to disagree."""
@@ -41,7 +41,7 @@ class PictureLogits:
 
 
 @dataclass(frozen=True)
-class Taught:
+class MemberTraining:
     """What a member was fitted on; it stays in the process that fitted it.
 
     Parameters
@@ -71,7 +71,7 @@ class Member:
     classifiers: dict[str, BlockClassifier]  # fusion and virtual, save under `concat`; real
     r2: float  # out-of-fold, on training pictures
     encoder: Encoder | None = None  # these three only in the process that fitted: a bundle works without EEG
-    taught: Taught | None = None
+    fitted_on: MemberTraining | None = None
     readout: SensorReadout | None = None
 
     def predict_proba(self, mode: str, visual: np.ndarray, classes: int, code: np.ndarray | None = None) -> np.ndarray:
@@ -97,7 +97,7 @@ class Joint:
 
     def __init__(self, members: Sequence[Member], training: TrainingPictures, settings: BMCISettings) -> None:
         size = len(training.visual)  # a member that was added may know further pictures, behind these
-        codes = {member.name: member.taught.virtual[:size] for member in members if member.taught is not None}
+        codes = {member.name: member.fitted_on.virtual[:size] for member in members if member.fitted_on is not None}
         self.reductions = {
             name: PCA(min(_COMPONENTS, *code.shape), svd_solver="full").fit(code) for name, code in codes.items()
         }
@@ -253,8 +253,8 @@ class Bank:
         members = []
         for number, fact in enumerate(about):
             parts = load_estimator(folder / f"member{number}.skops")
-            found = parts.pop("regressor", None)
-            regressor = PictureLogits(visual, classes) if found is None else VirtualEEG.of(found)
+            regressor_parts = parts.pop("regressor", None)
+            regressor = PictureLogits(visual, classes) if regressor_parts is None else VirtualEEG.of(regressor_parts)
             classifiers = {name: BlockClassifier.of(part) for name, part in parts.items()}
             members.append(Member(fact["name"], regressor, classifiers, fact["r2"]))
         joint = Joint.of(load_estimator(folder / "joint.skops")) if settings.policy == "concat" else None

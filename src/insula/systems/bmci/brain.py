@@ -1,4 +1,4 @@
-"""One subject's brain code: EEG epochs to 128-d embeddings, cross-fitted (BMCI, spec 2.3)."""
+"""One subject's brain code: EEG epochs to 128-d embeddings, cross-fitted (BMCI; Liu et al. 2021)."""
 
 from __future__ import annotations
 

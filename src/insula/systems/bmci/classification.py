@@ -1,4 +1,4 @@
-"""The classifier of BMCI: blocks of features, each standardised, into one multinomial regression (spec 2.6)."""
+"""The classifier of BMCI: blocks of features, each standardised, into one multinomial regression."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How well the virtual EEG of new pictures agrees with the EEG of people who saw them (BMCI, spec 2.5)."""
+"""How well the virtual EEG of new pictures agrees with the EEG of people who saw them (BMCI)."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from insula.eeg.maps import Signals, time_bins
 from insula.samples import Samples
 from insula.systems.bmci.bank import Bank, Member, PictureLogits
 from insula.systems.bmci.regression import VirtualEEG, explained_variance, variance_ratio
@@ -43,10 +44,10 @@ def held_out_agreement(
         By subject: `pictures`, how many; `r2`, by regressor, in both averages; `variance_ratio`, of the chosen one.
         Subjects with fewer than two such pictures are left out.
     """
-    found = {}
+    agreement = {}
     for member in bank.members:
         measured = compare(member, samples, coordinates)
-        if measured is None or member.taught is None:
+        if measured is None or member.fitted_on is None:
             continue
         visual, real = measured
         r2, ratio = {}, float("nan")
@@ -55,8 +56,8 @@ def held_out_agreement(
             r2[kind] = explained_variance(real, virtual)
             if regressor is member.regressor:
                 ratio = variance_ratio(real, virtual)
-        found[member.name] = {"pictures": len(visual), "r2": r2, "variance_ratio": ratio}
-    return found
+        agreement[member.name] = {"pictures": len(visual), "r2": r2, "variance_ratio": ratio}
+    return agreement
 
 
 def compare(
@@ -72,16 +73,16 @@ def compare(
 
 def _regressors(member: Member, settings: BMCISettings) -> dict[str, VirtualEEG]:
     """Return a member's regressor of every kind."""
-    chosen, taught = member.regressor, member.taught
+    chosen, taught = member.regressor, member.fitted_on
     assert not isinstance(chosen, PictureLogits) and taught is not None
-    found = {}
+    measured = {}
     for kind in settings.regressors:
         if kind == chosen.kind:
-            found[str(kind)] = chosen
+            measured[str(kind)] = chosen
         else:
             known = (taught.visual, taught.codes, taught.groups)
-            found[str(kind)] = VirtualEEG(*known, settings, kind, taught.views)
-    return found
+            measured[str(kind)] = VirtualEEG(*known, settings, kind, taught.views)
+    return measured
 
 
 def r2_table(facts: Iterable[Mapping[str, Any]]) -> dict[str, pd.DataFrame]:
@@ -108,3 +109,26 @@ def r2_table(facts: Iterable[Mapping[str, Any]]) -> dict[str, pd.DataFrame]:
         return {}
     table = pd.DataFrame(rows, columns=["regressor", "subject", "r2"])
     return {_TABLE: table.pivot_table("r2", "regressor", "subject", sort=False)}
+
+
+def sensor_signals(bank: Bank, visual: np.ndarray, samples: Samples) -> Signals:
+    """Return the measured EEG of samples, and the virtual signal of the same subjects and pictures.
+
+    Parameters
+    ----------
+    bank : Bank
+        Members with a readout; those of a bundle have none.
+    visual : array, shape (n, d)
+        Coordinates of the pictures.
+    samples : Samples
+        With EEG cut around events. It is shown beside the virtual signal and is no part of it.
+    """
+    form = samples.store("eeg").description
+    real, times = time_bins(samples.read("eeg"), form)
+    virtual = np.full_like(real, np.nan)
+    subjects = samples.units("subject")
+    for member in bank.members:
+        mine = np.flatnonzero(subjects == member.name)
+        if len(mine) and member.readout is not None:
+            virtual[mine] = member.readout(member.regressor.predict(visual[mine]))
+    return Signals(real, virtual, form.channels, times)

@@ -83,13 +83,13 @@ class TrainedReader(PictureReader):
         if vision is None:
             return {}
         from insula.networks.backbones import load_backbone
-        from insula.systems.bmci.vision import VisionLesson, feature_gap, train_vision, trained_once
+        from insula.systems.bmci.vision import VisionData, feature_gap, train_vision, trained_once
 
         if not self.trains:
             unseen = self.features(held) if len(held) else np.empty((0, 0), np.float32)
             return {"gap": feature_gap(self.training_features(pictures), unseen, None)}
         values = pictures.read("picture")
-        lesson = VisionLesson(
+        data = VisionData(
             values,
             labels,
             held.read("picture") if len(held) else values[:0],
@@ -100,7 +100,7 @@ class TrainedReader(PictureReader):
             self.settings,
             vision,
         )
-        self.network, facts = train_vision(lesson) if stored_pictures(pictures) is None else trained_once(lesson)
+        self.network, facts = train_vision(data) if stored_pictures(pictures) is None else trained_once(data)
         return facts
 
     def training_features(self, pictures: Samples) -> np.ndarray:

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 from sklearn.linear_model import RidgeCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from insula.eeg.maps import Signals, is_time_locked, time_bins
+from insula.eeg.maps import is_time_locked, time_bins
 from insula.samples import Samples
-
-if TYPE_CHECKING:
-    from insula.systems.bmci.bank import Bank
 
 _STRENGTHS = np.logspace(0, 5, 11)
 
@@ -46,26 +41,3 @@ def sensor_readout(codes: np.ndarray, samples: Samples) -> SensorReadout | None:
     """Return the readout of samples' epochs from their codes; None where the epochs follow no event."""
     form = samples.store("eeg").description
     return SensorReadout(codes, time_bins(samples.read("eeg"), form)[0]) if is_time_locked(form) else None
-
-
-def sensor_signals(bank: Bank, visual: np.ndarray, samples: Samples) -> Signals:
-    """Return the measured EEG of samples, and the virtual signal of the same subjects and pictures.
-
-    Parameters
-    ----------
-    bank : Bank
-        Members with a readout; those of a bundle have none.
-    visual : array, shape (n, d)
-        Coordinates of the pictures.
-    samples : Samples
-        With EEG cut around events. It is shown beside the virtual signal and is no part of it.
-    """
-    form = samples.store("eeg").description
-    real, times = time_bins(samples.read("eeg"), form)
-    virtual = np.full_like(real, np.nan)
-    subjects = samples.units("subject")
-    for member in bank.members:
-        mine = np.flatnonzero(subjects == member.name)
-        if len(mine) and member.readout is not None:
-            virtual[mine] = member.readout(member.regressor.predict(visual[mine]))
-    return Signals(real, virtual, form.channels, times)

@@ -1,4 +1,4 @@
-"""From picture features to a virtual EEG: one regressor per subject (BMCI, spec 2.5)."""
+"""From picture features to a virtual EEG: one regressor per subject (BMCI; Liu et al. 2021)."""
 
 from __future__ import annotations
 
@@ -101,8 +101,8 @@ class VirtualEEG(Rebuilt):
             return np.full(len(features), np.nan)
         given = np.ascontiguousarray(self._given(features), np.float32)
         trees = self.model.estimators_
-        said = np.array([tree.tree_.predict(given) for tree in trees]).reshape(len(trees), len(given), -1)
-        return np.sqrt(said.var(axis=0).sum(axis=1) / self.variance)
+        leaves = np.array([tree.tree_.predict(given) for tree in trees]).reshape(len(trees), len(given), -1)
+        return np.sqrt(leaves.var(axis=0).sum(axis=1) / self.variance)
 
 
 def _target(targets: np.ndarray, settings: BMCISettings, kind: Regressor) -> Pipeline:
@@ -182,15 +182,15 @@ def out_of_fold(
     scores : dict
         R2 of each.
     """
-    found: dict[Regressor, np.ndarray] = {}
+    predicted: dict[Regressor, np.ndarray] = {}
     for kind in settings.regressors:
-        found[kind] = np.empty_like(targets)
+        predicted[kind] = np.empty_like(targets)
         for inside, outside in _splits(groups, settings):
             regressor = VirtualEEG(features[inside], targets[inside], groups[inside], settings, kind, views)
-            found[kind][outside] = regressor.predict(features[outside])
-    scores: dict[str, dict[str, float]] = {kind: explained_variance(targets, found[kind]) for kind in found}
-    best = max(found, key=lambda kind: scores[kind]["uniform"])
-    return found[best], best, scores
+            predicted[kind][outside] = regressor.predict(features[outside])
+    scores: dict[str, dict[str, float]] = {kind: explained_variance(targets, predicted[kind]) for kind in predicted}
+    best = max(predicted, key=lambda kind: scores[kind]["uniform"])
+    return predicted[best], best, scores
 
 
 def explained_variance(truth: np.ndarray, predicted: np.ndarray) -> dict[str, float]:

@@ -16,7 +16,9 @@ Regressor = Literal["forest", "extra-trees", "kernel-ridge", "ridge", "partial-l
 
 
 class VisionTraining(Training):
-    """How the picture network is trained: the defaults are those usual for deep adaptation networks (spec 2.4).
+    """How the picture network is trained: the defaults are those usual for deep adaptation networks.
+
+    Long et al. (2015), Learning transferable features with deep adaptation networks, ICML.
 
     Where the discrepancy is minimised its gradient grows as the features shrink: a network that is not pretrained, far
     from its target, may collapse unless `gradient_clip` is set.
@@ -169,5 +171,6 @@ PRESETS: dict[str, dict[str, object]] = {
         "components": None,
         "target_dimensions": None,
     },
+    "tiny": {"encoder": "linear", "trees": 10, "folds": 2, "time_bins": 10, "penalties": (0.01, 1.0)},
 }
 """`quick`: minutes on two cores. `paper`: the source's sizes, hours on two cores."""

@@ -111,9 +111,9 @@ class PictureSpace:
     @classmethod
     def load(cls, folder: Path, settings: BMCISettings) -> Self:
         """Read what `save` wrote."""
-        found = cls(settings, folder / "backbone.safetensors")
-        found.space = load_estimator(folder / "space.skops")
-        return found
+        loaded = cls(settings, folder / "backbone.safetensors")
+        loaded.space = load_estimator(folder / "space.skops")
+        return loaded
 
 
 def visual_space(features: np.ndarray) -> Pipeline:

@@ -13,34 +13,34 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
-from insula.emotions import Categorical, Task
 from insula.errors import BundleError
-from insula.samples import FitLog, Predictions, Roles, Samples, check_placebo, mode_of, normalised_entropy
-from insula.samples.system import bundled_mode
-from insula.storage.folder import load_estimator, load_system, save_estimator, save_system
+from insula.samples import Predictions, Samples, normalised_entropy
+from insula.storage.folder import load_estimator, save_estimator
+from insula.systems.base import System, TrainingData
 from insula.systems.bmci.bank import Bank
 from insula.systems.bmci.classification import BlockClassifier
 from insula.systems.bmci.estimate import estimate_seconds
 from insula.systems.bmci.regression import explained_variance
-from insula.systems.bmci.settings import BMCISettings
+from insula.systems.bmci.settings import PRESETS, BMCISettings
 from insula.systems.bmci.space import PictureSpace
-from insula.systems.caution import Caution
-from insula.systems.fitting import labelled, one_table, stage, training_pictures
+from insula.systems.fitting import labelled, stage, training_pictures
 from insula.systems.pictures import picture_groups, unique_pictures
+from insula.systems.selective_prediction import SelectivePrediction
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from insula.eeg.maps import Signals
     from insula.networks.answer import Answer
-    from insula.systems.bmci.teaching import Lesson, TrainingPictures
+    from insula.systems.bmci.teaching import SubjectFit
+    from insula.systems.bmci.training_pictures import TrainingPictures
 
 log = logging.getLogger(__name__)
 
 _SHRUNK = "subjects whose virtual EEG shrank to the mean"
 
 
-class BMCI:
+class BMCI(System):
     """Virtual EEG from pictures, fused with the pictures.
 
     Modes: `fusion` (picture and virtual EEG), `visual` (picture alone, tuned on the same grid), `virtual` (virtual EEG
@@ -53,8 +53,11 @@ class BMCI:
         See there; the defaults are the preset `quick`.
     """
 
+    Settings: ClassVar = BMCISettings
+    presets: ClassVar = PRESETS
     trains_on: ClassVar = ("picture", "eeg")
     predicts_from: ClassVar = ("picture",)
+    comparators: ClassVar = ("visual",)
     modes: ClassVar[Mapping[str, str]] = {
         "fusion": "picture and virtual EEG",
         "visual": "picture alone",
@@ -71,12 +74,10 @@ class BMCI:
     }
 
     def __init__(self, settings: BMCISettings | None = None) -> None:
-        self.settings = settings or BMCISettings()
-        self.log = FitLog()
+        super().__init__(settings)
         self.space = PictureSpace(self.settings)
         self.training: TrainingPictures | None = None  # this and the next only in the process that fitted
         self.held: Samples | None = None
-        self.facts: dict[str, Any] = {"seconds": {}, "subjects": {}}
 
     @property
     def target_access(self) -> str:
@@ -84,14 +85,9 @@ class BMCI:
         vision = self.settings.vision
         return "unlabelled" if vision is not None and vision.target == "test" else "none"
 
-    def placebo(self, name: str) -> Self:
-        """Return an unfitted twin in which `name` stands in for the brain."""
-        check_placebo(self.placebos, name)
-        return type(self)(self.settings.model_copy(update={"brain": name}))
-
-    def summary(self) -> dict[str, Any]:
-        """Return seconds by stage, and R2, alignment and weight of each subject."""
-        return self.facts
+    def _settings_of(self, placebo: str) -> BMCISettings:
+        """Return the settings by which the placebo stands in for the brain."""
+        return self.settings.model_copy(update={"brain": placebo})
 
     def estimate_seconds(self, train: Samples) -> float:
         """Return roughly how long one fit takes on one core."""
@@ -99,41 +95,27 @@ class BMCI:
 
     # fitting ----------------------------------------------------------------------------------------------------------
 
-    def fit(
-        self,
-        train: Roles,
-        validation: Roles,
-        task: Task | Mapping[str, Task],
-        *,
-        unlabelled: Samples | None = None,
-        start_from: Path | None = None,
-    ) -> Self:
+    def _fit(self, data: TrainingData) -> None:
         """Learn from pictures with labels and from the EEG of people who saw them.
 
-        Parameters
-        ----------
-        train, validation : Samples
-            Rows are (subject, picture); pictures without EEG and subjects who saw part of the pictures are welcome.
-            Validation chooses the epoch of the EEG encoder, measures R2, and calibrates probabilities and sets.
-        task : Categorical
-            The classes.
-        unlabelled : Samples, optional
-            Test inputs, for a picture network that adapts to them.
+        Rows are (subject, picture); pictures without EEG and subjects who saw part of the pictures are welcome.
+        Validation chooses the epoch of the EEG encoder, measures R2, and calibrates probabilities and sets. A picture
+        network may adapt to the unlabelled test inputs.
         """
-        from insula.systems.bmci.teaching import TrainingPictures, shrunk, stacking, teach_all
+        from insula.systems.bmci.teaching import shrunk, stacking, teach_all
+        from insula.systems.bmci.training_pictures import TrainingPictures
 
-        train, validation, task = one_table("BMCI", train, validation, task)
-        self.log, self.task = FitLog(), task
+        train, task = data.train, self.task
         self.facts = {"seconds": {}, "subjects": {}}
-        pictured, validation = training_pictures(train, task), labelled(validation, task)
+        pictured, validation = training_pictures(train, task), labelled(data.validation, task)
         if self.settings.vision is not None:
             with stage(self.facts["seconds"], "picture network"):
-                self.facts["vision"] = self.space.train_network(train, validation, task, unlabelled, self.log)
+                self.facts["vision"] = self.space.train_network(train, validation, task, data.unlabelled, self.log)
         with stage(self.facts["seconds"], "picture features"):
             pictures, place = unique_pictures(pictured)
             training = TrainingPictures.of(pictured, pictures, self.space.fit(pictures), task)
             self.log.record("visual space", pictured, "inputs")
-            self.caution = Caution(self.settings, pictures, picture_groups(pictures))
+            self.selective = SelectivePrediction(self.settings, pictures, picture_groups(pictures))
             self.log.record("strangeness", pictured, "inputs")
         self.held, _ = unique_pictures(validation.select(validation.has("picture")))
         self.training, self.shares = training, np.bincount(training.labels, minlength=len(task.classes))
@@ -141,32 +123,31 @@ class BMCI:
             self.visual = BlockClassifier([training.visual], training.labels, training.groups, self.settings)
             self.log.record("picture-only classifier", pictured)
         if self.settings.brain == "visual-logits":
-            lessons = [stacking(training, self.visual, task, self.settings)]
+            subject_fits = [stacking(training, self.visual, task, self.settings)]
             self.log.record("stacking", pictured)
         else:
-            lessons = teach_all(pictured, validation, place, training, task, self.settings)
-        for lesson in lessons:
-            self._note(lesson, pictured, validation)
-        self.facts[_SHRUNK] = shrunk(lessons)
+            subject_fits = teach_all(pictured, validation, place, training, task, self.settings)
+        for subject_fit in subject_fits:
+            self._note(subject_fit, pictured, validation)
+        self.facts[_SHRUNK] = shrunk(subject_fits)
         with stage(self.facts["seconds"], "fusion classifiers"):
-            members = [lesson.member for lesson in lessons]
+            members = [subject_fit.member for subject_fit in subject_fits]
             self._open(Bank(members, self.settings, len(task.classes), training))
         self._calibrate()
-        return self
 
-    def _note(self, lesson: Lesson, pictured: Samples, validation: Samples) -> None:
-        """Keep what a lesson measured and what its steps saw."""
+    def _note(self, subject_fit: SubjectFit, pictured: Samples, validation: Samples) -> None:
+        """Keep what a subject_fit measured and what its steps saw."""
         from insula.systems.bmci.measure import compare
 
-        name, facts, seconds = lesson.member.name, dict(lesson.facts), self.facts["seconds"]
-        for part, spent in lesson.seconds.items():
+        name, facts, seconds = subject_fit.member.name, dict(subject_fit.facts), self.facts["seconds"]
+        for part, spent in subject_fit.seconds.items():
             seconds[part] = seconds.get(part, 0.0) + spent
-        self.log.fits += lesson.log.fits
+        self.log.fits += subject_fit.log.fits
         self.log.record(f"fusion with {name}", pictured)
-        measured = compare(lesson.member, validation, self.space.coordinates)
+        measured = compare(subject_fit.member, validation, self.space.coordinates)
         if measured is not None:
             visual, real = measured
-            facts["r2_validation"] = explained_variance(real, lesson.member.regressor.predict(visual))
+            facts["r2_validation"] = explained_variance(real, subject_fit.member.regressor.predict(visual))
             self.log.record(f"R2 of {name}", validation, "selection")
         self.facts["subjects"][name] = facts
 
@@ -179,15 +160,15 @@ class BMCI:
     def _calibrate(self) -> None:
         """Fit a temperature and sets for each mode to the bank as it is now, on the validation pictures."""
         if self.held is None:
-            self.caution.forget("fusion", "virtual")  # a bundle that lost a subject: nothing was promised for the rest
+            self.selective.forget("fusion", "virtual")  # a bundle that lost a subject promised nothing
             return
-        said = {mode: np.empty((0, len(self.task.classes))) for mode in ("fusion", "visual", "virtual")}
+        probabilities = {mode: np.empty((0, len(self.task.classes))) for mode in ("fusion", "visual", "virtual")}
         if len(self.held):
-            visual, strange = self.space.coordinates(self.held), self.caution.strange(self.held)
-            said = {mode: self._answer(mode, visual, strange)[0] for mode in said}
-        self.caution.calibrate(said, self.task.targets(self.held.table))
+            visual, strange = self.space.coordinates(self.held), self.selective.strange(self.held)
+            probabilities = {mode: self._answer(mode, visual, strange)[0] for mode in probabilities}
+        self.selective.calibrate(probabilities, self.task.targets(self.held.table))
         self.log.record("temperatures and sets", self.held, "selection")
-        self.facts["temperature"] = {mode: found.temperature for mode, found in self.caution.calibrations.items()}
+        self.facts["temperature"] = {name: one.temperature for name, one in self.selective.calibrations.items()}
 
     def add_subject(self, samples: Samples, validation: Samples | None = None) -> Self:
         """Let one more subject teach; neither the reading of pictures nor any other subject is fitted again.
@@ -215,10 +196,10 @@ class BMCI:
             raise BundleError("nobody can teach here", do="add the subject to a system fitted on EEG in this process")
         mine, held = one_subject(samples, validation, self.task, self.bank.names)
         training, place = self.training.extended(mine, self.task, self.space.training_coordinates)
-        lesson = teach(mine, held, place, len(self.bank.members), training, self.task, self.settings)
-        self._note(lesson, self.training.samples, held)
-        self.facts[_SHRUNK] += shrunk([lesson])
-        self._open(self.bank.including(lesson.member))
+        subject_fit = teach(mine, held, place, len(self.bank.members), training, self.task, self.settings)
+        self._note(subject_fit, self.training.samples, held)
+        self.facts[_SHRUNK] += shrunk([subject_fit])
+        self._open(self.bank.including(subject_fit.member))
         self._calibrate()
         return self
 
@@ -283,31 +264,25 @@ class BMCI:
         samples : Samples
             With pictures, and EEG cut around events.
         """
-        from insula.systems.bmci.readout import sensor_signals
+        from insula.systems.bmci.measure import sensor_signals
 
         return sensor_signals(self.bank, self.space.coordinates(samples), samples)
 
-    def predict(self, samples: Samples, mode: str | None = None) -> Predictions:
+    def _predict(self, samples: Samples, mode: str) -> Predictions:
         """Return class probabilities for each sample.
 
-        Parameters
-        ----------
-        samples : Samples
-            With pictures; EEG too for the modes `real` and `eeg`. Where a sample has none, or that of a stranger, they
-            use `fusion` and the class shares of the training pictures (`prior`), and say so.
-        mode : str, optional
-            One of `modes`.
+        The modes `real` and `eeg` need EEG, too. Where a sample has none, or that of a stranger, they use `fusion` and
+        the class shares of the training pictures (`prior`), and say so.
         """
-        mode = mode_of(self.modes, mode)
         if mode in self.not_bundled and not any(member.encoder for member in self.bank.members):
             raise BundleError(
                 "no EEG encoder here", do=f"a bundle predicts from pictures; `{mode}` needs the fitted system"
             )
         unique, place = unique_pictures(samples)
-        visual, strange = self.space.coordinates(unique), self.caution.strange(unique)
+        visual, strange = self.space.coordinates(unique), self.selective.strange(unique)
         base = {"real": "fusion", "eeg": "prior"}.get(mode, mode)
         probabilities, used, epistemic = self._answer(base, visual, strange)
-        probabilities, about = self.caution.speak(mode, probabilities, strange, self.task.classes)
+        probabilities, about = self.selective.speak(mode, probabilities, strange, self.task.classes)
         probabilities, used = probabilities[place], used[place]
         if mode != base:
             self._read_eeg(mode, samples, visual[place], probabilities, used)
@@ -356,45 +331,32 @@ class BMCI:
                     probabilities[mine] = member.predict_proba("real", visual[mine], classes, code)
                 used[mine] = mode
 
-    def answering(self, mode: str | None = None) -> Answer:
-        """Return what a bundle holds of a mode: pictures, uint8 (n, height, width, 3), to what is answered.
-
-        Raises
-        ------
-        SettingsError
-            For a mode that needs EEG.
-        """
+    def _answering(self, mode: str) -> Answer:
+        """Return what a bundle holds of a mode: pictures, uint8 (n, height, width, 3), to what is answered."""
         from insula.systems.bmci.twin import Banked, Blocks, CautiousAnswer, Fused, Visual
 
-        mode = bundled_mode(self, mode)
         coordinates, visual = self.space.as_module(), Blocks(self.visual, len(self.task.classes))
         if mode == "visual":
-            return self.caution.answering(mode, Visual(coordinates, visual))
+            return self.selective.answering(mode, Visual(coordinates, visual))
         banked = Banked(self.bank, mode)
         says = Fused(coordinates, visual, banked, self.settings.refuse_above)
-        answer = self.caution.answering(mode, says, ["epistemic"] if banked.forests else [], CautiousAnswer)
+        answer = self.selective.answering(mode, says, ["epistemic"] if banked.forests else [], CautiousAnswer)
         answer.jumps = banked.forests is not None and self.space.reader.network is not None
         return answer
 
     # saving -----------------------------------------------------------------------------------------------------------
 
-    def save(self, folder: Path) -> None:
+    def _save(self, folder: Path) -> dict[str, Any]:
         """Write what predicting from pictures needs; EEG encoders and training pictures stay behind."""
-        folder.mkdir(parents=True, exist_ok=True)
         self.space.save(folder)
-        save_estimator(folder / "caution.skops", self.caution.parts())
+        save_estimator(folder / "selective.skops", self.selective.parts())
         save_estimator(folder / "visual.skops", self.visual.parts())
-        save_system(folder, self.settings, self.task, members=self.bank.save(folder))
+        return {"members": self.bank.save(folder)}
 
-    @classmethod
-    def load(cls, folder: Path) -> Self:
-        """Read a saved folder; it predicts in the modes `fusion`, `visual` and `virtual`."""
-        about = load_system(folder)
-        system = cls(BMCISettings.parse(about["settings"], where="system.yaml"))
-        system.task = Categorical(**about["task"])
-        system.space = PictureSpace.load(folder, system.settings)
-        system.caution = Caution.of(load_estimator(folder / "caution.skops"), system.settings)
-        system.visual = BlockClassifier.of(load_estimator(folder / "visual.skops"))
-        classes = len(system.task.classes)
-        system._open(Bank.load(folder, about["members"], system.settings, system.visual, classes))
-        return system
+    def _load(self, folder: Path, about: dict[str, Any]) -> None:
+        """Read what predicts in the modes `fusion`, `visual` and `virtual`."""
+        self.facts = {"subjects": {}}
+        self.space = PictureSpace.load(folder, self.settings)
+        self.selective = SelectivePrediction.of(load_estimator(folder / "selective.skops"), self.settings)
+        self.visual = BlockClassifier.of(load_estimator(folder / "visual.skops"))
+        self._open(Bank.load(folder, about["members"], self.settings, self.visual, len(self.task.classes)))

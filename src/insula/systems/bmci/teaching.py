@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 
 from insula.emotions import Categorical
 from insula.errors import DataError
 from insula.samples import FitLog, Samples
-from insula.systems.bmci.bank import Member, PictureLogits, Taught
+from insula.systems.bmci.bank import Member, MemberTraining, PictureLogits
 from insula.systems.bmci.brain import Encoder, Epochs, brain_code_once
 from insula.systems.bmci.classification import BlockClassifier
 from insula.systems.bmci.estimate import estimate_seconds
 from insula.systems.bmci.readout import SensorReadout, sensor_readout
 from insula.systems.bmci.regression import VirtualEEG, out_of_fold, variance_ratio
 from insula.systems.bmci.settings import BMCISettings
+from insula.systems.bmci.training_pictures import TrainingPictures
 from insula.systems.fitting import brain_given, labelled, stage
-from insula.systems.pictures import picture_groups, unique_pictures
+from insula.systems.pictures import picture_groups
 from insula.training.threads import one_thread, spare_processes
 
 log = logging.getLogger(__name__)
@@ -30,81 +31,7 @@ _SHRUNK = 0.3  # of the variance of the EEG embedding: the specification's mark
 
 
 @dataclass(frozen=True)
-class TrainingPictures:
-    """The training pictures: rows are (picture, view), the views of one picture side by side.
-
-    Parameters
-    ----------
-    samples : Samples
-        The rows that show them.
-    stimuli : array, shape (n,)
-        What each picture is called; None where it is unknown.
-    visual : array, shape (n * views, d)
-        Coordinates.
-    labels, groups : array, shape (n * views,)
-        Class codes; people.
-    views : int
-        How often each picture was read, altered.
-    """
-
-    samples: Samples
-    stimuli: np.ndarray
-    visual: np.ndarray
-    labels: np.ndarray
-    groups: np.ndarray
-    views: int = 1
-
-    @classmethod
-    def of(cls, samples: Samples, pictures: Samples, visual: np.ndarray, task: Categorical) -> Self:
-        """Return the pictures that samples show, given one sample of each and coordinates, (n, views, d)."""
-        views = visual.shape[1]
-        return cls(
-            samples,
-            pictures.units("stimulus"),
-            visual.reshape(-1, visual.shape[-1]),
-            np.repeat(task.targets(pictures.table), views),
-            np.repeat(picture_groups(pictures), views),
-            views,
-        )
-
-    def rows(self, pictures: np.ndarray) -> np.ndarray:
-        """Return the rows of these pictures, all views of each."""
-        return (np.asarray(pictures)[:, None] * self.views + np.arange(self.views)).ravel()
-
-    def extended(
-        self, samples: Samples, task: Categorical, coordinates: Callable[[Samples], np.ndarray]
-    ) -> tuple[TrainingPictures, np.ndarray]:
-        """Return these pictures with those behind them that only `samples` show, and which of all each sample shows.
-
-        Raises
-        ------
-        DataError
-            Where a picture is not named: whether it is new decides what may be said of it out-of-fold.
-        """
-        pictures, which = unique_pictures(samples)
-        names = pictures.units("stimulus")
-        if any(name is None for name in names):
-            raise DataError("a picture of the subject is not named", do="fill the column `stimulus`")
-        known = {name: number for number, name in reversed(list(enumerate(self.stimuli)))}
-        place = np.array([known.get(name, -1) for name in names])
-        new = np.flatnonzero(place < 0)
-        if not len(new):
-            return self, place[which]
-        place[new] = len(self.stimuli) + np.arange(len(new))
-        behind = TrainingPictures.of(samples, pictures.select(new), coordinates(pictures.select(new)), task)
-        both = TrainingPictures(
-            self.samples,
-            np.concatenate([self.stimuli, behind.stimuli]),
-            np.concatenate([self.visual, behind.visual]),
-            np.concatenate([self.labels, behind.labels]),
-            np.concatenate([self.groups, behind.groups]),
-            self.views,
-        )
-        return both, place[which]
-
-
-@dataclass(frozen=True)
-class Lesson:
+class SubjectFit:
     """What came of one subject: the member, measured facts, the steps that were fitted and the seconds they took."""
 
     member: Member
@@ -120,7 +47,7 @@ def teach_all(
     training: TrainingPictures,
     task: Categorical,
     settings: BMCISettings,
-) -> list[Lesson]:
+) -> list[SubjectFit]:
     """Let every subject teach, or those with the most pictures where `settings.subjects` limits them.
 
     Subjects are independent: a long fit that runs alone gives each a process.
@@ -152,7 +79,7 @@ def teach_all(
     return Parallel(n_jobs=processes)(delayed(_teach_in_one_thread)(*given) for given in work)
 
 
-def _teach_in_one_thread(*given: Any) -> Lesson:
+def _teach_in_one_thread(*given: Any) -> SubjectFit:
     with one_thread():
         return teach(*given)
 
@@ -165,7 +92,7 @@ def teach(
     training: TrainingPictures,
     task: Categorical,
     settings: BMCISettings,
-) -> Lesson:
+) -> SubjectFit:
     """Fit what one subject teaches: encoder, virtual EEG of every training picture, classifiers.
 
     Parameters
@@ -209,9 +136,9 @@ def teach(
         classifiers = _classifiers(virtual, training, settings)
         if encoder is not None:
             classifiers["real"] = BlockClassifier([visual, code], training.labels[rows], groups, settings)
-    taught = Taught(visual, code, groups, virtual, training.views)
+    taught = MemberTraining(visual, code, groups, virtual, training.views)
     member = Member(name, regressor, classifiers, scores[kind]["uniform"], encoder, taught, readout)
-    return Lesson(member, about, done, seconds)
+    return SubjectFit(member, about, done, seconds)
 
 
 def _classifiers(code: np.ndarray, training: TrainingPictures, settings: BMCISettings) -> dict[str, BlockClassifier]:
@@ -266,7 +193,9 @@ def _code(
     return code.targets, code.encoder, sensor_readout(code.targets, mine), about
 
 
-def stacking(training: TrainingPictures, visual: BlockClassifier, task: Categorical, settings: BMCISettings) -> Lesson:
+def stacking(
+    training: TrainingPictures, visual: BlockClassifier, task: Categorical, settings: BMCISettings
+) -> SubjectFit:
     """Return the placebo's one member: out-of-fold logits of the picture-only model in place of a brain."""
     from sklearn.model_selection import GroupKFold
 
@@ -276,13 +205,13 @@ def stacking(training: TrainingPictures, visual: BlockClassifier, task: Categori
     for inside, outside in folds.split(training.visual, groups=training.groups):
         part = BlockClassifier([training.visual[inside]], training.labels[inside], training.groups[inside], settings)
         code[outside] = PictureLogits(part, classes).predict(training.visual[outside])
-    taught = Taught(training.visual, code, training.groups, code, training.views)
+    taught = MemberTraining(training.visual, code, training.groups, code, training.views)
     classifiers = _classifiers(code, training, settings)
-    return Lesson(Member("stacking", PictureLogits(visual, classes), classifiers, 0.0, taught=taught), {})
+    return SubjectFit(Member("stacking", PictureLogits(visual, classes), classifiers, 0.0, fitted_on=taught), {})
 
 
 def one_subject(
-    samples: Samples, validation: Samples | None, task: Categorical, known: tuple[str, ...]
+    samples: Samples, validation: Samples | None, task: Categorical, members: tuple[str, ...]
 ) -> tuple[Samples, Samples]:
     """Return a new subject's training and validation rows with picture, EEG and label.
 
@@ -298,11 +227,11 @@ def one_subject(
     names = sorted(map(str, set(mine.units("subject"))))
     if len(names) != 1:
         raise DataError(f"{len(names)} subjects have pictures, EEG and labels", do="give the rows of one subject")
-    if names[0] in known:
+    if names[0] in members:
         raise DataError(f"{names[0]!r} is a subject already", do="remove the subject first")
     return mine, held.select(held.units("subject") == names[0])
 
 
-def shrunk(lessons: Sequence[Lesson]) -> int:
+def shrunk(subject_fits: Sequence[SubjectFit]) -> int:
     """Return how many subjects' virtual EEG hardly leaves the mean, as where pictures tell little of the EEG."""
-    return sum(lesson.facts.get("variance_ratio", 1.0) < _SHRUNK for lesson in lessons)
+    return sum(subject_fit.facts.get("variance_ratio", 1.0) < _SHRUNK for subject_fit in subject_fits)

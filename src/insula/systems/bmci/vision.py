@@ -1,4 +1,4 @@
-"""The visual branch of BMCI, trained: a backbone with a bottleneck, adapted to target pictures or not (spec 2.4)."""
+"""The visual branch of BMCI, trained: a backbone with a bottleneck, adapted to target pictures or not."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from insula.storage.code import code_version
 from insula.storage.hashing import digest_array
 from insula.systems.bmci.settings import BMCISettings, Vision
 
-_SLOW = 0.1  # of the learning rate, for what a pretrained backbone already knows (spec 2.4)
+_SLOW = 0.1  # of the learning rate, for what a pretrained backbone already knows
 _COMPARED = 1000  # pictures a side in the discrepancy that is reported: its matrix has all pairs
 
 
 @dataclass(frozen=True)
-class VisionLesson:
+class VisionData:
     """What a visual branch is trained on.
 
     Parameters
@@ -60,12 +60,12 @@ class VisionLesson:
     vision: Vision
 
 
-def train_vision(lesson: VisionLesson, checkpoints: Path | None = None) -> tuple[BottleneckNetwork, dict[str, Any]]:
+def train_vision(data: VisionData, checkpoints: Path | None = None) -> tuple[BottleneckNetwork, dict[str, Any]]:
     """Train a backbone with a bottleneck, and measure what came of it.
 
     Parameters
     ----------
-    lesson : VisionLesson
+    data : VisionLesson
         What it learns from.
     checkpoints : Path, optional
         Folder from which an interrupted training resumes.
@@ -80,46 +80,46 @@ def train_vision(lesson: VisionLesson, checkpoints: Path | None = None) -> tuple
     """
     from insula.training.engine import train
 
-    network, rates = _untaught(lesson)
-    before = _discrepancy(network, lesson)
+    network, rates = _untaught(data)
+    before = _discrepancy(network, data)
     trained = train(
         network,
         lambda outputs, labels: cross_entropy(outputs[0][: len(labels)], labels),
-        *_tensors(lesson.pictures, lesson.labels),
-        _tensors(lesson.held, lesson.held_labels),
-        lesson.vision.training,
-        lesson.settings.seed,
+        *_tensors(data.pictures, data.labels),
+        _tensors(data.held, data.held_labels),
+        data.vision.training,
+        data.settings.seed,
         checkpoints,
-        companions=_companions(network, lesson),
+        companions=_companions(network, data),
         alter=alter_pictures,
         rates=rates,
     )
     network.domain = None
     network.requires_grad_(False)
-    seen = training_views(network, lesson.pictures, lesson.vision, lesson.settings.seed)
-    held = bottleneck_features(network, lesson.held)
+    seen = training_views(network, data.pictures, data.vision, data.settings.seed)
+    held = bottleneck_features(network, data.held)
     facts: dict[str, Any] = {
         **trained.facts(),
         "accuracy": {
-            "train": _accuracy(network, bottleneck_features(network, lesson.pictures), lesson.labels),
-            "held_out": _accuracy(network, held, lesson.held_labels),
+            "train": _accuracy(network, bottleneck_features(network, data.pictures), data.labels),
+            "held_out": _accuracy(network, held, data.held_labels),
         },
         "gap": feature_gap(seen, held, network.head),
     }
     if before is not None:
-        facts["mmd"] = {"before": before, "after": _discrepancy(network, lesson)}
+        facts["mmd"] = {"before": before, "after": _discrepancy(network, data)}
     return network, facts
 
 
-def _untaught(lesson: VisionLesson) -> tuple[BottleneckNetwork, dict[str, float]]:
+def _untaught(data: VisionData) -> tuple[BottleneckNetwork, dict[str, float]]:
     """Return the network before training, and the factors on its learning rates."""
-    rates = {"backbone.": _SLOW} if lesson.backbone.pretrained else {}  # an untrained backbone has nothing to keep
+    rates = {"backbone.": _SLOW} if data.backbone.pretrained else {}  # an untrained backbone has nothing to keep
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(lesson.settings.seed)
-        vision = lesson.vision
+        torch.manual_seed(data.settings.seed)
+        vision = data.vision
         adversary = vision.adapt == "adversarial"
-        size = lesson.settings.picture_size
-        network = BottleneckNetwork(lesson.backbone, vision.width, lesson.classes, size, adversary=adversary)
+        size = data.settings.picture_size
+        network = BottleneckNetwork(data.backbone, vision.width, data.classes, size, adversary=adversary)
     return network.eval(), rates
 
 
@@ -127,10 +127,10 @@ def _tensors(pictures: np.ndarray, labels: np.ndarray) -> tuple[torch.Tensor, to
     return torch.from_numpy(pictures).permute(0, 3, 1, 2), torch.from_numpy(labels.astype(np.int64))
 
 
-def _companions(network: BottleneckNetwork, lesson: VisionLesson) -> Any:
+def _companions(network: BottleneckNetwork, data: VisionData) -> Any:
     from insula.training.engine import Companions
 
-    if lesson.target is None:
+    if data.target is None:
         return None
 
     def mmd(outputs: tuple[torch.Tensor, torch.Tensor], labelled: int, progress: float) -> torch.Tensor:
@@ -141,15 +141,15 @@ def _companions(network: BottleneckNetwork, lesson: VisionLesson) -> Any:
         return domain_loss(network.domain, outputs[1][:labelled], outputs[1][labelled:], warm_up(progress))
 
     losses: dict[str, Callable[..., torch.Tensor]] = {"mmd": mmd, "adversarial": adversarial}
-    return Companions(torch.from_numpy(lesson.target).permute(0, 3, 1, 2), losses[lesson.vision.adapt])
+    return Companions(torch.from_numpy(data.target).permute(0, 3, 1, 2), losses[data.vision.adapt])
 
 
-def _discrepancy(network: BottleneckNetwork, lesson: VisionLesson) -> float | None:
-    if lesson.target is None:
+def _discrepancy(network: BottleneckNetwork, data: VisionData) -> float | None:
+    if data.target is None:
         return None
     sides = [
         torch.from_numpy(bottleneck_features(network, pictures[:: -(-len(pictures) // _COMPARED)]))
-        for pictures in (lesson.pictures, lesson.target)
+        for pictures in (data.pictures, data.target)
     ]
     return float(multi_kernel_mmd(*sides))
 
@@ -158,8 +158,8 @@ def _accuracy(network: BottleneckNetwork, features: np.ndarray, labels: np.ndarr
     if not len(labels):
         return None
     with torch.inference_mode():
-        said = network.head(torch.from_numpy(features)).argmax(dim=1).numpy()
-    return float(np.mean(said == labels))
+        codes = network.head(torch.from_numpy(features)).argmax(dim=1).numpy()
+    return float(np.mean(codes == labels))
 
 
 def training_views(network: BottleneckNetwork, pictures: np.ndarray, vision: Vision, seed: int) -> np.ndarray:
@@ -209,24 +209,24 @@ def _entropy(head: nn.Module, rows: np.ndarray) -> float:
     return float(-(logs.exp() * logs).sum(dim=1).mean() / np.log(logs.shape[1]))
 
 
-def trained_once(lesson: VisionLesson) -> tuple[BottleneckNetwork, dict[str, Any]]:
+def trained_once(data: VisionData) -> tuple[BottleneckNetwork, dict[str, Any]]:
     """Train, or read what was trained before on the same pictures, labels and settings.
 
     A system and its placebos differ in the brain alone: their visual branch is the same and is trained once. Where
     several processes want it at the same time, one trains and the others wait; an interrupted training resumes.
     """
-    settings = lesson.settings
+    settings = data.settings
     about = {
         "code": code_version(),
         "settings": settings.model_dump(mode="json", include={"backbone", "picture_size", "vision", "seed"}),
-        "weights": {name: digest_array(value.numpy()) for name, value in lesson.backbone.state_dict().items()},
-        "classes": lesson.classes,
-        "data": [digest_array(part) for part in (lesson.pictures, lesson.labels, lesson.held, lesson.held_labels)],
-        "target": None if lesson.target is None else digest_array(lesson.target),
+        "weights": {name: digest_array(value.numpy()) for name, value in data.backbone.state_dict().items()},
+        "classes": data.classes,
+        "data": [digest_array(part) for part in (data.pictures, data.labels, data.held, data.held_labels)],
+        "target": None if data.target is None else digest_array(data.target),
     }
 
     def build(folder: Path, checkpoints: Path) -> None:
-        network, facts = train_vision(lesson, checkpoints)
+        network, facts = train_vision(data, checkpoints)
         save_file(network.state_dict(), folder / "network.safetensors")
         (folder / "facts.json").write_text(json.dumps(facts))
 

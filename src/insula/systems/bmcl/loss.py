@@ -10,13 +10,13 @@ from torch.nn.functional import cross_entropy, mse_loss
 from insula.objectives.adversary import reverse_gradient
 from insula.objectives.discrepancy import central_moment_discrepancy
 from insula.objectives.orthogonality import orthogonality
-from insula.systems.bmcl.network import Coupled, Said
+from insula.systems.bmcl.network import Coupled, DomainOutput
 from insula.systems.bmcl.settings import BMCLSettings
 
 
 def coupling_loss(
     network: Coupled, settings: BMCLSettings, coupled: bool
-) -> Callable[[Said, torch.Tensor], torch.Tensor]:
+) -> Callable[[DomainOutput, torch.Tensor], torch.Tensor]:
     """Return the loss of a batch.
 
     In training: the cross-entropies of both domains, the discrepancy of their common channels, and what keeps private
@@ -39,8 +39,8 @@ def coupling_loss(
         # The critic learns to tell `first` from `second`; `second`, behind the reversal, learns not to give it away.
         return mse_loss(network.critics[critic](reverse_gradient(second)), first.detach())
 
-    def loss(said: Said, labels: torch.Tensor) -> torch.Tensor:
-        picture, eeg, seen = said
+    def loss(output: DomainOutput, labels: torch.Tensor) -> torch.Tensor:
+        picture, eeg, seen = output
         total = cross_entropy(picture.logits, labels)
         if not network.training:
             return total

@@ -18,7 +18,7 @@ class Channels(NamedTuple):
     logits: torch.Tensor
 
 
-class Said(NamedTuple):
+class DomainOutput(NamedTuple):
     """What both domains say of a batch; `eeg` has the rows where `seen` is true alone."""
 
     picture: Channels
@@ -93,8 +93,8 @@ class Coupled(nn.Module):
             for _ in range(critics)
         )
 
-    def forward(self, rows: torch.Tensor) -> Said:
+    def forward(self, rows: torch.Tensor) -> DomainOutput:
         """Return the channels of both domains."""
         pictures, eeg = rows.split(self.sizes, dim=1)
         seen = eeg.any(dim=1)
-        return Said(self.picture(pictures), self.eeg(eeg[seen]), seen)
+        return DomainOutput(self.picture(pictures), self.eeg(eeg[seen]), seen)

@@ -8,17 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from insula.emotions import Categorical, Task
 from insula.errors import DataError
-from insula.samples import FitLog, Predictions, Roles, Samples, check_placebo, mode_of, normalised_entropy
-from insula.samples.system import bundled_mode
-from insula.storage.folder import load_estimator, load_system, save_estimator, save_system
+from insula.samples import Predictions, Samples, normalised_entropy
+from insula.storage.folder import load_estimator, save_estimator
+from insula.systems.base import System, TrainingData
 from insula.systems.bmcl.settings import BMCLSettings
-from insula.systems.fitting import brain_given, labelled, one_table, stage, training_pictures
+from insula.systems.fitting import brain_given, labelled, stage, training_pictures
 from insula.systems.pictures import PictureReader, picture_groups, unique_pictures
 from insula.training.strangeness import Strangeness
 
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
     from insula.systems.bmcl.network import Coupled, Domain
 
 
-class BMCL:
+class BMCL(System):
     """A picture network whose common channel was trained beside a network that reads the EEG of people who watched.
 
     Modes: `fusion` (common and private channel of the coupled picture network) and `visual` (the same network from the
@@ -41,9 +40,10 @@ class BMCL:
         See there.
     """
 
+    Settings: ClassVar = BMCLSettings
     trains_on: ClassVar = ("picture", "eeg")
     predicts_from: ClassVar = ("picture",)
-    target_access: ClassVar = "none"
+    comparators: ClassVar = ("visual",)
     modes: ClassVar[Mapping[str, str]] = {
         "fusion": "picture network coupled with EEG",
         "visual": "the same network, pictures alone",
@@ -55,50 +55,29 @@ class BMCL:
     }
 
     def __init__(self, settings: BMCLSettings | None = None) -> None:
-        self.settings = settings or BMCLSettings()
-        self.log = FitLog()
+        super().__init__(settings)
         self.reader = PictureReader(self.settings)
         self.networks: dict[str, Domain] = {}
-        self.facts: dict[str, Any] = {"seconds": {}, "epochs": {}}
 
-    def placebo(self, name: str) -> Self:
-        """Return an unfitted twin in which `name` stands in for the brain."""
-        check_placebo(self.placebos, name)
-        return type(self)(self.settings.model_copy(update={"brain": name}))
-
-    def summary(self) -> dict[str, Any]:
-        """Return seconds by stage, epochs kept, and how well the EEG network tells validation labels."""
-        return self.facts
+    def _settings_of(self, placebo: str) -> BMCLSettings:
+        """Return the settings by which the placebo stands in for the brain."""
+        return self.settings.model_copy(update={"brain": placebo})
 
     # fitting ----------------------------------------------------------------------------------------------------------
 
-    def fit(
-        self,
-        train: Roles,
-        validation: Roles,
-        task: Task | Mapping[str, Task],
-        *,
-        unlabelled: Samples | None = None,
-        start_from: Path | None = None,
-    ) -> Self:
+    def _fit(self, data: TrainingData) -> None:
         """Learn from pictures with labels and from the EEG of people who saw them.
 
-        Parameters
-        ----------
-        train, validation : Samples
-            Rows are (subject, picture); pictures without EEG and subjects who saw part of the pictures are welcome.
-            The epoch of each network is that of the best cross-entropy on validation pictures.
-        task : Categorical
-            The classes.
+        Rows are (subject, picture); pictures without EEG and subjects who saw part of the pictures are welcome. The
+        epoch of each network is that of the best cross-entropy on validation pictures.
         """
         from insula.systems.bmcl.features import main_components
 
-        train, validation, task = one_table("BMCL", train, validation, task)
-        self.log, self.task = FitLog(), task
+        task = self.task
         self.facts = {"seconds": {}, "epochs": {}}
         seconds = self.facts["seconds"]
-        train = training_pictures(train, task)
-        validation = labelled(validation.select(validation.has("picture")), task)
+        train = training_pictures(data.train, task)
+        validation = labelled(data.validation.select(data.validation.has("picture")), task)
         labels = task.targets(train.table)
         with stage(seconds, "picture features"):
             pictures, place = unique_pictures(train)
@@ -119,10 +98,9 @@ class BMCL:
                 self.log.record(f"epoch of the {mode} network", validation, "selection")
             watched = held_brains.any(axis=1)
             if mode == "fusion" and self.settings.brain == "eeg" and watched.any():
-                said = network.eeg(_tensor(held_brains[watched])).logits.argmax(dim=1).numpy()
-                right = said == task.targets(validation.table)[watched]
+                codes = network.eeg(_tensor(held_brains[watched])).logits.argmax(dim=1).numpy()
+                right = codes == task.targets(validation.table)[watched]
                 self.facts["EEG network right on validation epochs"] = float(right.mean())
-        return self
 
     def _brains(self, train: Samples, validation: Samples, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return what stands for the brains in the training rows, and the EEG of the validation rows."""
@@ -174,19 +152,10 @@ class BMCL:
     def _visual(self, features: np.ndarray) -> np.ndarray:
         return self.space.transform(np.asarray(features, np.float64)).astype(np.float32)
 
-    def predict(self, samples: Samples, mode: str | None = None) -> Predictions:
-        """Return class probabilities for each sample, from its picture alone.
-
-        Parameters
-        ----------
-        samples : Samples
-            With pictures.
-        mode : str, optional
-            One of `modes`.
-        """
+    def _predict(self, samples: Samples, mode: str) -> Predictions:
+        """Return class probabilities for each sample, from its picture alone."""
         import torch
 
-        mode = mode_of(self.modes, mode)
         pictures, place = unique_pictures(samples)
         features = self.reader.features(pictures)
         with torch.inference_mode():
@@ -201,50 +170,42 @@ class BMCL:
             mode=mode,
         )
 
-    def answering(self, mode: str | None = None) -> Answer:
+    def _answering(self, mode: str) -> Answer:
         """Return what a bundle holds of a mode: pictures, uint8 (n, height, width, 3), to what is answered."""
         from insula.networks.answer import Answer
         from insula.systems.bmcl.twin import Alone
         from insula.systems.estimators import transformer_module
 
-        mode = bundled_mode(self, mode)
         features = self.reader.as_module()
         says = Alone(features, transformer_module(self.space), self.networks[mode])
         return Answer(says, self.strangeness.as_module([features]))
 
     # saving -----------------------------------------------------------------------------------------------------------
 
-    def save(self, folder: Path) -> None:
+    def _save(self, folder: Path) -> dict[str, Any]:
         """Write what predicting from pictures needs; the EEG networks stay behind."""
         from safetensors.torch import save_file
 
-        folder.mkdir(parents=True, exist_ok=True)
         self.reader.save(folder)
         save_estimator(folder / "space.skops", self.space)
         save_estimator(folder / "strangeness.skops", self.strangeness.parts())
         for mode, network in self.networks.items():
             save_file(network.state_dict(), folder / f"{mode}.safetensors")
-        save_system(folder, self.settings, self.task)
+        return {}
 
-    @classmethod
-    def load(cls, folder: Path) -> Self:
-        """Read a saved folder; it predicts in both modes."""
+    def _load(self, folder: Path, about: dict[str, Any]) -> None:
         from safetensors.torch import load_model
 
         from insula.systems.bmcl.network import Domain, common_channel
 
-        about = load_system(folder)
-        system = cls(BMCLSettings.parse(about["settings"], where="system.yaml"))
-        system.task = Categorical(**about["task"])
-        system.reader.weights = folder / "backbone.safetensors"
-        system.space = load_estimator(folder / "space.skops")
-        system.strangeness = Strangeness.of(load_estimator(folder / "strangeness.skops"))
-        inputs, classes = system.space[-1].n_features_in_, len(system.task.classes)
-        for mode in cls.modes:
-            network = Domain(inputs, classes, common_channel(system.settings), system.settings)
+        self.reader.weights = folder / "backbone.safetensors"
+        self.space = load_estimator(folder / "space.skops")
+        self.strangeness = Strangeness.of(load_estimator(folder / "strangeness.skops"))
+        inputs, classes = self.space[-1].n_features_in_, len(self.task.classes)
+        for mode in self.modes:
+            network = Domain(inputs, classes, common_channel(self.settings), self.settings)
             load_model(network, folder / f"{mode}.safetensors")
-            system.networks[mode] = network.eval()
-        return system
+            self.networks[mode] = network.eval()
 
 
 def _tensor(values: np.ndarray) -> torch.Tensor:

@@ -17,7 +17,7 @@ from pydantic import Field
 from insula.samples import Samples
 from insula.storage.cache import Cache
 from insula.storage.hashing import digest
-from insula.systems.picture_network import PictureNetwork, PictureNetworkSettings
+from insula.systems.picture_network import TINY, PictureNetwork, PictureNetworkSettings
 from insula.systems.pictures import pictures_digest
 from insula.training.settings import Training
 
@@ -68,6 +68,15 @@ class CompactRecogniser(PictureNetwork):
 
     Settings: ClassVar[type[PictureNetworkSettings]] = CompactRecogniserSettings
     modes: ClassVar[Mapping[str, str]] = {"network": "compact recogniser"}
+    presets: ClassVar = {
+        "tiny": {
+            "weights": None,
+            "sizes": (64,),
+            "augment": False,
+            "rims": (),
+            "training": {**TINY["training"], "keep": "last", "averaging": 0.0},
+        }
+    }
     framing: ClassVar = "box"  # its pictures are cut by a detector, and so are those that it is shown
 
     def _network(self, classes: int, *, pretrained: bool = True) -> PictureClassifier:
@@ -79,7 +88,7 @@ class CompactRecogniser(PictureNetwork):
             load_dlib_faces(backbone)
         return PictureClassifier(backbone, classes, self.settings.sizes, self.settings.training.epochs)
 
-    def _train(self, pictures: Samples, held: Samples) -> None:
+    def _train(self, pictures: Samples, held: Samples, before: Any = None) -> None:
         from safetensors.torch import load_model, save_model
 
         key = {

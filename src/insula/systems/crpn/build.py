@@ -15,15 +15,15 @@ Kind = TypeVar("Kind", bound=Encoder)
 
 def percept(settings: CRPNSettings, classes: int, *, pretrained: bool = True) -> Percept:
     """Return an untrained perceptual pathway; where `pretrained` is False its weights are about to be loaded."""
-    known = (settings.backbone, settings.weights if pretrained else None, settings.training.epochs)
-    return Percept(_encoder(Encoder, settings, *known), settings.width, classes)
+    backbone = (settings.backbone, settings.weights if pretrained else None, settings.training.epochs)
+    return Percept(_encoder(Encoder, settings, *backbone), settings.width, classes)
 
 
 def emotion_branch(settings: CRPNSettings, classes: int, *, pretrained: bool = True) -> EmotionBranch:
     """Return the untrained half of the conceptual pathway that predicts."""
     teacher = settings.teacher
-    known = (teacher.backbone, teacher.weights if pretrained else None, teacher.training.epochs)
-    encoder = _encoder(Encoder, settings, *known)
+    backbone = (teacher.backbone, teacher.weights if pretrained else None, teacher.training.epochs)
+    encoder = _encoder(Encoder, settings, *backbone)
     return EmotionBranch(
         encoder,
         settings.width,
@@ -40,8 +40,8 @@ def conceptual_pathway(settings: CRPNSettings, classes: int, *, pretrained: bool
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
         branch = emotion_branch(settings, classes, pretrained=pretrained)
-        known = (teacher.backbone, teacher.weights if pretrained else None, teacher.training.epochs)
-        return ConceptualPathway(branch, _encoder(FrozenEncoder, settings, *known))
+        backbone = (teacher.backbone, teacher.weights if pretrained else None, teacher.training.epochs)
+        return ConceptualPathway(branch, _encoder(FrozenEncoder, settings, *backbone))
 
 
 def people_classifier(settings: CRPNSettings, other: Encoder, people: int, epochs: int) -> Percept:

@@ -20,7 +20,7 @@ from insula.networks.pathways import ConceptualPathway, Percept
 from insula.samples import Samples
 from insula.systems.crpn.build import people_classifier
 from insula.systems.crpn.measure import dependence, spread, validation_facts
-from insula.systems.crpn.teaching import Lesson
+from insula.systems.crpn.teaching import PictureData
 from insula.training.engine import train
 from insula.training.rows import PictureRows
 
@@ -52,22 +52,22 @@ def of_people(people: pd.Index, pictures: Samples) -> tuple[Samples, np.ndarray]
     return pictures.select(codes >= 0), codes[codes >= 0].astype(np.int64)
 
 
-def learn_people(lesson: Lesson, teacher: ConceptualPathway) -> tuple[Percept, dict[str, Any]]:
+def learn_people(data: PictureData, teacher: ConceptualPathway) -> tuple[Percept, dict[str, Any]]:
     """Return the fine-tuned encoder under its classifier of people, and what the training did.
 
     Pictures held out are not looked at, and no epoch is chosen on them.
 
     Parameters
     ----------
-    lesson : Lesson
+    data : PictureData
         Whose settings have `identity`.
     teacher : ConceptualPathway
         Trained; it stays as it was.
     """
-    settings = lesson.settings
+    settings = data.settings
     assert settings.identity is not None
-    people = people_in(lesson.pictures)
-    mine, codes = of_people(people, lesson.pictures)
+    people = people_in(data.pictures)
+    mine, codes = of_people(people, data.pictures)
     network = people_classifier(settings, teacher.other, len(people), settings.identity.epochs)
     trained = train(
         network,
@@ -77,7 +77,7 @@ def learn_people(lesson: Lesson, teacher: ConceptualPathway) -> tuple[Percept, d
         None,
         settings.identity,
         settings.seed,
-        alter=lesson.alter,
+        alter=data.alter,
     )
     return network.requires_grad_(False), {"people": len(people), **trained.facts()}
 
@@ -133,9 +133,9 @@ def people_table(fits: Iterable[Mapping[str, Any]]) -> dict[str, pd.DataFrame]:
         return {}
     mean, nothing, table = pd.DataFrame(rows).mean(), float("nan"), {}
     for space in ("emotion", "non-emotion", TUNED):
-        told = [mean[f"{label} {what}"] for label in ("identity", "emotion") for what in (
+        shares = [mean[f"{label} {what}"] for label in ("identity", "emotion") for what in (
             f"from {space} features: linear probe", f"in {space} features: silhouette")]  # fmt: skip
-        table[f"{space} features"] = [*told, mean[f"dependence of {space}"], mean[f"by chance of {space}"]]
+        table[f"{space} features"] = [*shares, mean[f"dependence of {space}"], mean[f"by chance of {space}"]]
     largest = "share of the largest group"
     table["the classifier they were fine-tuned under"] = [mean["classifier"], *[nothing] * 5]
     table["always the commonest"] = [mean[f"identity: {largest}"], nothing, mean[f"emotion: {largest}"], *[nothing] * 3]

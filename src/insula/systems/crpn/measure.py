@@ -89,10 +89,10 @@ def silhouette(features: np.ndarray, labels: np.ndarray) -> float:
     from sklearn.metrics import silhouette_score
 
     codes, names = pd.factorize(np.asarray(labels, object))
-    known = codes >= 0
-    if not 1 < len(names) < known.sum():
+    labelled = codes >= 0
+    if not 1 < len(names) < labelled.sum():
         return float("nan")
-    return float(silhouette_score(features[known], codes[known]))
+    return float(silhouette_score(features[labelled], codes[labelled]))
 
 
 def spread(count: int) -> np.ndarray:
@@ -118,22 +118,22 @@ def held_out_facts(
 
     some = spread(len(columns))
     spaces, columns = {name: values[some] for name, values in spaces.items()}, columns.iloc[some]
-    found: dict[str, float] = {}
+    facts: dict[str, float] = {}
     if "ambiguity" in columns:
         for name, values in sure.items():
             if np.ptp(values[some]) == 0:  # a teacher without confidence says 1 of every picture
                 continue
-            found[f"{name} against ambiguity: Spearman"] = spearmanr(values[some], columns["ambiguity"]).statistic
-    found["emotion and non-emotion features: dependence (HSIC)"] = dependence(spaces["emotion"], spaces["non-emotion"])
+            facts[f"{name} against ambiguity: Spearman"] = spearmanr(values[some], columns["ambiguity"]).statistic
+    facts["emotion and non-emotion features: dependence (HSIC)"] = dependence(spaces["emotion"], spaces["non-emotion"])
     for label in ("identity", "style"):
         names = columns[label].to_numpy(object) if label in columns else np.array([None])
         if len(pd.unique(names[pd.notna(names)])) < 2:
             continue
-        found[f"{label}: share of the largest group"] = float(pd.Series(names).value_counts(normalize=True).iloc[0])
+        facts[f"{label}: share of the largest group"] = float(pd.Series(names).value_counts(normalize=True).iloc[0])
         for space, values in spaces.items():
-            found[f"{label} from {space} features: linear probe"] = halves(values, names)
-            found[f"{label} in {space} features: silhouette"] = silhouette(values, names)
-    return found
+            facts[f"{label} from {space} features: linear probe"] = halves(values, names)
+            facts[f"{label} in {space} features: silhouette"] = silhouette(values, names)
+    return facts
 
 
 def validation_facts(
@@ -154,12 +154,12 @@ def validation_facts(
     label : str
         What figures call it.
     """
-    found = {f"{label}: share of the largest group": float(pd.Series(held_labels).value_counts(normalize=True).iloc[0])}
+    facts = {f"{label}: share of the largest group": float(pd.Series(held_labels).value_counts(normalize=True).iloc[0])}
     for space, values in spaces.items():
         held = held_spaces[space]
-        found[f"{label} from {space} features: linear probe"] = probe(values, labels, held, held_labels)
-        found[f"{label} in {space} features: silhouette"] = silhouette(held, held_labels)
-    return found
+        facts[f"{label} from {space} features: linear probe"] = probe(values, labels, held, held_labels)
+        facts[f"{label} in {space} features: silhouette"] = silhouette(held, held_labels)
+    return facts
 
 
 def facts_table(fits: Sequence[Mapping[str, float]]) -> pd.DataFrame:
@@ -203,5 +203,5 @@ def tables(facts: Iterable[Mapping[str, Any]]) -> dict[str, pd.DataFrame]:
     facts = [fact for fact in facts if "teacher" in fact]
     numbers = [{**fact.get("validation", {}), **(fact.get("held_out") or {})} for fact in facts]
     parts = [fact["parts"] for fact in facts if fact.get("parts")]
-    found = {FACTS: facts_table(numbers)} if any(numbers) else {}
-    return {**found, **({PARTS: parts_table(parts)} if parts else {})}
+    table = {FACTS: facts_table(numbers)} if any(numbers) else {}
+    return {**table, **({PARTS: parts_table(parts)} if parts else {})}

@@ -187,6 +187,10 @@ _RELEASED_WEIGHTS = {"anger": 0.7, "disgust": 0.8, "fear": 0.9, "happiness": 0.2
                      "surprise": 0.6}  # fmt: skip
 _RELEASED = {"betas": (0.5, 0.999), "schedule": "triangle-by-step"}
 _NETWORKS = {"backbone": "resnet50-caffe"}
+_TINY = {
+    "backbone": "small-cnn",
+    "training": {"epochs": 12, "patience": 12, "batch_size": 16, "learning_rate": 3e-3},
+}
 
 PRESETS: dict[str, dict[str, object]] = {
     "default": {},
@@ -204,6 +208,7 @@ PRESETS: dict[str, dict[str, object]] = {
         ),
         "concepts": Concepts(altered=True, pool="online", similarity="mmd"),
     },
+    "tiny": {**_TINY, "teacher": _TINY, "width": 32, "augment": False},
 }
 """`default`: as the source means it, on a scale that trains. `paper`: the formulas as printed, with the
 released classifier of two layers. `code`: what was

@@ -87,13 +87,13 @@ class Statistics:
             with np.load(folder / "concept_stats.npz", allow_pickle=False) as stored:
                 arrays = {name: torch.from_numpy(stored[name]) for name in _ARRAYS}
             plain = {name: about[name] for name in ("quantile", "teacher", "view")}
-            found, said = cls(**{"classes": tuple(about["classes"]), **arrays, **plain}), about["sha256"]
+            loaded, sha256 = cls(**{"classes": tuple(about["classes"]), **arrays, **plain}), about["sha256"]
         except (OSError, ValueError, KeyError, TypeError) as error:
             what = f"these are no confidence statistics: {error}"
             raise BundleError(what, where=folder, do="make them anew") from None
-        if found.digest() != said:
+        if loaded.digest() != sha256:
             raise BundleError("the confidence statistics were altered", where=folder, do="make them anew")
-        return found
+        return loaded
 
     def gate(self, stand_in: str, seed: int) -> torch.Tensor:
         """Return which samples the student takes from the teacher itself, bool (n,).
@@ -173,9 +173,9 @@ def conceive(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         for batch in rows.batches():
-            said = teacher.conceive(alter_pictures(batch) if altered else batch)
-            confidence.append(said.confidence)
-            features.append(said.features)
+            concept = teacher.conceive(alter_pictures(batch) if altered else batch)
+            confidence.append(concept.confidence)
+            features.append(concept.features)
     return torch.cat(confidence).clone(), torch.cat(features).clone()
 
 

@@ -5,24 +5,21 @@ Source: figure 2 of the concept-regularised perceptual network (CRPN), AAAI 2024
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
 import pandas as pd
 
-from insula.emotions import Categorical, Task
 from insula.errors import DataError
 from insula.protocols.partition import hold_out
-from insula.samples import FitLog, Predictions, Roles, Samples, check_placebo, mode_of
-from insula.samples.system import bundled_mode
-from insula.storage.folder import load_system, save_system
+from insula.samples import Predictions, Samples
+from insula.systems.base import System, TrainingData
 from insula.systems.crpn.measure import facts_table, halves, silhouette
 from insula.systems.crpn.settings import CRPNSettings
 from insula.systems.crpn.system import CRPN
-from insula.systems.fitting import labelled, one_table, training_pictures
-from insula.systems.one_modality import OneModality
+from insula.systems.fitting import labelled, training_pictures
 from insula.systems.pictures import picture_groups
 
 if TYPE_CHECKING:
@@ -50,7 +47,7 @@ class StyleStudySettings(CRPNSettings):
     placebo: Literal["none", "both-styles"] = "none"
 
 
-class StyleStudy(OneModality):
+class StyleStudy(System):
     """Two CRPNs of disjoint halves of the people (of the pictures, where people are not known), each of one style.
 
     Samples have a column `style`: `plain`, or anything else for a drawing. It says what is trained on and is not read
@@ -70,34 +67,26 @@ class StyleStudy(OneModality):
     Settings: ClassVar[type[StyleStudySettings]] = StyleStudySettings
     trains_on: ClassVar[tuple[str, ...]] = ("picture",)
     placebos: ClassVar[Mapping[str, str]] = {"both-styles": "Human's pictures, each in a style drawn by lot"}
+    presets: ClassVar = CRPN.presets
 
     def __init__(self, settings: StyleStudySettings | None = None) -> None:
         super().__init__(settings)
         self.models: dict[str, CRPN] = {}
 
     @property
-    def modes(self) -> Mapping[str, str]:
+    def modes(self) -> Mapping[str, str]:  # type: ignore[override]
         """The models."""
         return {name: _TITLES[name] for name in self.settings.models}
 
-    def placebo(self, name: str) -> Self:
-        """Return an unfitted twin whose model knows both styles."""
-        check_placebo(self.placebos, name)
-        return type(self)(self.alone().settings.model_copy(update={"placebo": name}))
+    def _settings_of(self, placebo: str) -> StyleStudySettings:
+        """Return the settings of one model that knows both styles."""
+        return self.alone().settings.model_copy(update={"placebo": placebo})
 
     def alone(self) -> Self:
         """Return an unfitted twin that trains the first model alone."""
         return type(self)(self.settings.model_copy(update={"models": ("human",)}))
 
-    def fit(
-        self,
-        train: Roles,
-        validation: Roles,
-        task: Task | Mapping[str, Task],
-        *,
-        unlabelled: Samples | None = None,
-        start_from: Path | None = None,
-    ) -> Self:
+    def _fit(self, data: TrainingData) -> None:
         """Train both models.
 
         Raises
@@ -105,14 +94,12 @@ class StyleStudy(OneModality):
         DataError
             Where the pictures are of one style, or show fewer than two classes.
         """
-        train, validation, self.task = one_table("StyleStudy", train, validation, task)
-        pictures = training_pictures(train, self.task)
-        held = labelled(validation.select(validation.has("picture")), self.task)
+        pictures = training_pictures(data.train, self.task)
+        held = labelled(data.validation.select(data.validation.has("picture")), self.task)
         styles = pictures.table.get("style", pd.Series(dtype=str))
         if not (styles == _PLAIN).any() or (styles == _PLAIN).all():
             what = f"the training pictures are not of two styles, {_PLAIN} and another"
             raise DataError(what, where="column style", do="use the corpus stylised")
-        self.log, self.facts = FitLog(), {}
         people = pd.factorize(picture_groups(pictures))[0]
         second = hold_out(people, self.task.targets(pictures.table), 0.5, self.settings.seed)
         shared = CRPNSettings(**self.settings.model_dump(exclude={"placebo", "models"}))
@@ -121,7 +108,6 @@ class StyleStudy(OneModality):
             self.models[mode] = CRPN(shared).fit(seen, self._in_style(mode, held), self.task)
             self.log.fits += self.models[mode].log.fits
             self.facts[mode] = {"pictures": len(seen), **self.models[mode].summary()}
-        return self
 
     def _in_style(self, mode: str, samples: Samples) -> Samples:
         """Return the samples in the style that a mode learns from; of a placebo each picture in one drawn by lot."""
@@ -131,15 +117,14 @@ class StyleStudy(OneModality):
         again = pd.Series(samples.units("stimulus")[drawn]).duplicated().to_numpy()
         return samples.select(np.sort(drawn[~again]))
 
-    def predict(self, samples: Samples, mode: str | None = None) -> Predictions:
+    def _predict(self, samples: Samples, mode: str) -> Predictions:
         """Return what `CRPN.predict` does, of the model that the mode names."""
-        mode = mode_of(self.modes, mode)
-        said = self.models[mode].predict(samples)
-        return Predictions(said.table.assign(mode=mode), said.classes)
+        predictions = self.models[mode].predict(samples)
+        return Predictions(predictions.table.assign(mode=mode), predictions.classes)
 
-    def answering(self, mode: str | None = None) -> Answer:
-        """Return what a bundle holds of a mode: what `CRPN.answering` does, of the model that the mode names."""
-        return self.models[bundled_mode(self, mode)].answering()
+    def _answering(self, mode: str) -> Answer:
+        """Return what `CRPN.answering` does, of the model that the mode names."""
+        return self.models[mode].answering()
 
     # looking ----------------------------------------------------------------------------------------------------------
 
@@ -150,30 +135,23 @@ class StyleStudy(OneModality):
     def measure(self, samples: Samples) -> dict[str, float]:
         """Return how well the style of test pictures can be told from either model's features; labels are not read."""
         styles = samples.table["style"].to_numpy(object)
-        found = {"share of the more frequent style": float(samples.table["style"].value_counts(normalize=True).max())}
+        facts = {"share of the more frequent style": float(samples.table["style"].value_counts(normalize=True).max())}
         for mode, values in self.features(samples).items():
-            found[f"style from features of {mode}: linear probe"] = halves(values, styles)
-            found[f"style in features of {mode}: silhouette"] = silhouette(values, styles)
-        return found
+            facts[f"style from features of {mode}: linear probe"] = halves(values, styles)
+            facts[f"style in features of {mode}: silhouette"] = silhouette(values, styles)
+        return facts
 
     @staticmethod
-    def tables(facts: Iterable[Mapping[str, Any]]) -> dict[str, pd.DataFrame]:
+    def tables(facts: Sequence[Mapping[str, Any]]) -> dict[str, pd.DataFrame]:
         """Return the table of the report from the facts of many fits."""
         return {FACTS: facts_table([fact["held_out"] for fact in facts])}
 
     # saving -----------------------------------------------------------------------------------------------------------
 
-    def save(self, folder: Path) -> None:
-        """Write a folder for each model."""
+    def _save(self, folder: Path) -> dict[str, Any]:
         for mode, model in self.models.items():
             model.save(folder / mode)
-        save_system(folder, self.settings, self.task)
+        return {}
 
-    @classmethod
-    def load(cls, folder: Path) -> Self:
-        """Read a saved folder."""
-        about = load_system(folder)
-        system = cls(cls.Settings.parse(about["settings"], where="system.yaml"))
-        system.task = Categorical(**about["task"])
-        system.models = {mode: CRPN.load(folder / mode) for mode in system.modes}
-        return system
+    def _load(self, folder: Path, about: dict[str, Any]) -> None:
+        self.models = {mode: CRPN.load(folder / mode) for mode in self.modes}

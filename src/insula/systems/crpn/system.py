@@ -6,12 +6,12 @@ Source: the concept-regularised perceptual network (CRPN), AAAI 2024.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from insula.samples import Samples, check_placebo
-from insula.systems.crpn.settings import CRPNSettings
+from insula.samples import Samples
+from insula.systems.crpn.settings import PRESETS, CRPNSettings
 from insula.systems.fitting import stage
 from insula.systems.picture_network import PictureNetwork, PictureNetworkSettings
 from insula.systems.pictures import unique_pictures
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from insula.networks.pathways import ConceptualPathway, Percept
     from insula.systems.crpn.statistics import Statistics
-    from insula.systems.crpn.teaching import Lesson
+    from insula.systems.crpn.teaching import PictureData
 
 
 _ALONE = "the student from labels alone"
@@ -61,6 +61,7 @@ class CRPN(PictureNetwork):
     """
 
     Settings: ClassVar[type[PictureNetworkSettings]] = CRPNSettings
+    presets: ClassVar = PRESETS
 
     def __init__(self, settings: CRPNSettings | None = None) -> None:
         super().__init__(settings)
@@ -78,15 +79,14 @@ class CRPN(PictureNetwork):
         """What lacks an ingredient that the arm has."""
         return {name: _PLACEBOS[name] for name in _LACKING[self.settings.arm]}
 
-    def placebo(self, name: str) -> Self:
-        """Return an unfitted twin without the ingredient that the placebo names."""
-        check_placebo(self.placebos, name)
-        settings = self.settings.model_copy(update={"identity": None})
-        if name in ("percept-only", "distillation"):
-            return type(self)(settings.model_copy(update={"arm": name}))
-        drawn = {"gate": "stored"} if name == "shuffled-confidence" else {}
-        concepts = settings.concepts.model_copy(update={"stand_in": name, **drawn})
-        return type(self)(settings.model_copy(update={"arm": "crpn", "concepts": concepts}))
+    def _settings_of(self, placebo: str) -> CRPNSettings:
+        """Return the settings without the ingredient that the placebo names."""
+        settings: CRPNSettings = self.settings.model_copy(update={"identity": None})
+        if placebo in ("percept-only", "distillation"):
+            return settings.model_copy(update={"arm": placebo})
+        drawn = {"gate": "stored"} if placebo == "shuffled-confidence" else {}
+        concepts = settings.concepts.model_copy(update={"stand_in": placebo, **drawn})
+        return settings.model_copy(update={"arm": "crpn", "concepts": concepts})
 
     # fitting ----------------------------------------------------------------------------------------------------------
 
@@ -96,61 +96,61 @@ class CRPN(PictureNetwork):
         build = emotion_branch if self.settings.arm == "teacher" else percept
         return build(self.settings, classes, pretrained=pretrained)
 
-    def _train(self, pictures: Samples, held: Samples) -> None:
-        from insula.systems.crpn.teaching import Lesson, confidence_statistics, taught_once, train_student
+    def _train(self, pictures: Samples, held: Samples, before: Any = None) -> None:
+        from insula.systems.crpn.teaching import PictureData, confidence_statistics, taught_once, train_student
 
-        lesson = Lesson(pictures, held, self.task, self.settings)
+        data = PictureData(pictures, held, self.task, self.settings)
         self.teacher = self.statistics = self.people = None
         seconds = self.facts["seconds"] = {}
         if self.settings.arm != "percept-only":
             with stage(seconds, "conceptual pathway"):
-                self.teacher, self.facts["teacher"] = taught_once(lesson)
+                self.teacher, self.facts["teacher"] = taught_once(data)
             self.log.record("conceptual pathway", pictures)
             with stage(seconds, "confidence statistics"):
-                self.statistics = found = confidence_statistics(lesson, self.teacher)
+                self.statistics = measured = confidence_statistics(data, self.teacher)
             self.log.record("confidence statistics", pictures)
             self.facts["concepts"] = {
-                "sha256": found.digest(),
-                "sure": float(found.sure.float().mean()),
-                "thresholds": dict(zip(found.classes, found.thresholds.tolist(), strict=True)),
+                "sha256": measured.digest(),
+                "sure": float(measured.sure.float().mean()),
+                "thresholds": dict(zip(measured.classes, measured.thresholds.tolist(), strict=True)),
             }
             if self.settings.identity is not None:
-                self._learn_people(lesson)
+                self._learn_people(data)
             if len(held):
-                self.facts |= self._on_validation(lesson)
+                self.facts |= self._on_validation(data)
         if self.settings.arm == "teacher":
             assert self.teacher is not None
             self.network = self.teacher.emotion
         else:
             with stage(seconds, "perceptual pathway"):
-                self.network, told = train_student(lesson, self.teacher, self.statistics)
-            self.facts |= told
+                self.network, facts = train_student(data, self.teacher, self.statistics)
+            self.facts |= facts
         self.facts["weights"] = sum(part.numel() for part in self.network.parameters())
 
-    def _learn_people(self, lesson: Lesson) -> None:
+    def _learn_people(self, data: PictureData) -> None:
         """Fine-tune the probe and tell, on validation pictures of the same people, what features hold of them."""
         from insula.systems.crpn.identity import learn_people, of_people, people_facts, people_in
 
         assert self.teacher is not None
         with stage(self.facts["seconds"], "identity probe"):
-            self.people, found = learn_people(lesson, self.teacher)
-        people = people_in(lesson.pictures)
-        (mine, codes), (held, held_codes) = (of_people(people, part) for part in (lesson.pictures, lesson.held))
+            self.people, facts = learn_people(data, self.teacher)
+        people = people_in(data.pictures)
+        (mine, codes), (held, held_codes) = (of_people(people, part) for part in (data.pictures, data.held))
         self.log.record("identity probe", mine)
         if len(held):
             named = self._each(held, self.people, len(people)).argmax(axis=1)
             spaces, held_spaces = self._conceive(mine)[1], self._conceive(held)[1]
-            found["held_out"] = people_facts(spaces, codes, held_spaces, held_codes, named)
-        self.facts["identity"] = found
+            facts["held_out"] = people_facts(spaces, codes, held_spaces, held_codes, named)
+        self.facts["identity"] = facts
 
-    def _on_validation(self, lesson: Lesson) -> dict[str, Any]:
+    def _on_validation(self, data: PictureData) -> dict[str, Any]:
         """Return how confidence and features fare on validation pictures, against their labels as given."""
         from insula.systems.crpn.measure import validation_facts
 
-        labels, held_labels = lesson.labels(lesson.pictures), lesson.labels(lesson.held)
-        (_, spaces), (confidence, held) = self._conceive(lesson.pictures), self._conceive(lesson.held)
+        labels, held_labels = data.labels(data.pictures), data.labels(data.held)
+        (_, spaces), (confidence, held) = self._conceive(data.pictures), self._conceive(data.held)
         assert self.teacher is not None
-        answered = self._each(lesson.held, self.teacher.emotion, len(self.task.classes))
+        answered = self._each(data.held, self.teacher.emotion, len(self.task.classes))
         right = answered.argmax(axis=1) == held_labels
         return {
             "validation": validation_facts(spaces, labels, held, held_labels),
@@ -168,13 +168,13 @@ class CRPN(PictureNetwork):
             concept, other = teacher(batch)
             return torch.cat([concept.confidence[:, None], concept.features, other], dim=1)
 
-        found = self._each(pictures, both, 1 + 2 * width)
-        spaces = {"emotion": found[:, 1 : 1 + width], "non-emotion": found[:, 1 + width :]}
+        columns = self._each(pictures, both, 1 + 2 * width)
+        spaces = {"emotion": columns[:, 1 : 1 + width], "non-emotion": columns[:, 1 + width :]}
         if self.people is not None:
             from insula.systems.crpn.identity import TUNED
 
             spaces[TUNED] = self._each(pictures, self.people.embed, width)
-        return found[:, 0], spaces
+        return columns[:, 0], spaces
 
     # looking ----------------------------------------------------------------------------------------------------------
 

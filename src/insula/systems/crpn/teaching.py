@@ -29,7 +29,7 @@ from insula.training.rows import PictureRows
 
 
 @dataclass(frozen=True)
-class Lesson:
+class PictureData:
     """What both pathways learn from.
 
     Parameters
@@ -61,50 +61,50 @@ class Lesson:
         return alter_pictures if self.settings.augment else None
 
 
-def train_teacher(lesson: Lesson, checkpoints: Path | None = None) -> tuple[ConceptualPathway, dict[str, Any]]:
+def train_teacher(data: PictureData, checkpoints: Path | None = None) -> tuple[ConceptualPathway, dict[str, Any]]:
     """Train the conceptual pathway; an interrupted training resumes from the folder of checkpoints."""
-    settings, classes = lesson.settings, lesson.task.classes
+    settings, classes = data.settings, data.task.classes
     network = conceptual_pathway(settings, len(classes))
     trained = train(
         network,
         TeacherLoss(settings.teacher, classes),
-        PictureRows(lesson.pictures),
-        torch.from_numpy(lesson.labels(lesson.pictures)),
-        lesson.validation(torch.from_numpy(lesson.labels(lesson.held))),
+        PictureRows(data.pictures),
+        torch.from_numpy(data.labels(data.pictures)),
+        data.validation(torch.from_numpy(data.labels(data.held))),
         settings.teacher.training,
         settings.seed,
         checkpoints,
-        alter=lesson.alter,
+        alter=data.alter,
     )
     return network.requires_grad_(False), trained.facts()
 
 
-def taught_once(lesson: Lesson) -> tuple[ConceptualPathway, dict[str, Any]]:
+def taught_once(data: PictureData) -> tuple[ConceptualPathway, dict[str, Any]]:
     """Train the conceptual pathway, or read what was trained before on the same pictures, labels and settings.
 
     Arms and placebos differ in the student alone: their teacher is the same and is trained once, where the pictures
     lie in the cache on disk. Where several processes want it at the same time, one trains and the others wait.
     """
-    parts = (lesson.pictures, lesson.held)
+    parts = (data.pictures, data.held)
     if not all(map(_on_disk, parts)):
-        return train_teacher(lesson)
-    settings = lesson.settings
+        return train_teacher(data)
+    settings = data.settings
     read = {"teacher", "width", "dropout", "sizes", "augment", "seed"}
     about = {
         "code": code_version(),
         "settings": settings.model_dump(mode="json", include=read),
-        "classes": lesson.task.classes,
+        "classes": data.task.classes,
         "data": [pictures_digest(part) for part in parts],
-        "labels": [digest_array(lesson.labels(part)) for part in parts],
+        "labels": [digest_array(data.labels(part)) for part in parts],
     }
 
     def build(folder: Path, checkpoints: Path) -> None:
-        network, facts = train_teacher(lesson, checkpoints)
+        network, facts = train_teacher(data, checkpoints)
         save_model(network, str(folder / "teacher.safetensors"))
         (folder / "facts.json").write_text(json.dumps(facts))
 
     folder = Cache().resumable("conceptual-pathway", about, build)
-    network = conceptual_pathway(settings, len(lesson.task.classes), pretrained=False)
+    network = conceptual_pathway(settings, len(data.task.classes), pretrained=False)
     load_model(network, folder / "teacher.safetensors")
     return network.eval().requires_grad_(False), json.loads((folder / "facts.json").read_text())
 
@@ -115,71 +115,73 @@ def _on_disk(samples: Samples) -> bool:
     return all(isinstance(store, ArrayStore) and isinstance(store.values, np.memmap) for store in stores)
 
 
-def confidence_statistics(lesson: Lesson, teacher: ConceptualPathway) -> Statistics:
+def confidence_statistics(data: PictureData, teacher: ConceptualPathway) -> Statistics:
     """Return the confidence statistics of the training pictures; where those lie on disk, read from the cache."""
-    settings, classes = lesson.settings, lesson.task.classes
-    rows, labels = PictureRows(lesson.pictures), lesson.labels(lesson.pictures)
+    settings, classes = data.settings, data.task.classes
+    rows, labels = PictureRows(data.pictures), data.labels(data.pictures)
 
-    def found() -> Statistics:
+    def compute() -> Statistics:
         return statistics(teacher.emotion, rows, labels, classes, settings.concepts, settings.seed)
 
-    if not _on_disk(lesson.pictures):
-        return found()
+    if not _on_disk(data.pictures):
+        return compute()
     about = {
         "code": code_version(),
         "teacher": hash_of(teacher.emotion),
         "concepts": settings.concepts.model_dump(mode="json", include={"quantile", "strict", "altered"}),
         "seed": settings.seed,
         "classes": classes,
-        "data": [pictures_digest(lesson.pictures), digest_array(labels)],
+        "data": [pictures_digest(data.pictures), digest_array(labels)],
     }
-    return Statistics.load(Cache().folder("confidence-statistics", about, lambda folder: found().save(folder)))
+    return Statistics.load(Cache().folder("confidence-statistics", about, lambda folder: compute().save(folder)))
 
 
-def train_student(lesson: Lesson, teacher: ConceptualPathway | None, found: Statistics | None) -> tuple[Percept, dict]:
+def train_student(
+    data: PictureData, teacher: ConceptualPathway | None, measured: Statistics | None
+) -> tuple[Percept, dict]:
     """Train the perceptual pathway: from labels alone without a teacher, else as the arm has it."""
-    settings = lesson.settings
+    settings = data.settings
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
-        student = percept(settings, len(lesson.task.classes))
-    labels, held = (torch.from_numpy(lesson.labels(part)) for part in (lesson.pictures, lesson.held))
-    if teacher is None or found is None:
+        student = percept(settings, len(data.task.classes))
+    labels, held = (torch.from_numpy(data.labels(part)) for part in (data.pictures, data.held))
+    if teacher is None or measured is None:
         network: torch.nn.Module = student
         loss: torch.nn.Module = torch.nn.CrossEntropyLoss(label_smoothing=settings.label_smoothing)
     else:
         concepts = settings.concepts
-        gate = found.gate(concepts.stand_in, settings.seed)
+        gate = measured.gate(concepts.stand_in, settings.seed)
         sure = torch.ones_like(held, dtype=torch.bool)
         if settings.arm == "distillation":
             gate = torch.ones_like(gate)
         elif len(held):
-            sure = sure_of(conceive(teacher.emotion, PictureRows(lesson.held))[0], held, found.thresholds)
+            sure = sure_of(conceive(teacher.emotion, PictureRows(data.held))[0], held, measured.thresholds)
         labels, held = torch.stack([labels, gate.long()], dim=1), torch.stack([held, sure.long()], dim=1)
         network = Taught(student, teacher.emotion)
-        pools = found.pools(concepts.stand_in, settings.seed)
-        loss = StudentLoss(settings, found.thresholds, pools, _pool(lesson, teacher.emotion, found))
+        pools = measured.pools(concepts.stand_in, settings.seed)
+        loss = StudentLoss(settings, measured.thresholds, pools, _pool(data, teacher.emotion, measured))
     trained = train(
         network,
         loss,
-        PictureRows(lesson.pictures),
+        PictureRows(data.pictures),
         labels,
-        lesson.validation(held),
+        data.validation(held),
         settings.training,
         settings.seed,
-        alter=lesson.alter,
+        alter=data.alter,
     )
     return student.requires_grad_(False), trained.facts()
 
 
-def _pool(lesson: Lesson, teacher: EmotionBranch, found: Statistics) -> Callable[[torch.Tensor], torch.Tensor]:
+def _pool(data: PictureData, teacher: EmotionBranch, measured: Statistics) -> Callable[[torch.Tensor], torch.Tensor]:
     """Return what gives the teacher's features of training samples at some places."""
-    if lesson.settings.concepts.pool == "cached":
-        return lambda places: found.features.to(places.device)[places]
-    rows = PictureRows(lesson.pictures)
+    if data.settings.concepts.pool == "cached":
+        return lambda places: measured.features.to(places.device)[places]
+    rows = PictureRows(data.pictures)
 
     @torch.no_grad()
     def read(places: torch.Tensor) -> torch.Tensor:
         pictures = rows[places.cpu()].to(places.device)
-        return teacher.conceive(alter_pictures(pictures) if lesson.settings.augment else pictures).features
+        return teacher.conceive(alter_pictures(pictures) if data.settings.augment else pictures).features
 
     return read

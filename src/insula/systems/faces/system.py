@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from pydantic import Field
@@ -57,6 +57,7 @@ class FaceNetwork(PictureNetwork):
 
     Settings: ClassVar[type[PictureNetworkSettings]] = FaceNetworkSettings
     modes: ClassVar[Mapping[str, str]] = {"network": "face network"}
+    warm_start: ClassVar = True
 
     def _network(self, classes: int, *, pretrained: bool = True) -> nn.Module:
         from insula.networks.face_classifiers import ShowsFeatures
@@ -112,6 +113,7 @@ class SelfCureNetwork(PictureNetwork):
 
     Settings: ClassVar[type[PictureNetworkSettings]] = SelfCureSettings
     modes: ClassVar[Mapping[str, str]] = {"network": "Self-Cure Network"}
+    warm_start: ClassVar = True
 
     def _network(self, classes: int, *, pretrained: bool = True) -> nn.Module:
         from insula.networks.face_classifiers import Confident
@@ -133,8 +135,8 @@ class SelfCureNetwork(PictureNetwork):
         self.cure = SelfCure(torch.from_numpy(task.targets(pictures.table)), **chosen)
         return self.cure
 
-    def _train(self, pictures: Samples, held: Samples) -> None:
-        super()._train(pictures, held)
+    def _train(self, pictures: Samples, held: Samples, before: Any = None) -> None:
+        super()._train(pictures, held, before)
         self.facts["labels_changed"] = self.cure.changed
 
 
@@ -164,9 +166,9 @@ class FrozenFeatures(PlainClassifier):
     trains_on: ClassVar[tuple[str, ...]] = ("picture",)
     modes: ClassVar[Mapping[str, str]] = {"frozen": "logistic regression on frozen features"}
 
-    def __init__(self, settings: Any = None, weights: Path | None = None) -> None:
+    def __init__(self, settings: Any = None) -> None:
         super().__init__(settings)
-        self.reader = PictureReader(self.settings, weights)
+        self.reader = PictureReader(self.settings)
 
     def _estimator(self) -> Any:
         from sklearn.linear_model import LogisticRegression
@@ -181,15 +183,11 @@ class FrozenFeatures(PlainClassifier):
     def _features_module(self) -> nn.Module:
         return self.reader.as_module()
 
-    def save(self, folder: Path) -> None:
-        """Write the estimator, the settings and the network that makes the features."""
-        super().save(folder)
+    def _save(self, folder: Path) -> dict[str, Any]:
         self.reader.save(folder)
+        return super()._save(folder)
 
-    @classmethod
-    def load(cls, folder: Path) -> Self:
-        """Read a saved folder."""
-        classifier = super().load(folder)
+    def _load(self, folder: Path, about: dict[str, Any]) -> None:
+        super()._load(folder, about)
         weights = folder / "backbone.safetensors"
-        classifier.reader = PictureReader(classifier.settings, weights if weights.is_file() else None)
-        return classifier
+        self.reader = PictureReader(self.settings, weights if weights.is_file() else None)

@@ -8,20 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
 
+from insula.emotions import LabelTask
 from insula.samples import Samples
 from insula.systems.fusion.pairs import SIDES, PairSettings, PairSystem
+from insula.systems.signal_network import TINY
 from insula.systems.two_modalities import Cells
 from insula.training.settings import Training
 
 if TYPE_CHECKING:
     import torch
 
-    from insula.systems.fusion.cafnet_network import Said
+    from insula.systems.fusion.cafnet_network import FusionOutput
 
 _ROWS = 4096  # said at a time
 
@@ -77,7 +79,8 @@ class CAFNet(PairSystem):
         "eeg": "the EEG's own classifier",
         "face": "the face's own classifier",
     }
-    rates: ClassVar = False
+    learns: ClassVar = LabelTask
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {"tiny": {"width": 32, "training": TINY}}
 
     def _learn(
         self,
@@ -103,12 +106,12 @@ class CAFNet(PairSystem):
             torch.manual_seed(settings.seed)
             self.network = self._network(tuple(spreads))
         used = cells["eeg"].usable | cells["face"].usable
-        known = _rows(cells)[torch.from_numpy(used)], torch.from_numpy(targets[used])
+        data = _rows(cells)[torch.from_numpy(used)], torch.from_numpy(targets[used])
         held = self._held(validation)
         loss = ConfidenceLoss(
             settings.error, settings.disagreement, settings.all_epochs, settings.pace, settings.growth
         )
-        trained = train_network(self.network, loss, *known, held, settings.training, settings.seed)
+        trained = train_network(self.network, loss, *data, held, settings.training, settings.seed)
         self.facts = trained.facts()
         self.log.record("cafnet", train.select(used))
         if held is not None:
@@ -133,15 +136,15 @@ class CAFNet(PairSystem):
 
     # predicting -------------------------------------------------------------------------------------------------------
 
-    def _say(self, way: str, eeg: np.ndarray, face: np.ndarray) -> np.ndarray:
-        def logits(said: Said) -> torch.Tensor:
-            return said.joint if way == "both" else said.alone[list(SIDES).index(way)]
+    def _outputs(self, way: str, eeg: np.ndarray, face: np.ndarray) -> np.ndarray:
+        def logits(output: FusionOutput) -> torch.Tensor:
+            return output.joint if way == "both" else output.alone[list(SIDES).index(way)]
 
-        return self._each(way, eeg, face, lambda said: logits(said).double().softmax(dim=1))
+        return self._each(way, eeg, face, lambda output: logits(output).double().softmax(dim=1))
 
     def _doubt(self, side: str, values: np.ndarray) -> np.ndarray:
         """Return one minus the confidence of one side."""
-        return self._each(side, values, values, lambda said: 1 - said.confidence[list(SIDES).index(side)].double())
+        return self._each(side, values, values, lambda output: 1 - output.confidence[list(SIDES).index(side)].double())
 
     def _each(self, way: str, eeg: np.ndarray, face: np.ndarray, read: Any) -> np.ndarray:
         """Return what is read of the network's words on rows that have what the way needs."""
@@ -156,30 +159,26 @@ class CAFNet(PairSystem):
         ]
         there = torch.tensor([way in (side, "both") for side in SIDES])[:, None].expand(2, len(eeg))
         with torch.inference_mode():
-            found = [read(self.network(rows)) for rows in joined(parts[0], parts[1], there).split(_ROWS)]
-            return torch.cat(found).numpy()
+            parts_read = [read(self.network(rows)) for rows in joined(parts[0], parts[1], there).split(_ROWS)]
+            return torch.cat(parts_read).numpy()
 
     # saving -----------------------------------------------------------------------------------------------------------
 
-    def save(self, folder: Path) -> None:
-        """Write the network's weights beside settings and task."""
+    def _save(self, folder: Path) -> dict[str, Any]:
         from safetensors.torch import save_file
 
-        super().save(folder)
         save_file(self.network.state_dict(), folder / "network.safetensors")
+        return super()._save(folder)
 
-    @classmethod
-    def load(cls, folder: Path) -> Self:
-        """Read a saved folder."""
+    def _load(self, folder: Path, about: dict[str, Any]) -> None:
         import torch
         from safetensors.torch import load_model
 
-        system = super().load(folder)
-        widths = [system.shapes[side][0] if side in system.learnt else 1 for side in SIDES]
-        system.network = system._network(tuple((torch.zeros(width), torch.ones(width)) for width in widths))
-        load_model(system.network, folder / "network.safetensors")
-        system.network.eval()
-        return system
+        super()._load(folder, about)
+        widths = [self.shapes[side][0] if side in self.learnt else 1 for side in SIDES]
+        self.network = self._network(tuple((torch.zeros(width), torch.ones(width)) for width in widths))
+        load_model(self.network, folder / "network.safetensors")
+        self.network.eval()
 
 
 def _rows(cells: Mapping[str, Cells]) -> torch.Tensor:

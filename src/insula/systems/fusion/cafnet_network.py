@@ -14,7 +14,7 @@ from insula.networks.standardised import Standardised
 _FURTHEST = 10.0  # deviations: what lies further out, as broken sensors give it, counts as this far
 
 
-class Said(NamedTuple):
+class FusionOutput(NamedTuple):
     """What the network says of a batch.
 
     Parameters
@@ -54,8 +54,8 @@ class ConfidenceFusion(nn.Module):
     >>> numbers = (torch.zeros(4), torch.ones(4)), (torch.zeros(7), torch.ones(7))
     >>> network = ConfidenceFusion(numbers, classes=3, width=16, dropout=0.5)
     >>> rows = joined(torch.zeros(2, 4), torch.zeros(2, 7), torch.tensor([[True, True], [True, False]]))
-    >>> said = network(rows)
-    >>> said.joint.shape, said.there.sum(dim=0).tolist()
+    >>> output = network(rows)
+    >>> output.joint.shape, output.there.sum(dim=0).tolist()
     (torch.Size([2, 3]), [2, 1])
     """
 
@@ -71,14 +71,14 @@ class ConfidenceFusion(nn.Module):
         self.classifier = nn.Linear(width, classes)
         self.joint = nn.Sequential(_feed_forward(2 * width, width, dropout), nn.Linear(2 * width, classes))
 
-    def forward(self, rows: torch.Tensor) -> Said:
+    def forward(self, rows: torch.Tensor) -> FusionOutput:
         """Return what is said of rows that `joined` made, (n, numbers of both + 2)."""
         parts = rows.split([*self.widths, 2], dim=1)
         features = [encoder(part) for encoder, part in zip(self.encoders, parts[:2], strict=True)]
         confidence = torch.stack([self.confidence(feature).sigmoid()[:, 0] for feature in features])
         weighed = [feature * sure[:, None] for feature, sure in zip(features, confidence, strict=True)]
         alone = torch.stack([self.classifier(feature) for feature in features])
-        return Said(self.joint(torch.cat(weighed, dim=1)), alone, confidence, parts[2].T > 0)
+        return FusionOutput(self.joint(torch.cat(weighed, dim=1)), alone, confidence, parts[2].T > 0)
 
 
 def joined(eeg: torch.Tensor, face: torch.Tensor, there: torch.Tensor) -> torch.Tensor:
@@ -131,19 +131,19 @@ class ConfidenceLoss(nn.Module):
         """Take the limit of this epoch, counted from 0."""
         self.epoch = epoch
 
-    def forward(self, said: Said, labels: torch.Tensor) -> torch.Tensor:
+    def forward(self, output: FusionOutput, labels: torch.Tensor) -> torch.Tensor:
         """Return the mean loss of a batch with labels, int (n,), over all of its rows."""
-        crossed = torch.stack([functional.cross_entropy(side, labels, reduction="none") for side in said.alone])
-        both = said.there.all(dim=0)
-        own = torch.where(said.there, crossed, 0).sum(dim=0)
-        main = torch.where(both, functional.cross_entropy(said.joint, labels, reduction="none"), own)
-        missed = (said.confidence - (-crossed.detach()).exp()).square()
-        logs = said.alone.log_softmax(dim=2)
+        crossed = torch.stack([functional.cross_entropy(side, labels, reduction="none") for side in output.alone])
+        both = output.there.all(dim=0)
+        own = torch.where(output.there, crossed, 0).sum(dim=0)
+        main = torch.where(both, functional.cross_entropy(output.joint, labels, reduction="none"), own)
+        missed = (output.confidence - (-crossed.detach()).exp()).square()
+        logs = output.alone.log_softmax(dim=2)
         apart = ((logs[0].exp() - logs[1].exp()) * (logs[0] - logs[1])).sum(dim=1) / 2
         rows = main + torch.where(both, own + self.disagreement * apart, 0)
-        rows = rows + self.error * torch.where(said.there, missed, 0).sum(dim=0)
+        rows = rows + self.error * torch.where(output.there, missed, 0).sum(dim=0)
         later = self.epoch - self.all_epochs
         if not self.training or later < 0:
             return rows.mean()
-        limit = self.pace * self.growth**later * math.log(said.joint.shape[1])
+        limit = self.pace * self.growth**later * math.log(output.joint.shape[1])
         return torch.where(main.detach() < limit, rows, 0).mean()

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import numpy as np
 from pydantic import Field
 
-from insula.emotions import Continuous, LabelTask, Task, parse_task
-from insula.errors import DataError, SettingsError
-from insula.samples import Description, FitLog, Predictions, Roles, Samples, check_placebo, mode_of, normalised_entropy
-from insula.storage.folder import load_system, save_system
+from insula.emotions import Continuous, LabelTask
+from insula.errors import DataError
+from insula.samples import Description, Predictions, Samples, normalised_entropy
 from insula.storage.settings import Settings
+from insula.systems.base import System, TrainingData
 from insula.systems.baselines.plain import plain_values
 from insula.systems.two_modalities import Cells, modes_used, read_cells, without_late
 
@@ -41,8 +42,8 @@ class PairSettings(Settings):
     seed: int = 0
 
 
-class PairSystem:
-    """Fit, predict, save and load, each row from what it has; a subclass learns and says.
+class PairSystem(System):
+    """Learns and predicts each row from what it has; a subclass says how.
 
     A row of which both sides can be used is predicted in the way `both`, else from the side there is, else by what is
     usual: the shares of the training classes, or the mean of the training ratings.
@@ -54,61 +55,25 @@ class PairSystem:
     """
 
     Settings: ClassVar[type[PairSettings]] = PairSettings
-    trains_on: ClassVar[tuple[str, ...]] = ()
-    target_access: ClassVar = "none"
-    modes: ClassVar[Mapping[str, str]] = {}
-    placebos: ClassVar[Mapping[str, str]] = {}
-    rates: ClassVar = True  # whether it learns ratings, too
-
-    def __init__(self, settings: Any = None) -> None:
-        self.settings: Any = settings or self.Settings()
-        self.log = FitLog()
-        self.task: Any = None
-        self.facts: dict[str, Any] = {}
+    learns: ClassVar = LabelTask | Continuous
 
     @property
     def predicts_from(self) -> tuple[str, ...]:
         """The EEG's modality: rows that have it are scored, with or without a face; others can be predicted, too."""
         return (self.settings.eeg,)
 
-    def placebo(self, name: str) -> Self:
-        """Refuse any name: there is no placebo."""
-        check_placebo(self.placebos, name)
-        return self
-
-    def summary(self) -> dict[str, Any]:
-        """Return measured facts of the fit: rows that each way was learnt from, and more."""
-        return self.facts
-
     # fitting ----------------------------------------------------------------------------------------------------------
 
-    def fit(
-        self,
-        train: Roles,
-        validation: Roles,
-        task: Task | Mapping[str, Task],
-        *,
-        unlabelled: Samples | None = None,
-        start_from: Path | None = None,
-    ) -> Self:
+    def _fit(self, data: TrainingData) -> None:
         """Learn from rows with a label, each way from the rows that have what it needs.
 
         Raises
         ------
         DataError
             Where there is no label, or no side from which two classes could be told.
-        SettingsError
-            Where the task is of a kind that the system does not learn.
         """
-        name = type(self).__name__
-        if not (
-            isinstance(train, Samples) and isinstance(validation, Samples) and isinstance(task, LabelTask | Continuous)
-        ):
-            raise DataError(f"{name} learns one task from one table of samples", do="see its card")
-        if isinstance(task, Continuous) and not self.rates:
-            raise SettingsError(f"{name} learns no ratings", do="use feature-fusion, or a task of classes")
-        self.task, self.log, self.facts = task, FitLog(), {}
-        train, validation = _known(train, task), _known(validation, task)
+        task = self.task
+        train, validation = _with_targets(data.train, task), _with_targets(data.validation, task)
         if not len(train):
             raise DataError("no training sample has a label", where=task.label, do="check the label column")
         targets = task.targets(train.table)
@@ -132,12 +97,12 @@ class PairSystem:
         cells = {side: cells[side] if side in rows else _unlearnt(side, len(train)) for side in SIDES}
         self.learnt = self._learn(train, validation, cells, targets, rows)
         self.facts["training rows"] = {way: int(rows[way].sum()) for way in rows}
-        return self
 
     @property
     def _modalities(self) -> dict[str, str]:
         return {side: getattr(self.settings, side) for side in SIDES}
 
+    @abstractmethod
     def _learn(
         self,
         train: Samples,
@@ -159,7 +124,6 @@ class PairSystem:
         rows : dict of str to bool array
             For each way that can be learnt, the training samples that it can be learnt from.
         """
-        raise SettingsError(f"{type(self).__name__} learns nothing", do="use one of its subclasses")
 
     # predicting -------------------------------------------------------------------------------------------------------
 
@@ -178,72 +142,56 @@ class PairSystem:
             )
         return {**cells, "face": without_late(cells["face"], cells["eeg"], samples, self.settings.max_skew)}
 
-    def predict(self, samples: Samples, mode: str | None = None) -> Predictions:
-        """Return probabilities or ratings, and what each was said from; a row that lacks a side is no error.
+    def _predict(self, samples: Samples, mode: str) -> Predictions:
+        """Return probabilities or ratings, and what each is predicted from; a row that lacks a side is no error.
 
-        Parameters
-        ----------
-        samples : Samples
-            With one side, both or none.
-        mode : str, optional
-            One of `modes`: `both` says each row from whatever it has.
+        The mode `both` predicts each row from whatever it has.
         """
-        mode = mode_of(self.modes, mode)
         cells = self._cells(samples)
         used, reasons = modes_used(cells["eeg"], cells["face"], mode)  # type: ignore[arg-type]
         if "both" not in self.learnt:
             apart = used == "both"
             used[apart], reasons[apart] = "eeg", "EEG and face not learnt together"
-        said = np.tile(self.usual, (len(samples), 1))
+        outputs = np.tile(self.usual, (len(samples), 1))
         for way in ("both", "eeg", "face"):
             if (rows := used == way).any():
-                said[rows] = self._say(way, cells["eeg"].values[rows], cells["face"].values[rows])
+                outputs[rows] = self._outputs(way, cells["eeg"].values[rows], cells["face"].values[rows])
         if isinstance(self.task, Continuous):
-            return Predictions.rate(self.task.ratings(said[:, 0]), samples.ids, mode=used, reason=reasons)
-        columns = {"uncertainty": np.where(used == "none", 1.0, normalised_entropy(said))}
+            return Predictions.rate(self.task.ratings(outputs[:, 0]), samples.ids, mode=used, reason=reasons)
+        columns = {"uncertainty": np.where(used == "none", 1.0, normalised_entropy(outputs))}
         for side in SIDES:
             rows = (used == "both") | (used == side)
             columns[f"uncertainty_{side}"] = np.full(len(samples), np.nan)
             if rows.any():
                 columns[f"uncertainty_{side}"][rows] = self._doubt(side, cells[side].values[rows])
-        return Predictions.of(self.task.classes, said, samples.ids, mode=used, reason=reasons, **columns)
+        return Predictions.of(self.task.classes, outputs, samples.ids, mode=used, reason=reasons, **columns)
 
-    def _say(self, way: str, eeg: np.ndarray, face: np.ndarray) -> np.ndarray:
+    @abstractmethod
+    def _outputs(self, way: str, eeg: np.ndarray, face: np.ndarray) -> np.ndarray:
         """Return probabilities, (n, classes), or ratings on [-1, 1], (n, 1), of rows that have what the way needs."""
-        raise SettingsError(f"{type(self).__name__} says nothing", do="use one of its subclasses")
 
     def _doubt(self, side: str, values: np.ndarray) -> np.ndarray:
         """Return how uncertain one side alone is, (n,)."""
-        return normalised_entropy(self._say(side, values, values))
+        return normalised_entropy(self._outputs(side, values, values))
 
     # saving -----------------------------------------------------------------------------------------------------------
 
-    def save(self, folder: Path) -> None:
-        """Write settings, task, and what rows it reads; a subclass writes what it learnt."""
-        folder.mkdir(parents=True, exist_ok=True)
-        save_system(
-            folder,
-            self.settings,
-            self.task,
-            forms={side: form.model_dump(mode="json") for side, form in self.forms.items()},
-            shapes={side: list(shape) for side, shape in self.shapes.items()},
-            usual=self.usual.tolist(),
-            learnt=self.learnt,
-        )
+    def _save(self, folder: Path) -> dict[str, Any]:
+        """Return what rows it reads; a subclass writes what it learnt."""
+        return {
+            "forms": {side: form.model_dump(mode="json") for side, form in self.forms.items()},
+            "shapes": {side: list(shape) for side, shape in self.shapes.items()},
+            "usual": self.usual.tolist(),
+            "learnt": self.learnt,
+        }
 
-    @classmethod
-    def load(cls, folder: Path) -> Self:
-        """Read a saved folder; a subclass reads what it learnt."""
-        about = load_system(folder)
-        system = cls(cls.Settings.parse(about["settings"], where="system.yaml"))
-        system.task = parse_task(about["task"])
-        system.forms = {side: Description(**form) for side, form in about["forms"].items()}
-        system.shapes = {side: tuple(shape) for side, shape in about["shapes"].items()}
-        system.usual, system.learnt = np.array(about["usual"]), about["learnt"]
-        return system
+    def _load(self, folder: Path, about: dict[str, Any]) -> None:
+        self.forms = {side: Description(**form) for side, form in about["forms"].items()}
+        self.shapes = {side: tuple(shape) for side, shape in about["shapes"].items()}
+        self.usual, self.learnt = np.array(about["usual"]), about["learnt"]
 
 
-def _known(samples: Samples, task: LabelTask | Continuous) -> Samples:
+def _with_targets(samples: Samples, task: LabelTask | Continuous) -> Samples:
     """Return the samples that have a label."""
     targets = task.targets(samples.table)
     return samples.select(~np.isnan(targets) if isinstance(task, Continuous) else targets >= 0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -33,10 +33,10 @@ class _LinearPair(PairSystem):
         for way in [way for way in self.ways if way in rows]:
             given = train.select(rows[way])
             values = self._inputs(way, cells["eeg"].values[rows[way]], cells["face"].values[rows[way]])
-            known = targets[rows[way]]
+            wanted = targets[rows[way]]
             rated = isinstance(self.task, Continuous)
-            model = ridge_regression(given, values, known) if rated else logistic_regression()
-            self.models[way] = model.fit(values, known)
+            model = ridge_regression(given, values, wanted) if rated else logistic_regression()
+            self.models[way] = model.fit(values, wanted)
             self.log.record(f"{way} of {type(self).__name__}", given)
         return list(self.models)
 
@@ -45,7 +45,7 @@ class _LinearPair(PairSystem):
         parts = {"both": [eeg, face], "eeg": [eeg], "face": [face]}[way]
         return np.concatenate(parts, axis=1, dtype=float)
 
-    def _say(self, way: str, eeg: np.ndarray, face: np.ndarray) -> np.ndarray:
+    def _outputs(self, way: str, eeg: np.ndarray, face: np.ndarray) -> np.ndarray:
         model, values = self.models[way], self._inputs(way, eeg, face)
         if isinstance(self.task, Continuous):
             return model.predict(values)[:, None]
@@ -53,19 +53,14 @@ class _LinearPair(PairSystem):
         probabilities[:, model.classes_] = model.predict_proba(values)
         return probabilities
 
-    def save(self, folder: Path) -> None:
-        """Write the models beside settings and task."""
-        super().save(folder)
+    def _save(self, folder: Path) -> dict[str, Any]:
         for way, model in self.models.items():
             save_estimator(folder / f"{way}.skops", model)
+        return super()._save(folder)
 
-    @classmethod
-    def load(cls, folder: Path) -> Self:
-        """Read a saved folder."""
-        system = super().load(folder)
-        there = [way for way in cls.ways if way in system.learnt]
-        system.models = {way: load_estimator(folder / f"{way}.skops") for way in there}
-        return system
+    def _load(self, folder: Path, about: dict[str, Any]) -> None:
+        super()._load(folder, about)
+        self.models = {way: load_estimator(folder / f"{way}.skops") for way in self.ways if way in self.learnt}
 
 
 class FeatureFusion(_LinearPair):
@@ -100,7 +95,7 @@ class LateFusion(_LinearPair):
         learnt = super()._learn(train, validation, cells, targets, rows)
         return ["both", *learnt] if len(learnt) > 1 else learnt
 
-    def _say(self, way: str, eeg: np.ndarray, face: np.ndarray) -> np.ndarray:
+    def _outputs(self, way: str, eeg: np.ndarray, face: np.ndarray) -> np.ndarray:
         if way != "both":
-            return super()._say(way, eeg, face)
-        return (super()._say("eeg", eeg, face) + super()._say("face", eeg, face)) / 2
+            return super()._outputs(way, eeg, face)
+        return (super()._outputs("eeg", eeg, face) + super()._outputs("face", eeg, face)) / 2

@@ -6,7 +6,7 @@ Source: the public description of HiSTN (DREAMER); see the card.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -15,7 +15,7 @@ from pydantic import Field
 from insula.errors import DataError
 from insula.samples import Description, Samples
 from insula.systems.histn.regions import graph_of
-from insula.systems.signal_network import SignalNetwork, SignalNetworkSettings
+from insula.systems.signal_network import TINY, SignalNetwork, SignalNetworkSettings
 from insula.training.settings import Training
 
 if TYPE_CHECKING:
@@ -57,6 +57,7 @@ class HiSTN(SignalNetwork):
     Settings: ClassVar = HiSTNSettings
     trains_on: ClassVar = ("eeg",)
     modes: ClassVar[Mapping[str, str]] = {"network": "HiSTN"}
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {"tiny": {"training": TINY, "spread": 0}}
 
     def _rows(self, samples: Samples, channels: Sequence[str] | None = None) -> Rows:
         from insula.training.rows import Rows

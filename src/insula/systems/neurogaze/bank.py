@@ -106,11 +106,11 @@ class PrototypeBank:
             with np.load(path, allow_pickle=False) as held:
                 arrays = {name: held[name] for name in _ARRAYS}
                 meta = json.loads(str(held["meta"]))
-                bank, said = cls(**arrays, about=meta["about"]), meta["sha256"]
+                bank, sha256 = cls(**arrays, about=meta["about"]), meta["sha256"]
         except (OSError, ValueError, KeyError, TypeError) as error:
             what = f"this is no bank of prototypes: {error}"
             raise BundleError(what, where=path, do="make it anew") from None
-        if bank.sha256 != said:
+        if bank.sha256 != sha256:
             raise BundleError("the bank of prototypes was altered", where=path, do="make it anew")
         if not np.allclose(np.linalg.norm(bank.prototypes, axis=1), 1, atol=1e-4):
             raise BundleError("a prototype is not of unit length", where=path, do="make it anew")

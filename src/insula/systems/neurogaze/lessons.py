@@ -45,12 +45,12 @@ def anchors_of(task: Categorical, settings: NeuroGazeSettings) -> torch.Tensor:
     SettingsError
         Where a class has none.
     """
-    known = {**ANCHORS, **settings.anchors}
-    missing = [name for name in task.classes if name not in known]
+    anchors = {**ANCHORS, **settings.anchors}
+    missing = [name for name in task.classes if name not in anchors]
     if missing:
         do = "say where it lies, as in system.anchors: {calmness: [0.4, -0.6]}"
         raise SettingsError(f"no valence and arousal are known of {missing[0]}", where="anchors", do=do)
-    return torch.tensor([known[name] for name in task.classes], dtype=torch.float32)
+    return torch.tensor([anchors[name] for name in task.classes], dtype=torch.float32)
 
 
 def wanted_affinities(

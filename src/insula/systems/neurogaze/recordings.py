@@ -71,17 +71,17 @@ def read_recordings(samples: Samples, settings: Teacher, shuffled: int | None = 
     """
     samples = samples.select(samples.has("features"))
     rated = _ratings(samples, settings, "ratings")
-    known = ~np.isnan(rated).any(axis=1)
-    if not known.any():
+    complete = ~np.isnan(rated).any(axis=1)
+    if not complete.any():
         names = f"{settings.ratings.valence} and {settings.ratings.arousal}"
         raise DataError(f"no EEG with {names}", where="features", do="join a corpus of EEG that people rated")
     if shuffled is not None:
-        rated = _dealt(rated, unit_codes(samples, "trial"), known, shuffled)
-    support = ~known
+        rated = _dealt(rated, unit_codes(samples, "trial"), complete, shuffled)
+    support = ~complete
     if settings.support == "labels" and support.any():
         rated[support] = _ratings(samples.select(support), settings, "support_ratings")
     if settings.support == "none":
-        samples, rated, support = samples.select(known), rated[known], support[known]
+        samples, rated, support = samples.select(complete), rated[complete], support[complete]
     values, channels = _values(_less_baseline(samples))
     people = unit_codes(samples, "subject")
     return Recordings(
@@ -106,7 +106,7 @@ def _ratings(samples: Samples, settings: Teacher, which: str) -> np.ndarray:
     """Return float64 (n, 2), NaN where a rating or the whole column is missing; each corpus on its own scale."""
     ratings: Ratings = getattr(settings, which)
     corpora = samples.table["corpus"].to_numpy(object)
-    found = np.full((len(samples), 2), np.nan)
+    targets = np.full((len(samples), 2), np.nan)
     for corpus in dict.fromkeys(corpora):
         mine = np.flatnonzero(corpora == corpus)
         table, scale = samples.table.iloc[mine], ratings.scales.get(corpus, ratings.scale)
@@ -114,19 +114,19 @@ def _ratings(samples: Samples, settings: Teacher, which: str) -> np.ndarray:
             if name not in table:
                 continue
             try:
-                found[mine, place] = Continuous(label=name, scale=scale).targets(table)
+                targets[mine, place] = Continuous(label=name, scale=scale).targets(table)
             except LabelError as error:
                 do = f"say the scale of {corpus}, as in system.teacher.{which}.scales: {{{corpus}: [1, 9]}}"
                 raise LabelError(error.what, where=error.where, do=do) from None
-    return found
+    return targets
 
 
-def _dealt(rated: np.ndarray, trials: np.ndarray, known: np.ndarray, seed: int) -> np.ndarray:
+def _dealt(rated: np.ndarray, trials: np.ndarray, complete: np.ndarray, seed: int) -> np.ndarray:
     """Return ratings with the mean of each rated trial dealt out over all of them."""
-    _, trial = np.unique(trials[known], return_inverse=True)
-    means = np.stack([np.bincount(trial, part) / np.bincount(trial) for part in rated[known].T], axis=1)
+    _, trial = np.unique(trials[complete], return_inverse=True)
+    means = np.stack([np.bincount(trial, part) / np.bincount(trial) for part in rated[complete].T], axis=1)
     dealt = rated.copy()
-    dealt[known] = np.random.default_rng([seed, 33]).permutation(means)[trial]
+    dealt[complete] = np.random.default_rng([seed, 33]).permutation(means)[trial]
     return dealt
 
 

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from insula.errors import SettingsError
 from insula.storage.settings import Settings
-from insula.systems.picture_network import PictureNetworkSettings
+from insula.systems.picture_network import TINY, PictureNetworkSettings
 from insula.training.settings import Training
 
 Arm = Literal["full", "prototypes", "distilled", "visual"]
@@ -225,4 +225,14 @@ QUICK: dict[str, object] = {
 }  # fmt: skip
 """Minutes on two cores: a tiny network, and the same ramp over a fifth of the epochs."""
 
-PRESETS: dict[str, dict[str, object]] = {"quick": QUICK}
+PRESETS: dict[str, dict[str, object]] = {
+    "quick": QUICK,
+    "tiny": {
+        **TINY,
+        "backbone": "test_resnet",
+        "image_teacher": "test_resnet",
+        "training": {**TINY["training"], "keep": "last"},
+        "geometry": {"start": 3, "end": 8},
+        "teacher": {"map_size": 8, "widths": (8,), "width": 32, "training": {"epochs": 5}},
+    },
+}

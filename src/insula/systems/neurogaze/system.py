@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
-from insula.emotions import Categorical, Task
 from insula.errors import BundleError
-from insula.samples import FitLog, Roles, Samples, check_placebo
-from insula.storage.folder import load_estimator, load_system, save_estimator, save_system
-from insula.systems.caution import Caution
-from insula.systems.fitting import labelled, one_table, stage, training_pictures
-from insula.systems.neurogaze.settings import ARMS, NeuroGazeSettings
+from insula.samples import Samples
+from insula.storage.folder import load_estimator, save_estimator
+from insula.systems.base import TrainingData
+from insula.systems.fitting import stage
+from insula.systems.neurogaze.settings import ARMS, PRESETS, NeuroGazeSettings
 from insula.systems.picture_network import PictureNetwork
 from insula.systems.pictures import unique_pictures
+from insula.systems.selective_prediction import SelectivePrediction
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,6 +46,8 @@ class NeuroGaze(PictureNetwork):
     """
 
     Settings: ClassVar = NeuroGazeSettings
+    presets: ClassVar = PRESETS
+    comparators: ClassVar = ("visual",)
     trains_on: ClassVar[tuple[str, ...]] = ("picture", "features")
     placebos: ClassVar[Mapping[str, str]] = {
         "random-prototypes": "p1: random orthonormal prototypes",
@@ -70,14 +72,13 @@ class NeuroGaze(PictureNetwork):
         return self.students[next(iter(self.modes))].classifier
 
     @property
-    def not_bundled(self) -> tuple[str, ...]:
+    def not_bundled(self) -> tuple[str, ...]:  # type: ignore[override]
         """All students but the first."""
         return tuple(self.modes)[1:]
 
-    def placebo(self, name: str) -> Self:
-        """Return an unfitted twin whose prototypes are those of the placebo; it trains the first student alone."""
-        check_placebo(self.placebos, name)
-        return type(self)(self.alone().settings.model_copy(update={"prototypes": name}))
+    def _settings_of(self, placebo: str) -> NeuroGazeSettings:
+        """Return the settings with the prototypes of the placebo, for the first student alone."""
+        return self.alone().settings.model_copy(update={"prototypes": placebo})
 
     def alone(self) -> Self:
         """Return an unfitted twin that trains the first student alone."""
@@ -85,24 +86,11 @@ class NeuroGaze(PictureNetwork):
 
     # fitting ----------------------------------------------------------------------------------------------------------
 
-    def fit(
-        self,
-        train: Roles,
-        validation: Roles,
-        task: Task | Mapping[str, Task],
-        *,
-        unlabelled: Samples | None = None,
-        start_from: Path | None = None,
-    ) -> Self:
+    def _fit(self, data: TrainingData) -> None:
         """Learn from EEG with ratings and from pictures with labels, rows of one table.
 
-        Parameters
-        ----------
-        train, validation : Samples
-            Validation pictures choose the epoch of a teacher on pictures and calibrate probabilities and sets. EEG of
-            the validation part is not used: the teacher holds out people of the training part.
-        task : Categorical
-            The classes of pictures.
+        Validation pictures choose the epoch of a teacher on pictures and calibrate probabilities and sets. EEG of the
+        validation part is not used: the teacher holds out people of the training part.
 
         Raises
         ------
@@ -114,14 +102,11 @@ class NeuroGaze(PictureNetwork):
         from insula.systems.neurogaze.lessons import teacher_logits, wanted_affinities
         from insula.systems.neurogaze.loss import packed
 
-        train, validation, self.task = one_table("NeuroGaze", train, validation, task)
-        self.log, self.facts = FitLog(), {"seconds": {}}
-        seconds = self.facts["seconds"]
-        pictures = unique_pictures(training_pictures(train, self.task))[0]
-        held = unique_pictures(labelled(validation.select(validation.has("picture")), self.task))[0]
+        seconds = self.facts["seconds"] = {}
+        pictures, held = self._pictures(data)
         settings = [self.settings.of_arm(arm) for arm in self.modes]
         with stage(seconds, "teacher on EEG"):
-            self.bank = self._prototypes(train) if any(one.proto_weight for one in settings) else None
+            self.bank = self._prototypes(data.train) if any(one.proto_weight for one in settings) else None
         logits, wanted = torch.zeros(len(pictures), len(self.task.classes)), torch.zeros(len(pictures), 0)
         if any(one.kd_weight for one in settings):
             with stage(seconds, "teacher on pictures"):
@@ -140,10 +125,9 @@ class NeuroGaze(PictureNetwork):
             self.log.record(f"student {arm}", pictures)
             self.log.record(f"epoch of student {arm}", held, "selection")
         self.facts["spread of high valence"] = {arm: self._spread(one, held) for arm, one in self.students.items()}
-        self._look(pictures, held, {mode: self._said(mode, held)[0] for mode in self.modes})
+        self._look(pictures, held, {mode: self._answers(mode, held)[0] for mode in self.modes})
         if len(held):
             self.log.record("temperatures and sets", held, "selection")
-        return self
 
     def _prototypes(self, train: Samples) -> PrototypeBank:
         """Return the bank of prototypes that the settings name."""
@@ -232,7 +216,7 @@ class NeuroGaze(PictureNetwork):
 
     # predicting -------------------------------------------------------------------------------------------------------
 
-    def _said(self, mode: str, pictures: Samples) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    def _answers(self, mode: str, pictures: Samples) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         """Return probabilities, (n, classes), and, of a student that learnt prototypes, `valence` and `arousal`.
 
         These say where a picture stands among the prototypes: a readout of the network and no measurement.
@@ -251,14 +235,14 @@ class NeuroGaze(PictureNetwork):
             raise BundleError(f"no student {mode!r} here", do=do)
         student, classes = self.students[mode], len(self.task.classes)
 
-        def say(batch: torch.Tensor) -> torch.Tensor:
+        def answer(batch: torch.Tensor) -> torch.Tensor:
             logits, unit = student(batch)
             affect = read_affect(unit, student.prototypes, student.centres, self.settings.read_tau)
             return torch.cat([logits.double().softmax(dim=1), affect.double()], dim=1)
 
-        said = self._each(pictures, say, classes + 2)
-        affect = {"valence": said[:, classes], "arousal": said[:, classes + 1]}
-        return said[:, :classes], affect if self.settings.of_arm(mode).proto_weight else {}
+        answers = self._each(pictures, answer, classes + 2)
+        affect = {"valence": answers[:, classes], "arousal": answers[:, classes + 1]}
+        return answers[:, :classes], affect if self.settings.of_arm(mode).proto_weight else {}
 
     def _saying(self, mode: str) -> tuple[nn.Module, tuple[str, ...]]:
         from insula.systems.neurogaze.readout import Affect
@@ -284,27 +268,21 @@ class NeuroGaze(PictureNetwork):
 
     # saving -----------------------------------------------------------------------------------------------------------
 
-    def save(self, folder: Path) -> None:
+    def _save(self, folder: Path) -> dict[str, Any]:
         """Write the first student, which needs pictures alone, and where its prototypes came from."""
         from safetensors.torch import save_model
 
-        folder.mkdir(parents=True, exist_ok=True)
         student = self.students[next(iter(self.modes))]
         save_model(student, str(folder / "student.safetensors"))
-        save_estimator(folder / "caution.skops", self.caution.parts())
+        save_estimator(folder / "selective.skops", self.selective.parts())
         about = {} if self.bank is None else {"sha256": self.bank.sha256, **self.bank.about}
-        save_system(folder, self.settings, self.task, shape=list(student.prototypes.shape), bank=about)
+        return {"shape": list(student.prototypes.shape), "bank": about}
 
-    @classmethod
-    def load(cls, folder: Path) -> Self:
-        """Read a saved folder; it answers in the mode of its first student."""
+    def _load(self, folder: Path, about: dict[str, Any]) -> None:
+        """Read what answers in the mode of the first student."""
         from safetensors.torch import load_model
 
-        about = load_system(folder)
-        system = cls(NeuroGazeSettings.parse(about["settings"], where="system.yaml"))
-        system.task = Categorical(**about["task"])
-        student = system._untaught(*about["shape"], pretrained=False)
+        student = self._untaught(*about["shape"], pretrained=False)
         load_model(student, folder / "student.safetensors")
-        system.students = {next(iter(system.modes)): student.eval()}
-        system.caution = Caution.of(load_estimator(folder / "caution.skops"), system.settings)
-        return system
+        self.students = {next(iter(self.modes)): student.eval()}
+        self.selective = SelectivePrediction.of(load_estimator(folder / "selective.skops"), self.settings)

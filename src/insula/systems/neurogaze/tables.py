@@ -34,11 +34,11 @@ def fit_tables(facts: Sequence[Mapping[str, Any]]) -> dict[str, pd.DataFrame]:
 
 
 def _teacher(fact: Mapping[str, Any]) -> dict[str, float]:
-    found = {f"concordance with {name} of people held out": value for name, value in fact["concordance"].items()}
-    found["share of fits whose prototypes are noise"] = float(fact["prototypes are noise"])
-    found |= {name: float(value) for name, value in fact.items() if name.startswith(("cells", "windows"))}
+    row = {f"concordance with {name} of people held out": value for name, value in fact["concordance"].items()}
+    row["share of fits whose prototypes are noise"] = float(fact["prototypes are noise"])
+    row |= {name: float(value) for name, value in fact.items() if name.startswith(("cells", "windows"))}
     probe = fact["who it is"]
     if probe:
-        found["whose window it is, told from features"] = probe["right"]
-        found["the same by chance"] = probe["chance"]
-    return found
+        row["whose window it is, told from features"] = probe["right"]
+        row["the same by chance"] = probe["chance"]
+    return row

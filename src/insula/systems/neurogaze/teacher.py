@@ -33,14 +33,14 @@ _BATCH = 512
 
 
 @dataclass(frozen=True)
-class Taught:
+class TrainedBank:
     """A bank of prototypes, and what was measured of the teacher that made it."""
 
     bank: PrototypeBank
     facts: dict[str, Any]
 
 
-def prototypes_once(recordings: Recordings, settings: Teacher, seed: int) -> Taught:
+def prototypes_once(recordings: Recordings, settings: Teacher, seed: int) -> TrainedBank:
     """Train a teacher and make its bank, or read what was made before of the same recordings and settings.
 
     A system's students and most placebos have one teacher. Where several processes want it at the same time, one trains
@@ -78,7 +78,7 @@ def prototypes_once(recordings: Recordings, settings: Teacher, seed: int) -> Tau
         (folder / "facts.json").write_text(json.dumps(facts))
 
     folder = Cache().folder("neurogaze-bank", whole, build)
-    return Taught(PrototypeBank.load(folder / "bank.npz"), json.loads((folder / "facts.json").read_text()))
+    return TrainedBank(PrototypeBank.load(folder / "bank.npz"), json.loads((folder / "facts.json").read_text()))
 
 
 def held_people(recordings: Recordings, settings: Teacher, seed: int) -> np.ndarray:
@@ -128,26 +128,26 @@ def make_bank(
     settings: Teacher,
     seed: int,
     about: dict[str, Any],
-) -> Taught:
+) -> TrainedBank:
     """Make prototypes of the windows of people held out, and of support, and measure the teacher on the former."""
-    features, said = _read(network, recordings.values)
+    features, ratings = _read(network, recordings.values)
     rated = held & ~recordings.support
-    found = concordance(_tensor(said[rated]), _tensor(recordings.ratings[rated])).tolist()
-    facts: dict[str, Any] = {"concordance": dict(zip(("valence", "arousal"), found, strict=True))}
-    facts["prototypes are noise"] = bool(max(found) <= NOISE)
+    concordances = concordance(_tensor(ratings[rated]), _tensor(recordings.ratings[rated])).tolist()
+    facts: dict[str, Any] = {"concordance": dict(zip(("valence", "arousal"), concordances, strict=True))}
+    facts["prototypes are noise"] = bool(max(concordances) <= NOISE)
     if facts["prototypes are noise"]:
         log.warning(
             "THE PROTOTYPES ARE NOISE: on people held out the teacher's concordance is %.3f with valence and %.3f with "
             "arousal, so what they teach a face network has nothing to do with what was felt: give more "
-            "people or trials, and read the face network as one without a teacher", *found
+            "people or trials, and read the face network as one without a teacher", *concordances
         )  # fmt: skip
     facts["who it is"] = _identity_probe(features[rated], recordings.people[rated], recordings.trials[rated])
     if settings.centre_people:
         features = _centred(features, recordings.people)
     features = features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-12)
-    used, places = rated.copy(), np.where(np.isnan(recordings.ratings), said, recordings.ratings)
+    used, places = rated.copy(), np.where(np.isnan(recordings.ratings), ratings, recordings.ratings)
     if settings.key == "prediction":
-        places[rated] = said[rated]
+        places[rated] = ratings[rated]
     if recordings.support.any():
         joining = recordings.support & _sure(network, recordings, settings, seed)
         facts["windows of support"] = int(joining.sum())
@@ -158,7 +158,7 @@ def make_bank(
     few = int((bank.counts < FEW).sum())
     facts |= {"cells": len(bank.counts), "cells without a trial": int((bank.counts == 0).sum()),
               f"cells of fewer than {FEW} trials": few}  # fmt: skip
-    return Taught(bank, facts)
+    return TrainedBank(bank, facts)
 
 
 @torch.inference_mode()
@@ -168,8 +168,8 @@ def _read(network: TopographicNetwork, values: np.ndarray) -> tuple[np.ndarray, 
     for start in range(0, len(values), _BATCH):
         embedded = network.embed(_tensor(values[start : start + _BATCH]))
         pairs.append((embedded.numpy(), network.head(embedded).tanh().numpy()))
-    features, said = zip(*pairs, strict=True)
-    return np.concatenate(features), np.concatenate(said)
+    features, ratings = zip(*pairs, strict=True)
+    return np.concatenate(features), np.concatenate(ratings)
 
 
 def _sure(network: TopographicNetwork, recordings: Recordings, settings: Teacher, seed: int) -> np.ndarray:

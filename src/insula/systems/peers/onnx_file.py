@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from PIL import Image
@@ -13,6 +13,7 @@ from pydantic import Field, model_validator
 from insula.emotions import LABEL_SPACES
 from insula.errors import SettingsError, WeightsError
 from insula.storage.hashing import sha256_of
+from insula.systems.base import TrainingData
 from insula.systems.peers.peer import Peer, PeerSettings
 
 _BATCH = 64
@@ -91,20 +92,20 @@ class OnnxFile(Peer):
     """
 
     Settings: ClassVar = OnnxFileSettings
+    presets: ClassVar = PRESETS
 
     def __init__(self, settings: Any = None) -> None:
         super().__init__(settings)
         self.title, self.licence = self.settings.title, self.settings.licence
         self.source, self.classes = self.settings.source, self.settings.classes
 
-    def fit(self, *parts: Any, **options: Any) -> Self:
+    def _fit(self, data: TrainingData) -> None:
         """Note which classes are asked for, and which file it is; nothing is learnt."""
         if self.settings.file is not None and not self.settings.file.is_file():
             raise WeightsError("no such file", where=self.settings.file, do="give the path of an ONNX file")
-        super().fit(*parts, **options)
+        super()._fit(data)
         self.settings = self.settings.model_copy(update={"sha256": sha256_of(self.settings.file)})
         self.facts["sha256"] = self.settings.sha256
-        return self
 
     @cached_property
     def _session(self) -> Any:

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
 
-from insula.emotions import Categorical, Task, normalise_label
+from insula.emotions import normalise_label
 from insula.errors import DataError, SettingsError
-from insula.samples import FitLog, Predictions, Roles, Samples, mode_of, normalised_entropy
-from insula.storage.folder import load_system, save_system
+from insula.samples import Predictions, Samples, normalised_entropy
 from insula.storage.settings import Settings
-from insula.systems.fitting import one_table
-from insula.systems.one_modality import OneModality
+from insula.systems.base import System, TrainingData
 from insula.systems.pictures import unique_pictures
 
 
@@ -33,7 +31,7 @@ class PeerSettings(Settings):
     seed: int = 0
 
 
-class Peer(OneModality, ABC):
+class Peer(System):
     """A model that somebody else has trained; a subclass says whose it is and runs it.
 
     `fit` only notes the task. A class of the task that the model does not know is never said; classes of the model that
@@ -69,19 +67,11 @@ class Peer(OneModality, ABC):
         return tuple(normalise_label(name) for name in self.classes)
 
     @property
-    def modes(self) -> Mapping[str, str]:
+    def modes(self) -> Mapping[str, str]:  # type: ignore[override]
         """One mode, with the model's name and licence."""
         return {"peer": f"{self.title}, as published (licence: {self.licence})"}
 
-    def fit(
-        self,
-        train: Roles,
-        validation: Roles,
-        task: Task | Mapping[str, Task],
-        *,
-        unlabelled: Samples | None = None,
-        start_from: Path | None = None,
-    ) -> Self:
+    def _fit(self, data: TrainingData) -> None:
         """Note which classes are asked for, and try the model on a black picture; the samples are not looked at.
 
         Raises
@@ -91,8 +81,6 @@ class Peer(OneModality, ABC):
         SettingsError, WeightsError
             Where the model cannot be run, or answers with another number of classes.
         """
-        self.task: Categorical = one_table(self.title, train, validation, task)[2]
-        self.log = FitLog()
         known = self.named_classes
         wanted = [normalise_label(name) for name in self.task.classes]
         shared = [name for name in wanted if name in known]
@@ -109,11 +97,9 @@ class Peer(OneModality, ABC):
             "dropped": [name for name in known if name not in wanted],
             "never_said": [name for name in wanted if name not in known],
         }
-        return self
 
-    def predict(self, samples: Samples, mode: str | None = None) -> Predictions:
+    def _predict(self, samples: Samples, mode: str) -> Predictions:
         """Return the probabilities of the task's classes, as the model gives them."""
-        mode_of(self.modes, mode)
         unique, place = unique_pictures(samples)
         said = self.probabilities(unique.read("picture")) if len(unique) else np.empty((0, len(self.classes)))
         columns = pd.Index(self.named_classes)
@@ -125,22 +111,16 @@ class Peer(OneModality, ABC):
         uncertainty = normalised_entropy(probabilities)
         return Predictions.of(self.task.classes, probabilities, samples.ids, uncertainty=uncertainty)
 
-    def tables(self, facts: list[dict[str, Any]]) -> dict[str, pd.DataFrame]:
+    def tables(self, facts: Sequence[Mapping[str, Any]]) -> dict[str, pd.DataFrame]:  # type: ignore[override]
         """Return what the report prints of the model: whose it is, its licence, how its classes were matched."""
         about = {key: ", ".join(said) if isinstance(said, list) else said for key, said in facts[0].items()}
         titles = {"dropped": "classes dropped", "never_said": "classes it does not know"}
         rows = {titles.get(key, key): said or "none" for key, said in about.items()}
         return {"Somebody else's model": pd.DataFrame({self.title: rows}).rename_axis("about")}
 
-    def save(self, folder: Path) -> None:
-        """Write settings and task; the model stays where it is."""
-        folder.mkdir(parents=True, exist_ok=True)
-        save_system(folder, self.settings, self.task)
+    def _save(self, folder: Path) -> dict[str, Any]:
+        """Write nothing: the model stays where it is."""
+        return {}
 
-    @classmethod
-    def load(cls, folder: Path) -> Self:
-        """Read a saved folder."""
-        about = load_system(folder)
-        peer = cls(cls.Settings.parse(about["settings"], where="system.yaml"))
-        peer.task = Categorical(**about["task"])
-        return peer
+    def _load(self, folder: Path, about: dict[str, Any]) -> None:
+        """Read nothing: settings say where the model is."""

@@ -58,19 +58,20 @@ class RBTransformerSettings(SignalNetworkSettings):
     training: Training = Training(epochs=30, patience=8, batch_size=256, weight_decay=1e-3)
 
 
-PRESETS: dict[str, dict[str, object]] = {
-    "quick": {},
-    "paper": {"training": Training(epochs=300, patience=300, batch_size=256, weight_decay=1e-3)},
-}
-"""`quick`: minutes on two cores. `paper`: the source's number of epochs."""
-
-
 class RBTransformer(SignalNetwork):
-    """Classify EEG windows by attention between electrodes."""
+    """Classify EEG windows by attention between electrodes.
+
+    The preset `quick` takes minutes on two cores, `paper` has the source's number of epochs.
+    """
 
     Settings: ClassVar = RBTransformerSettings
     trains_on: ClassVar = ("eeg",)
     modes: ClassVar[Mapping[str, str]] = {"network": "RBTransformer"}
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "quick": {},
+        "paper": {"training": Training(epochs=300, patience=300, batch_size=256, weight_decay=1e-3)},
+        **SignalNetwork.presets,
+    }
 
     def _rows(self, samples: Samples, channels: Sequence[str] | None = None) -> Rows:
         from insula.training.rows import Rows

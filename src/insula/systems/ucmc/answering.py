@@ -12,10 +12,10 @@ from insula.objectives.evidential import agreed, uncertainty
 from insula.objectives.evidential_regression import believed, ignorance
 from insula.samples import Predictions, Samples, normalised_entropy
 from insula.systems.two_modalities import Asked, Cells, modes_used
-from insula.systems.ucmc.aim import Aim
 from insula.systems.ucmc.networks import Bridge, Network
 from insula.systems.ucmc.reading import Items, Reader, items_of
 from insula.systems.ucmc.settings import UCMCSettings
+from insula.systems.ucmc.task_head import TaskHead
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Side:
         Which rows have it.
     features, embedded : tensor, shape (n, width)
         Of its network; and of unit length, beside the other modality's where there is a bridge.
-    said : float64 array, shape (n, classes) or (n, 1)
+    answers : float64 array, shape (n, classes) or (n, 1)
         Probabilities, or standardised ratings.
     evidence : tensor, shape (n, parts), or None
         For each class; None where none was learnt.
@@ -39,14 +39,14 @@ class Side:
     cells: Cells
     features: torch.Tensor
     embedded: torch.Tensor
-    said: np.ndarray
+    answers: np.ndarray
     evidence: torch.Tensor | None
     doubt: np.ndarray
 
 
 @torch.inference_mode()
 def listen(
-    aim: Aim,
+    task_head: TaskHead,
     settings: UCMCSettings,
     samples: Samples,
     reader: Reader | None,
@@ -60,7 +60,7 @@ def listen(
 
     Parameters
     ----------
-    aim, settings
+    task_head, settings
         Of the system.
     samples : Samples
         The rows.
@@ -74,7 +74,7 @@ def listen(
     rows, usable = len(samples), torch.from_numpy(cells.usable)[:, None]
     if reader is None or network is None or not usable.any():
         nothing = torch.zeros(rows, settings.width)
-        return Side(cells, nothing, nothing, np.zeros((rows, aim.outputs)), None, np.full(rows, np.nan))
+        return Side(cells, nothing, nothing, np.zeros((rows, task_head.outputs)), None, np.full(rows, np.nan))
     items = items_of(reader, samples, cells, cells.usable, settings.steps, settings.hop)
     features = items.each(lambda batch: network(batch).features, settings.width)
     features = torch.where(usable, features, 0)
@@ -84,20 +84,22 @@ def listen(
     if bridge is not None:
         embedded = bridge.of_eeg(features) if of_eeg else bridge.face(features)
         evidence = bridge.evidence(embedded) if settings.uncertainty else None
-    said = outputs.double().softmax(dim=1).numpy() if aim.kind == "classes" else outputs[:, :1].double().numpy()
-    if of_eeg and outputs.shape[1] > aim.outputs:
+    answers = (
+        outputs.double().softmax(dim=1).numpy() if task_head.kind == "classes" else outputs[:, :1].double().numpy()
+    )
+    if of_eeg and outputs.shape[1] > task_head.outputs:
         doubt = ignorance(believed(outputs)).double().numpy()
     elif evidence is not None:
         doubt = uncertainty(evidence).double().numpy()
     else:
-        doubt = normalised_entropy(said) if aim.kind == "classes" else np.full(rows, np.nan)
-    told = [torch.linalg.vector_norm(features, dim=1)[:, None], embedded, torch.from_numpy(said)]
-    told += [] if evidence is None else [evidence]
-    lost = cells.usable & ~torch.cat(told, dim=1).isfinite().all(dim=1).numpy()
+        doubt = normalised_entropy(answers) if task_head.kind == "classes" else np.full(rows, np.nan)
+    everything = [torch.linalg.vector_norm(features, dim=1)[:, None], embedded, torch.from_numpy(answers)]
+    everything += [] if evidence is None else [evidence]
+    lost = cells.usable & ~torch.cat(everything, dim=1).isfinite().all(dim=1).numpy()
     if lost.any():
         spared = _left_out(cells, _to_blame(reader, samples, cells, network, lost), reader.called)
-        return listen(aim, settings, samples, reader, spared, network, bridge)
-    return Side(cells, features, embedded, said, evidence, doubt)
+        return listen(task_head, settings, samples, reader, spared, network, bridge)
+    return Side(cells, features, embedded, answers, evidence, doubt)
 
 
 def _to_blame(reader: Reader, samples: Samples, cells: Cells, network: Network, lost: np.ndarray) -> np.ndarray:
@@ -116,12 +118,12 @@ def _left_out(cells: Cells, rows: np.ndarray, called: str) -> Cells:
     return replace(cells, reasons=reasons)
 
 
-def answer(aim: Aim, index: np.ndarray, eeg: Side, face: Side, asked: str) -> Predictions:
+def answer(task_head: TaskHead, index: np.ndarray, eeg: Side, face: Side, asked: str) -> Predictions:
     """Return predictions of rows from what either modality says of them.
 
     Parameters
     ----------
-    aim : Aim
+    task_head : TaskHead
         What is to be said.
     index : array, shape (n,)
         Ids of the rows.
@@ -131,10 +133,10 @@ def answer(aim: Aim, index: np.ndarray, eeg: Side, face: Side, asked: str) -> Pr
         What may be used.
     """
     modes, reasons = modes_used(eeg.cells, face.cells, cast(Asked, asked))
-    together, doubt = _fused(aim, eeg, face)
-    nothing = np.broadcast_to(aim.shares if aim.kind == "classes" else [0.0], together.shape)
+    together, doubt = _fused(task_head, eeg, face)
+    nothing = np.broadcast_to(task_head.shares if task_head.kind == "classes" else [0.0], together.shape)
     uses = [modes == name for name in ("both", "eeg", "face")]
-    said = np.select([use[:, None] for use in uses], [together, eeg.said, face.said], nothing)
+    answers = np.select([use[:, None] for use in uses], [together, eeg.answers, face.answers], nothing)
     columns = {
         "uncertainty": np.select(uses, [doubt, eeg.doubt, face.doubt], 1.0),
         "mode": modes,
@@ -147,25 +149,25 @@ def answer(aim: Aim, index: np.ndarray, eeg: Side, face: Side, asked: str) -> Pr
             "uncertainty_face": np.where(face.cells.usable, face.doubt, np.nan),
             "discrepancy": np.where(uses[0], far, np.nan),
         }
-    if aim.kind == "classes":
-        return Predictions.of(aim.names, said, index, **columns)
-    return Predictions.rate(aim.ratings(said[:, 0]), index, **columns)
+    if task_head.kind == "classes":
+        return Predictions.of(task_head.names, answers, index, **columns)
+    return Predictions.rate(task_head.ratings(answers[:, 0]), index, **columns)
 
 
-def _fused(aim: Aim, eeg: Side, face: Side) -> tuple[np.ndarray, np.ndarray]:
+def _fused(task_head: TaskHead, eeg: Side, face: Side) -> tuple[np.ndarray, np.ndarray]:
     """Return what both say together, and how uncertain that is; rows that lack either mean nothing.
 
     With evidence: probabilities by the reduced rule of Dempster, or ratings weighted by certainty. Without: the mean.
     """
     if eeg.evidence is None or face.evidence is None:
-        said = (eeg.said + face.said) / 2
-        return said, normalised_entropy(said) if aim.kind == "classes" else np.fmax(eeg.doubt, face.doubt)
+        answers = (eeg.answers + face.answers) / 2
+        return answers, normalised_entropy(answers) if task_head.kind == "classes" else np.fmax(eeg.doubt, face.doubt)
     doubts = torch.stack([uncertainty(side.evidence).double() for side in (eeg, face)])  # type: ignore[arg-type]
-    if aim.kind == "classes":
-        told, left = agreed(torch.from_numpy(eeg.said), torch.from_numpy(face.said), doubts)
-        return told.numpy(), left.numpy()
+    if task_head.kind == "classes":
+        probabilities, left = agreed(torch.from_numpy(eeg.answers), torch.from_numpy(face.answers), doubts)
+        return probabilities.numpy(), left.numpy()
     sure = (1 - doubts + 1e-6).numpy()[..., None]
-    return (sure * np.stack([eeg.said, face.said])).sum(axis=0) / sure.sum(axis=0), doubts.prod(dim=0).numpy()
+    return (sure * np.stack([eeg.answers, face.answers])).sum(axis=0) / sure.sum(axis=0), doubts.prod(dim=0).numpy()
 
 
 def together(eeg: Side, face: Side) -> np.ndarray:

@@ -14,14 +14,14 @@ from insula.objectives.evidential_regression import believed, evidential_regress
 from insula.objectives.logit_distillation import softened_divergence
 from insula.objectives.reliability import reliability
 from insula.objectives.similarity import Partners, similarity_loss
-from insula.systems.ucmc.aim import Aim
-from insula.systems.ucmc.networks import Bridge, Said, Taught
+from insula.systems.ucmc.networks import Bridge, NetworkOutput, StudentWithBridge
 from insula.systems.ucmc.settings import UCMCSettings
+from insula.systems.ucmc.task_head import TaskHead
 
 Arm = Literal["alone", "distillation", "eeg"]
 
 
-class Known(NamedTuple):
+class RowTargets(NamedTuple):
     """What is known of rows while training.
 
     Parameters
@@ -49,7 +49,7 @@ class Known(NamedTuple):
         return torch.cat([torch.stack(columns, dim=1), self.outputs, self.features], dim=1)
 
     @classmethod
-    def of(cls, packed: torch.Tensor, width: int) -> Known:
+    def of(cls, packed: torch.Tensor, width: int) -> RowTargets:
         """Return what `packed` returned, from (..., 4 + outputs + width); steps of sequences become rows."""
         rows = packed.reshape(-1, packed.shape[-1])
         outputs, features = rows[:, 4:-width], rows[:, -width:]
@@ -69,29 +69,29 @@ class TaskLoss:
 
     Parameters
     ----------
-    aim : Aim
+    task_head : TaskHead
         What is to be said.
     evidential : bool
         Whether the head gives a Normal-Inverse-Gamma distribution.
     """
 
-    def __init__(self, aim: Aim, evidential: bool = False) -> None:
-        self.aim, self.evidential = aim, evidential
-        shares = torch.tensor(aim.shares)
-        self.weights = torch.where(shares > 0, 1 / (aim.parts * shares.clamp(min=1e-6)), 0.0)
+    def __init__(self, task_head: TaskHead, evidential: bool = False) -> None:
+        self.task_head, self.evidential = task_head, evidential
+        shares = torch.tensor(task_head.shares)
+        self.weights = torch.where(shares > 0, 1 / (task_head.parts * shares.clamp(min=1e-6)), 0.0)
 
-    def __call__(self, outputs: torch.Tensor, known: Known, there: torch.Tensor) -> torch.Tensor:
+    def __call__(self, outputs: torch.Tensor, targets: RowTargets, there: torch.Tensor) -> torch.Tensor:
         """Return the loss of a batch from outputs, (n, outputs); 0 where no row counts."""
-        counts = there & known.labelled
+        counts = there & targets.labelled
         if not counts.any():
             return outputs.sum() * 0
-        said = outputs[counts]
-        if self.aim.kind == "classes":
-            return functional.cross_entropy(said, known.code[counts], self.weights.to(said))
-        rated = known.value[counts]
+        labelled = outputs[counts]
+        if self.task_head.kind == "classes":
+            return functional.cross_entropy(labelled, targets.code[counts], self.weights.to(labelled))
+        rated = targets.value[counts]
         if self.evidential:
-            return evidential_regression_loss(believed(said), rated)
-        return 1 - concordance(said[:, :1], rated[:, None])[0] + 0.5 * functional.mse_loss(said[:, 0], rated)
+            return evidential_regression_loss(believed(labelled), rated)
+        return 1 - concordance(labelled[:, :1], rated[:, None])[0] + 0.5 * functional.mse_loss(labelled[:, 0], rated)
 
 
 class TeacherLoss:
@@ -108,10 +108,10 @@ class TeacherLoss:
     def __init__(self, task: TaskLoss, width: int) -> None:
         self.task, self.width = task, width
 
-    def __call__(self, said: Said, targets: torch.Tensor) -> torch.Tensor:
+    def __call__(self, output: NetworkOutput, packed: torch.Tensor) -> torch.Tensor:
         """Return the loss of a batch."""
-        known = Known.of(targets, self.width)
-        return self.task(said.outputs.flatten(0, -2), known, known.face)
+        targets = RowTargets.of(packed, self.width)
+        return self.task(output.outputs.flatten(0, -2), targets, targets.face)
 
 
 class StudentLoss:
@@ -119,7 +119,7 @@ class StudentLoss:
 
     Parameters
     ----------
-    aim : Aim
+    task_head : TaskHead
         What is to be said.
     settings : UCMCSettings
         Weights and switches.
@@ -132,10 +132,10 @@ class StudentLoss:
     """
 
     def __init__(
-        self, aim: Aim, settings: UCMCSettings, network: torch.nn.Module, arm: Arm, heard: bool = True
+        self, task_head: TaskHead, settings: UCMCSettings, network: torch.nn.Module, arm: Arm, heard: bool = True
     ) -> None:
-        self.aim, self.settings, self.network, self.arm = aim, settings, network, arm
-        self.task = TaskLoss(aim, settings.evidential and aim.kind == "ratings")
+        self.task_head, self.settings, self.network, self.arm = task_head, settings, network, arm
+        self.task = TaskLoss(task_head, settings.evidential and task_head.kind == "ratings")
         self.distilled = settings.distillation_weight if settings.distillation and heard else 0.0
         self.epoch = 0
 
@@ -143,59 +143,61 @@ class StudentLoss:
         """Take note of the epoch, counted from 0."""
         self.epoch = epoch
 
-    def __call__(self, said: Said, targets: torch.Tensor) -> torch.Tensor:
+    def __call__(self, output: NetworkOutput, packed: torch.Tensor) -> torch.Tensor:
         """Return the loss of a batch."""
-        known = Known.of(targets, self.settings.width)
-        features, outputs = (part.flatten(0, -2) for part in said)
-        loss = self.task(outputs, known, known.eeg)
+        targets = RowTargets.of(packed, self.settings.width)
+        features, outputs = (part.flatten(0, -2) for part in output)
+        loss = self.task(outputs, targets, targets.eeg)
         if not self.network.training:
             return loss
         if self.arm == "distillation":
-            return loss + self._imitated(features, outputs, known)
-        if self.arm == "eeg" and isinstance(self.network, Taught):
-            return loss + self._taught(self.network.bridge, features, known)
+            return loss + self._imitated(features, outputs, targets)
+        if self.arm == "eeg" and isinstance(self.network, StudentWithBridge):
+            return loss + self._taught(self.network.bridge, features, targets)
         return loss
 
-    def _imitated(self, features: torch.Tensor, outputs: torch.Tensor, known: Known) -> torch.Tensor:
+    def _imitated(self, features: torch.Tensor, outputs: torch.Tensor, targets: RowTargets) -> torch.Tensor:
         """Return the loss of plain distillation: every row counts the same, and heads stay apart."""
-        pairs = known.eeg & known.face & known.labelled
+        pairs = targets.eeg & targets.face & targets.labelled
         if not pairs.any():
             return outputs.sum() * 0
         if self.settings.imitation == "features":
-            return (features[pairs] - known.features[pairs]).abs().mean()
-        if self.aim.kind == "ratings":
-            return (outputs[pairs, 0] - known.outputs[pairs, 0]).abs().mean()
-        return softened_divergence(outputs[pairs], known.outputs[pairs], self.settings.temperature)
+            return (features[pairs] - targets.features[pairs]).abs().mean()
+        if self.task_head.kind == "ratings":
+            return (outputs[pairs, 0] - targets.outputs[pairs, 0]).abs().mean()
+        return softened_divergence(outputs[pairs], targets.outputs[pairs], self.settings.temperature)
 
-    def _taught(self, bridge: Bridge, features: torch.Tensor, known: Known) -> torch.Tensor:
+    def _taught(self, bridge: Bridge, features: torch.Tensor, targets: RowTargets) -> torch.Tensor:
         """Return the objectives of UCMC: those that are switched off are not computed."""
         about = self.settings
         adapted = bridge.adapter(features)
-        partners = Partners(bridge.eeg(adapted), bridge.face(known.features), known.eeg, known.face)
-        told = partners._replace(has_student=known.eeg & known.labelled, has_teacher=known.face & known.labelled)
+        partners = Partners(bridge.eeg(adapted), bridge.face(targets.features), targets.eeg, targets.face)
+        labelled = partners._replace(
+            has_student=targets.eeg & targets.labelled, has_teacher=targets.face & targets.labelled
+        )
         loss = features.new_zeros(())
         if about.similarity and about.similarity_weight:
-            near = similarity_loss(told, bridge.prototypes, known.code, about.sharpness)
+            near = similarity_loss(labelled, bridge.prototypes, targets.code, about.sharpness)
             loss = loss + about.similarity_weight * near
         if about.uncertainty and about.uncertainty_weight:
-            loss = loss + about.uncertainty_weight * self._evident(bridge, told, known.code)
+            loss = loss + about.uncertainty_weight * self._evident(bridge, labelled, targets.code)
         if self.distilled:
-            weights = self._weights(bridge, told)
-            loss = loss + self.distilled * bridge.injection(adapted, known.features, weights)
+            weights = self._weights(bridge, labelled)
+            loss = loss + self.distilled * bridge.injection(adapted, targets.features, weights)
         if about.contrast_weight:
             aligned = alignment_loss(partners.student, partners.teacher, partners.paired, about.sharpness)
             loss = loss + about.contrast_weight * aligned
         return loss
 
-    def _evident(self, bridge: Bridge, told: Partners, code: torch.Tensor) -> torch.Tensor:
+    def _evident(self, bridge: Bridge, labelled: Partners, code: torch.Tensor) -> torch.Tensor:
         rho = annealed(self.epoch, self.settings.anneal)
-        sides = ((told.student, told.has_student), (told.teacher, told.has_teacher))
+        sides = ((labelled.student, labelled.has_student), (labelled.teacher, labelled.has_teacher))
         parts = [evidential_loss(bridge.evidence(side), torch.where(there, code, -1), rho) for side, there in sides]
         return parts[0] + parts[1]
 
-    def _weights(self, bridge: Bridge, told: Partners) -> torch.Tensor:
+    def _weights(self, bridge: Bridge, labelled: Partners) -> torch.Tensor:
         """Return what each row weighs in the distillation, (n,); 0 without a partner."""
         if not self.settings.uncertainty or self.epoch < self.settings.equal_epochs:
-            return told.paired.float()
-        doubt = uncertainty(bridge.evidence(told.teacher))
-        return reliability(doubt, told.student, told.teacher, told.paired, self.settings.limit)
+            return labelled.paired.float()
+        doubt = uncertainty(bridge.evidence(labelled.teacher))
+        return reliability(doubt, labelled.student, labelled.teacher, labelled.paired, self.settings.limit)

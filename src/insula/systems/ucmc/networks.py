@@ -15,15 +15,15 @@ from insula.networks.temporal_convolution import TemporalConvolution, mean_over_
 from insula.objectives.evidential import evidence
 from insula.objectives.head_injection import HeadInjection
 from insula.objectives.prototypes import similarities
-from insula.systems.ucmc.aim import Aim
 from insula.systems.ucmc.reading import SIGNAL_ENCODERS, Reader
 from insula.systems.ucmc.settings import UCMCSettings
+from insula.systems.ucmc.task_head import TaskHead
 
 _BRAINDECODE = {"eegnet": "EEGNet", "deep4net": "Deep4Net", "tsception": "TSception"}
 _GAIN, _BIAS = 10.0, -5.0  # of evidence, to begin with
 
 
-class Said(NamedTuple):
+class NetworkOutput(NamedTuple):
     """What a network says: features (..., width) and outputs (..., outputs), rows or steps of sequences first."""
 
     features: torch.Tensor
@@ -97,10 +97,10 @@ class Network(nn.Module):
         super().__init__()
         self.encoder, self.head = encoder, nn.Linear(width, outputs)
 
-    def forward(self, inputs: torch.Tensor) -> Said:
+    def forward(self, inputs: torch.Tensor) -> NetworkOutput:
         """Return features and outputs."""
         features = self.encoder(inputs)
-        return Said(features, self.head(features))
+        return NetworkOutput(features, self.head(features))
 
 
 class Bridge(nn.Module):
@@ -110,20 +110,20 @@ class Bridge(nn.Module):
     ----------
     head : Linear
         The teacher's, which is copied and stays as it is.
-    aim : Aim
+    task_head : TaskHead
         Whose classes, or parts, have a prototype each.
     temperature : float
         At which outputs of the teacher's head are compared.
     """
 
-    def __init__(self, head: nn.Linear, aim: Aim, temperature: float) -> None:
+    def __init__(self, head: nn.Linear, task_head: TaskHead, temperature: float) -> None:
         super().__init__()
         width = head.in_features
         self.adapter = adapter(width, width)
         self.eeg, self.face = UnitProjection(width, width), UnitProjection(width, width)
-        self.prototypes = nn.Parameter(torch.nn.functional.normalize(torch.randn(aim.parts, width), dim=1))
+        self.prototypes = nn.Parameter(torch.nn.functional.normalize(torch.randn(task_head.parts, width), dim=1))
         self.gain, self.bias = nn.Parameter(torch.tensor(_GAIN)), nn.Parameter(torch.tensor(_BIAS))
-        self.injection = HeadInjection(head, aim.kind, temperature)
+        self.injection = HeadInjection(head, task_head.kind, temperature)
 
     def evidence(self, embedded: torch.Tensor) -> torch.Tensor:
         """Return the evidence for each class, (n, parts), of features of unit length."""
@@ -134,34 +134,34 @@ class Bridge(nn.Module):
         return self.eeg(self.adapter(features))
 
 
-class Taught(nn.Module):
+class StudentWithBridge(nn.Module):
     """A student and its bridge to a teacher, trained as one."""
 
     def __init__(self, student: Network, bridge: Bridge) -> None:
         super().__init__()
         self.student, self.bridge = student, bridge
 
-    def forward(self, inputs: torch.Tensor) -> Said:
+    def forward(self, inputs: torch.Tensor) -> NetworkOutput:
         """Return what the student says."""
         return self.student(inputs)
 
 
-def student_of(settings: UCMCSettings, reader: Reader, aim: Aim) -> Network:
+def student_of(settings: UCMCSettings, reader: Reader, task_head: TaskHead) -> Network:
     """Return the untrained student, fixed by the seed."""
-    evidential = settings.evidential and aim.kind == "ratings"
-    return _network(settings, reader, 4 if evidential else aim.outputs, settings.seed)
+    evidential = settings.evidential and task_head.kind == "ratings"
+    return _network(settings, reader, 4 if evidential else task_head.outputs, settings.seed)
 
 
-def teacher_of(settings: UCMCSettings, reader: Reader, aim: Aim, *, pretrained: bool = True) -> Network:
+def teacher_of(settings: UCMCSettings, reader: Reader, task_head: TaskHead, *, pretrained: bool = True) -> Network:
     """Return the untrained teacher, fixed by the seed; where not `pretrained` its weights are about to be loaded."""
-    return _network(settings, reader, aim.outputs, settings.seed + 1, pretrained=pretrained)
+    return _network(settings, reader, task_head.outputs, settings.seed + 1, pretrained=pretrained)
 
 
-def bridge_of(settings: UCMCSettings, teacher: Network, aim: Aim) -> Bridge:
+def bridge_of(settings: UCMCSettings, teacher: Network, task_head: TaskHead) -> Bridge:
     """Return the bridge before training, fixed by the seed."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed + 2)
-        return Bridge(teacher.head, aim, settings.temperature)
+        return Bridge(teacher.head, task_head, settings.temperature)
 
 
 def _network(settings: UCMCSettings, reader: Reader, outputs: int, seed: int, *, pretrained: bool = True) -> Network:
@@ -201,6 +201,6 @@ def _perceptron(features: int, settings: UCMCSettings) -> nn.Module:
 
 def _picture(settings: UCMCSettings, pretrained: bool) -> nn.Module:
     about = settings.teacher
-    known = pretrained and about.weights is not None
-    backbone = load_backbone(about.backbone, about.weights) if known else create_backbone(about.backbone)
+    begun = pretrained and about.weights is not None
+    backbone = load_backbone(about.backbone, about.weights) if begun else create_backbone(about.backbone)
     return nn.Sequential(PictureClassifier(backbone, settings.width), nn.ReLU())

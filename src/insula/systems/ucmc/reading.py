@@ -47,8 +47,8 @@ class Reader:
         if encoder in SIGNAL_ENCODERS and (form.axes != ("channel", "time") or form.rate is None):
             what = f"{encoder} reads channels x times, not {' x '.join(form.axes)}"
             raise DataError(what, where=modality, do="set eeg to the EEG's windows, or encoder to mlp or tcn")
-        if encoder == "mlp" and form.kind == "signal":
-            raise DataError("mlp reads features, not a signal", where=modality, do="choose another encoder")
+        if form.kind == "text" or (encoder == "mlp" and form.kind in ("signal", "audio")):
+            raise DataError(f"{encoder} reads features, not {form.kind}", where=modality, do="choose another encoder")
         start = cls(modality, called, encoder, form, ())
         one = samples.select(np.flatnonzero(samples.has(modality))[:1]).read(modality)
         return cls(modality, called, encoder, form, start.arranged(one).shape[1:])
@@ -147,7 +147,7 @@ class Items:
         size = max(1, _ROWS // (1 if self.places.ndim == 1 else self.places.shape[1]))
         return torch.arange(len(self)).split(size)
 
-    def told(self, targets: torch.Tensor, none: torch.Tensor) -> torch.Tensor:
+    def targets_of(self, targets: torch.Tensor, none: torch.Tensor) -> torch.Tensor:
         """Return the targets of items, (items, ...) or (items, steps, ...), from those of all rows; `none` for none."""
         return torch.cat([targets, none[None]])[self.places]
 

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
-from insula.emotions import Continuous, LabelTask, Task, parse_task
+from insula.emotions import Continuous, LabelTask
 from insula.errors import DataError, SettingsError
-from insula.samples import Description, FitLog, Predictions, Roles, Samples, check_placebo, concat, mode_of
-from insula.storage.folder import load_system, save_system
+from insula.samples import Description, Predictions, Samples, concat
+from insula.systems.base import System, TrainingData
 from insula.systems.fitting import stage
+from insula.systems.signal_network import TINY
 from insula.systems.ucmc.settings import UCMCSettings
 
 if TYPE_CHECKING:
@@ -25,14 +26,14 @@ if TYPE_CHECKING:
     from insula.systems.ucmc.answering import Side
     from insula.systems.ucmc.networks import Bridge, Network
     from insula.systems.ucmc.reading import Reader
-    from insula.systems.ucmc.teaching import Lesson
+    from insula.systems.ucmc.teaching import Trainer
 
 log = logging.getLogger(__name__)
 
 _FORM = {"width", "levels", "kernel", "evidential"}  # settings that weights depend on, beside readers and backbone
 
 
-class UCMC:
+class UCMC(System):
     """A student that reads EEG, taught by a network that reads the face, and the two together.
 
     Rows may have both, one of them, or neither, in training and in use. Predictions say in `mode` what a row was
@@ -45,7 +46,10 @@ class UCMC:
     """
 
     Settings: ClassVar = UCMCSettings
-    target_access: ClassVar = "none"
+    learns: ClassVar = LabelTask | Continuous
+    warm_start: ClassVar = True
+    comparators: ClassVar = ("alone", "distillation")
+    presets: ClassVar = {"tiny": {"width": 32, "training": TINY, "teacher": {"training": TINY}}}
     modes: ClassVar[Mapping[str, str]] = {
         "eeg": "UCMC: EEG alone, taught by the face",
         "alone": "the same student without a teacher",
@@ -60,14 +64,12 @@ class UCMC:
     }
 
     def __init__(self, settings: UCMCSettings | None = None) -> None:
-        self.settings = settings or UCMCSettings()
-        self.log = FitLog()
-        self.facts: dict[str, Any] = {}
+        super().__init__(settings)
         self.networks: dict[str, Network] = {}
         self.bridge: Bridge | None = None
 
     @property
-    def trains_on(self) -> tuple[str, ...]:
+    def trains_on(self) -> tuple[str, ...]:  # type: ignore[override]
         """The modalities of student and teacher."""
         return (self.settings.eeg, self.settings.face)
 
@@ -76,92 +78,63 @@ class UCMC:
         """The modality of the student: the first mode needs no other."""
         return (self.settings.eeg,)
 
-    def placebo(self, name: str) -> Self:
-        """Return an unfitted twin whose teacher learns nothing of the faces that go with the EEG."""
-        check_placebo(self.placebos, name)
-        return type(self)(self.settings.model_copy(update={"stand_in": name}))
+    def _settings_of(self, placebo: str) -> UCMCSettings:
+        """Return the settings whose teacher learns nothing of the faces that go with the EEG."""
+        return self.settings.model_copy(update={"stand_in": placebo})
 
     def alone(self) -> Self:
         """Return an unfitted twin without the arm `distillation`, which no other needs."""
         return type(self)(self.settings.model_copy(update={"compare": False}))
 
-    def summary(self) -> dict[str, Any]:
-        """Return epochs, scores on the validation part, weights of pairs, warnings, and seconds by stage."""
-        return self.facts
-
     # fitting ----------------------------------------------------------------------------------------------------------
 
-    def fit(
-        self,
-        train: Roles,
-        validation: Roles,
-        task: Task | Mapping[str, Task],
-        *,
-        unlabelled: Samples | None = None,
-        start_from: Path | None = None,
-    ) -> Self:
+    def _fit(self, data: TrainingData) -> None:
         """Train teacher and students.
 
-        Parameters
-        ----------
-        train, validation : Samples
-            Rows with EEG, a face, or both; rows without a label serve to align the two. Epochs are chosen on the
-            validation part, where it has labels.
-        task : LabelTask or Continuous
-            Classes, or a rating.
-        unlabelled : Samples, optional
-            Further rows without labels to align by.
-        start_from : Path, optional
-            A folder that a UCMC of the same form was saved to: networks begin with its weights.
+        Rows have EEG, a face, or both; rows without a label serve to align the two, and so do further `unlabelled`
+        ones. Epochs are chosen on the validation part, where it has labels. Networks begin with the weights of a saved
+        UCMC of the same form, where there is one.
 
         Raises
         ------
         DataError
             Where fewer than two classes are there to learn, or no labelled row has either modality.
         """
-        from insula.systems.ucmc.aim import Aim
         from insula.systems.ucmc.guards import absent_classes
+        from insula.systems.ucmc.task_head import TaskHead
 
-        if not (isinstance(train, Samples) and isinstance(validation, Samples)):
-            raise DataError("UCMC learns from one table of samples", do="give one table a part")
-        if not isinstance(task, LabelTask | Continuous):
-            raise DataError("UCMC learns classes or a rating", do="see its card")
-        self.task, self.log, self.networks, self.bridge = task, FitLog(), {}, None
-        self.aim = Aim.of(task, train.table)
+        self.networks, self.bridge = {}, None
+        self.task_head = TaskHead.of(self.task, data.train.table)
         self.facts = {
-            "seconds": {}, "epochs": {}, "figure": self.aim.figure, "validation": {}, "warnings": [],
+            "seconds": {}, "epochs": {}, "figure": self.task_head.figure, "validation": {}, "warnings": [],
         }  # fmt: skip
-        self._warn(absent_classes(self.aim))
-        lesson = self._lesson(train, validation, unlabelled)
-        self._learn(lesson, None if start_from is None else self._saved(start_from))
-        self._record(lesson, train, validation, unlabelled)
-        return self
+        self._warn(absent_classes(self.task_head))
+        trainer = self._trainer(data)
+        if data.before:
+            self._check_form(data.before)
+        self._learn(trainer, data.before)
+        self._record(trainer, data)
 
-    def _saved(self, folder: Path) -> Self:
-        """Return the saved system whose weights networks begin with; it must have the form of this one."""
-        before = type(self).load(folder)
-        if before.task != self.task:
-            raise SettingsError("the saved system learnt another task", where=folder, do="start from one of this task")
+    def _check_form(self, before: Self) -> None:
+        """Refuse a saved system that has another form than this one."""
         about = [system.settings.model_dump(include=_FORM) for system in (before, self)]
         backbones = [system.settings.teacher.backbone for system in (before, self)]
         rows = zip(vars(before.readers).values(), vars(self.readers).values(), strict=True)
         if about[0] != about[1] or backbones[0] != backbones[1] or any(a and b and a != b for a, b in rows):
-            raise SettingsError(
-                "the saved system is of another form", where=folder, do="keep its networks and modalities"
-            )
-        return before
+            do = "keep its networks and modalities"
+            raise SettingsError("the saved system is of another form", where="start_from", do=do)
 
     def _warn(self, warnings: list[str]) -> None:
         for warning in warnings:
             log.warning(warning)
         self.facts["warnings"] += warnings
 
-    def _lesson(self, train: Samples, validation: Samples, unlabelled: Samples | None) -> Lesson:
+    def _trainer(self, data: TrainingData) -> Trainer:
         from insula.systems.ucmc.reading import Reader
-        from insula.systems.ucmc.teaching import Lesson, Part, Readers, stand_in
+        from insula.systems.ucmc.teaching import PairedRows, Readers, Trainer, stand_in
 
-        settings = self.settings
-        labelled = train.select(~np.isnan(self.aim.values(train.table)))
+        settings, train, unlabelled = self.settings, data.train, data.unlabelled
+        labelled = train.select(~np.isnan(self.task_head.values(train.table)))
         if not (labelled.has(settings.eeg) | labelled.has(settings.face)).any():
             what = f"no labelled training row has {settings.eeg} or {settings.face}"
             raise DataError(what, do="correct the settings eeg and face")
@@ -172,83 +145,86 @@ class UCMC:
                 for name, called, encoder in sides
             )
         )
-        whole = stand_in(train, self.aim, settings)
+        whole = stand_in(train, self.task_head, settings)
         if unlabelled is not None and settings.contrast_weight:
             whole = concat([whole, unlabelled.with_columns(**dict.fromkeys(self.task.columns))])
-        known = Part.of(whole, self.aim, self.readers, settings.max_skew)
+        paired = PairedRows.of(whole, self.task_head, self.readers, settings.max_skew)
         self.readers = Readers(
             *(
-                reader if (cells.usable & known.labelled).any() else None
-                for reader, cells in ((self.readers.eeg, known.eeg), (self.readers.face, known.face))
+                reader if (cells.usable & paired.labelled).any() else None
+                for reader, cells in ((self.readers.eeg, paired.eeg), (self.readers.face, paired.face))
             )
         )
-        known, held = (Part.of(part, self.aim, self.readers, settings.max_skew) for part in (whole, validation))
-        return Lesson(known, held, self.aim, self.readers, settings)
+        paired, held = (
+            PairedRows.of(part, self.task_head, self.readers, settings.max_skew) for part in (whole, data.validation)
+        )
+        return Trainer(paired, held, self.task_head, self.readers, settings)
 
-    def _learn(self, lesson: Lesson, before: UCMC | None) -> None:
+    def _learn(self, trainer: Trainer, before: UCMC | None) -> None:
         """Train the student by itself, the teacher, and the students that it teaches."""
         from insula.systems.ucmc.guards import teacher_is_worse
 
         facts, seconds = self.facts, self.facts["seconds"]
         starts = {name: network.state_dict() for name, network in before.networks.items()} if before else {}
-        eeg, face = lesson.readers.eeg, lesson.readers.face
-        paired = lesson.held.eeg.usable & lesson.held.face.usable & lesson.held.labelled
+        eeg, face = trainer.readers.eeg, trainer.readers.face
+        paired = trainer.held.eeg.usable & trainer.held.face.usable & trainer.held.labelled
 
         def note(arm: str, trained: tuple[Network, dict[str, Any]]) -> None:
             self.networks[arm], facts["epochs"][arm] = trained
 
         if eeg is not None:
             with stage(seconds, "student alone"):
-                note("alone", lesson.student("alone", None, None, False, starts.get("alone")))
+                note("alone", trainer.student("alone", None, None, False, starts.get("alone")))
         if face is None:
             self._warn(["no labelled training row has a face to use, so the student learns alone: check `face`"])
             self.networks |= dict.fromkeys(("eeg", "distillation"), self.networks["alone"])
             return
         with stage(seconds, "teacher"):
-            note("face", lesson.teacher(starts.get("face")))
-            known = lesson.taught_by(self.networks["face"])
+            note("face", trainer.teacher(starts.get("face")))
+            targets = trainer.taught_by(self.networks["face"])
         if eeg is None:
             self._warn(["no labelled training row has EEG to use, so there is a teacher alone: check `eeg`"])
             return
         facts["validation"] = {
-            "student alone": lesson.score(self.networks["alone"], eeg, paired),
-            "teacher": lesson.score(self.networks["face"], face, paired),
+            "student alone": trainer.score(self.networks["alone"], eeg, paired),
+            "teacher": trainer.score(self.networks["face"], face, paired),
             "rows": int(paired.sum()),
         }
-        worse = teacher_is_worse(facts["validation"]["teacher"], facts["validation"]["student alone"], self.aim)
+        worse = teacher_is_worse(facts["validation"]["teacher"], facts["validation"]["student alone"], self.task_head)
         heard = not (self.settings.guard and worse)
         if self.settings.distillation and not heard:
             self._warn(worse)
         if self.settings.compare:
             with stage(seconds, "plain distillation"):
-                note("distillation", lesson.student("distillation", known, None, True, starts.get("distillation")))
+                note("distillation", trainer.student("distillation", targets, None, True, starts.get("distillation")))
         with stage(seconds, "student"):
-            self.bridge = lesson.bridge(self.networks["face"], known)
+            self.bridge = trainer.bridge(self.networks["face"], targets)
             if before is not None and before.bridge is not None:
                 kept = {name: value for name, value in before.bridge.state_dict().items() if "injection" not in name}
                 self.bridge.load_state_dict(kept, strict=False)
-            note("eeg", lesson.student("eeg", known, self.bridge, heard, starts.get("eeg")))
-        facts["validation"]["student"] = lesson.score(self.networks["eeg"], eeg, paired)
-        self._measure(lesson, known)
+            note("eeg", trainer.student("eeg", targets, self.bridge, heard, starts.get("eeg")))
+        facts["validation"]["student"] = trainer.score(self.networks["eeg"], eeg, paired)
+        self._measure(trainer, targets)
 
-    def _measure(self, lesson: Lesson, known: Any) -> None:
+    def _measure(self, trainer: Trainer, targets: Any) -> None:
         from insula.systems.ucmc.guards import measured
-        from insula.systems.ucmc.losses import Known
+        from insula.systems.ucmc.losses import RowTargets
 
-        assert self.bridge is not None and lesson.readers.eeg is not None
-        features = lesson.says(self.networks["eeg"], lesson.train, lesson.readers.eeg, lesson.train.eeg.usable)
-        rows = Known.of(known, self.settings.width)
-        found, warnings = measured(self.bridge, rows, self.bridge.of_eeg(features), self.settings)
-        self.facts["bridge"] = found
+        assert self.bridge is not None and trainer.readers.eeg is not None
+        features = trainer.says(self.networks["eeg"], trainer.train, trainer.readers.eeg, trainer.train.eeg.usable)
+        rows = RowTargets.of(targets, self.settings.width)
+        measured_facts, warnings = measured(self.bridge, rows, self.bridge.of_eeg(features), self.settings)
+        self.facts["bridge"] = measured_facts
         self._warn(warnings)
 
-    def _record(self, lesson: Lesson, train: Samples, validation: Samples, unlabelled: Samples | None) -> None:
+    def _record(self, trainer: Trainer, data: TrainingData) -> None:
         """Note which rows each step saw, for the audit."""
-        part, held = lesson.train, lesson.held
+        train, validation, unlabelled, _ = data
+        part, held = trainer.train, trainer.held
         own = slice(0, len(train))  # before those of `unlabelled`
         face, eeg = (cells.usable[own] for cells in (part.face, part.eeg))
         labelled = part.labelled[own]
-        steps = {"teacher": (face & labelled, held.face), "student": (lesson.rows("eeg")[own], held.eeg)}
+        steps = {"teacher": (face & labelled, held.face), "student": (trainer.rows("eeg")[own], held.eeg)}
         if not eeg.any():
             del steps["student"]
         for name, (rows, checked) in steps.items():
@@ -261,15 +237,10 @@ class UCMC:
 
     # predicting -------------------------------------------------------------------------------------------------------
 
-    def predict(self, samples: Samples, mode: str | None = None) -> Predictions:
+    def _predict(self, samples: Samples, mode: str) -> Predictions:
         """Say what each row shows, from what it has of what the mode asks for.
 
-        Parameters
-        ----------
-        samples : Samples
-            Rows may lack either modality, or both.
-        mode : str, optional
-            One of `modes`. In `both`, a row with one of the two is predicted from that one.
+        Rows may lack either modality, or both. In the mode `both`, a row with one of the two is predicted from that.
 
         Returns
         -------
@@ -280,12 +251,11 @@ class UCMC:
         """
         from insula.systems.ucmc.answering import answer
 
-        mode = mode_of(self.modes, mode)
         if mode == "distillation" and mode not in self.networks and not self.settings.compare:
             raise SettingsError("this system has no arm 'distillation'", where="compare", do="fit with compare=true")
         asked = mode if mode in ("face", "both") else "eeg"
         eeg, face = self._sides(samples, mode)
-        return answer(self.aim, samples.ids, eeg, face, asked)
+        return answer(self.task_head, samples.ids, eeg, face, asked)
 
     def _sides(self, samples: Samples, mode: str) -> tuple[Side, Side]:
         """Return what is said from either modality, in a mode; only modalities that the mode needs are read."""
@@ -297,7 +267,7 @@ class UCMC:
         bridge = self.bridge if arm == "eeg" else None
 
         def hear(reader: Reader | None, cells: Cells, name: str) -> Side:
-            return listen(self.aim, self.settings, samples, reader, cells, self.networks.get(name), bridge)
+            return listen(self.task_head, self.settings, samples, reader, cells, self.networks.get(name), bridge)
 
         nothing, readers = unread(samples), self.readers
         eeg = hear(readers.eeg, cells_of(samples, readers.eeg, "EEG"), arm)
@@ -323,11 +293,10 @@ class UCMC:
 
     # saving -----------------------------------------------------------------------------------------------------------
 
-    def save(self, folder: Path) -> None:
+    def _save(self, folder: Path) -> dict[str, Any]:
         """Write students, teacher and bridge: predicting from EEG needs no face."""
         from safetensors.torch import save_file
 
-        folder.mkdir(parents=True, exist_ok=True)
         parts = {**self.networks, **({"bridge": self.bridge} if self.bridge is not None else {})}
         for name, part in parts.items():
             save_file(part.state_dict(), folder / f"{name}.safetensors")
@@ -336,46 +305,39 @@ class UCMC:
             name: {"form": reader.form.model_dump(mode="json"), "shape": list(reader.shape)}
             for name, reader in sides.items() if reader is not None
         }  # fmt: skip
-        save_system(folder, self.settings, self.task, aim=self.aim.plain(), readers=readers, parts=sorted(parts))
+        return {"task_head": self.task_head.plain(), "readers": readers, "parts": sorted(parts)}
 
-    @classmethod
-    def load(cls, folder: Path) -> Self:
-        """Read a saved folder."""
+    def _load(self, folder: Path, about: dict[str, Any]) -> None:
         from safetensors.torch import load_file
 
-        from insula.systems.ucmc.aim import Aim
         from insula.systems.ucmc.networks import bridge_of, student_of, teacher_of
         from insula.systems.ucmc.reading import Reader
+        from insula.systems.ucmc.task_head import TaskHead
         from insula.systems.ucmc.teaching import Readers
 
-        about = load_system(folder)
-        system = cls(UCMCSettings.parse(about["settings"], where="system.yaml"))
-        settings, task = system.settings, parse_task(about["task"])
-        if not isinstance(task, LabelTask | Continuous):
-            raise DataError("UCMC predicts classes or a rating", where=folder / "system.yaml", do="fit it again")
-        system.task, system.aim = task, Aim.read(task, about["aim"])
+        settings = self.settings
+        self.task_head = TaskHead.read(self.task, about["task_head"])
         sides = (
             ("eeg", settings.eeg, "EEG", settings.encoder),
             ("face", settings.face, "face", settings.teacher.encoder),
         )
-        system.readers = Readers(
+        self.readers = Readers(
             *(
-                Reader(name, called, encoder, Description(**found["form"]), tuple(found["shape"]))
-                if (found := about["readers"].get(side)) else None
+                Reader(name, called, encoder, Description(**form["form"]), tuple(form["shape"]))
+                if (form := about["readers"].get(side)) else None
                 for side, name, called, encoder in sides
             )
         )  # fmt: skip
         for name in (name for name in about["parts"] if name != "bridge"):
             if name == "face":
-                assert system.readers.face is not None
-                network = teacher_of(settings, system.readers.face, system.aim, pretrained=False)
+                assert self.readers.face is not None
+                network = teacher_of(settings, self.readers.face, self.task_head, pretrained=False)
             else:
-                assert system.readers.eeg is not None
-                network = student_of(settings, system.readers.eeg, system.aim)
+                assert self.readers.eeg is not None
+                network = student_of(settings, self.readers.eeg, self.task_head)
             network.load_state_dict(load_file(folder / f"{name}.safetensors"))
-            system.networks[name] = network.requires_grad_(False).eval()
+            self.networks[name] = network.requires_grad_(False).eval()
         if "bridge" in about["parts"]:
-            system.bridge = bridge_of(settings, system.networks["face"], system.aim)
-            system.bridge.load_state_dict(load_file(folder / "bridge.safetensors"))
-            system.bridge.requires_grad_(False).eval()
-        return system
+            self.bridge = bridge_of(settings, self.networks["face"], self.task_head)
+            self.bridge.load_state_dict(load_file(folder / "bridge.safetensors"))
+            self.bridge.requires_grad_(False).eval()

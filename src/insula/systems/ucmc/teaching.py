@@ -16,11 +16,11 @@ from insula.objectives.prototypes import class_means
 from insula.protocols.controls import permute_labels, shuffle_modality
 from insula.samples import Samples
 from insula.systems.two_modalities import Cells, without_late
-from insula.systems.ucmc.aim import Aim
-from insula.systems.ucmc.losses import Arm, Known, StudentLoss, TaskLoss, TeacherLoss
-from insula.systems.ucmc.networks import Bridge, Network, Taught, bridge_of, student_of, teacher_of
+from insula.systems.ucmc.losses import Arm, RowTargets, StudentLoss, TaskLoss, TeacherLoss
+from insula.systems.ucmc.networks import Bridge, Network, StudentWithBridge, bridge_of, student_of, teacher_of
 from insula.systems.ucmc.reading import SIGNAL_ENCODERS, Items, Reader, items_of
 from insula.systems.ucmc.settings import UCMCSettings
+from insula.systems.ucmc.task_head import TaskHead
 from insula.training.engine import train
 from insula.training.settings import Training
 
@@ -37,7 +37,7 @@ class Readers:
 
 
 @dataclass(frozen=True)
-class Part:
+class PairedRows:
     """Rows of one part of the data, as student and teacher find them.
 
     Parameters
@@ -45,9 +45,9 @@ class Part:
     samples : Samples
         The rows.
     value : float32 array, shape (n,)
-        What `Aim.values` returned for them.
+        What `TaskHead.values` returned for them.
     code : int array, shape (n,)
-        What `Aim.codes` made of it.
+        What `TaskHead.codes` made of it.
     eeg, face : Cells
         Which rows can be used.
     """
@@ -59,21 +59,21 @@ class Part:
     face: Cells
 
     @classmethod
-    def of(cls, samples: Samples, aim: Aim, readers: Readers, limit: float) -> Part:
+    def of(cls, samples: Samples, task_head: TaskHead, readers: Readers, limit: float) -> PairedRows:
         """Return the rows as they are, faces left out that are more than `limit` seconds from their EEG."""
-        value = aim.values(samples.table)
+        value = task_head.values(samples.table)
         eeg = cells_of(samples, readers.eeg, "EEG")
         face = without_late(cells_of(samples, readers.face, "face"), eeg, samples, limit)
-        return cls(samples, value, aim.codes(value), eeg, face)
+        return cls(samples, value, task_head.codes(value), eeg, face)
 
     @property
     def labelled(self) -> np.ndarray:
         """Bool (n,): which rows have a label."""
         return self.code >= 0
 
-    def known(self, outputs: torch.Tensor, features: torch.Tensor) -> torch.Tensor:
+    def targets(self, outputs: torch.Tensor, features: torch.Tensor) -> torch.Tensor:
         """Return what is known of each row beside the teacher's outputs and features, packed."""
-        return Known(
+        return RowTargets(
             torch.from_numpy(self.value),
             torch.from_numpy(self.code),
             torch.from_numpy(self.eeg.usable),
@@ -96,23 +96,23 @@ def unread(samples: Samples) -> Cells:
     return Cells(np.zeros((len(samples), 0), np.float32), np.full(len(samples), "not asked for", object))
 
 
-def stand_in(samples: Samples, aim: Aim, settings: UCMCSettings) -> Samples:
+def stand_in(samples: Samples, task_head: TaskHead, settings: UCMCSettings) -> Samples:
     """Return the training rows as the placebo of the settings gives them to the teacher, else as they are."""
     if settings.stand_in in _FACES_DEALT and samples.has(settings.face).any():
-        classes = samples.with_columns(_class=aim.codes(aim.values(samples.table)))
+        classes = samples.with_columns(_class=task_head.codes(task_head.values(samples.table)))
         return shuffle_modality(classes, settings.face, settings.seed, _FACES_DEALT[settings.stand_in])
     return samples
 
 
 @dataclass
-class Lesson:
+class Trainer:
     """What is learnt from, and how.
 
     Parameters
     ----------
-    train, held : Part
+    train, held : PairedRows
         Of the training part, and of the validation part, which may be empty.
-    aim : Aim
+    task_head : TaskHead
         What is to be said.
     readers : Readers
         How rows are read.
@@ -120,27 +120,27 @@ class Lesson:
         How.
     """
 
-    train: Part
-    held: Part
-    aim: Aim
+    train: PairedRows
+    held: PairedRows
+    task_head: TaskHead
     readers: Readers
     settings: UCMCSettings
 
-    def _items(self, part: Part, reader: Reader, wanted: np.ndarray) -> Items:
+    def _items(self, part: PairedRows, reader: Reader, wanted: np.ndarray) -> Items:
         cells = part.eeg if reader is self.readers.eeg else part.face
         return items_of(reader, part.samples, cells, wanted, self.settings.steps, self.settings.hop)
 
     def _none(self) -> tuple[torch.Tensor, torch.Tensor]:
         """Return outputs and features of a row without a teacher."""
-        return torch.zeros(self.aim.outputs), torch.zeros(self.settings.width)
+        return torch.zeros(self.task_head.outputs), torch.zeros(self.settings.width)
 
-    def _plain(self, part: Part) -> torch.Tensor:
+    def _plain(self, part: PairedRows) -> torch.Tensor:
         outputs, features = self._none()
-        return part.known(outputs.expand(len(part.samples), -1), features.expand(len(part.samples), -1))
+        return part.targets(outputs.expand(len(part.samples), -1), features.expand(len(part.samples), -1))
 
-    def _told(self, items: Items, known: torch.Tensor) -> torch.Tensor:
+    def _targets_of(self, items: Items, targets: torch.Tensor) -> torch.Tensor:
         nothing = torch.cat([torch.tensor([float("nan"), -1.0, 0.0, 0.0]), *self._none()])
-        return items.told(known, nothing)
+        return items.targets_of(targets, nothing)
 
     # the teacher ------------------------------------------------------------------------------------------------------
 
@@ -149,19 +149,19 @@ class Lesson:
         settings, reader, part = self.settings, self.readers.face, self.train
         assert reader is not None
         if settings.stand_in == "permuted-teacher":
-            dealt = permute_labels(part.samples, self.aim.task, "sample", settings.seed)
-            value = self.aim.values(dealt.table)
-            part = Part(dealt, value, self.aim.codes(value), part.eeg, part.face)
-        network = teacher_of(settings, reader, self.aim)
+            dealt = permute_labels(part.samples, self.task_head.task, "sample", settings.seed)
+            value = self.task_head.values(dealt.table)
+            part = PairedRows(dealt, value, self.task_head.codes(value), part.eeg, part.face)
+        network = teacher_of(settings, reader, self.task_head)
         wanted = part.face.usable & part.labelled
         begin(network, start, rows_of(reader, part, wanted))
-        loss = TeacherLoss(TaskLoss(self.aim), settings.width)
+        loss = TeacherLoss(TaskLoss(self.task_head), settings.width)
         held = self._held(reader, self.held.face.usable)
         items, about = self._items(part, reader, wanted), settings.teacher
-        told = self._train(network, loss, items, self._plain(part), held, about.training, about.weights is not None)
-        return network.requires_grad_(False), told
+        facts = self._train(network, loss, items, self._plain(part), held, about.training, about.weights is not None)
+        return network.requires_grad_(False), facts
 
-    def says(self, network: Network, part: Part, reader: Reader, wanted: np.ndarray) -> torch.Tensor:
+    def says(self, network: Network, part: PairedRows, reader: Reader, wanted: np.ndarray) -> torch.Tensor:
         """Return a network's features of the wanted rows, (n, width); zeros of the others."""
         features = self._items(part, reader, wanted).each(lambda batch: network(batch).features, self.settings.width)
         return torch.where(torch.from_numpy(wanted)[:, None], features, 0)
@@ -172,7 +172,7 @@ class Lesson:
         features = self.says(teacher, self.train, self.readers.face, self.train.face.usable)
         with torch.inference_mode():
             outputs = torch.where(torch.from_numpy(self.train.face.usable)[:, None], teacher.head(features), 0)
-        return self.train.known(outputs.clone(), features.clone())
+        return self.train.targets(outputs.clone(), features.clone())
 
     def score(self, network: Network, reader: Reader, wanted: np.ndarray) -> float:
         """Return how well a network does on some labelled rows of the validation part; NaN where there are none."""
@@ -180,17 +180,17 @@ class Lesson:
             return float("nan")
         with torch.inference_mode():
             outputs = network.head(self.says(network, self.held, reader, wanted)).numpy()
-        return self.aim.score(outputs[wanted], self.held.value[wanted])
+        return self.task_head.score(outputs[wanted], self.held.value[wanted])
 
     # the student ------------------------------------------------------------------------------------------------------
 
-    def bridge(self, teacher: Network, known: torch.Tensor) -> Bridge:
+    def bridge(self, teacher: Network, targets: torch.Tensor) -> Bridge:
         """Return the bridge before training: prototypes are the classes' mean directions of the teacher's features.
 
         Features are centred first: those that follow a ReLU lie in one corner, where all means point the same way.
         """
-        bridge = bridge_of(self.settings, teacher, self.aim)
-        rows = Known.of(known, self.settings.width)
+        bridge = bridge_of(self.settings, teacher, self.task_head)
+        rows = RowTargets.of(targets, self.settings.width)
         faces = rows.face & rows.labelled
         with torch.no_grad():
             bridge.face.bias.copy_(-bridge.face.weight @ rows.features[faces].mean(dim=0))
@@ -199,7 +199,7 @@ class Lesson:
         return bridge
 
     def student(
-        self, arm: Arm, known: torch.Tensor | None, bridge: Bridge | None, heard: bool, start: dict | None = None
+        self, arm: Arm, targets: torch.Tensor | None, bridge: Bridge | None, heard: bool, start: dict | None = None
     ) -> tuple[Network, dict[str, Any]]:
         """Train the student of an arm; the bridge, where the arm has one, is trained in place.
 
@@ -207,7 +207,7 @@ class Lesson:
         ----------
         arm : {"alone", "distillation", "eeg"}
             Which.
-        known : tensor or None
+        targets : tensor or None
             What `taught_by` returned; None without a teacher.
         bridge : Bridge or None
             For the arm `eeg` with a teacher.
@@ -218,16 +218,16 @@ class Lesson:
         """
         settings, reader = self.settings, self.readers.eeg
         assert reader is not None
-        network = student_of(settings, reader, self.aim)
+        network = student_of(settings, reader, self.task_head)
         begin(network, start, rows_of(reader, self.train, self.train.eeg.usable & self.train.labelled))
-        whole: nn.Module = network if bridge is None else Taught(network, bridge)
-        loss = StudentLoss(self.aim, settings, whole, arm, heard)
+        whole: nn.Module = network if bridge is None else StudentWithBridge(network, bridge)
+        loss = StudentLoss(self.task_head, settings, whole, arm, heard)
         items = self._items(self.train, reader, self.rows(arm if bridge is not None else "alone"))
-        known = self._plain(self.train) if known is None else known
+        targets = self._plain(self.train) if targets is None else targets
         held = self._held(reader, self.held.eeg.usable)
-        told = self._train(whole, loss, items, known, held, settings.training)
+        facts = self._train(whole, loss, items, targets, held, settings.training)
         whole.requires_grad_(False)
-        return network, told
+        return network, facts
 
     def rows(self, arm: Arm) -> np.ndarray:
         """Return the rows that a student learns from, bool (n,).
@@ -248,20 +248,22 @@ class Lesson:
         if not wanted.any():
             return None
         items = self._items(self.held, reader, wanted)
-        return items, self._told(items, self._plain(self.held))
+        return items, self._targets_of(items, self._plain(self.held))
 
     def _train(
         self,
         network: nn.Module,
         loss: Any,
         items: Items,
-        known: torch.Tensor,
+        targets: torch.Tensor,
         held: tuple[Items, torch.Tensor] | None,
         training: Training,
         pretrained: bool = False,
     ) -> dict[str, Any]:
         rates = dict.fromkeys(_backbones(network), _SLOW) if pretrained else {}
-        trained = train(network, loss, items, self._told(items, known), held, training, self.settings.seed, rates=rates)
+        trained = train(
+            network, loss, items, self._targets_of(items, targets), held, training, self.settings.seed, rates=rates
+        )
         return {**trained.facts(), "epochs": len(trained.train_losses)}
 
 
@@ -270,7 +272,7 @@ def _backbones(network: nn.Module) -> list[str]:
     return [f"{name}.backbone." for name, part in network.named_modules() if isinstance(part, PictureClassifier)]
 
 
-def rows_of(reader: Reader, part: Part, wanted: np.ndarray) -> Items:
+def rows_of(reader: Reader, part: PairedRows, wanted: np.ndarray) -> Items:
     """Return the wanted rows of a part, each once and by itself."""
     cells = part.face if reader.called == "face" else part.eeg
     return Items(reader, part.samples, cells, torch.from_numpy(np.flatnonzero(wanted)))

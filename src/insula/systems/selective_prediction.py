@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Limits(Protocol):
-    """What `Caution` reads of a system's settings."""
+    """What `SelectivePrediction` reads of a system's settings."""
 
     @property
     def silent_above(self) -> float:
@@ -33,7 +33,7 @@ class Limits(Protocol):
         """How often a set is promised to hold the label."""
 
 
-class Caution:
+class SelectivePrediction:
     """What a system that reads pictures knows of its limits.
 
     How strange a picture is does not depend on the backbone: it is measured on gradients and shading, which a network
@@ -58,22 +58,22 @@ class Caution:
         """Return how strange pictures are, float64 (n,): 1 is stranger than 95 % of held-out training pictures."""
         return self.strangeness(_appearance(pictures))
 
-    def calibrate(self, said: Mapping[str, np.ndarray], labels: np.ndarray) -> None:
+    def calibrate(self, probabilities: Mapping[str, np.ndarray], labels: np.ndarray) -> None:
         """Fit a temperature and a set's threshold for each mode.
 
         Parameters
         ----------
-        said : mapping of str to array, shape (n, classes)
+        probabilities : mapping of str to array, shape (n, classes)
             Probabilities for validation pictures by mode; n may be 0.
         labels : int array, shape (n,)
             Class codes of these pictures.
         """
         coverage = self.settings.coverage
-        self.calibrations = {mode: calibrate(given, labels, coverage) for mode, given in said.items()}
+        self.calibrations = {mode: calibrate(given, labels, coverage) for mode, given in probabilities.items()}
 
     def forget(self, *modes: str) -> None:
         """Take back what was promised for modes whose classifier has changed since."""
-        self.calibrations = {mode: found for mode, found in self.calibrations.items() if mode not in modes}
+        self.calibrations = {mode: calibration for mode, calibration in self.calibrations.items() if mode not in modes}
 
     def speak(
         self, mode: str, probabilities: np.ndarray, strange: np.ndarray, classes: tuple[str, ...]
@@ -94,12 +94,12 @@ class Caution:
             Names of the classes.
         """
         columns = {"out_of_distribution": strange, "reason": self._reasons(strange)}
-        found = self.calibrations.get(mode)
-        if found is None:
+        calibration = self.calibrations.get(mode)
+        if calibration is None:
             return probabilities, columns
-        return found.temper(probabilities), columns | {
-            "temperature": np.full(len(strange), found.temperature),
-            "set": join_sets(found.sets(probabilities), classes),
+        return calibration.temper(probabilities), columns | {
+            "temperature": np.full(len(strange), calibration.temperature),
+            "set": join_sets(calibration.sets(probabilities), classes),
             "set_coverage": np.full(len(strange), self.settings.coverage),
         }
 
@@ -122,8 +122,8 @@ class Caution:
         from insula.networks.shading import Shading
 
         usual = self.strangeness.as_module([GradientHistograms(), Shading()])
-        found = self.calibrations.get(mode)
-        limits = {} if found is None else asdict(found)
+        calibration = self.calibrations.get(mode)
+        limits = {} if calibration is None else asdict(calibration)
         return (kind or Answer)(says, usual, columns=columns, **limits)
 
     def _reasons(self, strange: np.ndarray) -> np.ndarray:
@@ -133,17 +133,17 @@ class Caution:
 
     def parts(self) -> dict[str, Any]:
         """Return what `of` rebuilds it from, beside the settings."""
-        calibrations = {mode: asdict(found) for mode, found in self.calibrations.items()}
+        calibrations = {mode: asdict(calibration) for mode, calibration in self.calibrations.items()}
         return {"strangeness": self.strangeness.parts(), "calibrations": calibrations}
 
     @classmethod
     def of(cls, parts: Mapping[str, Any], settings: Limits) -> Self:
         """Rebuild a saved one."""
-        caution = cls.__new__(cls)
-        caution.settings = settings
-        caution.strangeness = Strangeness.of(parts["strangeness"])
-        caution.calibrations = {mode: Calibration(**values) for mode, values in parts["calibrations"].items()}
-        return caution
+        selective = cls.__new__(cls)
+        selective.settings = settings
+        selective.strangeness = Strangeness.of(parts["strangeness"])
+        selective.calibrations = {mode: Calibration(**values) for mode, values in parts["calibrations"].items()}
+        return selective
 
 
 def _appearance(pictures: Samples) -> list[np.ndarray]:

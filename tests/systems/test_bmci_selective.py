@@ -46,7 +46,7 @@ def edges() -> np.ndarray:
 def test_calibration_changes_how_sure_it_is_and_no_answer(fitted: BMCI, parts: list[Samples], tmp_path: Path) -> None:
     fitted.save(tmp_path / "system")
     raw = BMCI.load(tmp_path / "system")
-    raw.caution.forget("fusion", "visual", "virtual")
+    raw.selective.forget("fusion", "visual", "virtual")
     for mode in ("fusion", "visual", "virtual"):
         before, after = raw.predict(parts[2], mode), fitted.predict(parts[2], mode)
         assert (before.labels == after.labels).all()

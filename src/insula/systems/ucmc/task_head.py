@@ -15,7 +15,7 @@ _PARTS = 3  # of a rating, equally common in training
 
 
 @dataclass(frozen=True)
-class Aim:
+class TaskHead:
     """A task, and what its training labels are like.
 
     Ratings are learnt in standard deviations from the mean of the training ratings. Prototypes and evidence need
@@ -41,7 +41,7 @@ class Aim:
 
     @classmethod
     def of(cls, task: LabelTask | Continuous, table: pd.DataFrame) -> Self:
-        """Return the aim that the labels of training rows set.
+        """Return the task head that the labels of training rows set.
 
         Raises
         ------
@@ -49,13 +49,13 @@ class Aim:
             Where there are fewer than two classes, or ratings do not differ.
         """
         if isinstance(task, Continuous):
-            known = task.targets(table)
-            known = known[~np.isnan(known)]
-            if not len(known) or np.ptp(known) == 0:
-                what = f"{len(known)} training ratings that do not differ"
+            ratings = task.targets(table)
+            ratings = ratings[~np.isnan(ratings)]
+            if not len(ratings) or np.ptp(ratings) == 0:
+                what = f"{len(ratings)} training ratings that do not differ"
                 raise DataError(what, where=task.label, do="give rows with ratings")
-            mean, deviation = float(known.mean()), float(known.std())
-            edges = np.quantile((known - mean) / deviation, np.arange(1, _PARTS) / _PARTS)
+            mean, deviation = float(ratings.mean()), float(ratings.std())
+            edges = np.quantile((ratings - mean) / deviation, np.arange(1, _PARTS) / _PARTS)
             start = cls(task, (1 / _PARTS,) * _PARTS, tuple(edges.tolist()), mean, deviation)
         else:
             start = cls(task, (1 / len(task.classes),) * len(task.classes))
@@ -100,13 +100,13 @@ class Aim:
 
     def codes(self, values: np.ndarray) -> np.ndarray:
         """Return int64 (n,): the class or part of what `values` returned, -1 where there is none."""
-        found = values if self.kind == "classes" else np.searchsorted(self.edges, values, side="right")
-        return np.where(np.isnan(values), -1, found).astype(np.int64)
+        codes = values if self.kind == "classes" else np.searchsorted(self.edges, values, side="right")
+        return np.where(np.isnan(values), -1, codes).astype(np.int64)
 
-    def ratings(self, said: np.ndarray) -> np.ndarray:
+    def ratings(self, standardised: np.ndarray) -> np.ndarray:
         """Return standardised ratings in the label's own units."""
         assert isinstance(self.task, Continuous)
-        return self.task.ratings(self.mean + self.deviation * said)
+        return self.task.ratings(self.mean + self.deviation * standardised)
 
     def score(self, outputs: np.ndarray, values: np.ndarray) -> float:
         """Return how well outputs, (n, outputs), fit what `values` returned for the same rows, none missing.
@@ -122,11 +122,11 @@ class Aim:
 
         from insula.objectives.concordance import concordance
 
-        said, rated = (torch.from_numpy(part.astype(np.float64))[:, None] for part in (outputs[:, 0], values))
-        return float(concordance(said, rated)[0])
+        predicted, rated = (torch.from_numpy(part.astype(np.float64))[:, None] for part in (outputs[:, 0], values))
+        return float(concordance(predicted, rated)[0])
 
     def plain(self) -> dict[str, Any]:
-        """Return everything but the task, as `Aim(task, **plain)` takes it."""
+        """Return everything but the task, as `TaskHead(task, **plain)` takes it."""
         return {name: list(value) if isinstance(value, tuple) else value
                 for name, value in asdict(self).items() if name != "task"}  # fmt: skip
 

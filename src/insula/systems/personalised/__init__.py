@@ -1,0 +1,1 @@
+"""A system for each person, from the one for everybody."""

@@ -1,0 +1,1 @@
+"""EEG networks that begin with what they learnt elsewhere."""
