@@ -25,7 +25,7 @@ class FeatureSilhouettes(AddOn):
         """Write the features and whose they are."""
         units, first = np.unique(fit.study.protocol.scored_units(fit.test).astype(str), return_index=True)
         if spaces := fit.system.features(fit.test.select(first)):
-            np.savez(fit.folder / _FEATURES, units=units, **spaces)
+            np.savez(fit.folder / _FEATURES, units=units, **spaces)  # type: ignore[arg-type]
 
     def read(self, run: FinishedRun) -> Tables:
         """Return the table of silhouettes by its title."""
