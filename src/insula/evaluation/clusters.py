@@ -104,7 +104,8 @@ class Silhouettes(AddOn):
 
     def read(self, run: FinishedRun) -> Tables:
         """Return the table by its title."""
-        return read_silhouettes(run.first)
+        path = run.first / _SILHOUETTES
+        return {SILHOUETTES: pd.read_parquet(path)} if path.exists() else {}
 
 
 class ClusterMap(AddOn):
@@ -114,21 +115,10 @@ class ClusterMap(AddOn):
 
     def read(self, run: FinishedRun) -> Tables:
         """Return the map, laid out by t-SNE, as table `clusters`."""
-        return read_clusters(run.first)
-
-
-def read_silhouettes(folder: Path) -> dict[str, pd.DataFrame]:
-    """Return the table of silhouettes that the folder of a fit holds, by its title."""
-    path = folder / _SILHOUETTES
-    return {SILHOUETTES: pd.read_parquet(path)} if path.exists() else {}
-
-
-def read_clusters(folder: Path) -> dict[str, pd.DataFrame]:
-    """Return the map, laid out by t-SNE, of the features that the folder of a fit holds, as table `clusters`."""
-    if not (folder / _FEATURES).exists():
-        return {}
-    with np.load(folder / _FEATURES, allow_pickle=False) as stored:
-        return {"clusters": cluster_map(dict(stored), pd.read_parquet(folder / _LABELS).to_dict("list"))}
+        if not (run.first / _FEATURES).exists():
+            return {}
+        with np.load(run.first / _FEATURES, allow_pickle=False) as stored:
+            return {"clusters": cluster_map(dict(stored), pd.read_parquet(run.first / _LABELS).to_dict("list"))}
 
 
 def cluster_map(features: Spaces, labels_by_name: Labels) -> pd.DataFrame:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
-
 import pandas as pd
 
 from insula.eeg.montage import canonical
@@ -22,41 +19,26 @@ _TABLES = ("attributions", "sanity", "cascade", "attention")
 
 
 class Explanations(AddOn):
-    """What the system's first fit answers from, where it is a network on electrodes."""
+    """What the system's first fit answers from, where it is a network on electrodes: `explanations` of its test part.
+
+    Labels say which class is asked about, after everything was predicted.
+    """
 
     def write(self, fit: FinishedFit) -> None:
-        """Write the tables of `explanations`."""
-        write_explanations(fit.folder, fit.system, fit.samples.by_id(fit.test.ids))
+        """Write the tables; none where there is nothing to draw on a scalp."""
+        system = fit.system
+        if not isinstance(system, SignalNetwork) or not _on_scalp(system):
+            return
+        test = fit.samples.by_id(fit.test.ids)
+        test = labelled(test.select(test.has(system.settings.modality)), system.task)
+        if len(test):
+            for name, table in explanations(system, test).items():
+                table.to_parquet(fit.folder / f"{name}.parquet")
 
     def read(self, run: FinishedRun) -> Tables:
-        """Return them by name."""
-        return read_explanations(run.first)
-
-
-def write_explanations(folder: Path, system: Any, test: Samples) -> None:
-    """Write the tables of `explanations` to the folder of a fit; none where there is nothing to draw on a scalp.
-
-    Parameters
-    ----------
-    folder : Path
-        Of the fit.
-    system : System
-        Fitted.
-    test : Samples
-        The test part, with labels: they say which class is asked about, after everything was predicted.
-    """
-    if not isinstance(system, SignalNetwork) or not _on_scalp(system):
-        return
-    test = labelled(test.select(test.has(system.settings.modality)), system.task)
-    if len(test):
-        for name, table in explanations(system, test).items():
-            table.to_parquet(folder / f"{name}.parquet")
-
-
-def read_explanations(folder: Path) -> dict[str, pd.DataFrame]:
-    """Return the tables that the folder of a fit holds, by name."""
-    paths = {name: folder / f"{name}.parquet" for name in _TABLES}
-    return {name: pd.read_parquet(path) for name, path in paths.items() if path.exists()}
+        """Return the tables by name."""
+        paths = {name: run.first / f"{name}.parquet" for name in _TABLES}
+        return {name: pd.read_parquet(path) for name, path in paths.items() if path.exists()}
 
 
 def explanations(system: SignalNetwork, test: Samples) -> dict[str, pd.DataFrame]:

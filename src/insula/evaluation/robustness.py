@@ -6,8 +6,7 @@ disturbed alike, so modes and systems meet the same disturbance.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,6 @@ import pandas as pd
 
 from insula.emotions import Continuous
 from insula.evaluation.add_on import AddOn, FinishedFit, FinishedRun, Tables
-from insula.protocols.protocol import Protocol
 from insula.samples import Samples, Store
 from insula.samples.altered_store import Alter, AlteredStore, altered
 from insula.samples.stores import Description
@@ -45,17 +43,35 @@ class Robustness(AddOn):
         return fit.recipe.robustness and fit.fitting.kind == "system" and fit.fitting.fold == 0
 
     def write(self, fit: FinishedFit) -> None:
-        """Write what was predicted."""
-        write_robustness(fit.folder, fit.system, fit.test, fit.study.protocol)
+        """Write what every mode predicts; a modality that no test sample has cannot be disturbed."""
+        frames, units = [], fit.study.protocol.scored_units(fit.test)
+        modalities = [name for name in modalities_of(fit.system) if fit.test.has(name).any()]
+        for modality in modalities:
+            for name, level, disturbed in disturbances(fit.test, modality):
+                if name == "missing" and len(modalities) == 1:
+                    continue  # nothing is left to predict from
+                for mode in fit.system.modes:
+                    table = fit.system.predict(disturbed, mode).collapse(units).table.rename_axis("unit").reset_index()
+                    about = dict(zip(KEY, (modality, name, level), strict=True))
+                    frames.append(table.filter(regex="^(unit|rating|p_.*)$").assign(**about, arm=mode))
+        pd.concat(frames).to_parquet(fit.folder / _FILE)
 
     def read(self, run: FinishedRun) -> Tables:
-        """Return the table by its title, a column a mode."""
-        folders: dict[int, list[Path]] = {}
-        for fitting, folder in run.own.items():
-            folders.setdefault(fitting.repeat, []).append(folder)
-        table = read_robustness(folders, run.answers)
+        """Return one row a disturbance, one column a mode: accuracy, or pooled error of ratings; means over fits."""
+        scores = []
+        for fitting, path in ((fitting, folder / _FILE) for fitting, folder in run.own.items()):
+            if path.is_file():
+                table = pd.read_parquet(path)
+                table["truth"] = run.answers[fitting.repeat]["truth"].reindex(table["unit"]).to_numpy()
+                for key, part in table.groupby(["arm", *KEY], sort=False):
+                    scores.append((*key, _score(part.dropna(subset=["truth"]))))
+        if not scores:
+            return {}
+        table = pd.DataFrame(scores, columns=["arm", *KEY, "score"])
+        wide = table.pivot_table(index=list(KEY), columns="arm", values="score", aggfunc="mean", sort=False)
+        wide = wide[list(dict.fromkeys(table["arm"]))].rename_axis(columns=None).reset_index()
         title = DISTURBED["ratings" if isinstance(run.studies[0].task, Continuous) else "classes"]
-        return {title: table.rename(columns=run.system.modes)} if len(table) else {}
+        return {title: wide.rename(columns=run.system.modes)}
 
 
 def disturbances(samples: Samples, modality: str) -> Iterator[tuple[str, str, Samples]]:
@@ -150,67 +166,10 @@ def _covered(share: float) -> Alter:
     return alter
 
 
-def write_robustness(folder: Path, system: System, hidden: Samples, protocol: Protocol) -> None:
-    """Predict disturbed test samples in every mode, and write what was said to the folder of a fit.
-
-    A modality that no test sample has cannot be disturbed.
-
-    Parameters
-    ----------
-    folder : Path
-        Of the fit.
-    system : System
-        Fitted.
-    hidden : Samples
-        The test part without labels.
-    protocol : Protocol
-        Which says what unit is scored.
-    """
-    frames = []
-    units = protocol.scored_units(hidden)
-    modalities = [name for name in modalities_of(system) if hidden.has(name).any()]
-    for modality in modalities:
-        for name, level, disturbed in disturbances(hidden, modality):
-            if name == "missing" and len(modalities) == 1:
-                continue  # nothing is left to predict from
-            for mode in system.modes:
-                predictions = system.predict(disturbed, mode).collapse(units).table.rename_axis("unit").reset_index()
-                about = dict(zip(KEY, (modality, name, level), strict=True))
-                frames.append(predictions.filter(regex="^(unit|rating|p_.*)$").assign(**about, arm=mode))
-    pd.concat(frames).to_parquet(folder / _FILE)
-
-
 def modalities_of(system: System) -> tuple[str, ...]:
     """Return the modalities that a system may read, by its settings where they name them."""
     named = (getattr(system.settings, name, None) for name in ("eeg", "face"))
     return tuple(name for name in named if isinstance(name, str)) or tuple(system.predicts_from)
-
-
-def read_robustness(folders: Mapping[int, Iterable[Path]], answers: Mapping[int, pd.DataFrame]) -> pd.DataFrame:
-    """Return the table of what was measured: one row a disturbance, one column a mode, means over fits.
-
-    Accuracy for classes, the pooled root mean square error for ratings.
-
-    Parameters
-    ----------
-    folders : mapping
-        Folders of the system's fits, by repeat.
-    answers : mapping
-        What units are held against, by repeat: `truth`, indexed by unit.
-    """
-    scores = []
-    for repeat, paths in folders.items():
-        for path in (folder / _FILE for folder in paths):
-            if path.is_file():
-                predictions = pd.read_parquet(path)
-                predictions["truth"] = answers[repeat]["truth"].reindex(predictions["unit"]).to_numpy()
-                for key, part in predictions.groupby(["arm", *KEY], sort=False):
-                    scores.append((*key, _score(part.dropna(subset=["truth"]))))
-    if not scores:
-        return pd.DataFrame()
-    table = pd.DataFrame(scores, columns=["arm", *KEY, "score"])
-    wide = table.pivot_table(index=list(KEY), columns="arm", values="score", aggfunc="mean", sort=False)
-    return wide[list(dict.fromkeys(table["arm"]))].rename_axis(columns=None).reset_index()
 
 
 def _score(part: pd.DataFrame) -> float:
