@@ -26,6 +26,7 @@ TITLES = {
     "faces": "From a photograph to emotions",
     "first_answer": "The first answer of a process, and its memory",
     "face_training": "Training on faces",
+    "training_loop": "The loop of the engine beside a plain one",
     "paper_preset": "BMCI, preset paper on one split",
 }
 

@@ -10,7 +10,7 @@ from insula.errors import MissingTierError
 
 TIERS: dict[str, tuple[str, ...]] = {
     "train": (
-        "torch", "torchvision", "pytorch_lightning", "timm", "sklearn", "scipy", "skimage", "skops", "safetensors",
+        "torch", "torchvision", "timm", "sklearn", "scipy", "skimage", "skops", "safetensors",
         "mapie", "captum", "fairlearn", "imagehash", "joblib", "threadpoolctl", "matplotlib", "jinja2", "openTSNE",
         "onnx", "onnxscript", "pyarrow", "pooch", "filelock",
     ),

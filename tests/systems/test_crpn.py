@@ -25,7 +25,7 @@ from insula.systems.crpn.losses import StudentLoss, TeacherLoss, admitted_diverg
 from insula.systems.crpn.settings import Concepts, CRPNSettings, Teacher
 from insula.systems.crpn.statistics import Statistics, conceive, hash_of, statistics, sure_of
 from insula.systems.crpn.system import CRPN
-from insula.training.engine import rate_factor
+from insula.training.optimisers import rate_factor
 from insula.training.rows import PictureRows
 from insula.training.settings import Training
 

@@ -11,7 +11,8 @@ from torch import nn
 
 from insula.errors import SettingsError
 from insula.systems.picture_network import PictureNetworkSettings
-from insula.training.engine import rate_factor, train
+from insula.training.engine import train
+from insula.training.optimisers import rate_factor
 from insula.training.settings import Training
 
 STEPS, EPOCHS = 7, 20
@@ -119,5 +120,5 @@ def test_half_precision_and_channels_last_learn_the_same_thing() -> None:
 def test_a_training_that_is_none_is_refused_before_it_begins(wrong: dict[str, float]) -> None:
     with pytest.raises(SettingsError, match=next(iter(wrong))):
         Training(**wrong)  # type: ignore[arg-type]
-    with pytest.raises(SettingsError, match=r"unknown key 'training.epoch' .*are averaging, batch_size, betas"):
+    with pytest.raises(SettingsError, match=r"unknown key 'training.epoch' .*are accumulate, averaging, batch_size"):
         PictureNetworkSettings.parse({"training": {"epoch": 2}}, where="system")

@@ -7,7 +7,7 @@ from typing import Any
 
 from insula.corpora.contract import Card, Corpus
 from insula.errors import SettingsError, choices
-from insula.storage.own_code import is_own, own_object
+from insula.storage.own_code import installed, is_own, own_object
 from insula.tiers import naming_tier
 
 CORPORA: dict[str, str] = {
@@ -44,6 +44,14 @@ CORPORA: dict[str, str] = {
 }
 
 
+def corpora() -> dict[str, str]:
+    """Return where the class of each corpus is, by name: insula's own, and those that other packages add.
+
+    A package adds its own as entry points of the group `insula.corpora`: `name = "module:Class"`.
+    """
+    return installed("insula.corpora") | CORPORA
+
+
 @naming_tier()
 def _class(name: str) -> Any:
     if is_own(name):
@@ -53,9 +61,9 @@ def _class(name: str) -> Any:
             do = "write it as insula.corpora.contract.Corpus says, or save samples and use the corpus `samples`"
             raise SettingsError(f"a corpus has {lacking[0]!r}, and this has none", where=name, do=do)
         return cls
-    if name not in CORPORA:
-        raise SettingsError(f"unknown corpus {name!r}", do=choices("corpora", name, CORPORA))
-    module, cls = CORPORA[name].split(":")
+    if name not in corpora():
+        raise SettingsError(f"unknown corpus {name!r}", do=choices("corpora", name, corpora()))
+    module, cls = corpora()[name].split(":")
     return getattr(import_module(module), cls)
 
 
@@ -100,4 +108,4 @@ def card(name: str) -> Card:
 
 def cards() -> list[Card]:
     """Return the cards of all corpora."""
-    return [card(name) for name in CORPORA]
+    return [card(name) for name in corpora()]

@@ -20,7 +20,7 @@ from insula.storage.code import code_version
 from insula.storage.hashing import digest
 
 LIBRARIES = (
-    "torch", "torchvision", "pytorch-lightning", "timm", "scikit-learn", "mne", "numpy", "scipy", "pandas",
+    "torch", "torchvision", "timm", "scikit-learn", "mne", "numpy", "scipy", "pandas",
     "ai-edge-litert", "openTSNE", "skops",
 )  # fmt: skip
 """Libraries whose version can change a figure."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import inspect
 import sys
+from functools import cache
 from importlib import import_module
+from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -17,6 +19,18 @@ from insula.tiers import missing_tier
 def is_own(name: object) -> bool:
     """Return whether a name is an import path such as `my_networks:Small`, or the thing itself."""
     return not isinstance(name, str) or ":" in name
+
+
+@cache
+def installed(group: str) -> dict[str, str]:
+    """Return what other packages add under a name: import paths by name.
+
+    Parameters
+    ----------
+    group : str
+        Of the packages' entry points: `insula.systems` or `insula.corpora`, each `name = "module:Class"`.
+    """
+    return {entry.name: entry.value for entry in entry_points(group=group)}
 
 
 def own_object(path: str) -> Any:

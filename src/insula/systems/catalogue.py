@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from functools import cache
 from importlib import import_module
-from importlib.metadata import entry_points
 from typing import Any
 
 from insula.errors import SettingsError, choices
-from insula.storage.own_code import is_own
+from insula.storage.own_code import installed, is_own
 from insula.storage.settings import over
 from insula.systems.base import System
 from insula.tiers import naming_tier
@@ -50,13 +48,12 @@ SYSTEMS = {
 """Those that come with insula."""
 
 
-@cache
 def systems() -> dict[str, str]:
-    """Return where the class of each system is, by name: insula's own, and those of other packages.
+    """Return where the class of each system is, by name: insula's own, and those that other packages add.
 
     A package adds its own as entry points of the group `insula.systems`: `name = "module:Class"`.
     """
-    return {entry.name: entry.value for entry in entry_points(group="insula.systems")} | SYSTEMS
+    return installed("insula.systems") | SYSTEMS
 
 
 @naming_tier()

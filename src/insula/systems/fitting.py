@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from insula.emotions import Categorical, LabelTask
+from insula.emotions import Categorical, Task
 from insula.errors import DataError, SettingsError
 from insula.protocols.controls import shuffle_modality
 from insula.samples import Samples
@@ -33,9 +33,9 @@ def begin_with(network: nn.Module, before: nn.Module) -> None:
         raise SettingsError("the saved network is of another form", where="start_from", do=do) from None
 
 
-def labelled(samples: Samples, task: LabelTask) -> Samples:
+def labelled(samples: Samples, task: Task) -> Samples:
     """Return the samples that have a label."""
-    return samples.select(task.targets(samples.table) >= 0)
+    return samples.select(task.labelled(samples.table))
 
 
 def training_pictures(train: Samples, task: Categorical) -> Samples:

@@ -73,13 +73,10 @@ class OwnEstimator(System):
         from sklearn.base import clone
 
         self.settings, task = _reading(self.settings, data.train), self.task
-        train = data.train.select(data.train.has(self.settings.modality))
+        train = labelled(data.train.select(data.train.has(self.settings.modality)), task)
+        targets = task.targets(train.table)
         if isinstance(task, Continuous):
-            targets = task.ratings(task.targets(train.table))
-            train, targets = train.select(~np.isnan(targets)), targets[~np.isnan(targets)]
-        else:
-            train = labelled(train, task)
-            targets = task.targets(train.table)
+            targets = task.ratings(targets)
         if not len(train):
             raise DataError("no training sample has a label", where=task.label, do="check the label column")
         self.estimator = _seeded(clone(self.template), self.settings.seed).fit(self._read(train), targets)

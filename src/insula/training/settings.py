@@ -49,6 +49,16 @@ class Training(Settings):
         themselves.
     keep : str
         The weights of the `best` validation epoch, or of the `last` one: then nothing is chosen or ends early.
+    accumulate : int
+        Batches a step of the optimiser: as many times `batch_size` for the gradient, in the memory of one.
+    recompute : bool
+        Whether blocks of the network make their activations again on the way back instead of keeping them (activation
+        checkpointing): less memory, a third more time.
+    workers : int
+        Processes that read batches ahead; 0 reads where the training runs.
+    devices : int
+        Processes on one machine that share every batch, each with a GPU of its own or, on a CPU, a thread
+        (data-parallel training). Batch normalisation sees each one's own share.
     """
 
     epochs: int = 15
@@ -69,6 +79,10 @@ class Training(Settings):
     channels_last: bool = False
     averaging: float = Field(0.0, ge=0, lt=1)
     keep: Literal["best", "last"] = "best"
+    accumulate: int = Field(1, ge=1)
+    recompute: bool = False
+    workers: int = Field(0, ge=0)
+    devices: int = Field(1, ge=1)
 
     @model_validator(mode="after")
     def _possible(self) -> Self:

@@ -96,7 +96,7 @@ class PlainClassifier(System):
         train, task = data.train, self.task
         if self.settings.modality is None:
             self.settings = self.settings.model_copy(update={"modality": present_modality(train)})
-        train = _with_modalities(_rated(train, task) if isinstance(task, Continuous) else labelled(train, task), self)
+        train = _with_modalities(labelled(train, task), self)
         if not len(train):
             raise DataError("no training sample has a label", where=task.label, do="check the label column")
         features, targets = self._features(train), task.targets(train.table)
@@ -177,10 +177,6 @@ def ridge_regression(train: Samples, features: np.ndarray, ratings: np.ndarray) 
     alone = np.where(trials < 0, trials.max(initial=-1) + 1 + np.arange(len(trials)), trials)
     strength = choose_strength(StandardScaler().fit_transform(features), ratings, alone)
     return make_pipeline(StandardScaler(), Ridge(strength))
-
-
-def _rated(samples: Samples, task: Continuous) -> Samples:
-    return samples.select(~np.isnan(task.targets(samples.table)))
 
 
 def _with_modalities(samples: Samples, system: PlainClassifier) -> Samples:

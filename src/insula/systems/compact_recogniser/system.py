@@ -155,6 +155,8 @@ def _code() -> str:
     """Return a hash of the code that decides what is learnt; what else changes leaves a trained network as it is."""
     from insula.networks import face_resnet, variations
     from insula.systems.compact_recogniser import mixture
-    from insula.training import engine
+    from insula.training import engine, loop, optimisers, samplers
 
-    return digest([inspect.getsource(module) for module in (face_resnet, variations, mixture, engine)])
+    return digest(
+        [inspect.getsource(module) for module in (face_resnet, variations, mixture, engine, loop, optimisers, samplers)]
+    )

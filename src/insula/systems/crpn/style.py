@@ -6,6 +6,7 @@ Source: figure 2 of the concept-regularised perceptual network (CRPN), AAAI 2024
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
@@ -120,7 +121,7 @@ class StyleStudy(System):
     def _predict(self, samples: Samples, mode: str) -> Predictions:
         """Return what `CRPN.predict` does, of the model that the mode names."""
         predictions = self.models[mode].predict(samples)
-        return Predictions(predictions.table.assign(mode=mode), predictions.classes)
+        return replace(predictions, table=predictions.table.assign(mode=mode))
 
     def _answering(self, mode: str) -> Answer:
         """Return what `CRPN.answering` does, of the model that the mode names."""

@@ -17,6 +17,7 @@ from insula.samples import Description, Predictions, Samples, normalised_entropy
 from insula.storage.settings import Settings
 from insula.systems.base import System, TrainingData
 from insula.systems.baselines.plain import plain_values
+from insula.systems.fitting import labelled
 from insula.systems.two_modalities import Cells, modes_used, read_cells, without_late
 
 SIDES = {"eeg": "EEG", "face": "face"}
@@ -73,7 +74,7 @@ class PairSystem(System):
             Where there is no label, or no side from which two classes could be told.
         """
         task = self.task
-        train, validation = _with_targets(data.train, task), _with_targets(data.validation, task)
+        train, validation = labelled(data.train, task), labelled(data.validation, task)
         if not len(train):
             raise DataError("no training sample has a label", where=task.label, do="check the label column")
         targets = task.targets(train.table)
@@ -189,12 +190,6 @@ class PairSystem(System):
         self.forms = {side: Description(**form) for side, form in about["forms"].items()}
         self.shapes = {side: tuple(shape) for side, shape in about["shapes"].items()}
         self.usual, self.learnt = np.array(about["usual"]), about["learnt"]
-
-
-def _with_targets(samples: Samples, task: LabelTask | Continuous) -> Samples:
-    """Return the samples that have a label."""
-    targets = task.targets(samples.table)
-    return samples.select(~np.isnan(targets) if isinstance(task, Continuous) else targets >= 0)
 
 
 def _unlearnt(side: str, count: int) -> Cells:
