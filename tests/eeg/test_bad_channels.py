@@ -1,4 +1,4 @@
-"""Loud channels, their repair, and the amplitude of a subject."""
+"""Loud channels and their repair."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from insula.eeg.bad_channels import (
     BLINK_ELECTRODES,
     loud_channels,
     loud_channels_of_parts,
-    normalise_amplitude,
     repair,
 )
 from insula.eeg.montage import positions
@@ -74,38 +73,6 @@ def test_bad_input_is_one_line(trial: np.ndarray) -> None:
         loud_channels(trial)
     with pytest.raises(DataError, match="good channels with NaN"):
         repair(trial, CHANNELS, none)
-    with pytest.raises(DataError, match="signals with NaN"):
-        normalise_amplitude([trial])
-    with pytest.raises(DataError, match="no signal to take an amplitude from"):
-        normalise_amplitude([])
-    with pytest.raises(DataError, match="constant, or zero for the most part"):
-        normalise_amplitude([np.ones((2, 5))])
-    with pytest.raises(DataError, match="constant, or zero for the most part"):
-        normalise_amplitude([np.array([0.0, 0.0, 1.0])])
-
-
-@pytest.mark.parametrize("size", [999, 1000])
-def test_amplitude_is_that_of_all_sessions_together(size: int) -> None:
-    random = np.random.default_rng(size)
-    everything = random.normal(2, 10, size).astype(np.float32)
-    everything[::50] = 5000
-    inside = everything[np.abs(everything) < 30 * np.median(np.abs(everything))].astype(float)
-    parts = list(normalise_amplitude([everything[:100].reshape(4, 25), everything[100:][None]]))
-    assert [part.shape for part in parts] == [(4, 25), (1, size - 100)]
-    found = np.concatenate([part.ravel() for part in parts])
-    assert_allclose(found, (everything - inside.mean()) / inside.std(), rtol=1e-5, atol=1e-5)
-    assert found.max() > 400  # outliers stay
-
-
-def test_limit_is_at_the_exact_median() -> None:
-    """A value of 30 times the median is out, the next smaller float is in, however the median is found."""
-    for values in ([1.0, 1.5, 7.25], [1.0, 1.5, 2.0, 7.25]):
-        limit = np.float32(30 * np.median([*values, 100.0, 100.0][: len(values)]))
-        for last in (limit, np.nextafter(limit, np.float32(0))):
-            signal = np.array([*values[:-1], last], np.float32)
-            inside = signal[np.abs(signal) < 30 * np.median(np.abs(signal))].astype(float)
-            [found] = normalise_amplitude([signal])
-            assert_allclose(found, (signal - inside.mean()) / inside.std(), rtol=1e-5)
 
 
 def test_memory_is_that_of_one_signal(tmp_path: object) -> None:
@@ -117,8 +84,7 @@ def test_memory_is_that_of_one_signal(tmp_path: object) -> None:
     values.flush()
     signals = list(np.load(path, mmap_mode="r"))
     tracemalloc.start()
-    for _ in normalise_amplitude(signals):
-        pass
+    loud_channels_of_parts(signals)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 8e6  # ten times one signal

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -13,14 +14,8 @@ from sklearn.metrics import silhouette_score
 
 from insula.emotions import Categorical
 from insula.errors import DataError
-from insula.evaluation.clusters import (
-    SILHOUETTES,
-    cluster_map,
-    read_clusters,
-    read_silhouettes,
-    silhouettes,
-    write_clusters,
-)
+from insula.evaluation.add_on import AddOn
+from insula.evaluation.clusters import SILHOUETTES, ClusterMap, Silhouettes, cluster_map, silhouettes, write_clusters
 from insula.evaluation.draw_clusters import draw_clusters
 from insula.evaluation.subset import evenly
 from insula.samples import ArrayStore, Samples
@@ -93,6 +88,11 @@ def test_long_names_leave_room_for_the_map(length: int, labels: list[str]) -> No
     assert left >= 0 and right <= whole, "no legend is cut off"
 
 
+def read(add_on: AddOn, folder: Path) -> dict[str, pd.DataFrame]:
+    run: Any = SimpleNamespace(first=folder)
+    return add_on.read(run)
+
+
 def amplified() -> dict[str, Samples]:
     """Windows of people whose electrodes differ in gain, and the same with gains of one."""
     samples = toy_windows()
@@ -104,7 +104,7 @@ def amplified() -> dict[str, Samples]:
 
 def test_a_fit_keeps_what_its_samples_cluster_by(tmp_path: Path) -> None:
     write_clusters(tmp_path, amplified(), ("eeg",), TASK, most=60)
-    (title, table), points = *read_silhouettes(tmp_path).items(), read_clusters(tmp_path)["clusters"]
+    (title, table), points = *read(Silhouettes(), tmp_path).items(), read(ClusterMap(), tmp_path)["clusters"]
     assert title == SILHOUETTES and set(table["label"]) == {"subject", "emotion"}, "there is one corpus"
     assert set(table["features"]) == {"log variance of each channel"} and set(table["n"]) == {60}
     found = table.set_index(["space", "label"])["silhouette"]
@@ -123,7 +123,7 @@ def test_nothing_is_kept_of_one_subject_or_of_pictures(tmp_path: Path) -> None:
     write_clusters(tmp_path, {"features": samples}, (), TASK)
     write_clusters(tmp_path, {"features": samples}, ("eeg", "features"), TASK)
     write_clusters(tmp_path, {"features": samples}, ("picture",), TASK)
-    assert not list(tmp_path.iterdir()) and read_clusters(tmp_path) == read_silhouettes(tmp_path) == {}
+    assert not list(tmp_path.iterdir()) and read(ClusterMap(), tmp_path) == read(Silhouettes(), tmp_path) == {}
 
 
 def test_a_space_without_labels_or_one_form_does_without(tmp_path: Path) -> None:
@@ -132,7 +132,7 @@ def test_a_space_without_labels_or_one_form_does_without(tmp_path: Path) -> None
     other = ArrayStore(samples.read("eeg")[:5], form)
     mixed = samples.with_modality("eeg", "other", other, [*range(5), *[-1] * (len(samples) - 5)])
     write_clusters(tmp_path, {"before": mixed, "after": samples.without(["emotion"])}, ("eeg",), TASK)
-    (table,) = read_silhouettes(tmp_path).values()
+    (table,) = read(Silhouettes(), tmp_path).values()
     assert table[["space", "label"]].to_numpy().tolist() == [["after", "subject"]]
 
 

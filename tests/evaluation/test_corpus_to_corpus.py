@@ -12,7 +12,7 @@ import pytest
 from insula.corpora.fakes import FAKES
 from insula.emotions import LABEL_SPACES
 from insula.evaluation.experiment import run
-from insula.evaluation.label_sets import label_set_metrics, label_set_table
+from insula.evaluation.label_sets import label_set_metrics, label_set_table, label_sets
 from insula.evaluation.recipe import Recipe
 from insula.evaluation.report import write_report
 from insula.evaluation.results import Results
@@ -82,7 +82,7 @@ def test_fer_plus_to_three_corpora_tells_each_by_itself(tmp_path: Path, quick: p
     present = {name: one["arms"]["plain"]["present_only"]["present_names"] for name, one in told["corpora"].items()}
     assert set(results.classes) - set(present["ck-plus"]) == {"neutral"}
     assert set(results.classes) - set(present["fed-ro"]) == {"contempt"}
-    assert label_set_table(results)[["corpus", "n"]].to_numpy().tolist() == [
+    assert label_set_table(results, label_sets(results))[["corpus", "n"]].to_numpy().tolist() == [
         ["affectnet", 16], ["ck-plus", 42], ["fed-ro", 21],
     ]  # fmt: skip
     page = (tmp_path / "run" / "report.html").read_text()

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
+import pandas as pd
 import pytest
 
 from insula.emotions import Categorical
 from insula.evaluation.clusters import SILHOUETTES
 from insula.evaluation.experiment import run
-from insula.evaluation.explanations import read_explanations, write_explanations
+from insula.evaluation.explanations import Explanations
 from insula.evaluation.plots import plots
 from insula.evaluation.recipe import Recipe
 from insula.evaluation.report import write_report
 from insula.evaluation.results import Results
 from insula.evaluation.table import metrics_table
+from insula.samples import Samples
 from insula.storage.cache import Cache
+from insula.systems.base import System
 from insula.systems.baselines.plain import Linear, PlainSettings
 from insula.systems.catalogue import system
 from insula.systems.rbtransformer.system import RBTransformer, RBTransformerSettings
@@ -61,16 +66,26 @@ def test_the_report_shows_them_with_dots_of_each_subject(results: Results) -> No
     assert "sanity check" in drawn["attributions"].caption.partition(".")[0]
 
 
+def write(folder: Path, fitted: System, samples: Samples) -> None:
+    fit: Any = SimpleNamespace(folder=folder, system=fitted, samples=samples, test=samples)
+    Explanations().write(fit)
+
+
+def read(folder: Path) -> dict[str, pd.DataFrame]:
+    run: Any = SimpleNamespace(first=folder)
+    return Explanations().read(run)
+
+
 def test_what_has_no_electrodes_is_not_explained(tmp_path: Path) -> None:
     samples, none = toy_windows(), toy_windows().select(slice(0, 0))
     plain = Linear(PlainSettings(modality="features")).fit(samples, none, TASK)
-    write_explanations(tmp_path, plain, samples)
+    write(tmp_path, plain, samples)
     settings = RBTransformerSettings(modality="features", depth=1, training=FEW)
     network = RBTransformer(settings).fit(samples, none, TASK)
-    write_explanations(tmp_path, network, samples.with_columns(emotion=None))
+    write(tmp_path, network, samples.with_columns(emotion=None))
     network.form = network.form.model_copy(update={"channels": tuple("ABCDEF")})
-    write_explanations(tmp_path, network, samples)
-    assert not list(tmp_path.iterdir()) and read_explanations(tmp_path) == {}
+    write(tmp_path, network, samples)
+    assert not list(tmp_path.iterdir()) and read(tmp_path) == {}
 
 
 @pytest.mark.parametrize("name", ["histn", "eegnet"])
@@ -79,6 +94,6 @@ def test_networks_on_signals_can_be_asked(name: str, tmp_path: Path) -> None:
     network = system(name, training=FEW)
     assert isinstance(network, SignalNetwork)
     network.fit(samples, samples.select(slice(0, 0)), TASK)
-    write_explanations(tmp_path, network, samples)
-    tables = read_explanations(tmp_path)
+    write(tmp_path, network, samples)
+    tables = read(tmp_path)
     assert set(tables) == {"attributions", "sanity", "cascade"} and tables["attributions"]["value"].min() >= 0

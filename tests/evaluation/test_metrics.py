@@ -5,8 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from insula.errors import DataError
-from insula.evaluation.continuous import concordance, continuous_metrics, pearson
 from insula.evaluation.metrics import calibration_error, classification_metrics, reliability
 
 
@@ -45,21 +43,3 @@ def test_weights_make_repeats_of_a_unit_count_once():
 def test_a_perfectly_calibrated_coin():
     curve = reliability(np.full(10, 0.5), np.arange(10) % 2 == 0, np.ones(10))
     assert calibration_error(curve) == 0
-
-
-def test_a_flat_prediction_found_nothing_and_a_flat_truth_asks_nothing():
-    ramp, flat = np.arange(5.0), np.full(5, 0.1)
-    assert pearson(ramp, flat) == concordance(ramp, flat) == 0
-    assert np.isnan(pearson(flat, ramp))
-    assert np.isnan(concordance(flat, ramp))
-    said = continuous_metrics(np.r_[ramp, flat], np.r_[ramp, ramp], np.repeat([1, 2], 5))
-    assert said["pcc_per_trial"] == pytest.approx(1)  # the flat trial is left out
-
-
-@pytest.mark.parametrize(
-    ("truth", "predicted", "message"),
-    [([], [], "do not go together"), ([1.0], [1.0, 2.0], "do not go together"), ([1.0, np.nan], [1.0, 2.0], "row 1")],
-)
-def test_unusable_ratings_are_refused(truth, predicted, message):
-    with pytest.raises(DataError, match=message):
-        continuous_metrics(np.array(truth), np.array(predicted), np.arange(len(truth)))

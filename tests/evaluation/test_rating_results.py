@@ -9,11 +9,11 @@ import pandas as pd
 import pytest
 from made_up_ratings import ARMS, rated_results
 from scipy import stats
+from sklearn.metrics import r2_score, root_mean_squared_error
 
 from insula.errors import DataError
 from insula.evaluation.chance import beats_chance, chance_of
 from insula.evaluation.compare import compare
-from insula.evaluation.continuous import continuous_metrics
 from insula.evaluation.rating_metrics import METRICS, rating_figures
 from insula.evaluation.report import write_report
 from insula.evaluation.results import Results
@@ -179,7 +179,25 @@ def test_the_report_of_ratings_shows_both_aggregations_and_the_constant(tmp_path
 
 
 def _metrics(rows: pd.DataFrame) -> dict[str, float]:
-    return continuous_metrics(rows["truth"].to_numpy(), rows["rating"].to_numpy(), rows["trial"].to_numpy())
+    """Return what scipy and scikit-learn say, of all rows and of one trial after the other."""
+
+    def correlations(part: pd.DataFrame) -> tuple[float, float]:
+        truth, rating = part["truth"], part["rating"]
+        (var_t, both), (_, var_p) = np.cov(truth, rating, bias=True)
+        return stats.pearsonr(truth, rating)[0], 2 * both / (var_t + var_p + (truth.mean() - rating.mean()) ** 2)
+
+    trials = [part for _, part in rows.groupby("trial")]
+    moving = [part for part in trials if np.ptp(part["truth"]) > 0]
+    pcc, ccc = np.mean([correlations(part) for part in moving], axis=0)
+    missed = sum(((part["truth"] - part["rating"]) ** 2).sum() for part in moving)
+    figures = {
+        "rmse_pooled": root_mean_squared_error(rows["truth"], rows["rating"]),
+        "r2_pooled": r2_score(rows["truth"], rows["rating"]),
+        "rmse_per_trial": np.mean([root_mean_squared_error(part["truth"], part["rating"]) for part in trials]),
+        "r2_per_trial": 1 - missed / sum(part["truth"].var(ddof=0) * len(part) for part in moving),
+        "pcc_per_trial": pcc, "ccc_per_trial": ccc,
+    }  # fmt: skip
+    return figures | dict(zip(("pcc_pooled", "ccc_pooled"), correlations(rows), strict=True))
 
 
 def _fields(results: Results) -> dict:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from insula.emotions import Categorical
+from insula.emotions import Categorical, Continuous
+from insula.evaluation.candidates import Fitting
 from insula.evaluation.experiment import run
 from insula.evaluation.recipe import Recipe
-from insula.evaluation.robustness import KEY, disturbances, read_robustness, write_robustness
+from insula.evaluation.robustness import DISTURBED, KEY, Robustness, disturbances
 from insula.protocols.protocol import protocol
 from insula.samples import Samples
 from insula.storage.cache import Cache
@@ -19,6 +22,7 @@ from insula.systems.catalogue import system
 from toy import CLASSES, toy_pairs, toy_study, toy_windows
 
 TASK = Categorical(label="emotion", classes=CLASSES)
+RATING = Continuous(label="valence", scale=(1, 9))
 
 
 def disturbed(samples: Samples, modality: str) -> dict[tuple[str, str], Samples]:
@@ -70,7 +74,9 @@ def test_a_modality_that_no_test_row_has_is_left_alone(tmp_path: Path) -> None:
     faceless = pairs.with_columns(face_features_row=-1, face_features_store=None)
     pair = system("late-fusion").fit(pairs, pairs.select([]), TASK)
     units = protocol("subject-disjoint", scored_unit="sample")
-    write_robustness(tmp_path, pair, faceless.without(["emotion"]), units)
+    study, test = SimpleNamespace(protocol=units), faceless.without(["emotion"])
+    fit: Any = SimpleNamespace(folder=tmp_path, system=pair, test=test, study=study)
+    Robustness().write(fit)
     said = pd.read_parquet(tmp_path / "robustness.parquet")
     assert set(said["modality"]) == {"features"} and set(said["arm"]) == {"both", "eeg", "face"}
 
@@ -79,5 +85,10 @@ def test_ratings_are_scored_by_their_error(tmp_path: Path) -> None:
     frame = pd.DataFrame({"unit": ["a", "b"], "rating": [0.0, 2.0], "arm": "eeg"})
     frame.assign(**dict.fromkeys(KEY, "x")).to_parquet(tmp_path / "robustness.parquet")
     truth = pd.DataFrame({"truth": [0.0, 0.0]}, index=["a", "b"])
-    assert read_robustness({0: [tmp_path]}, {0: truth})["eeg"].tolist() == pytest.approx([2**0.5])
-    assert read_robustness({0: [tmp_path / "elsewhere"]}, {0: truth}).empty
+    run: Any = SimpleNamespace(
+        own={Fitting("system", "s", 0, 0): tmp_path, Fitting("system", "s", 0, 1): tmp_path / "elsewhere"},
+        answers={0: truth}, system=SimpleNamespace(modes={"eeg": "EEG"}), studies=[SimpleNamespace(task=RATING)],
+    )  # fmt: skip
+    assert Robustness().read(run)[DISTURBED["ratings"]]["EEG"].tolist() == pytest.approx([2**0.5])
+    run.own.pop(Fitting("system", "s", 0, 0))
+    assert Robustness().read(run) == {}

@@ -104,7 +104,7 @@ def test_cells_are_run_once_resumed_and_marked(tmp_path: Path, monkeypatch: pyte
     assert len(done) == 8, "four cells of a system and a control, none fitted twice"
     assert steps[0] == (3, 8) and steps[-1] == (8, 8)
     assert [outcome.results.mark for outcome in outcomes] == ["", "", *["faces shared, as published"] * 2]
-    assert "so no figure proves anything" in outcomes[2].said.sentence
+    assert "so no figure proves anything" in outcomes[2].verdict.sentence
 
     table = cells_table(sweep, outcomes)
     assert len(table) == 8 and table["cell"].tolist() == [1, 1, 2, 2, 3, 3, 4, 4]

@@ -98,7 +98,7 @@ def test_the_page_says_verdicts_first_and_loads_nothing(folder: Path, outcomes: 
     assert places == sorted(places)
     assert not re.search(r"<script|<link|url\(|@import|src=\"(?!data:)", text)
     for one in outcomes:
-        assert one.said.sentence.split(":")[0] in text and one.cell.title in text
+        assert one.verdict.sentence.split(":")[0] in text and one.cell.title in text
     links = re.findall(r'href="([^"]+)"', text)
     assert len(links) == 4 and all((folder / link).is_file() for link in links)
     assert "not ours" in text and "99 %" in text
@@ -244,7 +244,7 @@ def test_figures_of_gains_draw_slices_cells_beside_and_a_whole_grid() -> None:
     assert figure is not None
     assert [panel.get_title() for panel in figure.axes[:2]] == ["corpus.label_noise 0", "corpus.label_noise 0.3"]
     signs = [text.get_text() for panel in figure.axes[:2] for text in panel.texts]
-    assert signs == [_SIGNS[drawn[0].said.kind]] * 8
+    assert signs == [_SIGNS[drawn[0].verdict.kind]] * 8
 
 
 def test_every_cell_is_tested_against_the_same_arm_with_p_corrected_over_cells(outcomes: list[Outcome]) -> None:

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from scipy.special import softmax
 
-from insula.evaluation.continuous import concordance, continuous_metrics, explained_variance, pearson
 from insula.evaluation.metrics import brier, classification_metrics, confusion, rejection, rejection_area
 
 CLASSES = ("anger", "fear", "happiness", "neutral")
@@ -74,42 +73,6 @@ def test_confusion_by_hand():
     np.testing.assert_allclose(table, [[2, 1], [0, 0.5]])
 
 
-def test_continuous_against_scipy_and_torchmetrics():
-    import torch
-    from scipy.stats import pearsonr
-    from sklearn.metrics import r2_score, root_mean_squared_error
-    from torchmetrics.functional import regression as reference
-
-    rng = np.random.default_rng(2)
-    truth = rng.standard_normal(200)
-    predicted = 0.6 * truth + 0.5 * rng.standard_normal(200) + 0.2
-    trials = np.repeat(np.arange(10), 20)
-    said = continuous_metrics(truth, predicted, trials)
-    assert pearson(truth, predicted) == pytest.approx(pearsonr(truth, predicted).statistic)
-    assert said["pcc_pooled"] == pytest.approx(pearsonr(truth, predicted).statistic)
-    assert said["rmse_pooled"] == pytest.approx(root_mean_squared_error(truth, predicted))
-    assert said["r2_pooled"] == pytest.approx(r2_score(truth, predicted))
-    each = [pearsonr(truth[trials == t], predicted[trials == t]).statistic for t in range(10)]
-    assert said["pcc_per_trial"] == pytest.approx(np.mean(each))
-    # torchmetrics takes moments of a sample, the field those of the population: the same in the limit
-    long = np.tile(truth, 50), np.tile(predicted, 50)
-    expected = reference.concordance_corrcoef(torch.tensor(long[1]), torch.tensor(long[0]))
-    assert concordance(truth, predicted) == pytest.approx(float(expected), abs=1e-4)
-
-
-def test_explained_variance_against_torchmetrics():
-    import torch
-    from torchmetrics.functional.regression import r2_score
-
-    rng = np.random.default_rng(3)
-    truth = rng.standard_normal((60, 5)) * np.arange(1, 6)
-    predicted = truth + rng.standard_normal((60, 5))
-    said = explained_variance(truth, predicted)
-    for name, option in (("r2_uniform", "uniform_average"), ("r2_weighted", "variance_weighted")):
-        expected = r2_score(torch.tensor(predicted), torch.tensor(truth), multioutput=option)
-        assert said[name] == pytest.approx(float(expected))
-
-
 def test_the_area_under_rejection_against_scores_of_every_share(drawn):
     from sklearn.metrics import accuracy_score
 
@@ -123,13 +86,3 @@ def test_the_area_under_rejection_against_scores_of_every_share(drawn):
     wrong = np.arange(1, 501) - right.sum()
     assert said["aurc_best"] == pytest.approx(np.mean(np.maximum(wrong, 0) / np.arange(1, 501)))
     assert rejection_area(rejection(right, np.zeros(500), np.ones(500))) == pytest.approx(1 - right.mean())
-
-
-def test_r2_within_trials_against_scikit_learn():
-    from sklearn.metrics import r2_score
-
-    rng = np.random.default_rng(3)
-    truth = rng.standard_normal((6, 40)).cumsum(axis=1)
-    said = truth + rng.standard_normal((6, 40))
-    found = continuous_metrics(truth.ravel(), said.ravel(), np.repeat(np.arange(6), 40))["r2_per_trial"]
-    assert found == pytest.approx(r2_score(truth.T, said.T, multioutput="variance_weighted"))

@@ -1,12 +1,8 @@
-"""Channels that are far too loud in a trial, their repair, and a subject's amplitude.
-
-The rule and the repair look at one trial alone. The amplitude is taken from all of a subject's signals: for a subject
-of the test part that is target access `unlabelled`.
-"""
+"""Channels that are far too loud in a trial, and their repair. Both look at one trial alone."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -18,7 +14,6 @@ from insula.errors import DataError
 BLINK_ELECTRODES = ("Fp1", "Fp2", "F7", "F8")
 
 _LOUD = ((3, 0.40), (30, 0.01))  # times the median magnitude, and the share of samples that may exceed it
-_OUTLIER = 30  # times the median magnitude
 
 
 def loud_channels(signal: np.ndarray) -> np.ndarray:
@@ -101,41 +96,6 @@ def repair(signal: np.ndarray, channels: Sequence[str], bad: np.ndarray, untouch
     weights = nearest_mean([names[row] for row in mend], [names[row] for row in good], inverse_distance=True)
     result[mend] = weights @ signal[good]
     return result
-
-
-def normalise_amplitude(signals: Sequence[np.ndarray]) -> Iterator[np.ndarray]:
-    """Return a subject's signals one by one, float32, less one mean and divided by one standard deviation.
-
-    Both come from all samples below 30 times the median magnitude; larger ones are not clipped. The ratios of channels
-    and sessions stay, the unit goes. All values are looked at four times and one signal is in memory at a time, so that
-    memory maps are read as large as they are; the median is exact for float32.
-
-    Parameters
-    ----------
-    signals : sequence of ndarray
-        All sessions of one subject, each array of any shape, as recorded: overlapping windows would count twice.
-
-    Raises
-    ------
-    DataError
-        If there are no values, or they are not finite, constant, or zero for the most part.
-
-    Examples
-    --------
-    >>> [part] = normalise_amplitude([np.array([1.0, 3.0, 1.0, 3.0, 500.0])])
-    >>> part
-    array([ -1.,   1.,  -1.,   1., 498.], dtype=float32)
-    """
-    limit = _OUTLIER * _median_magnitude(signals)
-    count, total, squares = 0, 0.0, 0.0
-    for signal in signals:
-        inside = signal[np.abs(signal) < limit].astype(np.float64)
-        count, total, squares = count + inside.size, total + inside.sum(), squares + np.square(inside).sum()
-    mean = float(total / max(count, 1))
-    variance = float(squares / max(count, 1)) - mean**2
-    if variance <= 1e-12 * mean**2:  # as exact as the difference of two sums is
-        raise DataError("signals that are constant, or zero for the most part", do="leave the subject out")
-    return (((signal - mean) / variance**0.5).astype(np.float32) for signal in signals)
 
 
 def _median_magnitude(signals: Sequence[np.ndarray]) -> float:

@@ -160,8 +160,8 @@ def _samples(
             label, y, X = y, _column(X, y, "y"), X.drop(columns=y)
         names = [groups] if isinstance(groups, str) else groups
         if isinstance(names, list) and all(isinstance(name, str) for name in names) and len(names) != len(X):
-            found = {name: _column(X, name, "groups") for name in names}
-            groups = found[names[0]] if isinstance(groups, str) else found
+            columns = {name: _column(X, name, "groups") for name in names}
+            groups = columns[names[0]] if isinstance(groups, str) else columns
             X = X.drop(columns=names)
     if y is None or isinstance(y, str):
         do = "give y, one label for each row of X"
@@ -178,10 +178,10 @@ def _column(table: pd.DataFrame, name: str, what: str) -> pd.Series:
 def _modality(samples: Samples, modality: str | None) -> str:
     if modality is not None and not samples.has(modality).any():
         raise DataError(f"no sample has {modality!r}", where="modality", do=f"give {' or '.join(samples.modalities)}")
-    found = modality or present_modality(samples)
-    if found is None:
+    chosen = modality or present_modality(samples)
+    if chosen is None:
         raise DataError("the samples have nothing to be read", where="X", do="add a modality")
-    return found
+    return chosen
 
 
 def _task(samples: Samples, label: str, task: Mapping[str, Any] | None) -> AnyTask:

@@ -174,10 +174,10 @@ def check_attributions(
     wrong = _map(asked.maps(system.network.network, wrong_class=True))
     seeds = range(system.settings.seed, system.settings.seed + networks + 1)
     start, *others = (_map(asked.maps(_untrained(system, seed))) for seed in seeds)
-    found = _rank_correlations(np.stack([_map(own), start, wrong, *others]))
-    among = np.mean(found[3:, 3:], axis=1, where=~np.eye(networks, dtype=bool))
+    correlations = _rank_correlations(np.stack([_map(own), start, wrong, *others]))
+    among = np.mean(correlations[3:, 3:], axis=1, where=~np.eye(networks, dtype=bool))
     halves = _rank_correlations(own.mean(axis=3).reshape(2, -1))[0, 1]
-    return Sanity(found[0, 3:], among, float(found[0, 1]), float(found[0, 2]), float(halves))
+    return Sanity(correlations[0, 3:], among, float(correlations[0, 1]), float(correlations[0, 2]), float(halves))
 
 
 def cascade(
@@ -241,9 +241,9 @@ class _Asked:
             parts = min(_BINS, parts)
         sums = np.zeros((2, len(self.system.task.classes), channels, parts))
         counts = np.zeros((*sums.shape[:2], 1, 1))
-        for found, chosen in self._attributions(network.eval(), wrong_class):
+        for attribution, chosen in self._attributions(network.eval(), wrong_class):
             group = self.half[chosen], self.targets[chosen]
-            np.add.at(sums, group, adaptive_avg_pool1d(found.abs(), parts).double().numpy())
+            np.add.at(sums, group, adaptive_avg_pool1d(attribution.abs(), parts).double().numpy())
             np.add.at(counts, group, 1)
         return np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=counts > 0)
 

@@ -9,7 +9,9 @@ from typing import Any
 
 from insula.errors import SettingsError, choices
 from insula.evaluation.recipe import Recipe
+from insula.evaluation.study import Study
 from insula.samples import Samples
+from insula.storage.code import code_version
 from insula.storage.hashing import sha256_of
 from insula.storage.own_code import is_own, name_of, own_files
 from insula.systems.base import System
@@ -42,6 +44,30 @@ class Fitting:
         return f"{self.name}, repeat {self.repeat}, fold {self.fold}"
 
 
+@dataclass(frozen=True)
+class Plan:
+    """A recipe with its studies opened and audited, and everything it wants fitted."""
+
+    recipe: Recipe
+    studies: list[Study]
+    fittings: list[Fitting]
+
+    def key(self, fitting: Fitting) -> dict[str, Any]:
+        """Return what decides the outcome of a fit: the same key is the same fit, whichever recipe asks for it."""
+        study = self.studies[fitting.repeat]
+        names = {"name", "repeats", "reported", "placebos", "controls", "practice", "peers", "groups", "label_curves"}
+        peer = peers(self.recipe).get(fitting.name) if fitting.kind == "control" else None
+        return {
+            "recipe": self.recipe.model_dump(mode="json", exclude=names),
+            "peer": peer,
+            "files": files(peer or self.recipe.system),
+            "data": study.fingerprint,
+            "task": study.task.model_dump(mode="json"),
+            "fitting": [fitting.kind, fitting.name, fitting.repeat, fitting.fold],
+            "code": code_version(),
+        }
+
+
 def controls(recipe: Recipe) -> dict[str, str]:
     """Return the arms that a recipe wants beside its system, with their titles: its controls, then its peers.
 
@@ -55,10 +81,10 @@ def controls(recipe: Recipe) -> dict[str, str]:
     unknown = [name for name in recipe.controls if name not in _CONTROLS]
     if unknown:
         raise SettingsError(f"unknown control {unknown[0]!r}", do=choices("controls", unknown[0], _CONTROLS))
-    found = {name: _CONTROLS[name] for name in recipe.controls}
+    titles = {name: _CONTROLS[name] for name in recipe.controls}
     if recipe.task.get("kind") == "continuous":
-        found |= _OF_RATINGS
-    return found | {name: next(iter(_build(peer, 0).modes.values())) for name, peer in peers(recipe).items()}
+        titles |= _OF_RATINGS
+    return titles | {name: next(iter(_build(peer, 0).modes.values())) for name, peer in peers(recipe).items()}
 
 
 def peers(recipe: Recipe) -> dict[str, dict[str, Any]]:
@@ -75,20 +101,20 @@ def peers(recipe: Recipe) -> dict[str, dict[str, Any]]:
     >>> list(peers(recipe))
     ['onnx-file emotiefflib-b2']
     """
-    found: dict[str, dict[str, Any]] = {}
+    by_name: dict[str, dict[str, Any]] = {}
     for peer in recipe.peers:
         name = " ".join(str(peer[key]) for key in ("name", "preset") if peer.get(key))
-        if name in found or name in (*_CONTROLS, ZERO[0]):
+        if name in by_name or name in (*_CONTROLS, ZERO[0]):
             raise SettingsError(f"two arms have the name {name!r}", where="peers", do="run them one after the other")
-        found[name] = peer
-    return found
+        by_name[name] = peer
+    return by_name
 
 
 def files(settings: Mapping[str, Any]) -> dict[str, str]:
     """Return the sha256 of every file that settings name: a fit made with another content is another fit."""
     paths = {name: Path(value) for name, value in settings.items() if isinstance(value, str) and value}
-    found = {name: sha256_of(path) for name, path in paths.items() if path.is_file()}
-    return found | (own_files(settings["name"]) if is_own(settings.get("name", "")) else {})
+    hashes = {name: sha256_of(path) for name, path in paths.items() if path.is_file()}
+    return hashes | (own_files(settings["name"]) if is_own(settings.get("name", "")) else {})
 
 
 def candidate(recipe: Recipe, fitting: Fitting) -> System:

@@ -95,8 +95,8 @@ def beats_chance(results: Results, arm: str) -> bool:
         return _beats_constant(results, arm)
     rows, guess = results.rows(arm), chance_of(results, arm)
     lumps = rows.groupby(["study", "repeat", "fold", "truth"], sort=False).ngroup()
-    found = cluster_interval(rows["correct"].to_numpy(), lumps.to_numpy(), level=0.99)
-    return results.accuracy(arm) > guess.threshold and found.low > guess.best
+    interval = cluster_interval(rows["correct"].to_numpy(), lumps.to_numpy(), level=0.99)
+    return results.accuracy(arm) > guess.threshold and interval.low > guess.best
 
 
 def _beats_constant(results: Results, arm: str) -> bool:
@@ -110,5 +110,5 @@ def _beats_constant(results: Results, arm: str) -> bool:
     series = [lumps, both["study"], both["repeat"], both[results.series or "unit"]]
     errors = np.sqrt(squares.groupby(series).mean())
     spared = (errors["error_other"] - errors["error"]) / results.error(CONSTANT)
-    found = cluster_interval(spared.to_numpy(), spared.index.get_level_values(0).to_numpy(), level=0.99)
-    return found.low > _NOTHING
+    interval = cluster_interval(spared.to_numpy(), spared.index.get_level_values(0).to_numpy(), level=0.99)
+    return interval.low > _NOTHING

@@ -10,6 +10,7 @@ import pandas as pd
 
 from insula.emotions import LabelTask
 from insula.errors import DataError
+from insula.evaluation.add_on import AddOn, FinishedFit, FinishedRun, Tables
 from insula.evaluation.study import AnyTask
 from insula.evaluation.subset import evenly
 from insula.samples import Samples
@@ -62,12 +63,12 @@ def write_clusters(
         return
     places = evenly(groups, most)
     ids, groups = first.ids[places], groups.iloc[places]
-    found = {name: plain_features(part.by_id(ids), modality) for name, part in samples.items()}
-    whole = np.all([np.isfinite(values).all(axis=1) for values in found.values()], axis=0)
-    found, groups = {name: values[whole] for name, values in found.items()}, groups[whole]
-    table = silhouettes(found, {name: groups[name].to_numpy(object) for name in groups})
+    features = {name: plain_features(part.by_id(ids), modality) for name, part in samples.items()}
+    whole = np.all([np.isfinite(values).all(axis=1) for values in features.values()], axis=0)
+    features, groups = {name: values[whole] for name, values in features.items()}, groups[whole]
+    table = silhouettes(features, {name: groups[name].to_numpy(object) for name in groups})
     table.insert(1, "features", [_PLAIN[str(kinds[space])] for space in table["space"]])
-    np.savez(folder / _FEATURES, **found)  # type: ignore[arg-type]
+    np.savez(folder / _FEATURES, **features)  # type: ignore[arg-type]
     groups.to_parquet(folder / _LABELS, index=False)
     table.to_parquet(folder / _SILHOUETTES, index=False)
 
@@ -91,18 +92,33 @@ def _groups(samples: Samples, task: AnyTask) -> pd.DataFrame:
     return table.loc[:, [len(table[name].dropna().unique()) > 1 for name in table]]
 
 
-def read_silhouettes(folder: Path) -> dict[str, pd.DataFrame]:
-    """Return the table of silhouettes that the folder of a fit holds, by its title."""
-    path = folder / _SILHOUETTES
-    return {SILHOUETTES: pd.read_parquet(path)} if path.exists() else {}
+class Silhouettes(AddOn):
+    """Plain features of the samples, and the table of what they cluster by."""
+
+    field = "measured"
+
+    def write(self, fit: FinishedFit) -> None:
+        """Write both, before and after the recipe's steps."""
+        spaces = {"before": fit.study.samples, "after": fit.samples} if fit.recipe.steps else {"features": fit.samples}
+        write_clusters(fit.folder, spaces, fit.system.predicts_from, fit.study.task)
+
+    def read(self, run: FinishedRun) -> Tables:
+        """Return the table by its title."""
+        path = run.first / _SILHOUETTES
+        return {SILHOUETTES: pd.read_parquet(path)} if path.exists() else {}
 
 
-def read_clusters(folder: Path) -> dict[str, pd.DataFrame]:
-    """Return the map, laid out by t-SNE, of the features that the folder of a fit holds, as table `clusters`."""
-    if not (folder / _FEATURES).exists():
-        return {}
-    with np.load(folder / _FEATURES, allow_pickle=False) as stored:
-        return {"clusters": cluster_map(dict(stored), pd.read_parquet(folder / _LABELS).to_dict("list"))}
+class ClusterMap(AddOn):
+    """The map of the features that `Silhouettes` left."""
+
+    cells = "drawn"
+
+    def read(self, run: FinishedRun) -> Tables:
+        """Return the map, laid out by t-SNE, as table `clusters`."""
+        if not (run.first / _FEATURES).exists():
+            return {}
+        with np.load(run.first / _FEATURES, allow_pickle=False) as stored:
+            return {"clusters": cluster_map(dict(stored), pd.read_parquet(run.first / _LABELS).to_dict("list"))}
 
 
 def cluster_map(features: Spaces, labels_by_name: Labels) -> pd.DataFrame:

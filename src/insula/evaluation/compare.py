@@ -98,17 +98,17 @@ def _check(runs: dict[str, Results], mixed: bool) -> None:
 def _own(run: Results) -> dict[str, object]:
     scores = unit_scores(run, run.headline)
     if run.rated:
-        found = cluster_interval(scores["score"].to_numpy(), scores["cluster"].to_numpy())
-        figures = {"series": len(scores), "error": found.value}
+        estimate = cluster_interval(scores["score"].to_numpy(), scores["cluster"].to_numpy())
+        figures = {"series": len(scores), "error": estimate.value}
     else:
-        found = accuracy_interval(scores)
-        figures = {"units": len(scores), "accuracy": found.value}
+        estimate = accuracy_interval(scores)
+        figures = {"units": len(scores), "accuracy": estimate.value}
     return {
         "arm": run.arm(run.headline).title,
         "split": run.mark or "clean",
         **figures,
-        "low": found.low,
-        "high": found.high,
+        "low": estimate.low,
+        "high": estimate.high,
         "verdict": verdict(run).kind,
     }
 
@@ -127,14 +127,14 @@ def _against(run: Results, first: Results) -> dict[str, object]:
     units = both.assign(score=both["score"] - both["score_first"])
     if run.rated:
         units["score"] /= -first.error(CONSTANT)
-        found = cluster_interval(units["score"].to_numpy(), units["cluster"].to_numpy())
+        estimate = cluster_interval(units["score"].to_numpy(), units["cluster"].to_numpy())
     else:
-        found = difference_interval(units)
+        estimate = difference_interval(units)
     return {
         **nothing,
         "shared": len(units),
-        "difference": found.value,
-        "difference_low": found.low,
-        "difference_high": found.high,
+        "difference": estimate.value,
+        "difference_low": estimate.low,
+        "difference_high": estimate.high,
         "p": paired_test(units),
     }

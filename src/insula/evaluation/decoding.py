@@ -14,6 +14,8 @@ import numpy as np
 import pandas as pd
 
 from insula.eeg.maps import is_time_locked, time_bins
+from insula.emotions import Continuous
+from insula.evaluation.add_on import AddOn, FinishedRun, Tables
 from insula.evaluation.chance import chance
 from insula.evaluation.study import ClassTask
 from insula.protocols.splitting import strata_of
@@ -22,6 +24,20 @@ from insula.samples import Samples
 
 _FOLDS = 5
 _TOGETHER = ("identity", "stimulus", "trial")  # rows that share one of these never stand on two sides of a fold
+
+
+class Decoding(AddOn):
+    """Decoding over time of the first training part, where the system learns from EEG cut around events."""
+
+    cells = "none"
+
+    def read(self, run: FinishedRun) -> Tables:
+        """Return it as table `decoding`."""
+        study = run.studies[0]
+        if isinstance(study.task, Continuous) or "eeg" not in run.system.trains_on:
+            return {}
+        table = decoding_over_time(study.samples.by_id(study.splits[0].train), study.task)
+        return {} if table is None else {"decoding": table}
 
 
 def decoding_over_time(samples: Samples, task: ClassTask) -> pd.DataFrame | None:
@@ -50,12 +66,12 @@ def decoding_over_time(samples: Samples, task: ClassTask) -> pd.DataFrame | None
     tables = []
     for subject in sorted(set(subjects[usable])):
         rows = np.flatnonzero(usable & (subjects == subject))
-        mine, labels = samples.select(rows), codes[rows]
-        form = mine.store("eeg").description
+        own, labels = samples.select(rows), codes[rows]
+        form = own.store("eeg").description
         if not is_time_locked(form):
             continue
-        values, times = time_bins(mine.read("eeg"), form)
-        right = _right(values, labels, joined([unit_codes(mine, name) for name in _TOGETHER]))
+        values, times = time_bins(own.read("eeg"), form)
+        right = _right(values, labels, joined([unit_codes(own, name) for name in _TOGETHER]))
         if right is not None:
             guess = chance(labels, len(task.classes), alpha=0.05 / len(times))
             table = pd.DataFrame({"subject": subject, "time": times, "accuracy": right.mean(axis=0)})

@@ -46,8 +46,8 @@ def draw_clusters(points: pd.DataFrame, scores: pd.DataFrame, mark: str = "") ->
     for row, space in zip(panels, spaces, strict=True):
         part = points[points["space"] == space]
         for axes, label in zip(row, labels, strict=True):
-            codes, found = pd.factorize(part[label], sort=True)
-            for code in range(-1, len(found)):
+            codes, levels = pd.factorize(part[label], sort=True)
+            for code in range(-1, len(levels)):
                 own = part[codes == code]
                 shade = QUIET if code < 0 else PALETTE[code % len(PALETTE)]
                 marker = "." if code < 0 else MARKERS[(code + code // len(PALETTE)) % len(MARKERS)]
@@ -63,7 +63,7 @@ def draw_clusters(points: pd.DataFrame, scores: pd.DataFrame, mark: str = "") ->
                 axes.legend(loc="upper center", bbox_to_anchor=(0.5, 0), ncols=across, fontsize=8,
                             markerscale=1.6, handletextpad=0.2, columnspacing=0.8)  # fmt: skip
     stamp(figure, mark)
-    said = "; ".join(
+    summary = "; ".join(
         f"{space}: " * (len(spaces) > 1) + ", ".join(f"{label} {_said(table[space, label])}" for label in labels)
         for space in spaces
     )
@@ -76,19 +76,19 @@ def draw_clusters(points: pd.DataFrame, scores: pd.DataFrame, mark: str = "") ->
     )
     return Plot(
         "clusters", "What the features cluster by", address(svg(figure)),
-        f"t-SNE maps of features coloured by {', '.join(labels)}. Mean silhouettes: {said}.",
+        f"t-SNE maps of features coloured by {', '.join(labels)}. Mean silhouettes: {summary}.",
         f"t-SNE of {count:,} samples, by what the system reads and not by what it learnt ({what}); neighbours are "
         "alike, sizes of clusters and distances between them mean nothing. The titles give the mean silhouette of the "
-        f"features, not of the map ({said}). 1: groups apart, 0: overlap, below 0: others are nearer.{aligned}",
+        f"features, not of the map ({summary}). 1: groups apart, 0: overlap, below 0: others are nearer.{aligned}",
     )  # fmt: skip
 
 
 def _legend(groups: pd.Series, letters: int) -> tuple[list[str], int]:
     """Return the names of a legend, broken to the width of a panel, and how many stand side by side."""
-    _, found = pd.factorize(groups, sort=True)
-    if len(found) > len(PALETTE):
+    _, levels = pd.factorize(groups, sort=True)
+    if len(levels) > len(PALETTE):
         return [], 1
-    names = [textwrap.fill(str(name), letters - 4) for name in found]
+    names = [textwrap.fill(str(name), letters - 4) for name in levels]
     longest = max((len(line) for name in names for line in name.split("\n")), default=1)
     return names, max(1, min(3, len(names), letters // (longest + 4)))
 

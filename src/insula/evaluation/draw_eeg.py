@@ -27,8 +27,8 @@ def scalp_maps(results: Results) -> Plot | None:
     table = results.tables["maps"]
     sources, classes, channels, times = (list(table[name].unique()) for name in ("source", "class", "channel", "time"))
     maps = table["value"].to_numpy(float).reshape(len(sources), len(classes), len(channels), len(times))
-    known = np.isfinite(maps).all(axis=(0, 2, 3))
-    maps, names = maps[:, known], [name for name, shown in zip(classes, known, strict=True) if shown]
+    present = np.isfinite(maps).all(axis=(0, 2, 3))
+    maps, names = maps[:, present], [name for name, shown in zip(classes, present, strict=True) if shown]
     moment = int((maps[0] ** 2).mean(axis=(0, 1)).argmax())
     figure, panels = canvas(WIDTH, 2.9, nrows=2, ncols=len(names), squeeze=False)
     electrodes = flat_positions(channels)
@@ -93,12 +93,12 @@ def map_agreement(results: Results) -> Plot | None:
     rows_of(axes, [label for label, _, _ in rows])
     axes.set_xlabel("correlation with the measured maps, over classes, electrodes and time")
     axes.set_xlim(min(-0.1, axes.get_xlim()[0]), 1)
-    said = "; ".join(f"{label} {values.mean():.2f}".replace("-", MINUS) for label, values, _ in rows)
+    summary = "; ".join(f"{label} {values.mean():.2f}".replace("-", MINUS) for label, values, _ in rows)
     return Plot(
         "agreement", "Does the virtual EEG look like the measured one?", picture(figure, results),
-        f"Mean correlation of class maps: {said}.",
+        f"Mean correlation of class maps: {summary}.",
         f"Correlation of virtual and measured maps of the classes on {own['n'].sum():,} held-out epochs of the first "
-        f"fold; a dot a subject, a diamond the mean ({said}). Maps of few epochs are noisy, hence the first row. A "
+        f"fold; a dot a subject, a diamond the mean ({summary}). Maps of few epochs are noisy, hence the first row. A "
         "placebo that knows the class draws maps too: only what the virtual EEG has beyond it can come from the brain. "
         f"{_PROXY}",
     )  # fmt: skip
@@ -118,10 +118,10 @@ def decoding(results: Results) -> Plot | None:
     axes.plot(times, values, color=shade, lw=0.8, alpha=0.35)
     top = max(1.05 * np.nanmax(values), 1.5 * threshold)
     if subjects > 2:
-        found = [cluster_interval(row, np.arange(len(row))) for row in (row[np.isfinite(row)] for row in values)]
-        highs = [min(one.high, 1) for one in found]
+        intervals = [cluster_interval(row, np.arange(len(row))) for row in (row[np.isfinite(row)] for row in values)]
+        highs = [min(one.high, 1) for one in intervals]
         top = max(top, 1.03 * np.nanmax(highs))
-        axes.fill_between(times, [one.low for one in found], highs, color=shade, alpha=0.15, lw=0)
+        axes.fill_between(times, [one.low for one in intervals], highs, color=shade, alpha=0.15, lw=0)
     axes.plot(times, mean, color=shade, lw=2.2)
     axes.axhline(guess, color=INK, lw=1)
     axes.axhline(threshold, color=QUIET, lw=1, ls="--")

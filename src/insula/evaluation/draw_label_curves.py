@@ -85,9 +85,9 @@ def _enough(axes: Axes, enough: pd.DataFrame, looks: dict[str, tuple[str, str, s
 
 def _in_words(runs: pd.DataFrame, enough: pd.DataFrame, modes: list[str]) -> str:
     full = runs[~runs["strategy"].isin(enough["strategy"])].groupby("mode")["macro_f1"].mean()
-    said = []
+    sentences = []
     for mode in modes:
         shares = enough[enough["mode"] == mode].set_index("strategy")["share"]
         each = ", ".join(f"{name} {'not reached' if np.isnan(s) else f'{100 * s:.4g} %'}" for name, s in shares.items())
-        said.append(f"mode {mode}: macro-F1 {full[mode]:.2f} with all labels; enough are, by strategy, {each}")
-    return "Macro-F1 against the share of labels. " + "; ".join(said) + "."
+        sentences.append(f"mode {mode}: macro-F1 {full[mode]:.2f} with all labels; enough are, by strategy, {each}")
+    return "Macro-F1 against the share of labels. " + "; ".join(sentences) + "."

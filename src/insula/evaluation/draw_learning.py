@@ -104,7 +104,7 @@ def _curves(axes: Axes, histories: list[_History]) -> None:
 
 
 def _in_words(parts: Mapping[str, list[_History]]) -> str:
-    said = []
+    sentences = []
     for title, histories in parts.items():
         kept = sorted({one.epoch for one in histories})
         epochs = f"epoch {kept[0]}" if len(kept) == 1 else f"epochs {kept[0]} to {kept[-1]}"
@@ -112,5 +112,5 @@ def _in_words(parts: Mapping[str, list[_History]]) -> str:
         held = [one.validation[one.epoch - 1] for one in histories if one.validation]
         validation = f", validation loss {np.mean(held):.3g} there" if held else ""
         fits = "1 fit" if len(histories) == 1 else f"{len(histories)} fits"
-        said.append(f"{title}: {fits}, training loss {first:.3g} to {last:.3g}, kept {epochs}{validation}")
-    return "Loss by epoch. " + "; ".join(said) + "."
+        sentences.append(f"{title}: {fits}, training loss {first:.3g} to {last:.3g}, kept {epochs}{validation}")
+    return "Loss by epoch. " + "; ".join(sentences) + "."

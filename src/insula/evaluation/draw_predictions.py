@@ -157,8 +157,8 @@ def feature_maps(results: Results) -> Plot | None:
 def feature_sheet(results: Results, embedding: pd.DataFrame) -> Figure:
     """Return the figure that `feature_maps` shows."""
     sources = list(dict.fromkeys(embedding["source"]))
-    known = {name: sorted(embedding[name].dropna().unique(), key=str) for name in _groups_of(embedding)}
-    rows = {"class": list(results.classes), **known}
+    groups = {name: sorted(embedding[name].dropna().unique(), key=str) for name in _groups_of(embedding)}
+    rows = {"class": list(results.classes), **groups}
     figure = sheet(4.8 * len(sources), 5.3 * len(rows))
     parts = figure.subfigures(nrows=len(rows), squeeze=False)[:, 0]
     for part, (column, names) in zip(parts, rows.items(), strict=True):

@@ -95,10 +95,10 @@ def agreement(results: Results, table: pd.DataFrame) -> Plot:
         many = len(some) > 500
         size, alpha = (4, 0.35) if many else (7, 0.7)
         axes.plot(some["truth"], some["rating"], ".", color=shade, ms=size, alpha=alpha, mew=0, rasterized=many)
-        said = ", ".join(f"{_WORDS[metric]} {table.loc[name, f'{metric}_pooled']:.2f}" for metric in METRICS[1:])
-        axes.set_title(f"{results.arm(name).title}\n{said}", fontsize=9.5)
+        figures = ", ".join(f"{_WORDS[metric]} {table.loc[name, f'{metric}_pooled']:.2f}" for metric in METRICS[1:])
+        axes.set_title(f"{results.arm(name).title}\n{figures}", fontsize=9.5)
         axes.set_xlabel("truth")
-        parts.append(f"{results.arm(name).title}: {said}")
+        parts.append(f"{results.arm(name).title}: {figures}")
     panels[0, 0].set_ylabel("rating")
     return Plot(
         "agreement", "Rating against truth", picture(figure, results), f"Pooled over all rows. {'; '.join(parts)}.",
@@ -110,6 +110,6 @@ def agreement(results: Results, table: pd.DataFrame) -> Plot:
 def _beside(results: Results) -> list[tuple[str, Any, str]]:
     """Return the headline and its best comparator, with colours and dashes; the constant says nothing in a picture."""
     rest = [name for name in results.comparators if name not in (CONSTANT, "zero")] or ["linear"]
-    known = [arm.name for arm in results.arms]
-    other = max((name for name in rest if name in known and name != results.headline), key=results.score, default=None)
+    names = [arm.name for arm in results.arms]
+    other = max((name for name in rest if name in names and name != results.headline), key=results.score, default=None)
     return [(results.headline, ACCENT, "-"), *([(other, QUIET, "--")] if other else [])]

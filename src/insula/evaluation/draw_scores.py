@@ -50,9 +50,9 @@ def overview(results: Results, table: pd.DataFrame) -> Plot:
     axes.set_xlabel("units that are right")
     axes.set_xlim(left=0)
     in_percent(axes)
-    said = "; ".join(f"{arm.title} {percent(table.loc[arm.name, 'accuracy'])}" for arm in arms)
+    summary = "; ".join(f"{arm.title} {percent(table.loc[arm.name, 'accuracy'])}" for arm in arms)
     return Plot(
-        "overview", "Accuracy of every arm", picture(figure, results), f"Accuracy of each arm: {said}.",
+        "overview", "Accuracy of every arm", picture(figure, results), f"Accuracy of each arm: {summary}.",
         "Share of units that are right, with 95 % intervals; circles are systems, diamonds placebos, squares controls. "
         f"Dashed: one in {len(results.classes)} classes, {percent(guess.level)}. Grey band: from always naming the "
         f"commonest class, {percent(guess.best)}, to what guessing exceeds in 5 % of tests with {guess.n:,} units, "
@@ -69,11 +69,11 @@ def placebo_panel(results: Results, table: pd.DataFrame) -> Plot:
     parts = []
     for place, name in enumerate(names):
         row = table.loc[name]
-        found = Estimate(row["difference"], row["difference_low"], row["difference_high"], 0)
-        _dot(axes, place, found, ACCENT, "o", ACCENT)
-        text = f"{points(found.value)}  ({between(found.low, found.high)})  {p_value(row['p_holm'])}"
+        estimate = Estimate(row["difference"], row["difference_low"], row["difference_high"], 0)
+        _dot(axes, place, estimate, ACCENT, "o", ACCENT)
+        text = f"{points(estimate.value)}  ({between(estimate.low, estimate.high)})  {p_value(row['p_holm'])}"
         axes.text(1.02, place, text, transform=axes.get_yaxis_transform(), va="center")
-        parts.append(f"{results.arm(name).title} {points(found.value)} ({between(found.low, found.high)})")
+        parts.append(f"{results.arm(name).title} {points(estimate.value)} ({between(estimate.low, estimate.high)})")
     rows_of(axes, [results.arm(name).title for name in names])
     _emphasise(axes, [place == 0 for place in range(len(names))])
     title = results.arm(results.headline).title
@@ -115,9 +115,9 @@ def recall_by_class(results: Results, table: pd.DataFrame) -> Plot | None:
     axes.set_xlabel("recall: units of the class that are found")
     in_percent(axes)
     figure.legend(loc="outside upper center", ncols=2)
-    said = "; ".join(f"{results.classes[i]} {percent(before[i])} to {percent(after[i])}" for i in order)
+    summary = "; ".join(f"{results.classes[i]} {percent(before[i])} to {percent(after[i])}" for i in order)
     return Plot(
-        "recall", "Recall by class, before and after", picture(figure, results), f"Recall by class: {said}.",
+        "recall", "Recall by class, before and after", picture(figure, results), f"Recall by class: {summary}.",
         f"From “{results.arm(results.baseline).title}” (hollow) to “{results.arm(results.headline).title}” (filled), "
         "the largest gain first; the change in points stands on the right.",
     )  # fmt: skip
@@ -165,30 +165,30 @@ def errors_by_group(results: Results) -> Plot | None:
         return None
     others = [arm.name for arm in results.arms if arm.kind == "system" and arm.name != results.headline]
     arms = [*([results.baseline] if results.baseline else others[:1]), results.headline]
-    found = [
+    groups = [
         (column, value, {name: _error(results, name, column, value) for name in arms})
         for column in columns
         for value in sorted(results.predictions[column].dropna().unique(), key=str)
     ]
-    figure, axes = canvas(WIDTH, 1.2 + 0.42 * len(found))
-    for place, (_, _, errors) in enumerate(found):
+    figure, axes = canvas(WIDTH, 1.2 + 0.42 * len(groups))
+    for place, (_, _, errors) in enumerate(groups):
         for shift, name in zip((-0.13, 0.13), arms, strict=False):
             shade = colour(results, results.arm(name))
             label = results.arm(name).title if place == 0 else None
             _dot(axes, place + shift, errors[name], shade, "o", shade if name == results.headline else "white", label)
     rows_of(
-        axes, [f"{column.replace('_', ' ')}: {value}  (n = {errors[arms[-1]].n:,})" for column, value, errors in found]
+        axes, [f"{column.replace('_', ' ')}: {value}  (n = {errors[arms[-1]].n:,})" for column, value, errors in groups]
     )
-    for place in range(1, len(found)):
-        if found[place][0] != found[place - 1][0]:
+    for place in range(1, len(groups)):
+        if groups[place][0] != groups[place - 1][0]:
             axes.axhline(place - 0.5, color=QUIET, lw=0.8)
     axes.set_xlabel("units that are wrong")
     axes.set_xlim(left=0)
     in_percent(axes)
     figure.legend(loc="outside upper center", ncols=2)
-    said = "; ".join(f"{column} {value} {percent(errors[arms[-1]].value)}" for column, value, errors in found)
+    summary = "; ".join(f"{column} {value} {percent(errors[arms[-1]].value)}" for column, value, errors in groups)
     return Plot(
-        "groups", "Errors by group", picture(figure, results), f"Share of errors of the headline: {said}.",
+        "groups", "Errors by group", picture(figure, results), f"Share of errors of the headline: {summary}.",
         "Share of units that are wrong, with 95 % intervals. Groups whose intervals lie apart are not served alike.",
     )  # fmt: skip
 
@@ -208,16 +208,16 @@ def _error(results: Results, name: str, column: str, value: object) -> Estimate:
     rows = results.predictions
     members = rows.loc[(rows["arm"] == name) & (rows[column] == value), ["study", "unit"]].drop_duplicates()
     scores = unit_scores(results, name)
-    found = accuracy_interval(scores.loc[pd.MultiIndex.from_frame(members)])
-    return Estimate(1 - found.value, 1 - found.high, 1 - found.low, len(members))
+    estimate = accuracy_interval(scores.loc[pd.MultiIndex.from_frame(members)])
+    return Estimate(1 - estimate.value, 1 - estimate.high, 1 - estimate.low, len(members))
 
 
 def _dot(
-    axes: Any, place: float, found: Estimate, shade: str, marker: str, filled: str, label: str | None = None
+    axes: Any, place: float, estimate: Estimate, shade: str, marker: str, filled: str, label: str | None = None
 ) -> None:
-    if not np.isnan(found.low):
-        axes.hlines(place, found.low, found.high, color=shade, lw=1.8)
-    axes.plot(found.value, place, marker, ms=6.5, mfc=filled, mec=shade, mew=1.4, label=label, ls="")
+    if not np.isnan(estimate.low):
+        axes.hlines(place, estimate.low, estimate.high, color=shade, lw=1.8)
+    axes.plot(estimate.value, place, marker, ms=6.5, mfc=filled, mec=shade, mew=1.4, label=label, ls="")
 
 
 def _emphasise(axes: Any, bold: list[bool]) -> None:

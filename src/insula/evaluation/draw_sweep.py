@@ -68,9 +68,9 @@ def gain_map(outcomes: Sequence[Outcome], axes: Sequence[str], titles: Mapping[s
 
     The last two factors span a panel, of which there is one for each combination of the others.
     """
-    found = {tuple(outcome.cell.value(axis) for axis in axes): outcome for outcome in outcomes}
-    levels = [_ordered(values) for values in zip(*found, strict=True)]
-    if len(axes) < 2 or len(found) != np.prod([len(values) for values in levels]):
+    cells_at = {tuple(outcome.cell.value(axis) for axis in axes): outcome for outcome in outcomes}
+    levels = [_ordered(values) for values in zip(*cells_at, strict=True)]
+    if len(axes) < 2 or len(cells_at) != np.prod([len(values) for values in levels]):
         return None
     from matplotlib.ticker import FuncFormatter
 
@@ -82,11 +82,11 @@ def gain_map(outcomes: Sequence[Outcome], axes: Sequence[str], titles: Mapping[s
     figure, grid = drawing.canvas(*size, nrows=rows, ncols=columns, squeeze=False, sharex=True, sharey=True)
     reach = max(abs(outcome.gain.value) for outcome in outcomes) or 1.0
     for panel, fixed in zip(grid.flat, panels, strict=True):
-        cells = [[found[(*fixed, y, x)] for x in across] for y in down]
+        cells = [[cells_at[(*fixed, y, x)] for x in across] for y in down]
         values = [[outcome.gain.value for outcome in row] for row in cells]
         image = panel.imshow(values, cmap="PuOr_r", vmin=-reach, vmax=reach, aspect="auto")
         for y, x in np.ndindex(len(down), len(across)):
-            panel.text(x, y, _SIGNS[cells[y][x].said.kind], ha="center", va="center", color=INK)
+            panel.text(x, y, _SIGNS[cells[y][x].verdict.kind], ha="center", va="center", color=INK)
         names = (f"{titles.get(axis, axis)} {_text(value)}" for axis, value in zip(axes, fixed, strict=False))
         panel.set_title("\n".join(names), fontsize=7.5)
         panel.set_xticks(range(len(across)), map(_text, across))
@@ -114,8 +114,8 @@ def _along(outcomes: Sequence[Outcome], axis: str) -> list[Outcome]:
 
 def _ordered(values: Sequence[Any]) -> list[Any]:
     """Return each value once: numbers by size, names as they come."""
-    found = list(dict.fromkeys(values))
-    return sorted(found) if _are_numbers(found) else found
+    levels = list(dict.fromkeys(values))
+    return sorted(levels) if _are_numbers(levels) else levels
 
 
 def _are_numbers(values: Sequence[Any]) -> bool:
@@ -175,7 +175,7 @@ def _beside(axes: Axes, outcomes: list[Outcome]) -> None:
     for place, outcome in enumerate(outcomes):
         _dots(axes, place, 0.16, outcome)
         own = outcome.gain
-        text = f"{points(own.value)}  ({between(own.low, own.high)})  {outcome.said.kind}"
+        text = f"{points(own.value)}  ({between(own.low, own.high)})  {outcome.verdict.kind}"
         axes.text(1.02, place, text, transform=axes.get_yaxis_transform(), va="center", color=INK)
     rows_of(axes, [o.cell.title for o in outcomes])
     in_points(axes)
@@ -186,24 +186,24 @@ def _dots(axes: Axes, place: int, aside: float, outcome: Outcome, *, upright: bo
     """Draw the headline's gain before a place, and its best placebo's behind."""
     if outcome.placebo_gain is not None:
         _dot(axes, place + aside, outcome.placebo_gain, _PLACEBO, upright)
-    _dot(axes, place - aside, outcome.gain, _LOOKS[outcome.said.kind], upright)
+    _dot(axes, place - aside, outcome.gain, _LOOKS[outcome.verdict.kind], upright)
 
 
-def _dot(axes: Axes, place: float, found: Estimate, look: tuple[str, str, str], upright: bool) -> None:
+def _dot(axes: Axes, place: float, estimate: Estimate, look: tuple[str, str, str], upright: bool) -> None:
     marker, edge, fill = look
-    if not np.isnan(found.low):
+    if not np.isnan(estimate.low):
         lines = axes.vlines if upright else axes.hlines
-        lines(place, found.low, found.high, color=edge, lw=1.8)
-    where = (place, found.value) if upright else (found.value, place)
+        lines(place, estimate.low, estimate.high, color=edge, lw=1.8)
+    where = (place, estimate.value) if upright else (estimate.value, place)
     axes.plot(*where, marker, ms=6.5, mfc=fill, mec=edge, mew=1.4, ls="")
 
 
 def _legend(figure: Figure, outcomes: Sequence[Outcome]) -> None:
     from matplotlib.lines import Line2D
 
-    found = {outcome.said.kind for outcome in outcomes}
+    kinds = {outcome.verdict.kind for outcome in outcomes}
     headline = outcomes[0].results.arm(outcomes[0].results.headline).title
-    looks = [(f"{headline}: {kind}", *look) for kind, look in _LOOKS.items() if kind in found]
+    looks = [(f"{headline}: {kind}", *look) for kind, look in _LOOKS.items() if kind in kinds]
     if any(outcome.placebo_gain for outcome in outcomes):
         looks.append(("its best placebo", *_PLACEBO))
     handles = [
@@ -215,8 +215,8 @@ def _legend(figure: Figure, outcomes: Sequence[Outcome]) -> None:
 
 def _reach(outcomes: list[Outcome]) -> tuple[float, float]:
     """Return limits that hold every interval."""
-    found = [e for o in outcomes for e in (o.gain, o.placebo_gain) if e is not None]
-    ends = [end for e in found for end in (e.value, e.low, e.high) if not np.isnan(end)]
+    estimates = [e for o in outcomes for e in (o.gain, o.placebo_gain) if e is not None]
+    ends = [end for e in estimates for end in (e.value, e.low, e.high) if not np.isnan(end)]
     margin = 0.08 * (max(ends) - min(ends)) + MARGIN / 2
     return min(*ends, -MARGIN) - margin, max(*ends, MARGIN) + margin
 

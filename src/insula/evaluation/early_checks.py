@@ -72,8 +72,8 @@ def _check_task(values: Mapping[str, Any], corpus: Corpus) -> None:
         Saying all that is missing at once.
     """
     task, card = usual_task(values), corpus.card
-    told = _tells_all(corpus) and not card.labels.startswith(("one column", "columns of", "those of"))
-    if told and task["label"] == "emotion" and not re.search(r"\bemotion\b", card.labels):
+    stated = _tells_all(corpus) and not card.labels.startswith(("one column", "columns of", "those of"))
+    if stated and task["label"] == "emotion" and not re.search(r"\bemotion\b", card.labels):
         kind = "" if {"kind", "threshold"} <= set(values) else f"; {OF_RATINGS}"
         raise SettingsError(f"no label 'emotion' in {card.name}", where="task",
                             do=f"set task.label; its labels are {card.labels}{kind}")  # fmt: skip

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -13,79 +12,29 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from insula.corpora.contract import origin_of
 from insula.eeg.steps import apply_steps, parse_steps
 from insula.emotions import Continuous
 from insula.errors import DataError, SettingsError
-from insula.evaluation.candidates import (
-    ZERO,
-    Fitting,
-    candidate,
-    controls,
-    files,
-    own_system,
-    peers,
-    system_name,
-    with_modalities,
-)
-from insula.evaluation.clusters import read_clusters, read_silhouettes, write_clusters
-from insula.evaluation.decoding import decoding_over_time
+from insula.evaluation.add_on import FinishedFit
+from insula.evaluation.add_ons import write_additions
+from insula.evaluation.candidates import Fitting, Plan, candidate, controls, system_name, with_modalities
+from insula.evaluation.collect import collect
 from insula.evaluation.early_checks import check_access, check_recipe, placebos_of, probe
 from insula.evaluation.engine import each, parse_engine
-from insula.evaluation.explanations import read_explanations, write_explanations
-from insula.evaluation.facts import epochs_by_subject
-from insula.evaluation.feature_map import feature_map, feature_silhouettes, write_features
 from insula.evaluation.groups import group_columns
-from insula.evaluation.passport import build_passport
 from insula.evaluation.recipe import Recipe
-from insula.evaluation.results import CONSTANT, Arm, Results
-from insula.evaluation.robustness import robustness_table, write_robustness
-from insula.evaluation.scalp_maps import read_scalp_maps, write_scalp_maps
-from insula.evaluation.study import (
-    Study,
-    answers,
-    cluster_of,
-    corpus_of,
-    notes_of,
-    open_again,
-    open_study,
-    series_of,
-)
+from insula.evaluation.results import Results
+from insula.evaluation.study import Study, corpus_of, open_again, open_study
 from insula.protocols.audit import audit
 from insula.protocols.controls import permute_labels
 from insula.samples import Samples
 from insula.storage.cache import Cache
-from insula.storage.code import code_version
 from insula.storage.progress import Step
 from insula.systems.base import System
 from insula.tiers import naming_tier, need
 from insula.training.threads import one_thread
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Plan:
-    """A recipe with its studies opened and audited, and everything it wants fitted."""
-
-    recipe: Recipe
-    studies: list[Study]
-    fittings: list[Fitting]
-
-    def key(self, fitting: Fitting) -> dict[str, Any]:
-        """Return what decides the outcome of a fit: the same key is the same fit, whichever recipe asks for it."""
-        study = self.studies[fitting.repeat]
-        names = {"name", "repeats", "reported", "placebos", "controls", "practice", "peers", "groups", "label_curves"}
-        peer = peers(self.recipe).get(fitting.name) if fitting.kind == "control" else None
-        return {
-            "recipe": self.recipe.model_dump(mode="json", exclude=names),
-            "peer": peer,
-            "files": files(peer or self.recipe.system),
-            "data": study.fingerprint,
-            "task": study.task.model_dump(mode="json"),
-            "fitting": [fitting.kind, fitting.name, fitting.repeat, fitting.fold],
-            "code": code_version(),
-        }
 
 
 @naming_tier()
@@ -115,8 +64,7 @@ def run(
     prepare([recipe], cache, jobs, progress, engine)
     planned = plan(recipe, cache)
     fit_all([planned], cache, jobs, progress, engine)
-    results = collect(planned, cache)
-    return replace(results, tables={**results.tables, **_decoding(planned)})
+    return collect(planned, cache)
 
 
 def prepare(
@@ -169,9 +117,9 @@ def plan(recipe: Recipe, cache: Cache) -> Plan:
         raise SettingsError("ratings are not told by group", where="groups", do="leave groups out, or use classes")
     samples, wanted = studies[0].samples, recipe.control_modality
     if "linear" in controls(recipe) and not (wanted and samples.has(wanted).any()):
-        known = ", ".join(name for name in samples.modalities if samples.has(name).any())
+        present = ", ".join(name for name in samples.modalities if samples.has(name).any())
         what = f"no sample has {wanted!r} (0 of {len(samples)})"
-        raise SettingsError(what, where="control_modality", do=f"there is {known}")
+        raise SettingsError(what, where="control_modality", do=f"there is {present}")
     return Plan(recipe, studies, list(_fittings(recipe, studies)))
 
 
@@ -247,17 +195,7 @@ def fit_and_predict(recipe: Recipe, study: Study, fitting: Fitting, folder: Path
     if fitting.kind == "system" and (held_out := system.measure(hidden)):
         facts = {**facts, "held_out": held_out}
     (folder / "about.json").write_text(json.dumps({"facts": facts, "audit": audited.to_dict()}, default=float))
-    if recipe.robustness and fitting.kind == "system" and fitting.fold == 0:
-        write_robustness(folder, system, hidden, study.protocol)
-    if fitting.fold == fitting.repeat == 0:
-        if fitting.kind == "system":
-            write_features(folder, system, hidden, study.protocol)
-        if fitting.kind != "control":
-            write_scalp_maps(folder, system, hidden, study)
-        if fitting.kind == "system":
-            write_explanations(folder, system, samples.by_id(hidden.ids))
-            spaces = {"before": study.samples, "after": samples} if recipe.steps else {"features": samples}
-            write_clusters(folder, spaces, system.predicts_from, task)
+    write_additions(FinishedFit(folder, recipe, study, fitting, system, samples, hidden))
 
 
 def predictable(samples: Samples, system: System) -> Samples:
@@ -285,105 +223,3 @@ def _announce(todo: list[tuple[Plan, Fitting]], jobs: int) -> None:
             "about %.1f hours: %d fits of %.0f minutes on %d processes, less where work is shared; stopped, it goes on"
         )
         log.warning(what, seconds / jobs / 3600, fits, seconds / fits / 60, jobs)
-
-
-def collect(planned: Plan, cache: Cache, *, maps: bool = True) -> Results:
-    """Open the truth, join it to the predictions of finished fits, and build the results.
-
-    Parameters
-    ----------
-    planned : Plan
-        Whose fits are done.
-    cache : Cache
-        Where they lie.
-    maps : bool
-        Lay out the maps of features, which takes seconds.
-    """
-    recipe, studies = planned.recipe, planned.studies
-    folders = {fitting: cache.path("fits", planned.key(fitting)) for fitting in planned.fittings}
-    frames, facts, audits = [], {}, []
-    held = {study.repeat: answers(study, recipe.groups) for study in studies}
-    for fitting, folder in folders.items():
-        study = studies[fitting.repeat]
-        about = json.loads((folder / "about.json").read_text())
-        audits.append(about["audit"])
-        if about["facts"]:
-            facts[str(fitting)] = about["facts"]
-        frame = pd.read_parquet(folder / "predictions.parquet")
-        frame = frame.assign(repeat=fitting.repeat, fold=fitting.fold, study=study.fingerprint[:12])
-        frames.append(frame.merge(held[fitting.repeat], left_on="unit", right_index=True, how="left"))
-    predictions = pd.concat(frames, ignore_index=True)
-    task, system = studies[0].task, own_system(recipe, 0)
-    arms = _arms(system, planned.fittings, controls(recipe))
-    classes = () if isinstance(task, Continuous) else tuple(task.classes)
-    if not isinstance(task, Continuous):
-        names = np.asarray(classes, object)
-        predictions["predicted"] = names[predictions[[f"p_{name}" for name in classes]].to_numpy().argmax(axis=1)]
-    elif task.scale[0] <= 0 <= task.scale[1]:
-        zero, title = ZERO
-        constant = predictions[predictions["arm"] == CONSTANT]
-        predictions = pd.concat([predictions, constant.assign(arm=zero, rating=0.0)], ignore_index=True)
-        arms.append(Arm(zero, title, "control"))
-    own = [str(fitting) for fitting in planned.fittings if fitting.kind == "system"]
-    comparators = [arm.name for arm in arms if arm.kind == "placebo"]
-    comparators += [mode for mode in system.comparators if mode in system.modes]
-    comparators = comparators or [arm.name for arm in arms if arm.kind == "control" and not arm.at_chance]
-    first = next(folder for fitting, folder in folders.items() if fitting.kind == "system")
-    own_folders = [(fitting.repeat, folder) for fitting, folder in folders.items() if fitting.kind == "system"]
-    return Results(
-        predictions=predictions,
-        arms=tuple(arms),
-        classes=classes,
-        headline=next(iter(system.modes)),
-        comparators=tuple(comparators),
-        passport=build_passport(
-            recipe=recipe.model_dump(mode="json"),
-            corpus=studies[0].corpus.settings.model_dump(mode="json")
-            | {"notes": notes_of(studies[0].corpus), "origin": origin_of(studies[0].corpus)},
-            task=task.model_dump(mode="json"),
-            protocol=studies[0].protocol,
-            splits=[split for study in studies for split in study.splits],
-            audits=audits,
-            data_fingerprints=[study.fingerprint for study in studies],
-            seeds=[recipe.seed + study.repeat for study in studies],
-        ),
-        facts={**facts, **epochs_by_subject(studies[0].samples)},
-        embedding=feature_map(first, predictions, recipe.groups or ()) if maps and classes else None,
-        tables={
-            **read_scalp_maps((fitting.kind, fitting.name, folder) for fitting, folder in folders.items()),
-            **read_explanations(first),
-            **(read_clusters(first) if maps else {}),
-        },
-        measured={
-            **_measured(system, [facts[name] for name in own if name in facts]),
-            **read_silhouettes(first),
-            **(feature_silhouettes(first, predictions, recipe.groups or ()) if classes else {}),
-            **robustness_table(own_folders, held, system.modes),
-        },
-        reported=recipe.reported,
-        cluster=cluster_of(studies[0]),
-        series=series_of(studies[0]),
-    )
-
-
-def _measured(system: System, facts: list[dict[str, Any]]) -> dict[str, pd.DataFrame]:
-    """Return the tables that the system makes of the facts of its own fits, none of a placebo's."""
-    return {title: table.reset_index() for title, table in system.tables(facts).items()} if facts else {}
-
-
-def _arms(system: System, fittings: list[Fitting], titles: dict[str, str]) -> list[Arm]:
-    arms = [Arm(mode, title, "system") for mode, title in system.modes.items()]
-    names = dict.fromkeys((fitting.kind, fitting.name) for fitting in fittings)
-    arms += [Arm(name, system.placebos[name], "placebo") for kind, name in names if kind == "placebo"]
-    arms += [Arm(name, titles[name], "control") for kind, name in names if kind == "control"]
-    return arms
-
-
-def _decoding(planned: Plan) -> dict[str, pd.DataFrame]:
-    """Return the table `decoding` of the first training part, where the system learns from EEG cut around events."""
-    study = planned.studies[0]
-    train = study.samples.by_id(study.splits[0].train)
-    if isinstance(study.task, Continuous) or "eeg" not in own_system(planned.recipe, 0).trains_on:
-        return {}
-    table = decoding_over_time(train, study.task)
-    return {} if table is None else {"decoding": table}

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
-
 import pandas as pd
 
 from insula.eeg.montage import canonical
 from insula.errors import DataError
+from insula.evaluation.add_on import AddOn, FinishedFit, FinishedRun, Tables
 from insula.evaluation.attributions import Method, cascade, channel_attributions, check_attributions
 from insula.evaluation.subset import evenly
 from insula.samples import Samples
@@ -20,30 +18,27 @@ _SAMPLES, _FEW = 128, 32  # asked of each of 20 networks, and at each layer: sec
 _TABLES = ("attributions", "sanity", "cascade", "attention")
 
 
-def write_explanations(folder: Path, system: Any, test: Samples) -> None:
-    """Write the tables of `explanations` to the folder of a fit; none where there is nothing to draw on a scalp.
+class Explanations(AddOn):
+    """What the system's first fit answers from, where it is a network on electrodes: `explanations` of its test part.
 
-    Parameters
-    ----------
-    folder : Path
-        Of the fit.
-    system : System
-        Fitted.
-    test : Samples
-        The test part, with labels: they say which class is asked about, after everything was predicted.
+    Labels say which class is asked about, after everything was predicted.
     """
-    if not isinstance(system, SignalNetwork) or not _on_scalp(system):
-        return
-    test = labelled(test.select(test.has(system.settings.modality)), system.task)
-    if len(test):
-        for name, table in explanations(system, test).items():
-            table.to_parquet(folder / f"{name}.parquet")
 
+    def write(self, fit: FinishedFit) -> None:
+        """Write the tables; none where there is nothing to draw on a scalp."""
+        system = fit.system
+        if not isinstance(system, SignalNetwork) or not _on_scalp(system):
+            return
+        test = fit.samples.by_id(fit.test.ids)
+        test = labelled(test.select(test.has(system.settings.modality)), system.task)
+        if len(test):
+            for name, table in explanations(system, test).items():
+                table.to_parquet(fit.folder / f"{name}.parquet")
 
-def read_explanations(folder: Path) -> dict[str, pd.DataFrame]:
-    """Return the tables that the folder of a fit holds, by name."""
-    paths = {name: folder / f"{name}.parquet" for name in _TABLES}
-    return {name: pd.read_parquet(path) for name, path in paths.items() if path.exists()}
+    def read(self, run: FinishedRun) -> Tables:
+        """Return the tables by name."""
+        paths = {name: run.first / f"{name}.parquet" for name in _TABLES}
+        return {name: pd.read_parquet(path) for name, path in paths.items() if path.exists()}
 
 
 def explanations(system: SignalNetwork, test: Samples) -> dict[str, pd.DataFrame]:
@@ -69,9 +64,9 @@ def explanations(system: SignalNetwork, test: Samples) -> dict[str, pd.DataFrame
         "cascade": cascade(system, test, _METHOD, _FEW),
     }
     subjects = pd.DataFrame({"subject": test.units("subject")})
-    if (attention := system.attention(test.select(evenly(subjects, _SAMPLES)))) is not None:
+    if (weights := system.attention(test.select(evenly(subjects, _SAMPLES)))) is not None:
         pairs = pd.MultiIndex.from_product([system.form.channels] * 2, names=["from", "to"])
-        tables["attention"] = pd.DataFrame({"value": attention.ravel()}, index=pairs).reset_index()
+        tables["attention"] = pd.DataFrame({"value": weights.ravel()}, index=pairs).reset_index()
     return tables
 
 

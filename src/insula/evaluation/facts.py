@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from insula.evaluation.add_on import AddOn, FinishedRun, Tables
 from insula.samples import Samples
 
 LOSSES = ("train_losses", "validation_losses")
@@ -73,6 +74,17 @@ def fingerprints(facts: Mapping[str, Any]) -> dict[str, Any]:
     return {name: fit["fingerprint"] for name, fit in fits.items() if "fingerprint" in fit}
 
 
+class MeasuredTables(AddOn):
+    """The tables that the system makes of the facts of its own fits, none of a placebo's."""
+
+    field = "measured"
+
+    def read(self, run: FinishedRun) -> Tables:
+        """Return them by title."""
+        facts = [run.facts[str(fitting)] for fitting in run.own if str(fitting) in run.facts]
+        return {title: table.reset_index() for title, table in run.system.tables(facts).items()} if facts else {}
+
+
 def epochs_by_subject(samples: Samples) -> dict[str, dict[str, str]]:
     """Return how many epochs of EEG each subject has, of how many pictures, and how many are marked; empty without EEG.
 
@@ -90,9 +102,9 @@ def epochs_by_subject(samples: Samples) -> dict[str, dict[str, str]]:
     subjects, present, pictures = samples.units("subject"), samples.has("eeg"), samples.units("stimulus")
     counts = {}
     for subject in sorted(set(subjects[present & pd.notna(subjects)])):
-        mine = present & (subjects == subject)
-        seen = len(set(pictures[mine & pd.notna(pictures)]))
-        counts[subject] = f"{mine.sum():,}" + (f" of {seen:,} pictures" if seen else "")
+        own = present & (subjects == subject)
+        seen = len(set(pictures[own & pd.notna(pictures)]))
+        counts[subject] = f"{own.sum():,}" + (f" of {seen:,} pictures" if seen else "")
         if "eeg_quality" in samples.table:
             marks = samples.table.loc[subjects == subject, "eeg_quality"].fillna("")
             counts[subject] += f", {(marks != '').sum():,} marked"

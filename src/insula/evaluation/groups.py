@@ -47,11 +47,11 @@ def named_groups(values: pd.Series) -> pd.Series:
     >>> named_groups(pd.Series([18, 20, 21, 27, None, 28, 41, 42, 60])).dropna().unique().tolist()
     ['18 to 20', '21 to 27', '28 to 41', '42 to 60']
     """
-    known = values.notna()
+    present = values.notna()
     if pd.api.types.is_numeric_dtype(values) and values.nunique() > _QUARTERS:
         held = values.groupby(pd.qcut(values, _QUARTERS, duplicates="drop"), observed=True)
         values = held.transform("min").map("{:g}".format) + " to " + held.transform("max").map("{:g}".format)
-    return values.astype(object).where(known, None)
+    return values.astype(object).where(present, None)
 
 
 def grouped_by(results: Results) -> list[str]:
@@ -108,12 +108,12 @@ def group_differences(results: Results, table: pd.DataFrame) -> pd.DataFrame:
     for arm in results.arms:
         scores = unit_scores(results, arm.name)
         for column in grouped_by(results):
-            found = table[(table["arm"] == arm.name) & (table["column"] == column) & (table["clusters"] >= _LEAST)]
-            if len(found) < 2:
+            served = table[(table["arm"] == arm.name) & (table["column"] == column) & (table["clusters"] >= _LEAST)]
+            if len(served) < 2:
                 continue
-            best, worst = found.loc[found["accuracy"].idxmax()], found.loc[found["accuracy"].idxmin()]
-            known = _units(results, arm.name, column)
-            kept = scores.assign(group=known).loc[lambda units, found=found: units["group"].isin(found["group"])]
+            best, worst = served.loc[served["accuracy"].idxmax()], served.loc[served["accuracy"].idxmin()]
+            group_of = _units(results, arm.name, column)
+            kept = scores.assign(group=group_of).loc[lambda units, served=served: units["group"].isin(served["group"])]
             low, high, p = _tested(best, worst, kept)
             rows.append(
                 {
@@ -146,8 +146,8 @@ def _by_group(results: Results, arm: str, column: str) -> pd.DataFrame:
         sensitive_features=rows[[column]].astype(str),
         sample_params={name: {"sample_weight": rows["weight"]} for name in ("accuracy", "balanced_accuracy")},
     ).by_group
-    scores, known = unit_scores(results, arm), _units(results, arm, column).astype(str)
-    members = [scores[known == group] for group in frame.index]
+    scores, group_of = unit_scores(results, arm), _units(results, arm, column).astype(str)
+    members = [scores[group_of == group] for group in frame.index]
     intervals = pd.DataFrame([accuracy_interval(units) for units in members], index=frame.index)
     about = {"units": [len(units) for units in members], "clusters": intervals["n"]}
     table = frame.assign(arm=arm, column=column, **about).join(intervals[["low", "high"]])
@@ -172,8 +172,8 @@ def _tested(best: pd.Series, worst: pd.Series, units: pd.DataFrame) -> tuple[flo
     if first["cluster"].tolist() != second["cluster"].tolist():
         return np.nan, np.nan, np.nan
     pairs = first.assign(score=first["score"].to_numpy() - second["score"].to_numpy())
-    found, count = difference_interval(pairs), units["group"].nunique()
-    return found.low, found.high, min(1.0, paired_test(pairs) * count * (count - 1) / 2)
+    estimate, count = difference_interval(pairs), units["group"].nunique()
+    return estimate.low, estimate.high, min(1.0, paired_test(pairs) * count * (count - 1) / 2)
 
 
 def _newcombe(best: pd.Series, worst: pd.Series) -> tuple[float, float]:

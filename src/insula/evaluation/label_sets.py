@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from insula.evaluation.metrics import places_of
 from insula.evaluation.results import Results
 
 
@@ -38,35 +39,36 @@ def label_set_metrics(
 
     Examples
     --------
-    >>> said = label_set_metrics(np.array(["a", "b"]), np.array([[0.2, 0.3, 0.5], [0.1, 0.9, 0.0]]), ("a", "b", "c"))
-    >>> said["3way"]["acc"], said["present_only"]["acc"], said["present_only"]["present_names"]
+    >>> scores = label_set_metrics(np.array(["a", "b"]), np.array([[0.2, 0.3, 0.5], [0.1, 0.9, 0.0]]), ("a", "b", "c"))
+    >>> scores["3way"]["acc"], scores["present_only"]["acc"], scores["present_only"]["present_names"]
     (0.5, 0.5, ['a', 'b'])
-    >>> round(said["3way"]["macro_f1"], 3), round(said["present_only"]["macro_f1"], 3)
+    >>> round(scores["3way"]["macro_f1"], 3), round(scores["present_only"]["macro_f1"], 3)
     (0.333, 0.333)
     """
-    present = [place for place, name in enumerate(classes) if (truth == name).any()]
+    places = places_of(truth, classes)
+    present = [place for place in range(len(classes)) if (places == place).any()]
     masked = np.full_like(probabilities, -1.0)
     masked[:, present] = probabilities[:, present]
-    names = np.asarray(classes, object)
     return {
-        f"{len(classes)}way": _scores(truth, names[probabilities.argmax(axis=1)], list(classes), weights),
+        f"{len(classes)}way": _scores(places, probabilities.argmax(axis=1), range(len(classes)), present, weights),
         "present_only": {
-            **_scores(truth, names[masked.argmax(axis=1)], [classes[place] for place in present], weights),
+            **_scores(places, masked.argmax(axis=1), present, present, weights),
             "present_idx": present,
             "present_names": [classes[place] for place in present],
         },
     }
 
 
-def _scores(truth: np.ndarray, said: np.ndarray, classes: list[str], weights: np.ndarray | None) -> dict[str, float]:
+def _scores(
+    truth: np.ndarray, predicted: np.ndarray, classes: Sequence[int], present: list[int], weights: np.ndarray | None
+) -> dict[str, float]:
     from sklearn.metrics import f1_score, recall_score
 
-    there = [name for name in classes if (truth == name).any()]
     options = {"average": "macro", "sample_weight": weights, "zero_division": 0}
     return {
-        "acc": float(np.average(truth == said, weights=weights)),
-        "macro_f1": float(f1_score(truth, said, labels=classes, **options)),
-        "bacc": float(recall_score(truth, said, labels=there, **options)),
+        "acc": float(np.average(truth == predicted, weights=weights)),
+        "macro_f1": float(f1_score(truth, predicted, labels=classes, **options)),
+        "bacc": float(recall_score(truth, predicted, labels=present, **options)),
     }
 
 
@@ -75,13 +77,20 @@ def label_sets(results: Results) -> dict[str, Any]:
 
     Where several corpora were tested, `corpora` has `n` and `arms` of each: classes are present in a corpus, or not.
     """
-    found = {**_scored(results), "classes": list(results.classes), **known_of(results)}
     by_corpus = {name: _scored(results, name) for name in tested_corpora(results)}
-    return found | ({"corpora": by_corpus} if by_corpus else {})
+    corpora = {"corpora": by_corpus} if by_corpus else {}
+    return {**_scored(results), "classes": list(results.classes), **record_of(results), **corpora}
 
 
-def label_set_table(results: Results) -> pd.DataFrame:
+def label_set_table(results: Results, scores: Mapping[str, Any]) -> pd.DataFrame:
     """Return the same of the system's arms as a table, where it says more than the figures of a run do.
+
+    Parameters
+    ----------
+    results : Results
+        A whole experiment.
+    scores : mapping
+        Its `label_sets`.
 
     Returns
     -------
@@ -90,14 +99,14 @@ def label_set_table(results: Results) -> pd.DataFrame:
         all classes, `present_acc, present_macro_f1, present_bacc` over those present, and `absent`, the other classes.
         It is empty where one corpus alone was tested and has all classes.
     """
-    corpora = {name: _scored(results, name) for name in tested_corpora(results)} or {"": _scored(results)}
+    corpora = scores.get("corpora", {"": scores})
     rows = []
-    for corpus, found in corpora.items():
-        for arm in (arm for arm in results.arms if arm.kind == "system" and arm.name in found["arms"]):
-            free, bound = found["arms"][arm.name][f"{len(results.classes)}way"], found["arms"][arm.name]["present_only"]
+    for corpus, part in corpora.items():
+        for arm in (arm for arm in results.arms if arm.kind == "system" and arm.name in part["arms"]):
+            free, bound = part["arms"][arm.name][f"{len(results.classes)}way"], part["arms"][arm.name]["present_only"]
             absent = [name for name in results.classes if name not in bound["present_names"]]
             present = {f"present_{name}": bound[name] for name in free}
-            rows.append({"corpus": corpus, "title": arm.title, "n": found["n"], **free, **present, "absent": absent})
+            rows.append({"corpus": corpus, "title": arm.title, "n": part["n"], **free, **present, "absent": absent})
     table = pd.DataFrame(rows)
     return table if len(corpora) > 1 or table["absent"].str.len().any() else table[:0]
 
@@ -117,13 +126,14 @@ def _scored(results: Results, corpus: str | None = None) -> dict[str, Any]:
     arms = {}
     for name, rows in by_arm.items():
         if len(rows):  # an arm that reads what this corpus does not have says nothing of it
-            said, truth = rows[[f"p_{one}" for one in results.classes]].to_numpy(float), rows["truth"].to_numpy(object)
-            found = label_set_metrics(truth, said, results.classes, rows["weight"].to_numpy())
-            arms[name] = {"title": results.arm(name).title, **found}
+            probabilities = rows[[f"p_{one}" for one in results.classes]].to_numpy(float)
+            truth, weights = rows["truth"].to_numpy(object), rows["weight"].to_numpy()
+            scores = label_set_metrics(truth, probabilities, results.classes, weights)
+            arms[name] = {"title": results.arm(name).title, **scores}
     return {"n": len(by_arm[results.headline][["study", "unit"]].drop_duplicates()), "arms": arms}
 
 
-def known_of(results: Results) -> dict[str, Any]:
+def record_of(results: Results) -> dict[str, Any]:
     """Return what figures are of: the parts of the passport that stand in `metrics.json`."""
-    told = ("task", "seeds", "data", "splits", "recipe")
-    return {key: results.passport[key] for key in told if key in results.passport}
+    parts = ("task", "seeds", "data", "splits", "recipe")
+    return {key: results.passport[key] for key in parts if key in results.passport}

@@ -132,9 +132,21 @@ def recalls(truth: np.ndarray, predicted: np.ndarray, classes: Sequence[str], we
 
 def confusion(truth: np.ndarray, predicted: np.ndarray, classes: Sequence[str], weights: np.ndarray) -> np.ndarray:
     """Return the weight of each pair of true (row) and predicted (column) class, float64 (classes, classes)."""
-    from sklearn.metrics import confusion_matrix
+    pairs = places_of(truth, classes) * len(classes) + places_of(predicted, classes)
+    return np.bincount(pairs, weights, len(classes) ** 2).reshape(len(classes), len(classes))
 
-    return confusion_matrix(truth, predicted, labels=list(classes), sample_weight=weights).astype(float)
+
+def places_of(names: np.ndarray, classes: Sequence[str]) -> np.ndarray:
+    """Return the place of each name among the classes, int (n,), -1 for what is no class.
+
+    Numbers are compared ten times faster than names.
+
+    Examples
+    --------
+    >>> places_of(np.array(["b", "a", "c"], object), ("a", "b"))
+    array([ 1,  0, -1])
+    """
+    return np.asarray(pd.Index(classes).get_indexer(pd.Index(names)))
 
 
 def set_metrics(
@@ -162,11 +174,11 @@ def set_metrics(
     Examples
     --------
     >>> admitted = np.array([[True, False], [True, True]])
-    >>> said = set_metrics(admitted, np.array(["b", "b"]), ("a", "b"), np.ones(2))
-    >>> said["coverage"], said["set_size"]
+    >>> figures = set_metrics(admitted, np.array(["b", "b"]), ("a", "b"), np.ones(2))
+    >>> figures["coverage"], figures["set_size"]
     (0.5, 1.5)
     """
-    holds = admitted[np.arange(len(labels)), pd.Index(classes).get_indexer(pd.Index(labels))]
+    holds = admitted[np.arange(len(labels)), places_of(labels, classes)]
     coverage, units = float(np.average(holds, weights=weights)), weights.sum()
     low, high = wilson_interval(coverage, units)
     size = float(np.average(admitted.sum(axis=1), weights=weights))
@@ -213,12 +225,12 @@ def ordinal_metrics(places: np.ndarray, probabilities: np.ndarray, weights: np.n
     """
     first, second = np.argsort(-probabilities, axis=1, kind="stable")[:, :2].T
     held = (first == places) | (second == places)
-    found = {
+    hits = {
         "top_two": held,
         "neighbours": held & (np.abs(first - second) == 1),
         "near": np.abs(first - places) <= 1,
     }
-    return {name: float(np.average(values, weights=weights)) for name, values in found.items()}
+    return {name: float(np.average(values, weights=weights)) for name, values in hits.items()}
 
 
 def classification_metrics(
@@ -255,17 +267,17 @@ def classification_metrics(
 
     Examples
     --------
-    >>> said = classification_metrics(np.array(["a", "b"]), np.array(["a", "b"]), np.eye(2), ("a", "b"))
-    >>> said["accuracy"], said["kappa"], said["ece"]
+    >>> figures = classification_metrics(np.array(["a", "b"]), np.array(["a", "b"]), np.eye(2), ("a", "b"))
+    >>> figures["accuracy"], figures["kappa"], figures["ece"]
     (1.0, 1.0, 0.0)
     """
     from sklearn import metrics as sk
 
     weights = np.ones(len(truth)) if weights is None else weights
     correct = truth == predicted
-    places = pd.Index(classes).get_indexer(pd.Index(truth))
+    places, answers = places_of(truth, classes), places_of(predicted, classes)
     recall = recalls(truth, predicted, classes, weights)
-    present = [name for name, value in zip(classes, recall, strict=True) if not np.isnan(value)]
+    present = np.flatnonzero(~np.isnan(recall))
     unsure = 1 - probabilities.max(axis=1)
     if uncertainty is not None:
         unsure = np.where(np.isnan(uncertainty), unsure, uncertainty)
@@ -276,9 +288,9 @@ def classification_metrics(
         "accuracy": float(np.average(correct, weights=weights)),
         "balanced_accuracy": float(np.nanmean(recall)),
         "macro_f1": float(
-            sk.f1_score(truth, predicted, labels=present, average="macro", sample_weight=weights, zero_division=0)
+            sk.f1_score(places, answers, labels=present, average="macro", sample_weight=weights, zero_division=0)
         ),
-        "kappa": float(sk.cohen_kappa_score(truth, predicted, labels=list(classes), sample_weight=weights)),
+        "kappa": float(sk.cohen_kappa_score(places, answers, labels=range(len(classes)), sample_weight=weights)),
         "log_loss": float(np.average(-np.log(likelihood), weights=weights)),
         "brier": brier(places, probabilities, weights),
         "ece": calibration_error(reliability(probabilities.max(axis=1), correct, weights)),

@@ -56,11 +56,11 @@ def understood(values: dict[str, Any]) -> dict[str, Any]:
 
     corpus = {key: value for key, value in values["corpus"].items() if key != "name"}
     task = {"kind": "categorical", **(values.get("task") or {})}
-    found = understand(corpus, task.get("label"), classes=task["kind"] == "categorical")
-    warnings.warn(found.summary, stacklevel=3)
-    values = {**values, "corpus": {"name": "recordings", **found.settings}, "task": {**task, "label": found.label}}
+    folder = understand(corpus, task.get("label"), classes=task["kind"] == "categorical")
+    warnings.warn(folder.summary, stacklevel=3)
+    values = {**values, "corpus": {"name": "recordings", **folder.settings}, "task": {**task, "label": folder.label}}
     protocol = values["protocol"]
-    if found.people == 1 and isinstance(protocol, dict) and protocol.get("name") == "loso":
+    if folder.people == 1 and isinstance(protocol, dict) and protocol.get("name") == "loso":
         values["protocol"] = {**protocol, "name": "trial-disjoint"}
         warnings.warn("one person: whole trials are held out, nothing is said of other people", stacklevel=3)
     return values

@@ -92,10 +92,10 @@ def build_passport(
     ({'name': 'demo', 'corpus': {'root': '(path)'}}, [])
     """
     settings = plain(recipe)
-    found = [plain(audit) for audit in audits]
-    said = {name: sorted({text for audit in found for text in audit.get(name, ())}) for name in _AUDITED}
+    records = [plain(audit) for audit in audits]
+    findings = {name: sorted({text for audit in records for text in audit.get(name, ())}) for name in _AUDITED}
     labels = "ratings" if task.get("kind") == "continuous" else "classes"
-    practice = "leaking split" if protocol.as_published or said["leaks"] else str(settings.get("practice", ""))
+    practice = "leaking split" if protocol.as_published or findings["leaks"] else str(settings.get("practice", ""))
     return {
         "as_published": bool(practice),
         "practice": practice,
@@ -104,7 +104,7 @@ def build_passport(
         "protocol": {"description": protocol_in_words(protocol, labels), **protocol.model_dump(mode="json")},
         "selection": selection_in_words(protocol),
         "test_inputs_used": protocol.target.kind == "unlabelled",
-        "audit": {"sha256": digest(found), **said},
+        "audit": {"sha256": digest(records), **findings},
         "splits": {"sha256": digest([split.digest() for split in splits]), "number": len(splits)},
         "recipe": {"sha256": digest(settings), "settings": settings},
         "corpus": plain(corpus),
@@ -122,13 +122,13 @@ def build_passport(
 
 def library_versions() -> dict[str, str]:
     """Return the version of each installed library that can change a figure."""
-    found = {}
+    versions = {}
     for name in LIBRARIES:
         try:
-            found[name] = metadata.version(name)
+            versions[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
             continue
-    return found
+    return versions
 
 
 def commit() -> dict[str, Any]:

@@ -17,7 +17,7 @@ METRICS = ("rmse", "pcc", "ccc", "r2")
 """Root mean square error, Pearson's correlation, Lin's concordance and R2."""
 
 _RESAMPLES = 4999
-_POOLED = ("weight", "truth", "said", "truth_truth", "said_said", "truth_said", "error_error")
+_POOLED = ("weight", "truth", "predicted", "truth_truth", "predicted_predicted", "truth_predicted", "error_error")
 
 
 def rating_figures(results: Results, arm: str) -> dict[str, float]:
@@ -51,10 +51,10 @@ def _sums(results: Results, arm: str) -> tuple[np.ndarray, np.ndarray]:
     """
     rows = results.rows(arm)
     centre = rows.groupby("study")["truth"].transform("mean")  # one study is no better told from another than it is
-    said, truth = rows["rating"] - centre, rows["truth"] - centre
+    predicted, truth = rows["rating"] - centre, rows["truth"] - centre
     series = results.series or "unit"
     keys = [rows["study"], rows["repeat"], rows[series]]
-    table = pd.DataFrame({"truth": truth, "said": said})
+    table = pd.DataFrame({"truth": truth, "predicted": predicted})
     grouped = table.groupby(keys, sort=False)
     means = grouped.transform("mean")
     inside = table - means
@@ -64,15 +64,15 @@ def _sums(results: Results, arm: str) -> tuple[np.ndarray, np.ndarray]:
         {
             "weight": weight,
             "truth": weight * truth,
-            "said": weight * said,
+            "predicted": weight * predicted,
             "truth_truth": weight * truth**2,
-            "said_said": weight * said**2,
-            "truth_said": weight * truth * said,
+            "predicted_predicted": weight * predicted**2,
+            "truth_predicted": weight * truth * predicted,
             "error_error": weight * rows["error"] ** 2,
             "n": 1.0,
             "own_truth": inside["truth"] ** 2,
-            "own_said": inside["said"] ** 2,
-            "own_both": inside["truth"] * inside["said"],
+            "own_predicted": inside["predicted"] ** 2,
+            "own_both": inside["truth"] * inside["predicted"],
             "gap": rows["error"],
         }
     )
@@ -86,7 +86,7 @@ def _with_series(added: pd.DataFrame) -> np.ndarray:
     study, _, series = added.index.names
     share = 1 / added["n"].groupby(level=[study, series]).transform("size").to_numpy()  # over repeats
     n, weight, missed = (added[name].to_numpy() for name in ("n", "weight", "error_error"))
-    tt, pp, tp = (added[name].to_numpy() / n for name in ("own_truth", "own_said", "own_both"))
+    tt, pp, tp = (added[name].to_numpy() / n for name in ("own_truth", "own_predicted", "own_both"))
     with np.errstate(divide="ignore", invalid="ignore"):
         pearson = np.where(pp > 0, tp / np.sqrt(tt * pp), 0.0)
         concordance = 2 * tp / (tt + pp + (added["gap"].to_numpy() / n) ** 2)

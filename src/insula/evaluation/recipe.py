@@ -186,8 +186,8 @@ def fill_in(values: Mapping[str, Any]) -> dict[str, Any]:
 
     chosen = pipeline(values["pipeline"])
     corpus = values.get("corpus")
-    said = chosen.model_dump(mode="json", include={"preprocessing", "window", "hop"}, exclude_none=True)
-    filled = {**said, **corpus} if isinstance(corpus, dict) else corpus
+    cutting = chosen.model_dump(mode="json", include={"preprocessing", "window", "hop"}, exclude_none=True)
+    filled = {**cutting, **corpus} if isinstance(corpus, dict) else corpus
     return {"steps": list(chosen.steps), **values, "corpus": filled}
 
 
@@ -250,15 +250,15 @@ def is_folder(source: str | Path) -> bool:
 
 def read_yaml(source: str | Path) -> dict[str, Any]:
     """Return the plain values of a recipe or sweep that comes with insula, lies in a YAML file, or suits a folder."""
-    known = RECIPES | SWEEPS
+    named = RECIPES | SWEEPS
     if is_folder(source):
         from insula.evaluation.own_folder import recipe_name
 
         values = read_yaml(recipe_name(Path(source)))
         values["corpus"]["root"] = str(source)
         return values | {"name": Path(source).resolve().name}
-    if str(source) in known:
-        package, name = known[str(source)]
+    if str(source) in named:
+        package, name = named[str(source)]
         text = resources.files(package).joinpath(name).read_text()
     else:
         path = Path(source)
@@ -268,7 +268,7 @@ def read_yaml(source: str | Path) -> dict[str, Any]:
             do = f"give a YAML file or, for data of your own, their folder: {path.parent}"
             raise SettingsError("this is no recipe", where=source, do=do)
         if not path.is_file():
-            do = f"give a YAML file, a folder of one's own, or a name; {choices('names', source, known)}"
+            do = f"give a YAML file, a folder of one's own, or a name; {choices('names', source, named)}"
             raise SettingsError(f"no recipe {str(source)!r}", do=do)
         try:
             text = path.read_text(encoding="utf-8")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,7 @@ from insula.evaluation.chance import chance_of
 from insula.evaluation.draw_scores import p_value
 from insula.evaluation.facts import fingerprints, flat, summarise
 from insula.evaluation.groups import group_differences, group_table
-from insula.evaluation.label_sets import known_of, label_set_table, label_sets, tested_corpora
+from insula.evaluation.label_sets import label_set_table, label_sets, record_of, tested_corpora
 from insula.evaluation.passport import plain
 from insula.evaluation.plots import plots
 from insula.evaluation.rating_report import rating_rows
@@ -51,11 +52,12 @@ def write_report(results: Results, folder: Path) -> Verdict:
         What the report says first.
     """
     table, answer, by_group = metrics_table(results), verdict(results), group_table(results)
+    sets = {} if results.rated else label_sets(results)
     contents = {
-        "report.html": render_report(results, table, answer, by_group),
+        "report.html": render_report(results, table, answer, by_group, sets),
         "metrics.csv": table.to_csv(index=False),
         **typeset("metrics", *_main_table(results, table), answer.sentence),
-        "metrics.json": json.dumps(plain(_in_json(results, table)), indent=2) + "\n",
+        "metrics.json": json.dumps(plain(_in_json(results, table, sets)), indent=2) + "\n",
         **({"groups.csv": by_group.to_csv(index=False)} if len(by_group) else {}),
         "passport.json": json.dumps(plain(results.passport), indent=2) + "\n",
     }
@@ -83,16 +85,18 @@ def _main_table(results: Results, table: pd.DataFrame) -> tuple[list[str], list[
     return head, [[*arm, *row] for arm, row in zip(whose, rows, strict=True)]
 
 
-def _in_json(results: Results, table: pd.DataFrame) -> dict[str, Any]:
+def _in_json(results: Results, table: pd.DataFrame, sets: Mapping[str, Any]) -> dict[str, Any]:
     prints = fingerprints(results.facts)
     own = {"fingerprint": {"recipe": results.passport["recipe"]["sha256"], "fits": prints}} if prints else {}
     if not results.rated:
-        return {**label_sets(results), **own}
+        return {**sets, **own}
     arms = {str(row.pop("arm")): row for row in table.to_dict("records")}
-    return {"series": results.series, "cluster": results.cluster, **known_of(results), "arms": arms, **own}
+    return {"series": results.series, "cluster": results.cluster, **record_of(results), "arms": arms, **own}
 
 
-def render_report(results: Results, table: pd.DataFrame, answer: Verdict, by_group: pd.DataFrame) -> str:
+def render_report(
+    results: Results, table: pd.DataFrame, answer: Verdict, by_group: pd.DataFrame, sets: Mapping[str, Any]
+) -> str:
     """Return the report as HTML that loads nothing from anywhere.
 
     Parameters
@@ -105,9 +109,11 @@ def render_report(results: Results, table: pd.DataFrame, answer: Verdict, by_gro
         Its `verdict`.
     by_group : DataFrame
         Its `group_table`.
+    sets : mapping
+        Its `label_sets`; of ratings there are none.
     """
     record = plain(results.passport)
-    own = _ratings(results, table) if results.rated else _classes(results, table, by_group)
+    own = _ratings(results, table) if results.rated else _classes(results, table, by_group, sets)
     return template("rating_report.html" if results.rated else "report.html").render(
         results=results,
         answer=answer,
@@ -128,14 +134,14 @@ def render_report(results: Results, table: pd.DataFrame, answer: Verdict, by_gro
     )
 
 
-def _classes(results: Results, table: pd.DataFrame, by_group: pd.DataFrame) -> dict[str, Any]:
+def _classes(results: Results, table: pd.DataFrame, by_group: pd.DataFrame, sets: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a report of classes shows beside what every report does."""
     return {
         "rows": [_row(results, row) for row in table.to_dict("records")],
         "has_agreement": "agreement" in table,
         "chance": chance_of(results),
         "groups": _groups(results, by_group),
-        "label_sets": _label_sets(results),
+        "label_sets": _label_sets(results, sets),
         "corpora": tested_corpora(results),
         "has_sets": "coverage" in table,
         "has_truth": "coverage_truth" in table,
@@ -199,16 +205,16 @@ def _groups(results: Results, table: pd.DataFrame) -> list[list[str]]:
             figures = [f"{100 * row.accuracy:.1f}", interval, f"{100 * row.balanced_accuracy:.1f}"]
             group = f"{str(column).replace('_', ' ')}: {row.group}{whose}"
             lines.append([group, str(row.units), str(row.clusters), *figures])
-        for found in apart.itertuples():
-            p = NONE if math.isnan(found.p) else p_value(found.p)
-            figures = [points(found.difference), between(found.low, found.high), p]
-            lines.append([f"{found.best} minus {found.worst}", "", "", *figures])
+        for gap in apart.itertuples():
+            p = NONE if math.isnan(gap.p) else p_value(gap.p)
+            figures = [points(gap.difference), between(gap.low, gap.high), p]
+            lines.append([f"{gap.best} minus {gap.worst}", "", "", *figures])
     return lines
 
 
-def _label_sets(results: Results) -> list[list[str]]:
+def _label_sets(results: Results, sets: Mapping[str, Any]) -> list[list[str]]:
     """Return the lines of the table of label sets: what was scored, n, six figures in per cent, classes not there."""
-    table = label_set_table(results)
+    table = label_set_table(results, sets)
     several = len(set(table["title"])) > 1
     lines = []
     for row in table.itertuples():

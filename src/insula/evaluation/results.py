@@ -29,7 +29,7 @@ CONSTANT = "majority"
 """The control that says the mean rating whatever it is shown: every error stands beside its error."""
 
 # what a system may say beside classes or a rating, and when it was
-_SAID = (
+_FURTHER = (
     "uncertainty", "valence", "arousal", "temperature", "set", "set_coverage", "epistemic", "out_of_distribution",
     "mode", "reason", "uncertainty_eeg", "uncertainty_face", "discrepancy", "time",
 )  # fmt: skip
@@ -153,8 +153,8 @@ class Results:
     @property
     def groups(self) -> tuple[str, ...]:
         """Provenance columns beyond the required ones."""
-        known = {*_columns(self), *_SAID}
-        return tuple(str(column) for column in self.predictions.columns if column not in known)
+        usual = {*_columns(self), *_FURTHER}
+        return tuple(str(column) for column in self.predictions.columns if column not in usual)
 
     @property
     def baseline(self) -> str | None:
@@ -351,8 +351,8 @@ def _check_arms(results: Results) -> None:
 
 
 def _columns(results: Results) -> list[str]:
-    said = ["rating"] if results.rated else ["predicted", *(f"p_{name}" for name in results.classes)]
-    return [*COLUMNS, *said]
+    answers = ["rating"] if results.rated else ["predicted", *(f"p_{name}" for name in results.classes)]
+    return [*COLUMNS, *answers]
 
 
 def _check_rows(results: Results) -> None:

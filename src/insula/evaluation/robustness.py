@@ -6,14 +6,14 @@ disturbed alike, so modes and systems meet the same disturbance.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from insula.protocols.protocol import Protocol
+from insula.emotions import Continuous
+from insula.evaluation.add_on import AddOn, FinishedFit, FinishedRun, Tables
 from insula.samples import Samples, Store
 from insula.samples.altered_store import Alter, AlteredStore, altered
 from insula.samples.stores import Description
@@ -31,6 +31,47 @@ DISTURBED = {
 """What the table is headed by."""
 
 KEY = ("modality", "disturbance", "level")
+
+
+class Robustness(AddOn):
+    """What the system predicts from disturbed inputs, in the first fold of each repeat, where a recipe wants that."""
+
+    field = "measured"
+
+    def applies(self, fit: FinishedFit) -> bool:
+        """Return whether the recipe wants it of this fit."""
+        return fit.recipe.robustness and fit.fitting.kind == "system" and fit.fitting.fold == 0
+
+    def write(self, fit: FinishedFit) -> None:
+        """Write what every mode predicts; a modality that no test sample has cannot be disturbed."""
+        frames, units = [], fit.study.protocol.scored_units(fit.test)
+        modalities = [name for name in modalities_of(fit.system) if fit.test.has(name).any()]
+        for modality in modalities:
+            for name, level, disturbed in disturbances(fit.test, modality):
+                if name == "missing" and len(modalities) == 1:
+                    continue  # nothing is left to predict from
+                for mode in fit.system.modes:
+                    table = fit.system.predict(disturbed, mode).collapse(units).table.rename_axis("unit").reset_index()
+                    about = dict(zip(KEY, (modality, name, level), strict=True))
+                    frames.append(table.filter(regex="^(unit|rating|p_.*)$").assign(**about, arm=mode))
+        pd.concat(frames).to_parquet(fit.folder / _FILE)
+
+    def read(self, run: FinishedRun) -> Tables:
+        """Return one row a disturbance, one column a mode: accuracy, or pooled error of ratings; means over fits."""
+        scores = []
+        for fitting, path in ((fitting, folder / _FILE) for fitting, folder in run.own.items()):
+            if path.is_file():
+                table = pd.read_parquet(path)
+                table["truth"] = run.answers[fitting.repeat]["truth"].reindex(table["unit"]).to_numpy()
+                for key, part in table.groupby(["arm", *KEY], sort=False):
+                    scores.append((*key, _score(part.dropna(subset=["truth"]))))
+        if not scores:
+            return {}
+        table = pd.DataFrame(scores, columns=["arm", *KEY, "score"])
+        wide = table.pivot_table(index=list(KEY), columns="arm", values="score", aggfunc="mean", sort=False)
+        wide = wide[list(dict.fromkeys(table["arm"]))].rename_axis(columns=None).reset_index()
+        title = DISTURBED["ratings" if isinstance(run.studies[0].task, Continuous) else "classes"]
+        return {title: wide.rename(columns=run.system.modes)}
 
 
 def disturbances(samples: Samples, modality: str) -> Iterator[tuple[str, str, Samples]]:
@@ -125,89 +166,10 @@ def _covered(share: float) -> Alter:
     return alter
 
 
-def write_robustness(folder: Path, system: System, hidden: Samples, protocol: Protocol) -> None:
-    """Predict disturbed test samples in every mode, and write what was said to the folder of a fit.
-
-    A modality that no test sample has cannot be disturbed.
-
-    Parameters
-    ----------
-    folder : Path
-        Of the fit.
-    system : System
-        Fitted.
-    hidden : Samples
-        The test part without labels.
-    protocol : Protocol
-        Which says what unit is scored.
-    """
-    frames = []
-    units = protocol.scored_units(hidden)
-    modalities = [name for name in modalities_of(system) if hidden.has(name).any()]
-    for modality in modalities:
-        for name, level, disturbed in disturbances(hidden, modality):
-            if name == "missing" and len(modalities) == 1:
-                continue  # nothing is left to predict from
-            for mode in system.modes:
-                said = system.predict(disturbed, mode).collapse(units).table.rename_axis("unit").reset_index()
-                about = dict(zip(KEY, (modality, name, level), strict=True))
-                frames.append(said.filter(regex="^(unit|rating|p_.*)$").assign(**about, arm=mode))
-    pd.concat(frames).to_parquet(folder / _FILE)
-
-
 def modalities_of(system: System) -> tuple[str, ...]:
     """Return the modalities that a system may read, by its settings where they name them."""
     named = (getattr(system.settings, name, None) for name in ("eeg", "face"))
     return tuple(name for name in named if isinstance(name, str)) or tuple(system.predicts_from)
-
-
-def read_robustness(folders: Mapping[int, Iterable[Path]], answers: Mapping[int, pd.DataFrame]) -> pd.DataFrame:
-    """Return the table of what was measured: one row a disturbance, one column a mode, means over fits.
-
-    Accuracy for classes, the pooled root mean square error for ratings.
-
-    Parameters
-    ----------
-    folders : mapping
-        Folders of the system's fits, by repeat.
-    answers : mapping
-        What units are held against, by repeat: `truth`, indexed by unit.
-    """
-    scores = []
-    for repeat, mine in folders.items():
-        for path in (folder / _FILE for folder in mine):
-            if path.is_file():
-                said = pd.read_parquet(path)
-                said["truth"] = answers[repeat]["truth"].reindex(said["unit"]).to_numpy()
-                for key, part in said.groupby(["arm", *KEY], sort=False):
-                    scores.append((*key, _score(part.dropna(subset=["truth"]))))
-    if not scores:
-        return pd.DataFrame()
-    table = pd.DataFrame(scores, columns=["arm", *KEY, "score"])
-    wide = table.pivot_table(index=list(KEY), columns="arm", values="score", aggfunc="mean", sort=False)
-    return wide[list(dict.fromkeys(table["arm"]))].rename_axis(columns=None).reset_index()
-
-
-def robustness_table(
-    folders: Iterable[tuple[int, Path]], answers: Mapping[int, pd.DataFrame], arms: Mapping[str, str]
-) -> dict[str, pd.DataFrame]:
-    """Return what `read_robustness` reads under its title, a column an arm; nothing where nothing was measured.
-
-    Parameters
-    ----------
-    folders : iterable of (int, Path)
-        Repeat and folder of the system's fits.
-    answers : mapping
-        As in `read_robustness`.
-    arms : mapping of str to str
-        Titles of the system's modes.
-    """
-    mine: dict[int, list[Path]] = {}
-    for repeat, folder in folders:
-        mine.setdefault(repeat, []).append(folder)
-    table = read_robustness(mine, answers)
-    rated = "truth" in (first := next(iter(answers.values()))) and first["truth"].dtype.kind == "f"
-    return {DISTURBED["ratings" if rated else "classes"]: table.rename(columns=arms)} if len(table) else {}
 
 
 def _score(part: pd.DataFrame) -> float:

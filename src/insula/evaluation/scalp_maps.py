@@ -2,62 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
 from insula.eeg.maps import Signals, agreement, class_maps, is_time_locked
 from insula.emotions import Continuous
-from insula.evaluation.study import Study, answers
-from insula.samples import Samples
+from insula.evaluation.add_on import AddOn, FinishedFit, FinishedRun, Tables
+from insula.evaluation.study import answers
 
 _MAPS, _AGREEMENT = "maps.parquet", "agreement.parquet"
 
 
-def write_scalp_maps(folder: Path, system: Any, test: Samples, study: Study) -> None:
-    """Write the tables of `scalp_tables` for the test part of a fit, where it has EEG cut around events.
+class ScalpMaps(AddOn):
+    """Maps of a system that has `signals`, and of its placebos, from test samples with EEG around events."""
 
-    Parameters
-    ----------
-    folder : Path
-        Of the fit.
-    system : System
-        Fitted; its `signals` get pictures and EEG without labels.
-    test : Samples
-        The test part, without labels.
-    study : Study
-        What the truth is taken from.
-    """
-    test = test.select(test.has("eeg"))
-    if isinstance(study.task, Continuous) or not len(test) or not is_time_locked(test.store("eeg").description):
-        return
-    truth = answers(study)["truth"].reindex(study.protocol.scored_units(test))
-    codes = pd.Index(study.task.classes).get_indexer(truth)
-    if (signals := system.signals(test)) is None:
-        return
-    found = scalp_tables(signals, test.units("subject"), codes, study.task.classes)
-    for name, table in zip((_MAPS, _AGREEMENT), found or (), strict=False):
-        table.to_parquet(folder / name)
+    def applies(self, fit: FinishedFit) -> bool:
+        """Return whether the fit is the first of the system or of a placebo."""
+        return fit.is_first and fit.fitting.kind != "control"
 
+    def write(self, fit: FinishedFit) -> None:
+        """Write the tables of `scalp_tables`."""
+        task, test = fit.study.task, fit.test.select(fit.test.has("eeg"))
+        if isinstance(task, Continuous) or not len(test) or not is_time_locked(test.store("eeg").description):
+            return
+        if (signals := fit.system.signals(test)) is None:
+            return
+        truth = answers(fit.study)["truth"].reindex(fit.study.protocol.scored_units(test))
+        codes = pd.Index(task.classes).get_indexer(truth)
+        tables = scalp_tables(signals, test.units("subject"), codes, task.classes)
+        for name, table in zip((_MAPS, _AGREEMENT), tables or (), strict=False):
+            table.to_parquet(fit.folder / name)
 
-def read_scalp_maps(fits: Iterable[tuple[str, str, Path]]) -> dict[str, pd.DataFrame]:
-    """Return the tables for a report: `maps` of the system, `agreement` of it and its placebos (`kind`, `arm`).
-
-    Parameters
-    ----------
-    fits : iterable of (kind, name, folder)
-        Of all fits; most hold no maps.
-    """
-    tables, rows = {}, []
-    for kind, name, folder in fits:
-        if (folder / _AGREEMENT).exists():
-            rows.append(pd.read_parquet(folder / _AGREEMENT).assign(kind=kind, arm=name))
-            if kind == "system":
-                tables["maps"] = pd.read_parquet(folder / _MAPS)
-    return {**tables, "agreement": pd.concat(rows, ignore_index=True)} if "maps" in tables else {}
+    def read(self, run: FinishedRun) -> Tables:
+        """Return `maps` of the system, and `agreement` of it and its placebos (`kind`, `arm`)."""
+        tables, rows = {}, []
+        for fitting, folder in run.folders.items():
+            if (folder / _AGREEMENT).exists():
+                rows.append(pd.read_parquet(folder / _AGREEMENT).assign(kind=fitting.kind, arm=fitting.name))
+                if fitting.kind == "system":
+                    tables["maps"] = pd.read_parquet(folder / _MAPS)
+        return {**tables, "agreement": pd.concat(rows, ignore_index=True)} if "maps" in tables else {}
 
 
 def scalp_tables(
@@ -94,14 +80,14 @@ def scalp_tables(
     maps: dict[str, list[np.ndarray]] = {"real": [], "virtual": []}
     rows = []
     for subject in sorted(set(subjects[kept])):
-        mine = kept[subjects[kept] == subject]
-        real, virtual = (class_maps(part[mine], codes[mine], len(classes)) for part in (signals.real, signals.virtual))
-        odd = pd.Series(codes[mine]).groupby(codes[mine]).cumcount().to_numpy() % 2 == 1
-        halves = [class_maps(signals.real[half], codes[half], len(classes)) for half in (mine[odd], mine[~odd])]
+        own = kept[subjects[kept] == subject]
+        real, virtual = (class_maps(part[own], codes[own], len(classes)) for part in (signals.real, signals.virtual))
+        odd = pd.Series(codes[own]).groupby(codes[own]).cumcount().to_numpy() % 2 == 1
+        halves = [class_maps(signals.real[half], codes[half], len(classes)) for half in (own[odd], own[~odd])]
         rows.append(
             {
                 "subject": subject,
-                "n": len(mine),
+                "n": len(own),
                 "agreement": agreement(real, virtual),
                 "halves": agreement(*halves),
                 "amplitude": float(np.sqrt(np.nanmean(virtual**2) / np.nanmean(real**2))),

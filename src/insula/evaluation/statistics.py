@@ -64,9 +64,9 @@ def unit_differences(results: Results, arm: str, other: str) -> pd.DataFrame:
     DataError
         Where the arms have no unit in common.
     """
-    said = "error" if results.rated else "correct"
+    score = "error" if results.rated else "correct"
     first, second = results.rows(arm), results.rows(other)
-    both = first.merge(second[[*KEY, said]], on=list(KEY), suffixes=("", "_other"))
+    both = first.merge(second[[*KEY, score]], on=list(KEY), suffixes=("", "_other"))
     if both.empty:
         raise DataError("two arms have no unit in common", where=f"{arm} and {other}")
     if results.rated:
@@ -83,9 +83,9 @@ def _per_unit(rows: pd.DataFrame, cluster: str | None) -> pd.DataFrame:
 
 def _per_series(results: Results, rows: pd.DataFrame, scores: pd.Series) -> pd.DataFrame:
     series = results.series or "unit"
-    known = rows.drop_duplicates(["study", series])
-    clusters = known["study"].astype(str) + "/" + known[results.cluster or series].astype(str)
-    clusters.index = pd.MultiIndex.from_frame(known[["study", series]])
+    first = rows.drop_duplicates(["study", series])
+    clusters = first["study"].astype(str) + "/" + first[results.cluster or series].astype(str)
+    clusters.index = pd.MultiIndex.from_frame(first[["study", series]])
     return pd.DataFrame({"score": scores, "cluster": clusters.reindex(scores.index)})
 
 
@@ -120,8 +120,8 @@ def accuracy_interval(scores: pd.DataFrame) -> Estimate:
     values, n = scores["score"].to_numpy(), scores["cluster"].nunique()
     if np.ptp(values) == 0 or (n == len(values) and np.isin(values, (0, 1)).all()):
         return Estimate(float(values.mean()), *wilson_interval(float(values.mean()), n), n)
-    found = cluster_interval(values, scores["cluster"].to_numpy())
-    return found._replace(low=max(found.low, 0.0), high=min(found.high, 1.0))
+    estimate = cluster_interval(values, scores["cluster"].to_numpy())
+    return estimate._replace(low=max(estimate.low, 0.0), high=min(estimate.high, 1.0))
 
 
 def difference_interval(differences: pd.DataFrame) -> Estimate:
@@ -133,8 +133,8 @@ def difference_interval(differences: pd.DataFrame) -> Estimate:
     Examples
     --------
     >>> alike = pd.DataFrame({"score": [0.0] * 30, "cluster": range(30)})
-    >>> found = difference_interval(alike)
-    >>> found.value, found.low < -0.02 < 0.02 < found.high
+    >>> estimate = difference_interval(alike)
+    >>> estimate.value, estimate.low < -0.02 < 0.02 < estimate.high
     (0.0, True)
     """
     values, n = differences["score"].to_numpy(), differences["cluster"].nunique()
@@ -288,9 +288,9 @@ def resampled_test(results: Results, arm: str, other: str) -> ResampledTest | No
 
     What a split does not test it may train on: the ratio of sizes is taken from the units themselves.
     """
-    said = "error" if results.rated else "correct"
+    score = "error" if results.rated else "correct"
     first, second = results.rows(arm), results.rows(other)
-    both = first.merge(second[[*KEY, said]], on=list(KEY), suffixes=("", "_other"))
+    both = first.merge(second[[*KEY, score]], on=list(KEY), suffixes=("", "_other"))
     splits = both.groupby(["repeat", "fold"])
     test, all_units = splits.size().mean(), both["unit"].nunique()
     if results.studies > 1 or len(splits) < 2 or test >= all_units:

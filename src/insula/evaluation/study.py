@@ -107,13 +107,13 @@ def complete_task(values: Mapping[str, Any], samples: Samples) -> AnyTask:
             raise DataError(f"no label column {values['label']!r}", do=do)
         if pd.api.types.is_numeric_dtype(samples.table[values["label"]]):
             raise DataError("the label is a rating, and the task wants classes", where=values["label"], do=OF_RATINGS)
-        found = set(samples.table[values["label"]].dropna())
-        if len(found) < 2:
-            what = f"all samples show one class, {found.pop()}" if found else "no sample has a label"
+        names = set(samples.table[values["label"]].dropna())
+        if len(names) < 2:
+            what = f"all samples show one class, {names.pop()}" if names else "no sample has a label"
             raise DataError(what, where=values["label"], do="give samples of at least two classes")
         usual = [name for space in LABEL_SPACES.values() for name in space]
         order = {name: place for place, name in enumerate(dict.fromkeys(usual))}
-        values["classes"] = tuple(sorted(found, key=lambda name: (order.get(name, len(order)), name)))
+        values["classes"] = tuple(sorted(names, key=lambda name: (order.get(name, len(order)), name)))
     task = parse_one(values)
     return task.at_quantiles(samples.table) if isinstance(task, Cut) and task.edges is None else task
 
@@ -140,8 +140,8 @@ def cluster_of(study: Study) -> str | None:
     if series:
         return next((name for name in study.protocol.disjoint if name in _PEOPLE), series)
     tested = study.samples.by_id(np.concatenate([split.test for split in study.splits])).table
-    known = tested["identity"].notna()
-    return "identity" if known.all() or (study.protocol.test_corpora and known.any()) else None
+    named = tested["identity"].notna()
+    return "identity" if named.all() or (study.protocol.test_corpora and named.any()) else None
 
 
 def notes_of(corpus: Corpus) -> list[str]:
@@ -162,15 +162,15 @@ def answers(study: Study, groups: Sequence[str] | None = None) -> pd.DataFrame:
         Columns to tell results by group for, as in a recipe.
     """
     units = study.protocol.scored_units(study.samples)
-    known = np.array([unit is not None for unit in units])
-    table = study.samples.table[known].assign(unit=units[known])
+    scored = np.array([unit is not None for unit in units])
+    table = study.samples.table[scored].assign(unit=units[scored])
     first = table.drop_duplicates("unit").set_index("unit")
-    found = pd.DataFrame({"label": _labels(study.task, table, first)}, index=first.index)
-    found["truth"] = found["label"]
-    sealed = _sealed(study, units, known)
+    held = pd.DataFrame({"label": _labels(study.task, table, first)}, index=first.index)
+    held["truth"] = held["label"]
+    sealed = _sealed(study, units, scored)
     if sealed is not None:
-        told = sealed.reindex(found.index).to_numpy()
-        found["truth"] = np.where(pd.notna(told), told, found["label"])  # a joined corpus may have no sealed ones
+        truth = sealed.reindex(held.index).to_numpy()
+        held["truth"] = np.where(pd.notna(truth), truth, held["label"])  # a joined corpus may have no sealed ones
     columns = group_columns(first, groups)
     if groups is None:  # of a unit that several people stand behind nothing is told
         columns = [name for name in columns if not table[["unit", name]].drop_duplicates()["unit"].duplicated().any()]
@@ -181,7 +181,7 @@ def answers(study: Study, groups: Sequence[str] | None = None) -> pd.DataFrame:
     if study.protocol.test_corpora:  # names hold within a corpus
         people = first["corpus"] + "/" + first["identity"]
         named["identity"] = people.where(people.notna(), first.index.to_series())
-    return found.join(pd.DataFrame(named)).assign(**_series(study, units, known))
+    return held.join(pd.DataFrame(named)).assign(**_series(study, units, scored))
 
 
 def _corpus(study: Study) -> list[str]:
@@ -205,24 +205,24 @@ def _names(task: ClassTask, table: pd.DataFrame) -> np.ndarray:
     return names
 
 
-def _sealed(study: Study, units: np.ndarray, known: np.ndarray) -> pd.Series | None:
+def _sealed(study: Study, units: np.ndarray, scored: np.ndarray) -> pd.Series | None:
     """Return what a simulated corpus knows to be true of each unit, by its stimulus; None where it tells nothing."""
     truth, task = study.corpus.truth(), study.task
     if truth is None or task.columns[0] not in truth:
         return None
-    stimuli = pd.Series(study.samples.units("stimulus")[known], index=units[known]).groupby(level=0).first()
-    told = truth.reindex(stimuli).set_axis(stimuli.index)
+    stimuli = pd.Series(study.samples.units("stimulus")[scored], index=units[scored]).groupby(level=0).first()
+    shown = truth.reindex(stimuli).set_axis(stimuli.index)
     if isinstance(task, Continuous):
-        return pd.Series(task.ratings(task.targets(told)), index=told.index)
-    return pd.Series(_names(task, told), index=told.index)
+        return pd.Series(task.ratings(task.targets(shown)), index=shown.index)
+    return pd.Series(_names(task, shown), index=shown.index)
 
 
-def _series(study: Study, units: np.ndarray, known: np.ndarray) -> dict[str, pd.Series]:
+def _series(study: Study, units: np.ndarray, scored: np.ndarray) -> dict[str, pd.Series]:
     """Return the columns that say what depends on what, and, of rows that are scored one by one, when they were."""
     series = series_of(study)
     if series is None:
         return {}
-    columns = {name: unit_names(study.samples, name)[known] for name in {series, cluster_of(study) or series}}
+    columns = {name: unit_names(study.samples, name)[scored] for name in {series, cluster_of(study) or series}}
     if study.protocol.scored_unit == SAMPLE:
-        columns["time"] = study.samples.table.loc[known, "start"].to_numpy(float)
-    return {name: pd.Series(values, index=units[known]).groupby(level=0).first() for name, values in columns.items()}
+        columns["time"] = study.samples.table.loc[scored, "start"].to_numpy(float)
+    return {name: pd.Series(values, index=units[scored]).groupby(level=0).first() for name, values in columns.items()}

@@ -201,15 +201,15 @@ class Sweep(Settings):
 
     def cells(self) -> list[Cell]:
         """Return the cells of the chosen grid; those that come to the same recipe are one."""
-        found: dict[str, Cell] = {}
+        cells: dict[str, Cell] = {}
         for title, levels, changes in (cell for block in self.grids[self.grid] for cell in _cells(block, self.titles)):
             values = deepcopy(self.base)
             for key, value in changes.items():
                 apply(values, key, deepcopy(value))
             recipe = Recipe.complete({**values, "name": title}, where=f"sweep {self.name}, cell {title}")
             same = digest(recipe.model_dump(mode="json", exclude={"name"}))
-            found.setdefault(same, Cell(title, recipe, levels))
-        return list(found.values())
+            cells.setdefault(same, Cell(title, recipe, levels))
+        return list(cells.values())
 
 
 @dataclass(frozen=True)

@@ -62,7 +62,7 @@ def write_sweep(sweep: Sweep, outcomes: Sequence[Outcome], folder: Path, jobs: i
             pass
         tables = [show(settings, outcomes, sweep.titles) for settings in sweep.tables]
         with style():
-            drawn = [found for settings in sweep.figures for found in _draw(settings, sweep, outcomes)]
+            drawn = [pair for settings in sweep.figures for pair in _draw(settings, sweep, outcomes)]
             for plot, figure in drawn:
                 figure.savefig(temporary / f"{plot.name}.png")
                 (temporary / f"{plot.name}.svg").write_bytes(svg(figure))
@@ -101,30 +101,29 @@ def write_sweep(sweep: Sweep, outcomes: Sequence[Outcome], folder: Path, jobs: i
 def summarise(outcomes: Sequence[Outcome]) -> str:
     """Return in one line what the data are and in how many cells, clean ones alone, each verdict was reached."""
     clean = [outcome for outcome in outcomes if not outcome.results.mark]
-    counts = {kind: sum(outcome.said.kind == kind for outcome in clean) for kind in _ORDER}
-    said = ", ".join(f"{kind} in {count}" for kind, count in counts.items() if count)
+    counts = {kind: sum(outcome.verdict.kind == kind for outcome in clean) for kind in _ORDER}
+    counted = ", ".join(f"{kind} in {count}" for kind, count in counts.items() if count)
     marked = len(outcomes) - len(clean)
     others = f"; {marked} cells were run as published and prove nothing" if marked else ""
-    summary = f"{said} of {len(clean)} cells{others}" if said else others.removeprefix("; ")
+    summary = f"{counted} of {len(clean)} cells{others}" if counted else others.removeprefix("; ")
     origins = "; ".join(dict.fromkeys(o.results.origin for o in outcomes if o.results.origin))
     return f"On {origins}: {summary}" if origins else summary[:1].upper() + summary[1:]
 
 
 def verdicts(outcomes: Sequence[Outcome]) -> list[tuple[str, str]]:
     """Return for each verdict that a clean cell reached which cells these are, with the gain of each."""
-    found = []
+    lines = []
     for kind in _ORDER:
-        cells = [o for o in outcomes if o.said.kind == kind and not o.results.mark]
+        cells = [o for o in outcomes if o.verdict.kind == kind and not o.results.mark]
         if cells:
-            found.append((kind, "; ".join(_gain_in_words(outcome) for outcome in cells) + "."))
-    return found
+            lines.append((kind, "; ".join(_gain_in_words(outcome) for outcome in cells) + "."))
+    return lines
 
 
 def _gain_in_words(outcome: Outcome) -> str:
-    said = outcome.said
-    return (
-        f"{outcome.cell.title}: {points(said.difference)} against the best comparator ({between(said.low, said.high)})"
-    )
+    answer = outcome.verdict
+    ends = between(answer.low, answer.high)
+    return f"{outcome.cell.title}: {points(answer.difference)} against the best comparator ({ends})"
 
 
 def headlines(outcomes: Sequence[Outcome]) -> pd.DataFrame:
@@ -146,7 +145,7 @@ def headlines(outcomes: Sequence[Outcome]) -> pd.DataFrame:
 
 
 def _row(outcome: Outcome) -> dict[str, Any]:
-    results, said = outcome.results, outcome.said
+    results, answer = outcome.results, outcome.verdict
     gain, placebo = outcome.gain, outcome.placebo_gain
     reached, *beside = outcome.reached(results.headline).split("\n")
     constant = outcome.reached(CONSTANT, short=True) if results.rated else None
@@ -162,9 +161,9 @@ def _row(outcome: Outcome) -> dict[str, Any]:
         "interval": between(gain.low, gain.high),
         "placebo": NONE if placebo is None else points(placebo.value),
         "placebo_interval": NONE if placebo is None else between(placebo.low, placebo.high),
-        "kind": said.kind,
-        "difference": f"{points(said.difference)} ({between(said.low, said.high)})",
-        "sentence": said.sentence,
+        "kind": answer.kind,
+        "difference": f"{points(answer.difference)} ({between(answer.low, answer.high)})",
+        "sentence": answer.sentence,
     }
 
 
@@ -178,13 +177,13 @@ def _draw(settings: FigureSettings, sweep: Sweep, outcomes: Sequence[Outcome]) -
         stamp(figure, outcome.results.mark)
         caption = f"t-SNE of held-out features, {outcome.cell.title}. Sizes of clusters and distances mean nothing."
         return [_plot(settings, settings.name, figure, caption, caption)]
-    found = [_plot(settings, settings.name, gains(outcomes, sweep.axes, sweep.titles, settings.marks),
+    plots = [_plot(settings, settings.name, gains(outcomes, sweep.axes, sweep.titles, settings.marks),
                    _GAINS.format(unit=unit_of(outcomes)),
                    "; ".join(_gain_in_words(outcome) for outcome in outcomes))]  # fmt: skip
     over_all = gain_map(outcomes, sweep.axes, sweep.titles)
     if over_all is not None:
-        found.append(_plot(settings, f"{settings.name}-map", over_all, _MAP, "The gain in every cell of the grid."))
-    return found
+        plots.append(_plot(settings, f"{settings.name}-map", over_all, _MAP, "The gain in every cell of the grid."))
+    return plots
 
 
 _GAINS = (
@@ -200,8 +199,8 @@ _MAP = (
 )
 
 
-def _plot(settings: FigureSettings, name: str, figure: Figure, caption: str, said: str) -> tuple[Plot, Figure]:
-    return Plot(name, settings.title, address(svg(figure)), said, caption), figure
+def _plot(settings: FigureSettings, name: str, figure: Figure, caption: str, summary: str) -> tuple[Plot, Figure]:
+    return Plot(name, settings.title, address(svg(figure)), summary, caption), figure
 
 
 def _slug(text: str) -> str:

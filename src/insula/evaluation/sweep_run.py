@@ -9,8 +9,10 @@ from typing import Any
 
 import pandas as pd
 
+from insula.evaluation.add_ons import ADD_ONS
 from insula.evaluation.chance import chance_of
-from insula.evaluation.experiment import collect, fit_all, plan, prepare
+from insula.evaluation.collect import collect
+from insula.evaluation.experiment import fit_all, plan, prepare
 from insula.evaluation.rating_metrics import METRICS
 from insula.evaluation.results import CONSTANT, Results
 from insula.evaluation.statistics import Estimate, gain
@@ -43,7 +45,7 @@ class Outcome:
         return metrics_table(self.results).set_index("arm")
 
     @cached_property
-    def said(self) -> Verdict:
+    def verdict(self) -> Verdict:
         """The verdict."""
         return verdict(self.results)
 
@@ -111,11 +113,12 @@ def run_sweep(
     fit_all(plans, cache, jobs, progress, engine)
     outcomes = []
     for cell, planned in zip(cells, plans, strict=True):
-        outcomes.append(Outcome(cell, collect(planned, cache, maps=_wants_maps(sweep, cell))))
+        kinds = ("all", "drawn") if _is_drawn(sweep, cell) else ("all",)
+        outcomes.append(Outcome(cell, collect(planned, cache, [one for one in ADD_ONS if one.cells in kinds])))
     return outcomes
 
 
-def _wants_maps(sweep: Sweep, cell: Cell) -> bool:
+def _is_drawn(sweep: Sweep, cell: Cell) -> bool:
     return any(cell.at(figure.where) for figure in sweep.figures if figure.kind == "embedding")
 
 
@@ -136,7 +139,7 @@ def cells_table(sweep: Sweep, outcomes: Sequence[Outcome]) -> pd.DataFrame:
     for number, outcome in enumerate(outcomes, start=1):
         place = {axis: outcome.cell.value(axis) for axis in sweep.axes}
         cell = {"cell": number, "title": outcome.cell.title, **place}
-        rows += [{**cell, **outcome.figures(arm.name), "verdict": outcome.said.kind} for arm in outcome.results.arms]
+        rows += [{**cell, **outcome.figures(arm.name), "verdict": outcome.verdict.kind} for arm in outcome.results.arms]
     return pd.DataFrame(rows)
 
 

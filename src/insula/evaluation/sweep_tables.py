@@ -75,10 +75,10 @@ def _accuracy(settings: TableSettings, outcomes: Sequence[Outcome]) -> Shown:
         cells = [row.title, *reported.values()]
         for place in columns:
             levels = dict(zip(settings.across, place, strict=True))
-            found = [o for o in outcomes if _holds(row, o) and o.cell.at(levels)]
-            cells.append(found[0].reached(row.arm) if found else NOT_RUN if row.arm else "")
+            matching = [o for o in outcomes if _holds(row, o) and o.cell.at(levels)]
+            cells.append(matching[0].reached(row.arm) if matching else NOT_RUN if row.arm else "")
             about = {**levels, "row": row.title, **reported}
-            data += [{**about, **o.figures(row.arm), "cell": o.cell.title} for o in found[:1]]
+            data += [{**about, **o.figures(row.arm), "cell": o.cell.title} for o in matching[:1]]
         rows.append(("", (*cells, *(NOT_RUN if row.arm else "" for _ in settings.blank))))
     theirs = [("", f"reported, not ours:\n{name}") for name in published]
     ours = [(places[place], "\n".join(place)) for place in columns]
@@ -128,12 +128,12 @@ def _paired(settings: TableSettings, outcomes: Sequence[Outcome]) -> Shown:
         units = [unit_differences(o.results, o.results.headline, arm) for o in chosen]
         corrected = holm([paired_test(one) for one in units])
         for row, outcome, one, p in zip(rows, chosen, units, corrected, strict=True):
-            found = gain_interval(outcome.results, one)
+            estimate = gain_interval(outcome.results, one)
             in_words = "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
-            row.append(f"{points(found.value)} ({between(found.low, found.high)})\n{in_words}")
+            row.append(f"{points(estimate.value)} ({between(estimate.low, estimate.high)})\n{in_words}")
             name = "error" if outcome.results.rated else "accuracy"
             about = {"cell": outcome.cell.title, "against": arm, name: abs(outcome.results.score(arm))}
-            data.append({**about, "gain": found.value, "low": found.low, "high": found.high, "p_holm": p})
+            data.append({**about, "gain": estimate.value, "low": estimate.low, "high": estimate.high, "p_holm": p})
     unit = "" if chosen[0].results.rated else " %"
     titles = [
         f"against {chosen[0].results.arm(arm).title}\n{chosen[0].reached(arm, short=True)}{unit}"
@@ -149,8 +149,8 @@ def _system(settings: TableSettings, outcomes: Sequence[Outcome]) -> Shown:
     rows, frames = [], []
     for outcome in _chosen(settings, outcomes):
         if settings.table not in outcome.results.measured:
-            known = ", ".join(outcome.results.measured) or "none"
-            raise _unknown(settings, f"the system made no table {settings.table!r}; it made {known}")
+            titles = ", ".join(outcome.results.measured) or "none"
+            raise _unknown(settings, f"the system made no table {settings.table!r}; it made {titles}")
         table = outcome.results.measured[settings.table]
         level = outcome.cell.levels.get(settings.by, "")
         frames.append(table.assign(**{settings.by or "cell": level or outcome.cell.title}))

@@ -9,6 +9,7 @@ from insula.evaluation.metrics import (
     calibration_error,
     classification_metrics,
     ordinal_metrics,
+    places_of,
     reliability,
     set_metrics,
 )
@@ -70,7 +71,7 @@ def metrics_table(results: Results) -> pd.DataFrame:
 
 def _figures(results: Results, name: str) -> dict[str, float]:
     rows = results.rows(name)
-    found = accuracy_interval(unit_scores(results, name))
+    estimate = accuracy_interval(unit_scores(results, name))
     by = "study" if results.studies > 1 else "repeat"
     groups = group_scores(results, name, by)
     metrics = classification_metrics(
@@ -84,8 +85,8 @@ def _figures(results: Results, name: str) -> dict[str, float]:
     figures = {
         "units": len(rows[["study", "unit"]].drop_duplicates()),
         "accuracy": metrics.pop("accuracy"),
-        "low": found.low,
-        "high": found.high,
+        "low": estimate.low,
+        "high": estimate.high,
         "sd": float(groups.std(ddof=1)) if len(groups) > 1 else float("nan"),
         **metrics,
     }
@@ -93,7 +94,7 @@ def _figures(results: Results, name: str) -> dict[str, float]:
         agrees = (rows["predicted"] == rows["label"]).to_numpy(float)
         figures["agreement"] = float(np.average(agrees, weights=rows["weight"]))
     if results.passport.get("task", {}).get("kind") == "ordinal":
-        places = pd.Index(results.classes).get_indexer(rows["truth"])
+        places = places_of(rows["truth"].to_numpy(object), results.classes)
         probabilities = rows[[f"p_{label}" for label in results.classes]].to_numpy(float)
         figures |= ordinal_metrics(places, probabilities, rows["weight"].to_numpy())
     if "set" in rows and rows["set"].notna().all():
@@ -129,10 +130,10 @@ def _ece_before(rows: pd.DataFrame, classes: tuple[str, ...]) -> float:
 
 def _against(results: Results, name: str) -> dict[str, float]:
     units = unit_differences(results, results.headline, name)
-    found = gain_interval(results, units)
+    estimate = gain_interval(results, units)
     return {
-        "difference": found.value,
-        "difference_low": found.low,
-        "difference_high": found.high,
+        "difference": estimate.value,
+        "difference_low": estimate.low,
+        "difference_high": estimate.high,
         "p": paired_test(units) if name in results.comparators else float("nan"),
     }

@@ -40,7 +40,7 @@ class Question:
         The question.
     over : str
         What the interval counts.
-    found : Estimate
+    estimate : Estimate
         The difference and its 95 % interval, as `Verdict` has them.
     answer : str
         In words.
@@ -48,7 +48,7 @@ class Question:
 
     asked: str
     over: str
-    found: Estimate
+    estimate: Estimate
     answer: str
 
 
@@ -86,7 +86,7 @@ class Verdict:
     questions: tuple[Question, ...] = ()
 
 
-def judge(found: Estimate) -> Kind:
+def judge(estimate: Estimate) -> Kind:
     """Return the answer that an interval of differences gives; the first that holds of four.
 
     *helps*: all of it above 0, a gain of less than two points included (the sentence then says that it is small);
@@ -98,11 +98,11 @@ def judge(found: Estimate) -> Kind:
     >>> judge(Estimate(0.04, 0.01, 0.07, 300)), judge(Estimate(0.0, -0.01, 0.01, 300))
     ('helps', 'contributes nothing')
     """
-    if found.low > 0:
+    if estimate.low > 0:
         return "helps"
-    if found.high < 0:
+    if estimate.high < 0:
         return "harms"
-    return "contributes nothing" if found.low >= -MARGIN and found.high <= MARGIN else "undecided"
+    return "contributes nothing" if estimate.low >= -MARGIN and estimate.high <= MARGIN else "undecided"
 
 
 def verdict(results: Results) -> Verdict:
@@ -125,8 +125,8 @@ def verdict(results: Results) -> Verdict:
         known in training, and no difference means anything.
     """
     against = max(results.comparators, key=results.score)
-    found = gain(results, results.headline, against)
-    kind: Kind = judge(found)
+    estimate = gain(results, results.headline, against)
+    kind: Kind = judge(estimate)
     if kind == "harms" and results.baseline is not None and results.baseline != against:
         # The best of several comparators is best by luck, too: harm must also show against the system without.
         plain = judge(gain(results, results.headline, results.baseline))
@@ -137,14 +137,14 @@ def verdict(results: Results) -> Verdict:
     if leaking:
         kind, sentence = "refused", _refusal(results, leaking[0])
     else:
-        questions = (_on_other_units(results, found, kind), _trained_anew(results, against))
-        sentence = _sentence(results, kind, found, against) + _if_trained_anew(kind, questions[1])
+        questions = (_on_other_units(results, estimate, kind), _trained_anew(results, against))
+        sentence = _sentence(results, kind, estimate, against) + _if_trained_anew(kind, questions[1])
         notes = [*_part_notes(results), *_constant_notes(results, against), *_placebo_notes(results)]
         notes += [*_study_notes(results, against), *_missing_notes(results)]
     sentence = f"On {results.origin}, {sentence}" if results.origin else sentence[:1].upper() + sentence[1:]
     if results.as_published:
         sentence = f"Run with {results.mark}, so no figure proves anything. {sentence}"
-    return Verdict(kind, sentence, found.value, found.low, found.high, against, tuple(notes), questions)
+    return Verdict(kind, sentence, estimate.value, estimate.low, estimate.high, against, tuple(notes), questions)
 
 
 def percent(value: float) -> str:
@@ -175,11 +175,11 @@ def between(low: float, high: float) -> str:
     return "no interval" if np.isnan(low) else f"{points(low)} to {points(high)}"
 
 
-def _sentence(results: Results, kind: Kind, found: Estimate, against: str) -> str:
-    said = _said(results, kind)
-    if kind == "helps" and found.high < MARGIN:
-        said += ", but by less than two per cent" if results.rated else ", but by less than two points"
-    parts = [f"{said}: {(_rated if results.rated else _right)(results, found, against)}"]
+def _sentence(results: Results, kind: Kind, estimate: Estimate, against: str) -> str:
+    claim = _claim(results, kind)
+    if kind == "helps" and estimate.high < MARGIN:
+        claim += ", but by less than two per cent" if results.rated else ", but by less than two points"
+    parts = [f"{claim}: {(_rated if results.rated else _right)(results, estimate, against)}"]
     baseline = results.baseline
     if baseline is not None and baseline != against:
         over = gain(results, results.headline, baseline)
@@ -194,7 +194,7 @@ def _sentence(results: Results, kind: Kind, found: Estimate, against: str) -> st
     return f"{', '.join(parts)}; {units}" + (f" of {results.studies} studies." if results.studies > 1 else ".")
 
 
-def _said(results: Results, kind: Kind) -> str:
+def _claim(results: Results, kind: Kind) -> str:
     headline = results.arm(results.headline).title
     if all(results.arm(name).kind == "control" for name in results.comparators):  # nothing was taken away from it
         return {
@@ -211,21 +211,21 @@ def _said(results: Results, kind: Kind) -> str:
     }[kind]
 
 
-def _right(results: Results, found: Estimate, against: str) -> str:
+def _right(results: Results, estimate: Estimate, against: str) -> str:
     return (
         f"it is right in {percent(results.accuracy(results.headline))} of units, "
-        f"{100 * abs(found.value):.1f} points {'above' if found.value >= 0 else 'below'} its best comparator, "
-        f"“{results.arm(against).title}” ({_interval(results, found)})"
+        f"{100 * abs(estimate.value):.1f} points {'above' if estimate.value >= 0 else 'below'} its best comparator, "
+        f"“{results.arm(against).title}” ({_interval(results, estimate)})"
     )
 
 
-def _rated(results: Results, found: Estimate, against: str) -> str:
+def _rated(results: Results, estimate: Estimate, against: str) -> str:
     own, other, constant = (in_units(results, results.error(name)) for name in (results.headline, against, CONSTANT))
-    share, direction = percent(abs(found.value)), "less" if found.value >= 0 else "more"
+    share, direction = percent(abs(estimate.value)), "less" if estimate.value >= 0 else "more"
     return (
         f"its ratings miss by {own} (root mean square error of a {results.series or 'unit'}) and those of its best "
         f"comparator, “{results.arm(against).title}”, by {other}: {share} of the constant "
-        f"predictor's {constant} {direction} ({_interval(results, found)})"
+        f"predictor's {constant} {direction} ({_interval(results, estimate)})"
     )
 
 
@@ -243,17 +243,17 @@ def _unit(results: Results) -> str:
 
 def _refusal(results: Results, name: str) -> str:
     if results.rated:
-        found = (
+        reached = (
             f"misses by {in_units(results, results.error(name))}, less than the constant predictor "
             f"({in_units(results, results.error(CONSTANT))}). "
         )
     else:
-        found = (
+        reached = (
             f"is right in {percent(results.accuracy(name))} of units, where guessing stays below "
             f"{percent(chance_of(results, name).threshold)}. "
         )
     return (
-        f"no verdict: “{results.arm(name).title}” must be at chance and {found}"
+        f"no verdict: “{results.arm(name).title}” must be at chance and {reached}"
         "Something of the test part is known in training; "
         "find the leak before reading any figure."
     )
@@ -265,10 +265,10 @@ def _drawn(results: Results) -> str:
     return "units" if drawn is None else "trials" if drawn == "trial" else "people"
 
 
-def _interval(results: Results, found: Estimate) -> str:
-    if np.isnan(found.low):
+def _interval(results: Results, estimate: Estimate) -> str:
+    if np.isnan(estimate.low):
         return "no interval"
-    return f"95 % interval over {_drawn(results)} {between(found.low, found.high)}"
+    return f"95 % interval over {_drawn(results)} {between(estimate.low, estimate.high)}"
 
 
 _ANSWERS: dict[Kind, str] = {
@@ -281,10 +281,10 @@ def _answer(results: Results, kind: Kind) -> str:
     return _ANSWERS[kind].format(margin="two per cent" if results.rated else "two points")
 
 
-def _on_other_units(results: Results, found: Estimate, kind: Kind) -> Question:
+def _on_other_units(results: Results, estimate: Estimate, kind: Kind) -> Question:
     drawn = _drawn(results)
     asked = f"Is it better on other {drawn}, as it was trained?"
-    return Question(asked, f"{found.n:,} {drawn}", found, _answer(results, kind))
+    return Question(asked, f"{estimate.n:,} {drawn}", estimate, _answer(results, kind))
 
 
 def _trained_anew(results: Results, against: str) -> Question:
@@ -292,37 +292,37 @@ def _trained_anew(results: Results, against: str) -> Question:
     asked = "Would it be better in a new study, trained anew?"
     if results.studies > 1:
         studies = _by_study(results, against)
-        found, over = cluster_interval(studies.to_numpy(), np.arange(len(studies))), f"{len(studies)} studies"
+        estimate, over = cluster_interval(studies.to_numpy(), np.arange(len(studies))), f"{len(studies)} studies"
     else:
         splits = resampled_test(results, results.headline, against)
         if splits is None:
             nothing = Estimate(*(float("nan"),) * 3, 1)
             return Question(asked, "a single split", nothing, "one split does not tell: run it with --set repeats=5")
-        found = Estimate(splits.value, splits.low, splits.high, splits.splits)
+        estimate = Estimate(splits.value, splits.low, splits.high, splits.splits)
         over = f"{splits.splits} splits of one corpus, corrected for shared training data (Nadeau and Bengio)"
     if not results.rated:
-        found = found._replace(low=max(found.low, -1.0), high=min(found.high, 1.0))
-    return Question(asked, over, found, _answer(results, judge(found)))
+        estimate = estimate._replace(low=max(estimate.low, -1.0), high=min(estimate.high, 1.0))
+    return Question(asked, over, estimate, _answer(results, judge(estimate)))
 
 
 def _if_trained_anew(kind: Kind, anew: Question) -> str:
     """Return the sentence that keeps a claim about these units from passing for one about training."""
-    if kind == "undecided" or judge(anew.found) == kind:
+    if kind == "undecided" or judge(anew.estimate) == kind:
         return ""
     over = anew.over.partition(",")[0]
-    if judge(anew.found) == "undecided":
-        reach = "" if np.isnan(anew.found.low) else f" ({between(anew.found.low, anew.found.high)})"
+    if judge(anew.estimate) == "undecided":
+        reach = "" if np.isnan(anew.estimate.low) else f" ({between(anew.estimate.low, anew.estimate.high)})"
         return f" Whether it would be better in a new study, trained anew, is not settled by {over}{reach}."
-    return f" {anew.asked} Over {over}: {anew.answer} ({between(anew.found.low, anew.found.high)})."
+    return f" {anew.asked} Over {over}: {anew.answer} ({between(anew.estimate.low, anew.estimate.high)})."
 
 
 def _constant_notes(results: Results, against: str) -> list[str]:
     if not results.rated or against == CONSTANT:
         return []
-    found = gain(results, results.headline, CONSTANT)
+    estimate = gain(results, results.headline, CONSTANT)
     return [
         f"Against the constant predictor, which always says the mean of the training ratings, it spares "
-        f"{points(found.value)} per cent of the error ({between(found.low, found.high)})."
+        f"{points(estimate.value)} per cent of the error ({between(estimate.low, estimate.high)})."
     ]
 
 
@@ -333,11 +333,11 @@ def _placebo_notes(results: Results) -> list[str]:
     for name in results.comparators:
         if results.arm(name).kind != "placebo":
             continue
-        found = gain(results, name, results.baseline)
-        if found.low > 0:
+        estimate = gain(results, name, results.baseline)
+        if estimate.low > 0:
             notes.append(
-                f"“{results.arm(name).title}” gains over “{title}” too, {points(found.value)} "
-                f"({between(found.low, found.high)}): that much does not come from what this placebo takes away."
+                f"“{results.arm(name).title}” gains over “{title}” too, {points(estimate.value)} "
+                f"({between(estimate.low, estimate.high)}): that much does not come from what this placebo takes away."
             )
     return notes
 
@@ -347,16 +347,17 @@ def _part_notes(results: Results) -> list[str]:
     notes, whole = [], results.arm(results.headline).title
     others = [arm for arm in results.arms if arm.kind == "system" and arm.name != results.headline]
     for arm in (arm for arm in others if arm.name not in results.comparators):
-        found = gain(results, results.headline, arm.name)
-        ahead = f"{points(abs(found.value)).lstrip('+')} {_unit(results)}"
-        if found.low <= 0 <= found.high:
-            place = "ahead" if found.value >= 0 else "behind"
+        estimate = gain(results, results.headline, arm.name)
+        ahead = f"{points(abs(estimate.value)).lstrip('+')} {_unit(results)}"
+        if estimate.low <= 0 <= estimate.high:
+            place = "ahead" if estimate.value >= 0 else "behind"
             notes.append(
                 f"“{arm.title}” does as well as “{whole}”, as far as these {_drawn(results)} tell: "
-                f"the whole is {ahead} {place} ({between(found.low, found.high)})."
+                f"the whole is {ahead} {place} ({between(estimate.low, estimate.high)})."
             )
-        elif found.high < 0:
-            notes.append(f"“{arm.title}” does better than “{whole}”, by {ahead} ({between(-found.high, -found.low)}).")
+        elif estimate.high < 0:
+            ends = between(-estimate.high, -estimate.low)
+            notes.append(f"“{arm.title}” does better than “{whole}”, by {ahead} ({ends}).")
     return notes
 
 
