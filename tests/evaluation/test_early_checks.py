@@ -32,7 +32,6 @@ def recipe(**values: object) -> Recipe:
         ({"task": {"kind": "cut", "label": "valence"}, "system": "compact-recogniser"},
          ("deap has no modality 'picture' (system compact-recogniser)", "eeg, features")),
         ({"task": {"kind": "cut", "label": "valence"}, "control_modality": "picture"}, ("(control_modality)",)),
-        ({"task": {"valence": {"kind": "continuous"}, "arousal": {"kind": "cut"}}}, ("valence, arousal (task)",)),
         ({"corpus": "folder"}, ("root missing (corpus folder): set corpus.root",)),
     ],
 )  # fmt: skip

@@ -189,7 +189,7 @@ def test_a_unit_of_several_people_has_no_age_unless_it_is_asked_for() -> None:
     samples = samples.with_columns(age=age, face_age=samples.table["identity"].str[1:].astype(int))
     rule = protocol("identity-disjoint", folds=2, validation_share=0)
     corpus: Any = SimpleNamespace(truth=lambda: None)
-    study = Study(corpus, samples, TASK, rule, rule.splits(samples, TASK), "made up", 0)
+    study = Study(corpus, samples, TASK, rule, rule.splits(samples, TASK), "made up", 0, TASK)
     assert "face_age" in answers(study) and "age" not in answers(study)
     assert "age" in answers(study, ["age"])
 

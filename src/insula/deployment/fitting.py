@@ -90,6 +90,8 @@ def fit_bundle(
     if type(own_system(recipe, 0))._answering is System._answering:
         what = "a bundle holds graphs, and this system cannot be written as one"
         raise SettingsError(what, where=system_name(recipe), do="evaluate it with `insula run`")
+    if study.learnt is not study.task:
+        raise SettingsError("a bundle answers one task", where="task", do="use `insula run`, or keep one task")
     if isinstance(study.task, Continuous) and "picture" in own_system(recipe, 0).predicts_from:
         what = "a bundle of pictures answers with classes, not with ratings"
         raise SettingsError(what, where="task", do="use `insula run`, or a cut")

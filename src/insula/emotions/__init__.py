@@ -1,8 +1,8 @@
 """Label spaces, maps between them, the valence-arousal plane, and tasks."""
 
 from insula.emotions.spaces import ANCHORS, LABEL_SPACES, SYNONYMS, label_map, normalise_label
+from insula.emotions.task_values import OF_RATINGS, parse_task, usual_task
 from insula.emotions.tasks import (
-    OF_RATINGS,
     Binary,
     Categorical,
     Continuous,
@@ -13,8 +13,6 @@ from insula.emotions.tasks import (
     Several,
     Task,
     Votes,
-    parse_task,
-    usual_task,
 )
 
 __all__ = [

@@ -40,6 +40,11 @@ class Fitting:
     repeat: int
     fold: int
 
+    @property
+    def plain(self) -> bool:
+        """Whether it learns what is scored and nothing beside it: a control or a peer."""
+        return self.kind == "control" and self.name != "permuted"
+
     def __str__(self) -> str:
         return f"{self.name}, repeat {self.repeat}, fold {self.fold}"
 
@@ -62,7 +67,7 @@ class Plan:
             "peer": peer,
             "files": files(peer or self.recipe.system),
             "data": study.fingerprint,
-            "task": study.task.model_dump(mode="json"),
+            "task": (study.task if fitting.plain else study.learnt).model_dump(mode="json"),
             "fitting": [fitting.kind, fitting.name, fitting.repeat, fitting.fold],
             "code": code_version(),
         }
@@ -82,7 +87,7 @@ def controls(recipe: Recipe) -> dict[str, str]:
     if unknown:
         raise SettingsError(f"unknown control {unknown[0]!r}", do=choices("controls", unknown[0], _CONTROLS))
     titles = {name: _CONTROLS[name] for name in recipe.controls}
-    if recipe.task.get("kind") == "continuous":
+    if recipe.scored_task().get("kind") == "continuous":
         titles |= _OF_RATINGS
     return titles | {name: next(iter(_build(peer, 0).modes.values())) for name, peer in peers(recipe).items()}
 
@@ -124,7 +129,7 @@ def candidate(recipe: Recipe, fitting: Fitting) -> System:
         return own_system(recipe, seed).placebo(fitting.name)
     if fitting.kind == "control" and fitting.name in ("majority", "linear"):
         return build_system(fitting.name, modality=recipe.control_modality, seed=seed)
-    if fitting.kind == "control" and fitting.name != "permuted":
+    if fitting.plain:
         return _build(peers(recipe)[fitting.name], seed)
     system = own_system(recipe, seed)
     return system if fitting.kind == "system" else system.alone()

@@ -11,6 +11,7 @@ from insula.corpora.contract import Corpus
 from insula.corpora.folder import Folder
 from insula.eeg.steps import parse_steps
 from insula.emotions import OF_RATINGS, LabelTask, parse_task, usual_task
+from insula.emotions.task_values import named_tasks
 from insula.errors import SettingsError, choices
 from insula.evaluation.candidates import controls, own_system, system_name
 from insula.evaluation.recipe import Recipe
@@ -23,7 +24,9 @@ from insula.systems.base import System
 def check_recipe(recipe: Recipe) -> None:
     """Refuse what is wrong or missing in a recipe, as far as that is known before any file is read."""
     corpus, protocol = unchecked_corpus(recipe, 0), protocol_of(recipe, 0)
-    _check_task(recipe.task, corpus)
+    recipe.scored_task()
+    for task in list(named_tasks(recipe.task).values()) or [recipe.task]:
+        _check_task(task, corpus)
     _check_modalities(recipe, own_system(recipe, 0), corpus)
     check_access(recipe, protocol)
     if type(corpus) is Folder:  # a published corpus is what its makers say

@@ -94,7 +94,7 @@ def prepare(
 
 def _about(recipe: Recipe) -> str:
     """Return what decides the studies of a recipe, whatever is run on them."""
-    chosen = recipe.model_dump(include={"corpus", "task", "protocol", "seed"})
+    chosen = recipe.model_dump(include={"corpus", "task", "scored", "protocol", "seed"})
     return Recipe(name="", system={}, **chosen).model_dump_json()
 
 
@@ -174,20 +174,26 @@ def _fittings(recipe: Recipe, studies: list[Study]) -> Iterator[Fitting]:
 def fit_and_predict(recipe: Recipe, study: Study, fitting: Fitting, folder: Path, cache: Cache) -> None:
     """Fit one system on one fold, audit what it was fitted on, predict the test part, write all to `folder`."""
     split, task = next(part for part in study.splits if part.fold == fitting.fold), study.task
+    learnt = task if fitting.plain else study.learnt
     samples, prepared = apply_steps(parse_steps(recipe.steps), study.samples, split.train, cache)
     train, validation = samples.by_id(split.train), samples.by_id(split.validation)
     if fitting.name == "permuted":
         seed = recipe.seed + fitting.repeat
-        train = permute_labels(train, task, study.protocol.scored_unit, seed)
-        validation = permute_labels(validation, task, study.protocol.scored_unit, seed)
+        train = permute_labels(train, learnt, study.protocol.scored_unit, seed)
+        validation = permute_labels(validation, learnt, study.protocol.scored_unit, seed)
     system = candidate(recipe, fitting)
-    hidden = predictable(samples.by_id(split.test), system).without(task.columns)
-    system.fit(train, validation, task, unlabelled=hidden if study.protocol.target.kind == "unlabelled" else None)
+    test = samples.by_id(split.test)
+    if study.learnt is not task:  # a row may be there for its other labels
+        test = test.select(task.labelled(test.table))
+    hidden = predictable(test, system).without(study.learnt.columns)
+    system.fit(train, validation, learnt, unlabelled=hidden if study.protocol.target.kind == "unlabelled" else None)
     audited = audit(split, samples, study.protocol, prepared.fits + system.log.fits)
     modes = list(system.modes) if fitting.kind == "system" else list(system.modes)[:1]
     frames = []
     for mode in modes:
-        predictions = system.predict(hidden, mode).collapse(study.protocol.scored_units(hidden))
+        predictions = system.predict(hidden, mode)
+        predictions = predictions if fitting.plain else study.scored(predictions)
+        predictions = predictions.collapse(study.protocol.scored_units(hidden))
         arm = mode if fitting.kind == "system" else fitting.name
         frames.append(predictions.table.rename_axis("unit").reset_index().assign(arm=arm))
     pd.concat(frames).to_parquet(folder / "predictions.parquet")

@@ -11,6 +11,7 @@ from typing import Any, Self
 import yaml
 from pydantic import Field, field_serializer
 
+from insula.emotions.task_values import named_tasks
 from insula.errors import SettingsError, choices
 from insula.storage.own_code import described
 from insula.storage.settings import Settings
@@ -66,6 +67,10 @@ class Recipe(Settings):
         `name`, and the corpus's settings.
     task : dict
         As in `insula.emotions`; `classes` may be left out, and are then those that occur in the corpus.
+        Several tasks stand under their names, `{emotion: {kind: categorical}, valence: {kind: continuous}}`: the
+        system learns all at once, and one of them is scored.
+    scored : str, optional
+        Which of several tasks is scored.
     protocol : dict
         `name`, and changes to the named protocol.
     system : dict
@@ -108,6 +113,7 @@ class Recipe(Settings):
     name: str
     corpus: dict[str, Any]
     task: dict[str, Any] = Field(default={"kind": "categorical", "label": "emotion"})
+    scored: str | None = None
     protocol: dict[str, Any]
     system: dict[str, Any]
     pipeline: str | None = None
@@ -123,6 +129,17 @@ class Recipe(Settings):
     repeats: int = Field(default=1, ge=1)
     seed: int = 0
     practice: str = ""
+
+    def scored_task(self) -> dict[str, Any]:
+        """Return the plain values of the task that is scored."""
+        named = named_tasks(self.task)
+        if named and self.scored is None:
+            what, do = f"one task is scored, of {', '.join(named)}", f"set scored={next(iter(named))}"
+            raise SettingsError(what, where="scored", do=do)
+        if self.scored is not None and self.scored not in named:
+            do = choices("tasks", self.scored, named) if named else "leave it out: there is one task"
+            raise SettingsError(f"no task {self.scored!r}", where="scored", do=do)
+        return named[self.scored] if self.scored else self.task
 
     @field_serializer("system")
     def _in_words(self, system: dict[str, Any]) -> dict[str, Any]:

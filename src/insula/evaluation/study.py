@@ -12,15 +12,26 @@ import pandas as pd
 
 from insula.corpora.catalogue import corpus as build_corpus
 from insula.corpora.contract import Corpus
-from insula.emotions import LABEL_SPACES, OF_RATINGS, Binary, Categorical, Continuous, Cut, Ordinal, Votes, usual_task
-from insula.emotions.tasks import parse_one
+from insula.emotions import (
+    LABEL_SPACES,
+    OF_RATINGS,
+    Binary,
+    Categorical,
+    Continuous,
+    Cut,
+    Ordinal,
+    Several,
+    Votes,
+    usual_task,
+)
+from insula.emotions.task_values import named_tasks, parse_one
 from insula.errors import DataError, SettingsError
 from insula.evaluation.groups import group_columns, named_groups
 from insula.evaluation.recipe import Recipe
 from insula.protocols.protocol import Protocol, protocol
 from insula.protocols.split import Split
 from insula.protocols.units import SAMPLE, unit_codes, unit_names
-from insula.samples import Samples
+from insula.samples import Predictions, Samples
 from insula.samples.table import PROVENANCE
 from insula.storage.cache import Cache
 
@@ -32,7 +43,10 @@ _PEOPLE = ("subject", "identity", "person")
 
 @dataclass(frozen=True)
 class Study:
-    """One repeat: the samples, the task with its classes, the splits, and how to open the truth."""
+    """One repeat: the samples, the task with its classes, the splits, and how to open the truth.
+
+    A system learns `learnt`: `task`, or several at once of which `task` is scored.
+    """
 
     corpus: Corpus
     samples: Samples
@@ -41,6 +55,13 @@ class Study:
     splits: list[Split]
     fingerprint: str
     repeat: int
+    learnt: AnyTask | Several
+
+    def scored(self, predictions: Predictions) -> Predictions:
+        """Return what a system that learnt `learnt` says of `task`."""
+        if not isinstance(self.learnt, Several):
+            return predictions
+        return predictions.of_task(next(name for name, task in self.learnt.tasks.items() if task == self.task))
 
 
 def open_study(recipe: Recipe, repeat: int, cache: Cache, tell: Callable[[str], None] | None = None) -> Study:
@@ -51,8 +72,10 @@ def open_study(recipe: Recipe, repeat: int, cache: Cache, tell: Callable[[str], 
         for note in notes_of(corpus):
             tell(note)
     samples = corpus.samples(cache)
-    task = complete_task(recipe.task, samples)
-    return Study(corpus, samples, task, chosen, chosen.splits(samples, task), samples.fingerprint(), repeat)
+    task = complete_task(recipe.scored_task(), samples)
+    named = {name: complete_task(values, samples) for name, values in named_tasks(recipe.task).items()}
+    learnt = Several(tasks=named) if named else task
+    return Study(corpus, samples, task, chosen, chosen.splits(samples, learnt), samples.fingerprint(), repeat, learnt)
 
 
 def open_again(recipe: Recipe, repeat: int, cache: Cache) -> Study:
