@@ -15,20 +15,26 @@ from insula.emotions.task_values import named_tasks
 from insula.errors import SettingsError, choices
 from insula.storage.own_code import described
 from insula.storage.settings import Settings
+from insula.systems.catalogue import SYSTEMS
+
+
+def _of_systems() -> dict[str, tuple[str, str]]:
+    """Return the recipes of systems: `recipe.yaml` in a folder of the system's own name."""
+    folders = {name: path.split(":")[0].rpartition(".")[0] for name, path in SYSTEMS.items()}
+    own = {name: folder for name, folder in folders.items() if folder.endswith(f".{name.replace('-', '_')}")}
+    there = Path(__file__).parents[1] / "systems"
+    return {name: (folder, "recipe.yaml") for name, folder in own.items()
+            if (there / folder.rpartition(".")[2] / "recipe.yaml").is_file()}  # fmt: skip
+
 
 RECIPES = {
-    "bmci": ("insula.systems.bmci", "recipe.yaml"),
-    "bmcl": ("insula.systems.bmcl", "recipe.yaml"),
-    "rbtransformer": ("insula.systems.rbtransformer", "recipe.yaml"),
-    "histn": ("insula.systems.histn", "recipe.yaml"),
-    "neurogaze": ("insula.systems.neurogaze", "recipe.yaml"),
+    **_of_systems(),
     "neurogaze-simulated": ("insula.systems.neurogaze", "simulated.yaml"),
-    "crpn-simulated": ("insula.systems.crpn", "recipe.yaml"),
+    "crpn-simulated": ("insula.systems.crpn", "simulated.yaml"),
     "crpn-style": ("insula.systems.crpn", "style.yaml"),
     "crpn-identity": ("insula.systems.crpn", "identity.yaml"),
-    "ucmc-simulated": ("insula.systems.ucmc", "recipe.yaml"),
+    "ucmc-simulated": ("insula.systems.ucmc", "simulated.yaml"),
     "face-recogniser": ("insula.systems.faces", "recogniser.yaml"),
-    "compact-recogniser": ("insula.systems.compact_recogniser", "recipe.yaml"),
     "watermelon": ("insula.systems.baselines", "watermelon.yaml"),
     "pictures": ("insula.systems.compact_recogniser", "pictures.yaml"),
     "recordings": ("insula.systems.baselines", "recordings.yaml"),
