@@ -15,7 +15,7 @@ from pydantic import Field
 
 from insula.emotions import LabelTask
 from insula.samples import Samples
-from insula.systems.fusion.pairs import SIDES, PairSettings, PairSystem
+from insula.systems.fusion.pairs import SIDES, Pairs, PairSettings, PairSystem
 from insula.systems.signal_network import TINY
 from insula.systems.two_modalities import Cells
 from insula.training.settings import Training
@@ -83,21 +83,14 @@ class CAFNet(PairSystem):
     learns: ClassVar = LabelTask
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {"tiny": {"width": 32, "training": TINY}}
 
-    def _learn(
-        self,
-        train: Samples,
-        validation: Samples,
-        cells: dict[str, Cells],
-        targets: np.ndarray,
-        rows: dict[str, np.ndarray],
-    ) -> list[str]:
+    def _learn(self, pairs: Pairs) -> list[str]:
         import torch
 
         from insula.networks.standardised import moments
         from insula.systems.fusion.cafnet_network import ConfidenceLoss
         from insula.training.engine import train as train_network
 
-        settings = self.settings
+        settings, cells = self.settings, pairs.cells
         spreads = []
         for side in SIDES:
             values, usable = torch.from_numpy(cells[side].values), torch.from_numpy(cells[side].usable)
@@ -107,16 +100,16 @@ class CAFNet(PairSystem):
             torch.manual_seed(settings.seed)
             self.network = self._network(tuple(spreads))
         used = cells["eeg"].usable | cells["face"].usable
-        data = _rows(cells)[torch.from_numpy(used)], torch.from_numpy(targets[used])
-        held = self._held(validation)
+        data = _rows(cells)[torch.from_numpy(used)], torch.from_numpy(pairs.targets[used])
+        held = self._held(pairs.validation)
         loss = ConfidenceLoss(
             settings.error, settings.disagreement, settings.all_epochs, settings.pace, settings.growth
         )
         trained = train_network(self.network, loss, *data, held, settings.training, settings.seed)
         self.facts = trained.facts()
-        self.log.record("cafnet", train.select(used))
+        self.log.record("cafnet", pairs.train.select(used))
         if held is not None:
-            self.log.record("epoch of cafnet", validation, "selection")
+            self.log.record("epoch of cafnet", pairs.validation, "selection")
         return self.learnt
 
     def _network(self, spreads: tuple[tuple[torch.Tensor, torch.Tensor], ...]) -> Any:

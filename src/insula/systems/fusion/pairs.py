@@ -6,7 +6,7 @@ from abc import abstractmethod
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 from pydantic import Field
@@ -46,6 +46,28 @@ class PairSettings(Settings):
     face: str = "face_features"
     max_skew: float = Field(0.5, ge=0)
     seed: int = 0
+
+
+class Pairs(NamedTuple):
+    """What is learnt from.
+
+    Parameters
+    ----------
+    train, validation : Samples
+        With labels.
+    cells : dict of str to Cells
+        Of `eeg` and `face`, of the training samples.
+    targets : array, shape (n,)
+        Of the training samples.
+    rows : dict of str to bool array
+        For each way that can be learnt, the training samples that it can be learnt from.
+    """
+
+    train: Samples
+    validation: Samples
+    cells: dict[str, Cells]
+    targets: np.ndarray
+    rows: dict[str, np.ndarray]
 
 
 class PairSystem(System):
@@ -101,7 +123,7 @@ class PairSystem(System):
             raise DataError(what, where=task.label, do="give samples of at least two classes, or of several ratings")
         self.learnt = list(rows)
         cells = {side: cells[side] if side in rows else _unlearnt(side, len(train)) for side in SIDES}
-        self.learnt = self._learn(train, validation, cells, targets, rows)
+        self.learnt = self._learn(Pairs(train, validation, cells, targets, rows))
         self.facts["training rows"] = {way: int(rows[way].sum()) for way in rows}
 
     @property
@@ -109,27 +131,8 @@ class PairSystem(System):
         return {side: getattr(self.settings, side) for side in SIDES}
 
     @abstractmethod
-    def _learn(
-        self,
-        train: Samples,
-        validation: Samples,
-        cells: dict[str, Cells],
-        targets: np.ndarray,
-        rows: dict[str, np.ndarray],
-    ) -> list[str]:
-        """Learn and record it; return the ways that can be predicted in.
-
-        Parameters
-        ----------
-        train, validation : Samples
-            With labels.
-        cells : dict of str to Cells
-            Of `eeg` and `face`, of the training samples.
-        targets : array, shape (n,)
-            Of the training samples.
-        rows : dict of str to bool array
-            For each way that can be learnt, the training samples that it can be learnt from.
-        """
+    def _learn(self, pairs: Pairs) -> list[str]:
+        """Learn and record it; return the ways that can be predicted in."""
 
     # predicting -------------------------------------------------------------------------------------------------------
 

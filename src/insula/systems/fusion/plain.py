@@ -9,11 +9,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from insula.emotions import Continuous
-from insula.samples import Samples
 from insula.storage.folder import load_estimator, save_estimator
 from insula.systems.baselines.plain import logistic_regression, ridge_regression
-from insula.systems.fusion.pairs import PairSystem
-from insula.systems.two_modalities import Cells
+from insula.systems.fusion.pairs import Pairs, PairSystem
 
 if TYPE_CHECKING:
     from torch import nn
@@ -24,19 +22,12 @@ class _LinearPair(PairSystem):
 
     ways: ClassVar[tuple[str, ...]]
 
-    def _learn(
-        self,
-        train: Samples,
-        validation: Samples,
-        cells: dict[str, Cells],
-        targets: np.ndarray,
-        rows: dict[str, np.ndarray],
-    ) -> list[str]:
+    def _learn(self, pairs: Pairs) -> list[str]:
         self.models: dict[str, Any] = {}
-        for way in [way for way in self.ways if way in rows]:
-            given = train.select(rows[way])
-            values = self._inputs(way, cells["eeg"].values[rows[way]], cells["face"].values[rows[way]])
-            wanted = targets[rows[way]]
+        for way in [way for way in self.ways if way in pairs.rows]:
+            rows = pairs.rows[way]
+            given, wanted = pairs.train.select(rows), pairs.targets[rows]
+            values = self._inputs(way, pairs.cells["eeg"].values[rows], pairs.cells["face"].values[rows])
             rated = isinstance(self.task, Continuous)
             model = ridge_regression(given, values, wanted) if rated else logistic_regression()
             self.models[way] = model.fit(values, wanted)
@@ -97,15 +88,8 @@ class LateFusion(_LinearPair):
     }
     ways: ClassVar = ("eeg", "face")
 
-    def _learn(
-        self,
-        train: Samples,
-        validation: Samples,
-        cells: dict[str, Cells],
-        targets: np.ndarray,
-        rows: dict[str, np.ndarray],
-    ) -> list[str]:
-        learnt = super()._learn(train, validation, cells, targets, rows)
+    def _learn(self, pairs: Pairs) -> list[str]:
+        learnt = super()._learn(pairs)
         return ["both", *learnt] if len(learnt) > 1 else learnt
 
     def _outputs(self, way: str, eeg: np.ndarray, face: np.ndarray) -> np.ndarray:
