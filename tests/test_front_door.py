@@ -13,6 +13,7 @@ import insula
 from insula.errors import DataError, InsulaError, LeakageError
 from insula.evaluation.recipe import Recipe
 from insula.evaluation.results import Results
+from insula.storage.cache import Cache
 
 PEOPLE = pd.DataFrame({"subject": list("aabbccdd"), "trial": range(8)})
 
@@ -42,6 +43,19 @@ def test_a_bundle_is_fitted_loaded_and_asked_in_python(tmp_path: Path) -> None:
     fitted = insula.fit(tmp_path / "faces.yaml", tmp_path / "bundle", changes)
     picture = np.zeros((96, 96, 3), np.uint8)
     assert fitted.predict(picture).equals(insula.load(tmp_path / "bundle").predict(picture))
+
+
+def test_a_bundle_that_reads_eeg_is_loaded_too(tmp_path: Path) -> None:
+    recipe = Recipe(
+        name="eeg",
+        corpus={"name": "simulated-study", "subjects": 2, "pictures": 56, "identities": 8},
+        protocol={"name": "identity-disjoint", "folds": 2},
+        system={"name": "linear", "modality": "eeg"},
+    )
+    fitted = insula.fit(recipe, tmp_path / "bundle")
+    samples = insula.corpus("simulated-study", subjects=2, pictures=56, identities=8).samples(Cache(tmp_path / "cache"))
+    again = insula.load(tmp_path / "bundle").predict(samples)
+    assert fitted.predicts_from == ("eeg",) and fitted.predict(samples).table.equals(again.table)
 
 
 @pytest.mark.parametrize(

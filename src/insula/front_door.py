@@ -43,7 +43,7 @@ def load(bundle: str | Path) -> Predictor | Bundle:
     from insula.deployment.recognisers import of_bundle
 
     opened = open_bundle(Path(bundle))
-    return Predictor(of_bundle(opened, str(bundle))) if opened.graphs else opened
+    return Predictor(of_bundle(opened, str(bundle))) if opened.reads_pictures else opened
 
 
 def fit(recipe: str | Path | Recipe, output: str | Path, changes: Changes = (), *, int8: bool = False) -> Any:

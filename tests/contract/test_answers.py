@@ -57,7 +57,6 @@ TINY: dict[str, tuple[str, dict[str, Any]]] = {
     "gradients": ("frozen-features", {}),
     "frozen network": ("frozen-features", {"backbone": "test_resnet", "grid": 3}),
     "majority": ("majority", {}),
-    "stratified": ("stratified", {}),
     "linear": ("linear", {}),
     "support vectors": ("svm", {}),
     "BMCI, forest": ("bmci", {**BRAINS, "regressors": ("forest",)}),

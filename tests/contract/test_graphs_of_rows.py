@@ -34,7 +34,7 @@ TINY: dict[str, tuple[str, dict[str, Any], Any]] = {
     "rbtransformer on features": ("rbtransformer", {**TRAINING, "modality": "features"}, CLASS),
     **{name: (name, TRAINING, CLASS) for name in ("histn", "pretrained")},
     **{f"{name} on {modality}": (name, {"modality": modality}, CLASS)
-       for name in ("majority", "stratified", "linear", "svm") for modality in ("eeg", "features")},
+       for name in ("majority", "linear", "svm") for modality in ("eeg", "features")},
     **{f"{name} of ratings": (name, {"modality": "eeg"}, RATING) for name in ("majority", "linear")},
     **{name: (name, {}, CLASS) for name in ("tangent-space", "augmented-covariance")},
     **{name: (name, {}, CLASS) for name in ("feature-fusion", "late-fusion")},

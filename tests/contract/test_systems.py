@@ -208,6 +208,15 @@ def test_beginning_with_a_saved_system_is_done_or_refused(
     assert np.abs(before - after).max() < 0.05 < np.abs(before - 1 / 3).max()
 
 
+def test_what_another_system_saved_is_refused(fitted: dict[str, System], tmp_path: Path) -> None:
+    fitted["linear"].save(tmp_path)
+    with pytest.raises(BundleError, match=r"this is no saved EEGNet, but a Linear .*: give a folder"):
+        type(system("eegnet")).load(tmp_path)
+    (tmp_path / "system.yaml").write_text("[1, 2]")
+    with pytest.raises(BundleError, match="this is no saved Linear"):
+        type(system("linear")).load(tmp_path)
+
+
 @each_of(SYSTEMS)
 def test_nothing_is_predicted_before_a_fit(name: str, studies: dict[str, Given]) -> None:
     with pytest.raises(SettingsError, match="has learnt nothing"):

@@ -44,8 +44,10 @@ def test_a_run_of_ratings_has_the_constant_and_a_ridge_asked_for_or_not(insula: 
     assert passport["task"]["kind"] == "continuous"
     plain = insula("run", write(tmp_path, BASE), "-o", str(tmp_path / "run"), "--jobs", "1")
     assert "Error of each subject" in plain.out
-    lost = insula("fit", write(tmp_path, BASE), "-o", str(tmp_path / "bundle"))
-    assert lost.code == 2 and "a bundle answers with classes" in lost.err
+    made = insula("fit", write(tmp_path, BASE), "-o", str(tmp_path / "bundle"))
+    assert made.code == 0, made.err
+    graph = json.loads((tmp_path / "bundle" / "manifest.json").read_text())["graphs"]["plain"]
+    assert graph["outputs"] == ["rating"] and graph["parity"]["difference"]["rating"] < 1e-4
 
 
 @pytest.mark.parametrize("task", ["continuous", "cut"])

@@ -20,12 +20,14 @@ def test_a_person_whose_classes_are_dealt_otherwise_is_answered_in_their_own_way
     turned = {name: CLASSES[(number + 1) % 3] for number, name in enumerate(CLASSES)}
     labels[PERSON == "S3"] = [turned[name] for name in labels[PERSON == "S3"]]
     rows = WINDOWS.with_columns(emotion=labels)
-    personal = {"training": {"epochs": 20, "learning_rate": 3e-3, "batch_size": 16}}
+    personal = {"training": {"epochs": 20, "learning_rate": 3e-3}}
     both = system("personalised", "tiny", personal=personal).fit(rows, rows.select([]), TASK)
     hidden = rows.without(["emotion"])
     right = {mode: (both.predict(hidden, mode).labels == labels)[PERSON == "S3"].mean() for mode in both.modes}
     assert right["personalised"] > right["general"] + 0.3
     assert both.facts["people"] == sorted(set(WINDOWS.units("subject")))
+    one = next(iter(both.people.values())).settings.training
+    assert (one.epochs, one.batch_size) == (20, both.general.settings.training.batch_size), "what is not named stays"
 
 
 def test_who_has_no_labels_is_answered_by_the_system_for_everybody() -> None:

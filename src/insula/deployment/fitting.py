@@ -173,7 +173,7 @@ def _tested(system: System, study: Study) -> dict[str, Any]:
     if not len(test):
         return {}
     units = study.protocol.scored_units(test)
-    predictions = system.predict(test).collapse(units)
+    predictions = system.predict(test.without(study.task.columns)).collapse(units)
     labels = pd.Series(study.task.targets(test.table), units).groupby(level=0).first()
     wanted = labels[predictions.table.index].to_numpy()
     right = predictions.probabilities.argmax(axis=1) == wanted

@@ -116,10 +116,19 @@ def peers(recipe: Recipe) -> dict[str, dict[str, Any]]:
 
 
 def files(settings: Mapping[str, Any]) -> dict[str, str]:
-    """Return the sha256 of every file that settings name: a fit made with another content is another fit."""
-    paths = {name: Path(value) for name, value in settings.items() if isinstance(value, str) and value}
-    hashes = {name: sha256_of(path) for name, path in paths.items() if path.is_file()}
-    return hashes | (own_files(settings["name"]) if is_own(settings.get("name", "")) else {})
+    """Return the sha256 of every file that settings name, alone or in a folder, in groups of settings, too.
+
+    A fit made with another content, or with other code of one's own, is another fit.
+    """
+    hashes = own_files(settings["name"]) if is_own(settings.get("name", "")) else {}
+    for name, value in settings.items():
+        if isinstance(value, Mapping):
+            hashes |= {f"{name}.{inner}": sha256 for inner, sha256 in files(value).items()}
+        elif isinstance(value, str) and value:
+            path = Path(value)
+            there = [path] if path.is_file() else path.rglob("*") if path.is_dir() else []
+            hashes |= {f"{name} {file.name}": sha256_of(file) for file in sorted(there) if file.is_file()}
+    return hashes
 
 
 def candidate(recipe: Recipe, fitting: Fitting) -> System:

@@ -131,9 +131,14 @@ def recalls(truth: np.ndarray, predicted: np.ndarray, classes: Sequence[str], we
 
 
 def confusion(truth: np.ndarray, predicted: np.ndarray, classes: Sequence[str], weights: np.ndarray) -> np.ndarray:
-    """Return the weight of each pair of true (row) and predicted (column) class, float64 (classes, classes)."""
-    pairs = places_of(truth, classes) * len(classes) + places_of(predicted, classes)
-    return np.bincount(pairs, weights, len(classes) ** 2).reshape(len(classes), len(classes))
+    """Return the weight of each pair of true (row) and predicted (column) class, float64 (classes, classes).
+
+    Pairs of which one is no class do not count.
+    """
+    rows, columns = places_of(truth, classes), places_of(predicted, classes)
+    both = (rows >= 0) & (columns >= 0)
+    pairs = rows[both] * len(classes) + columns[both]
+    return np.bincount(pairs, weights[both], len(classes) ** 2).reshape(len(classes), len(classes))
 
 
 def places_of(names: np.ndarray, classes: Sequence[str]) -> np.ndarray:

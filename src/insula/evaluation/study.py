@@ -187,7 +187,8 @@ def answers(study: Study, groups: Sequence[str] | None = None) -> pd.DataFrame:
     units = study.protocol.scored_units(study.samples)
     scored = np.array([unit is not None for unit in units])
     table = study.samples.table[scored].assign(unit=units[scored])
-    first = table.drop_duplicates("unit").set_index("unit")
+    unlabelled_last = np.argsort(~study.task.labelled(table), kind="stable")  # some rows of a unit may have no label
+    first = table.iloc[unlabelled_last].drop_duplicates("unit").set_index("unit")
     held = pd.DataFrame({"label": _labels(study.task, table, first)}, index=first.index)
     held["truth"] = held["label"]
     sealed = _sealed(study, units, scored)

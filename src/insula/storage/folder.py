@@ -73,25 +73,38 @@ class Rebuilt:
         return rebuilt
 
 
-def save_system(folder: Path, settings: Settings, task: Settings, **about: Any) -> None:
-    """Write a system's settings, its task and further plain values to `system.yaml`."""
+def save_system(folder: Path, kind: str, settings: Settings, task: Settings, /, **about: Any) -> None:
+    """Write the name of a system's class, its settings, its task and further plain values to `system.yaml`."""
     import yaml
 
-    values = {"settings": settings.model_dump(mode="json"), "task": task.model_dump(mode="json"), **about}
+    values = {
+        "class": kind,
+        "settings": settings.model_dump(mode="json"),
+        "task": task.model_dump(mode="json"),
+        **about,
+    }
     (folder / _SYSTEM).write_text(yaml.safe_dump(values, sort_keys=False))
 
 
-def load_system(folder: Path) -> dict[str, Any]:
-    """Read what `save_system` wrote, as plain values.
+def load_system(folder: Path, kind: str) -> dict[str, Any]:
+    """Read what `save_system` wrote of a class of systems, as plain values.
 
     Raises
     ------
     BundleError
-        Where it wrote nothing there.
+        Where it wrote nothing there, or another class.
     """
     import yaml
 
     path = folder / _SYSTEM
     if not path.is_file():
         raise BundleError("no system was saved here", where=folder, do="give a folder that `save` wrote")
-    return yaml.safe_load(path.read_text())
+    try:
+        about = yaml.safe_load(path.read_text())
+    except (yaml.YAMLError, UnicodeDecodeError):
+        about = None
+    if not isinstance(about, dict) or about.get("class") != kind:
+        other = about.get("class") if isinstance(about, dict) else None
+        what = f"this is no saved {kind}{f', but a {other}' if isinstance(other, str) else ''}"
+        raise BundleError(what, where=folder, do="give a folder that a system of this class was saved to")
+    return about

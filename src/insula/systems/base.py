@@ -136,7 +136,7 @@ class System(ABC):
         SettingsError
             Where the system does not learn such a task, or begins with nothing saved.
         BundleError
-            Where no system was saved to the folder.
+            Where no system of this class was saved to the folder.
         """
         name = type(self).__name__
         if not (isinstance(train, Samples) and isinstance(validation, Samples)):
@@ -240,7 +240,7 @@ class System(ABC):
     def save(self, folder: Path) -> None:
         """Write settings, task and what was learnt to a folder, without pickle."""
         folder.mkdir(parents=True, exist_ok=True)
-        save_system(folder, self.settings, self.task, **self._save(folder))
+        save_system(folder, type(self).__qualname__, self.settings, self.task, **self._save(folder))
 
     @classmethod
     def load(cls, folder: Path) -> Self:
@@ -249,9 +249,9 @@ class System(ABC):
         Raises
         ------
         BundleError
-            Where no system was saved there.
+            Where no system of this class was saved there.
         """
-        about = load_system(folder)
+        about = load_system(folder, cls.__qualname__)
         system = cls(cls.Settings.parse(about["settings"], where="system.yaml"))
         system.task = parse_task(about["task"])
         system._load(folder, about)

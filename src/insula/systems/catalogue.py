@@ -63,7 +63,7 @@ def _load(path: str) -> Any:
 
 
 def system_class(name: str) -> type[System]:
-    """Return the class of a system by name; code of a user's own is never named here, where bundles are opened."""
+    """Return the class of a system by name: insula's own, or one that an installed package adds."""
     if name not in systems():
         raise SettingsError(f"unknown system {name!r}", do=choices("systems", name, systems()))
     return _load(systems()[name])

@@ -92,6 +92,9 @@ class Training(Settings):
             name = wrong or "learning_rate"
             do = f"give at least {least[wrong]}" if wrong else "give a number above 0"
             raise SettingsError(f"{name} is {getattr(self, name)}", where="training", do=do)
+        if self.devices > 1 and self.batch_size < 2 * self.devices:
+            do = f"set training.batch_size={2 * self.devices} or more"
+            raise SettingsError(f"{self.devices} devices share {self.batch_size} rows", where="training", do=do)
         if self.averaging and self.keep == "best":
             do = "set training.keep=last: running means are judged at the end"
             raise SettingsError("averaged weights of the best epoch are not kept", where="training", do=do)

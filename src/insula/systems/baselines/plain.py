@@ -201,8 +201,6 @@ def _with_modalities(samples: Samples, system: PlainClassifier) -> Samples:
 class Majority(PlainClassifier):
     """Says the shares of the training classes, or the mean of the training ratings, whatever it is shown."""
 
-    _rows: ClassVar = 1  # answers that a bundle holds, given in turn
-
     def _estimator(self) -> Any:
         from sklearn.dummy import DummyClassifier
 
@@ -222,24 +220,23 @@ class Majority(PlainClassifier):
         return np.zeros((len(samples), 1), np.float32)
 
     def _classifier_module(self, classes: int) -> nn.Module:
-        from insula.systems.baselines.twin import Drawn
+        from insula.systems.baselines.twin import Constant
 
-        rows = self.estimator.predict_proba(np.zeros((self._rows, 1)))
-        return Drawn(rows, self.estimator.classes_, classes)
+        return Constant(self.estimator.predict_proba(np.zeros((1, 1))), self.estimator.classes_, classes)
 
     def _regressor_module(self) -> nn.Module:
-        from insula.systems.baselines.twin import Drawn
+        from insula.systems.baselines.twin import Constant
 
-        return Drawn(self.estimator.constant_, np.zeros(1, int), 1)
+        return Constant(self.estimator.constant_, np.zeros(1, int), 1)
 
 
 class Stratified(Majority):
     """Guesses by the shares of the training classes: each sample gets one class, drawn by lot; learns no ratings.
 
-    The lots are the same in each call; a bundle holds the first 1024 and begins anew after them.
+    The lots are the same in each call. No bundle holds it: it has nothing to say of one sample.
     """
 
-    _rows: ClassVar = 1024
+    _answering = System._answering
 
     def _estimator(self) -> Any:
         from sklearn.dummy import DummyClassifier

@@ -69,13 +69,13 @@ class LogVariance(nn.Module):
         return (windows.double().var(dim=2, correction=0) + 1e-12).log()
 
 
-class Drawn(nn.Module):
-    """Answers that were drawn before, given in turn whatever is shown.
+class Constant(nn.Module):
+    """One answer, whatever is shown.
 
     Parameters
     ----------
-    rows : array, shape (m, k)
-        Probabilities of the learnt classes; the first comes again after the last.
+    row : array, shape (1, k)
+        Probabilities of the learnt classes.
     codes : int array, shape (k,)
         Places of the learnt classes.
     classes : int
@@ -83,19 +83,19 @@ class Drawn(nn.Module):
 
     Examples
     --------
-    >>> Drawn(np.eye(2), np.array([2, 0]), 3)(torch.zeros(3, 1)).tolist()
-    [[0.0, 0.0, 1.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]
+    >>> Constant(np.array([[0.25, 0.75]]), np.array([2, 0]), 3)(torch.zeros(2, 1)).tolist()
+    [[0.75, 0.0, 0.25], [0.75, 0.0, 0.25]]
     """
 
-    rows: torch.Tensor
+    row: torch.Tensor
 
-    def __init__(self, rows: np.ndarray, codes: np.ndarray, classes: int) -> None:
+    def __init__(self, row: np.ndarray, codes: np.ndarray, classes: int) -> None:
         super().__init__()
-        self.register_buffer("rows", Placed(codes, classes)(torch.tensor(rows)))
+        self.register_buffer("row", Placed(codes, classes)(torch.tensor(row)))
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         """Return float64 (n, classes) of anything with n rows."""
-        return self.rows[torch.arange(features.shape[0], device=features.device) % len(self.rows)]
+        return self.row.expand(features.shape[0], -1)
 
 
 def thumbnails(side: int) -> nn.Module:

@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from insula.networks.projected import ProjectedClassifier
     from insula.systems.neurogaze.bank import PrototypeBank
 
-_LOOKED_AT = 4000  # training pictures from which it is learnt what is usual
-
 
 class NeuroGaze(PictureNetwork):
     """A network on EEG makes prototypes of valence and arousal; a network on pictures learns to stand among them.

@@ -14,7 +14,7 @@ from pydantic import Field
 from insula.emotions import LabelTask
 from insula.errors import SettingsError
 from insula.samples import Predictions, Samples
-from insula.storage.settings import Settings
+from insula.storage.settings import Settings, over
 from insula.systems.base import System, TrainingData
 from insula.systems.catalogue import system
 from insula.systems.fitting import labelled
@@ -63,8 +63,10 @@ class Personalised(System):
         self.people: dict[str, System] = {}
 
     def _system(self, changes: dict[str, Any]) -> System:
-        about = {**self.settings.system, **changes}
-        built = system(about.pop("name"), about.pop("preset", None), **{"seed": self.settings.seed, **about})
+        about = {"seed": self.settings.seed, **self.settings.system}
+        built = system(about.pop("name"), about.pop("preset", None), **about)
+        if changes:
+            built = type(built)(built.Settings.parse(over(built.settings, changes), where="personal"))
         if not built.warm_start:
             what = f"{type(built).__name__} begins with nothing saved, so it cannot go on with a person"
             raise SettingsError(what, where="system", do="use a network, such as eegnet")

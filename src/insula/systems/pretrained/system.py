@@ -81,8 +81,7 @@ class Pretrained(SignalNetwork):
             super()._begin(network, before)
             return
         inner = network.network if self.settings.tune == "probe" else network
-        saved = system_class(self.settings.backbone).load(folder)
-        assert isinstance(saved, SignalNetwork)  # of `backbone`
+        saved: Any = system_class(self.settings.backbone).load(folder)
         own = inner.state_dict()
         kept = {name: value for name, value in saved.network.network.state_dict().items() if name not in self.head}
         same = (saved.form.channels, saved.form.rate) == (self.form.channels, self.form.rate)
