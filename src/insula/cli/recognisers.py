@@ -151,7 +151,7 @@ def _print_predictions(table: pd.DataFrame, folder: Path | None) -> None:
 
 
 def export(
-    bundle: Annotated[Path, typer.Argument(help="A folder that `insula fit` wrote, of what predicts from pictures.")],
+    bundle: Annotated[Path, typer.Argument(help="A folder that `insula fit` wrote.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="ONNX file to write.")],
     mode: Annotated[str | None, typer.Option(help="One of the bundle's modes; its first if not given.")] = None,
     int8: Annotated[
@@ -159,7 +159,7 @@ def export(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Write a graph of a bundle as one ONNX file of its own: faces in, calibrated probabilities and more out."""
+    """Write a graph of a bundle as one ONNX file of its own: faces or EEG in, calibrated probabilities and more out."""
     from dataclasses import asdict
 
     from insula.deployment.exporting import export_bundle

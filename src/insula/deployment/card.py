@@ -26,7 +26,7 @@ _READING = {
 }
 
 
-def card(system: System, name: str, known: Mapping[str, Any], folder: Path) -> str:
+def card(system: System, name: str, manifest: Mapping[str, Any], folder: Path) -> str:
     """Return the card in the system's folder, and the part that is about this one bundle.
 
     A baseline, which has no card, is described by its class.
@@ -37,7 +37,7 @@ def card(system: System, name: str, known: Mapping[str, Any], folder: Path) -> s
         Fitted.
     name : str
         Its name in the catalogue.
-    known : mapping
+    manifest : mapping
         What the manifest will say.
     folder : Path
         Where everything else of the bundle lies by now.
@@ -45,27 +45,27 @@ def card(system: System, name: str, known: Mapping[str, Any], folder: Path) -> s
     package = type(system).__module__.rpartition(".")[0]
     own = resources.files(package).joinpath("README.md") if package else None
     text = f"# {name}\n\n{inspect.getdoc(type(system))}\n" if own is None or not own.is_file() else own.read_text()
-    return f"{text}\n{_of_this_bundle(known, folder)}"
+    return f"{text}\n{_of_this_bundle(manifest, folder)}"
 
 
-def _of_this_bundle(known: Mapping[str, Any], folder: Path) -> str:
+def _of_this_bundle(manifest: Mapping[str, Any], folder: Path) -> str:
     files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
-    trained = known.get("trained_on", {})
-    settings = known["recipe"]["system"]
+    trained = manifest.get("trained_on", {})
+    settings = manifest["recipe"]["system"]
     lines = {
-        "predicts from": " and ".join(known["predicts_from"]),
-        "answers with": ", ".join(known.get("classes", [])),
+        "predicts from": " and ".join(manifest["predicts_from"]),
+        "answers with": ", ".join(manifest.get("classes", [])),
         "trained on": trained
-        and f"{trained['samples']:,} samples of the corpus {known['corpus']}; "
+        and f"{trained['samples']:,} samples of the corpus {manifest['corpus']}; "
         f"{trained['validation']:,} more chose epochs and calibrated it, "
-        f"{'and a test part was left' if 'tested' in known else 'none was left'} to score it",
-        "right on the test part": score_in_words(known["tested"]) if "tested" in known else None,
-        "data": known.get("data"),
-        "of the data": "; ".join(known.get("notes", [])),
-        "reads": _READING.get(known.get("pictures", "")),
-        "by": f"recipe {known['recipe']['name']}, system {settings['name']}, {known['created']}",
-        **{f"mode {mode}": _mode(about) for mode, about in known["graphs"].items()},
-        **{f"reads {name}": _rows(about) for name, about in known.get("inputs", {}).items()},
+        f"{'and a test part was left' if 'tested' in manifest else 'none was left'} to score it",
+        "right on the test part": score_in_words(manifest["tested"]) if "tested" in manifest else None,
+        "data": manifest.get("data"),
+        "of the data": "; ".join(manifest.get("notes", [])),
+        "reads": _READING.get(manifest.get("pictures", "")),
+        "by": f"recipe {manifest['recipe']['name']}, system {settings['name']}, {manifest['created']}",
+        **{f"mode {mode}": _mode(about) for mode, about in manifest["graphs"].items()},
+        **{f"reads {name}": _rows(about) for name, about in manifest.get("inputs", {}).items()},
         "size": f"{sum(path.stat().st_size for path in files) / 1e6:.1f} MB",
         **{f"sha256 of {path.relative_to(folder)}": sha256_of(path) for path in files},
     }

@@ -33,14 +33,14 @@ def write_extras(recipe: Recipe, cache: Cache, output: Path, pictures: int = 18)
     other = Recipe.load("bmci", [f"seed={recipe.seed + 1000}", f"corpus.pictures={pictures * 4}", "corpus.subjects=1"])
     study = open_study(other, 0, cache)
     shown = study.samples.select(slice(0, pictures))
-    said = open_bundle(bundle).predict(shown)
+    predictions = open_bundle(bundle).predict(shown)
     truth = answers(study)["truth"].reindex(shown.units("stimulus"))
-    sure = said.probabilities.max(axis=1)
+    sure = predictions.probabilities.max(axis=1)
     captions = [
         f"{label} {100 * share:.0f} %\ndrawn: {true}"
-        for label, share, true in zip(said.labels, sure, truth, strict=True)
+        for label, share, true in zip(predictions.labels, sure, truth, strict=True)
     ]
-    right = (said.labels.to_numpy() == truth.to_numpy()).tolist()
+    right = (predictions.labels.to_numpy() == truth.to_numpy()).tolist()
     title = "Drawn faces of people never seen: the answer (blue: right, orange: wrong), below it what was drawn"
     sheet(list(np.asarray(shown.read("picture"))), captions, right, title, page)
     size = sum(path.stat().st_size for path in bundle.rglob("*") if path.is_file()) / 1e6
@@ -55,9 +55,9 @@ def _recognised(page: Path) -> Path:
     from insula.faces import read_picture
 
     folder = Path(os.environ.get("INSULA_DATA", "")) / "portraits"
-    found = sorted(folder.iterdir()) if folder.is_dir() else []
-    pictures = {str(path): read_picture(path) for path in found} or {"picture 0": astronaut()}
-    table = Predictor().predict(found or list(pictures.values()))
+    files = sorted(folder.iterdir()) if folder.is_dir() else []
+    pictures = {str(path): read_picture(path) for path in files} or {"picture 0": astronaut()}
+    table = Predictor().predict(files or list(pictures.values()))
     faces, captions = [], []
     for row in table[table["face"].notna()].itertuples():
         picture = pictures[str(row.path)]

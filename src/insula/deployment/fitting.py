@@ -149,9 +149,9 @@ def _plan(study: Study, train: Samples, validation: Samples) -> str:
     if study.protocol.parts is not None:
         count["is tested on"] = study.samples.by_id(study.splits[0].test)
     classes = getattr(study.task, "classes", None)
-    told = f"{len(classes)} classes" if classes else f"ratings of {study.task.columns[0]}"
+    answers = f"{len(classes)} classes" if classes else f"ratings of {study.task.columns[0]}"
     words = ", ".join(f"{what} {len(part):,}" for what, part in count.items())
-    return f"of {len(study.samples):,} samples it {words}; {told}"
+    return f"of {len(study.samples):,} samples it {words}; {answers}"
 
 
 def _framing(system: System, study: Study) -> dict[str, str]:

@@ -110,7 +110,7 @@ def sources(inputs: Inputs) -> list[Source]:
     >>> [source.name for source in sources(["a.jpg", np.zeros((8, 8, 3), np.uint8)])]
     ['a.jpg', 'picture 0']
     """
-    found: list[Source] = []
+    looked_at: list[Source] = []
     named: set[Path] = set()
     counts = {"frames": 0, "picture": 0}
     for item in _items(inputs):
@@ -122,12 +122,12 @@ def sources(inputs: Inputs) -> list[Source]:
             kept = files if files == [Path(item)] else [path for path in files if path not in named]
             named.update(files)
             # A name that is no text, as file systems allow, is shown as far as it is.
-            found += [Source(str(path).encode("utf-8", "replace").decode(), path) for path in kept]
+            looked_at += [Source(str(path).encode("utf-8", "replace").decode(), path) for path in kept]
         else:
             kind = "frames" if isinstance(item, Iterator) else "picture"
-            found.append(Source(f"{kind} {counts[kind]}", item))
+            looked_at.append(Source(f"{kind} {counts[kind]}", item))
             counts[kind] += 1
-    return found
+    return looked_at
 
 
 def is_video(path: Path) -> bool:

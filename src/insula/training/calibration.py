@@ -98,8 +98,8 @@ def fit_temperature(probabilities: np.ndarray, labels: np.ndarray) -> float:
 
     Examples
     --------
-    >>> said, labels = np.tile([0.9, 0.1], (4000, 1)), np.repeat([0, 1], [3000, 1000])
-    >>> round(fit_temperature(said, labels), 1)
+    >>> probabilities, labels = np.tile([0.9, 0.1], (4000, 1)), np.repeat([0, 1], [3000, 1000])
+    >>> round(fit_temperature(probabilities, labels), 1)
     2.0
     """
     from scipy.optimize import minimize_scalar
@@ -112,8 +112,8 @@ def fit_temperature(probabilities: np.ndarray, labels: np.ndarray) -> float:
         likelihood = Calibration(math.exp(logarithm)).temper(probabilities)[rows, labels]
         return float(-np.log(np.clip(likelihood, np.finfo(float).eps, 1)).sum() + (logarithm / _USUAL) ** 2 / 2)
 
-    found = minimize_scalar(loss, bounds=(-3, 3), method="bounded", options={"xatol": 1e-6})
-    return float(np.exp(found.x))
+    minimum = minimize_scalar(loss, bounds=(-3, 3), method="bounded", options={"xatol": 1e-6})
+    return float(np.exp(minimum.x))
 
 
 def conformal_threshold(probabilities: np.ndarray, labels: np.ndarray, coverage: float) -> float:
@@ -150,9 +150,9 @@ def conformal_threshold(probabilities: np.ndarray, labels: np.ndarray, coverage:
     Examples
     --------
     >>> sure = np.array([0.95, 0.9, 0.8, 0.7, 0.6, 0.55, 0.4, 0.3, 0.1])
-    >>> said, labels = np.column_stack([sure, 1 - sure]), np.zeros(9, int)
-    >>> round(conformal_threshold(said, labels, 0.7), 3), round(conformal_threshold(said, labels, 0.75), 3)
-    (0.6, 0.65)
+    >>> probabilities, labels = np.column_stack([sure, 1 - sure]), np.zeros(9, int)
+    >>> [round(conformal_threshold(probabilities, labels, coverage), 3) for coverage in (0.7, 0.75)]
+    [0.6, 0.65]
     """
     n = len(labels)
     if n * (1 - coverage) < 1:

@@ -33,17 +33,17 @@ class _Batches(ABC):
         One array is filled: pieces kept from each batch would lie between the blocks that batches free, and the heap
         could give none of those back.
         """
-        said: np.ndarray | None = None
+        filled: np.ndarray | None = None
         done = 0
         with torch.inference_mode():
             for batch in self.batches(size):
                 part = say(batch).numpy()
-                if said is None:
-                    said = np.empty((len(self), *part.shape[1:]), part.dtype)
-                said[done : done + len(part)] = part
+                if filled is None:
+                    filled = np.empty((len(self), *part.shape[1:]), part.dtype)
+                filled[done : done + len(part)] = part
                 done += len(part)
-        assert said is not None
-        return said
+        assert filled is not None
+        return filled
 
 
 class Rows(_Batches):
@@ -114,10 +114,10 @@ class PictureRows(_Batches):
         self.stores: list[Store] = [samples.stores[name] for name in names]
         self.shapes = [tuple(store.read(np.arange(1))[0].shape) for store in self.stores]
         if len(set(self.shapes)) > 1:
-            found = " and ".join(
+            sizes = " and ".join(
                 f"{name} {shape[0]} x {shape[1]}" for name, shape in zip(names, self.shapes, strict=True)
             )
-            raise DataError(f"pictures of two sizes: {found}", where="picture", do="set one size for the corpora")
+            raise DataError(f"pictures of two sizes: {sizes}", where="picture", do="set one size for the corpora")
 
     def __len__(self) -> int:
         return len(self.rows)

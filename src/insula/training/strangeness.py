@@ -61,8 +61,8 @@ class Strangeness(Rebuilt):
         ]
         joined = self._join(blocks)
         directions = min(_DIRECTIONS, (len(joined) + 1) // 2, joined.shape[1])
-        found = randomized_svd(joined, directions, random_state=0)[2]
-        self.directions = np.ascontiguousarray(found)  # as a saved one is read: another layout is summed differently
+        axes = randomized_svd(joined, directions, random_state=0)[2]
+        self.directions = np.ascontiguousarray(axes)  # as a saved one is read: another layout is summed differently
 
     def _join(self, blocks: Sequence[np.ndarray]) -> np.ndarray:
         parts = zip(blocks, self.centres, self.scales, strict=True)

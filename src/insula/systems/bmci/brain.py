@@ -182,18 +182,19 @@ class LinearEncoder:
 
     def embed(self, epochs: np.ndarray) -> np.ndarray:
         """Return class scores, float32 (n, classes)."""
-        known = self.analysis.decision_function(self._flat(bin_epochs(epochs, self.bins)))
-        if known.ndim == 1:
-            known = np.column_stack([-known, known])
-        scores = np.repeat(known.min(axis=1, keepdims=True), self.classes, axis=1)  # a class never seen is unlikely
-        scores[:, self.analysis.classes_] = known
+        decisions = self.analysis.decision_function(self._flat(bin_epochs(epochs, self.bins)))
+        if decisions.ndim == 1:
+            decisions = np.column_stack([-decisions, decisions])
+        scores = np.repeat(decisions.min(axis=1, keepdims=True), self.classes, axis=1)  # a class never seen is unlikely
+        scores[:, self.analysis.classes_] = decisions
         return scores.astype(np.float32)
 
     def predict_proba(self, epochs: np.ndarray) -> np.ndarray:
         """Return class probabilities, (n, classes); a class never seen has probability 0."""
         probabilities = np.zeros((len(epochs), self.classes))
-        known = self.analysis.predict_proba(self._flat(bin_epochs(epochs, self.bins)))
-        probabilities[:, self.analysis.classes_] = known
+        probabilities[:, self.analysis.classes_] = self.analysis.predict_proba(
+            self._flat(bin_epochs(epochs, self.bins))
+        )
         return probabilities
 
 

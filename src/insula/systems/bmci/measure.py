@@ -80,8 +80,8 @@ def _regressors(member: Member, settings: BMCISettings) -> dict[str, VirtualEEG]
         if kind == chosen.kind:
             measured[str(kind)] = chosen
         else:
-            known = (taught.visual, taught.codes, taught.groups)
-            measured[str(kind)] = VirtualEEG(*known, settings, kind, taught.views)
+            rows = (taught.visual, taught.codes, taught.groups)
+            measured[str(kind)] = VirtualEEG(*rows, settings, kind, taught.views)
     return measured
 
 

@@ -160,7 +160,7 @@ class BMCI(System):
     def _calibrate(self) -> None:
         """Fit a temperature and sets for each mode to the bank as it is now, on the validation pictures."""
         if self.held is None:
-            self.selective.forget("fusion", "virtual")  # a bundle that lost a subject promised nothing
+            self.selective.forget("fusion", "virtual")  # a saved system that lost a subject promised nothing
             return
         probabilities = {mode: np.empty((0, len(self.task.classes))) for mode in ("fusion", "visual", "virtual")}
         if len(self.held):
@@ -275,9 +275,7 @@ class BMCI(System):
         the class shares of the training pictures (`prior`), and say so.
         """
         if mode in self.not_bundled and not any(member.encoder for member in self.bank.members):
-            raise BundleError(
-                "no EEG encoder here", do=f"a bundle predicts from pictures; `{mode}` needs the fitted system"
-            )
+            raise BundleError("no EEG encoder here", do=f"`{mode}` needs the system that was fitted in this process")
         unique, place = unique_pictures(samples)
         visual, strange = self.space.coordinates(unique), self.selective.strange(unique)
         base = {"real": "fusion", "eeg": "prior"}.get(mode, mode)

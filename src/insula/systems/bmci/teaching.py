@@ -145,10 +145,10 @@ def _classifiers(code: np.ndarray, training: TrainingPictures, settings: BMCISet
     """Return the classifiers of one subject; the policy `concat` has none, but one over all subjects."""
     if settings.policy == "concat":
         return {}
-    known = (training.labels, training.groups, settings)
+    rest = (training.labels, training.groups, settings)
     return {
-        "virtual": BlockClassifier([code], *known),
-        "fusion": BlockClassifier([training.visual, code], *known),
+        "virtual": BlockClassifier([code], *rest),
+        "fusion": BlockClassifier([training.visual, code], *rest),
     }
 
 

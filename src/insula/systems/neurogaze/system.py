@@ -229,7 +229,7 @@ class NeuroGaze(PictureNetwork):
         from insula.objectives.prototypes import read_affect
 
         if mode not in self.students:
-            do = f"a bundle answers in the mode `{next(iter(self.modes))}`"
+            do = f"a saved system answers in the mode `{next(iter(self.modes))}`"
             raise BundleError(f"no student {mode!r} here", do=do)
         student, classes = self.students[mode], len(self.task.classes)
 

@@ -53,11 +53,11 @@ class Fer(Peer):
 
     def probabilities(self, pictures: np.ndarray) -> np.ndarray:
         """Return the model's probabilities, float64 (n, classes), of uint8 RGB pictures, (n, height, width, 3)."""
-        network, said = self._network, []
+        network, scores = self._network, []
         inside, outside = (part()[0]["index"] for part in (network.get_input_details, network.get_output_details))
         for picture in pictures:
             grey = Image.fromarray(picture).convert("L").resize((_SIDE, _SIDE), Image.Resampling.BILINEAR)
             network.set_tensor(inside, np.asarray(grey, np.float32)[None, :, :, None] / 127.5 - 1)
             network.invoke()
-            said.append(network.get_tensor(outside)[0])
-        return np.asarray(said, float)
+            scores.append(network.get_tensor(outside)[0])
+        return np.asarray(scores, float)

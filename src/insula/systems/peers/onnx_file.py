@@ -127,7 +127,7 @@ class OnnxFile(Peer):
 
     def probabilities(self, pictures: np.ndarray) -> np.ndarray:
         """Return the model's probabilities, float64 (n, classes), of uint8 RGB pictures, (n, height, width, 3)."""
-        session, said = self._session, []
+        session, outputs = self._session, []
         wanted = session.get_inputs()[0]
         step = 1 if wanted.shape[0] == 1 else _BATCH
         for start in range(0, len(pictures), step):
@@ -135,12 +135,12 @@ class OnnxFile(Peer):
             if wanted.shape[1] == batch.shape[3]:
                 batch = np.ascontiguousarray(batch.transpose(0, 3, 1, 2))
             try:
-                said.append(session.run(None, {wanted.name: batch})[0])
+                outputs.append(session.run(None, {wanted.name: batch})[0])
             except Exception as error:
                 what = f"it does not take pictures of shape {batch.shape[1:]}: {str(error).splitlines()[0]}"
                 do = "give a classifier of faces; its size is the setting picture_size"
                 raise SettingsError(what, where=self.settings.file, do=do) from None
-        scores = np.concatenate(said).astype(float)
+        scores = np.concatenate(outputs).astype(float)
         if self.settings.scores == "probabilities":
             return scores
         powers = np.exp(scores - scores.max(axis=-1, keepdims=True))

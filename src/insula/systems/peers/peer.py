@@ -81,30 +81,30 @@ class Peer(System):
         SettingsError, WeightsError
             Where the model cannot be run, or answers with another number of classes.
         """
-        known = self.named_classes
+        names = self.named_classes
         wanted = [normalise_label(name) for name in self.task.classes]
-        shared = [name for name in wanted if name in known]
+        shared = [name for name in wanted if name in names]
         if len(shared) < 2:
             what = f"{self.title} knows {len(shared)} of the task's classes {', '.join(self.task.classes)}"
-            raise DataError(what, do=f"it knows {', '.join(known)}")
-        said = self.probabilities(np.zeros((1, 8, 8, 3), np.uint8))
-        if said.shape != (1, len(known)):
-            what = f"{len(known)} classes are named, and {self.title} answers with {'x'.join(map(str, said.shape[1:]))}"
+            raise DataError(what, do=f"it knows {', '.join(names)}")
+        shape = self.probabilities(np.zeros((1, 8, 8, 3), np.uint8)).shape
+        if shape != (1, len(names)):
+            what = f"{len(names)} classes are named, and {self.title} answers with {'x'.join(map(str, shape[1:]))}"
             raise SettingsError(what, do="name its classes in the order of its outputs")
         self.facts = {
             "licence": self.licence,
             "source": self.source,
-            "dropped": [name for name in known if name not in wanted],
-            "never_said": [name for name in wanted if name not in known],
+            "dropped": [name for name in names if name not in wanted],
+            "never_said": [name for name in wanted if name not in names],
         }
 
     def _predict(self, samples: Samples, mode: str) -> Predictions:
         """Return the probabilities of the task's classes, as the model gives them."""
         unique, place = unique_pictures(samples)
-        said = self.probabilities(unique.read("picture")) if len(unique) else np.empty((0, len(self.classes)))
+        probabilities = self.probabilities(unique.read("picture")) if len(unique) else np.empty((0, len(self.classes)))
         columns = pd.Index(self.named_classes)
         taken = columns.get_indexer([normalise_label(name) for name in self.task.classes])
-        kept = np.where(taken >= 0, said[:, taken], 0.0)
+        kept = np.where(taken >= 0, probabilities[:, taken], 0.0)
         total = kept.sum(axis=1, keepdims=True)
         even = (taken >= 0) / (taken >= 0).sum()  # where all that was said is dropped
         probabilities = np.where(total > 0, kept / np.maximum(total, 1e-300), even)[place]
@@ -113,9 +113,9 @@ class Peer(System):
 
     def tables(self, facts: Sequence[Mapping[str, Any]]) -> dict[str, pd.DataFrame]:  # type: ignore[override]
         """Return what the report prints of the model: whose it is, its licence, how its classes were matched."""
-        about = {key: ", ".join(said) if isinstance(said, list) else said for key, said in facts[0].items()}
+        about = {key: ", ".join(value) if isinstance(value, list) else value for key, value in facts[0].items()}
         titles = {"dropped": "classes dropped", "never_said": "classes it does not know"}
-        rows = {titles.get(key, key): said or "none" for key, said in about.items()}
+        rows = {titles.get(key, key): value or "none" for key, value in about.items()}
         return {"Somebody else's model": pd.DataFrame({self.title: rows}).rename_axis("about")}
 
     def _save(self, folder: Path) -> dict[str, Any]:

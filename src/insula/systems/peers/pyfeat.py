@@ -72,10 +72,10 @@ class PyFeat(Peer):
 
         network = self._network
         with torch.inference_mode():
-            said = [
+            parts = [
                 network(interpolate(batch.float() / 255, (_SIDE, _SIDE), mode="bilinear", antialias=True)).softmax(
                     dim=1
                 )
                 for batch in picture_batches(pictures, _BATCH)
             ]
-        return torch.cat(said).double().numpy()
+        return torch.cat(parts).double().numpy()

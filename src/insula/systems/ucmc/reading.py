@@ -125,14 +125,14 @@ class Items:
         if reader.form.kind == "features":
             return self.cells.values[places]
         some = self.samples.select(places)
-        found, values = some.store(reader.modality).description, some.read(reader.modality)
-        if found.channels != reader.form.channels:  # all of them are there: `cells` has looked
-            order = [found.channels.index(name) for name in reader.form.channels]
-            values = np.take(values, order, 1 + found.axes.index("channel"))
+        form, values = some.store(reader.modality).description, some.read(reader.modality)
+        if form.channels != reader.form.channels:  # all of them are there: `cells` has looked
+            order = [form.channels.index(name) for name in reader.form.channels]
+            values = np.take(values, order, 1 + form.axes.index("channel"))
         values = reader.arranged(values)
-        if values.shape[1:] != reader.shape or found.rate != reader.form.rate:
+        if values.shape[1:] != reader.shape or form.rate != reader.form.rate:
             what = (
-                f"rows of {values.shape[1:]} at {found.rate} Hz are not those of the training data, "
+                f"rows of {values.shape[1:]} at {form.rate} Hz are not those of the training data, "
                 f"{reader.shape} at {reader.form.rate} Hz"
             )
             raise DataError(what, where=reader.modality, do="make them alike")
@@ -201,9 +201,9 @@ def sequences(samples: Samples, steps: int, hop: int) -> np.ndarray:
     order = np.lexsort((samples.table["start"].to_numpy(float), code))
     lengths = np.bincount(code, minlength=len(codes))
     ends = np.cumsum(lengths)
-    found = []
+    sequences = []
     for end, length in zip(ends, lengths, strict=True):
         for begin in range(0, max(length - steps, 0) + hop, hop):
             rows = order[end - length + begin : min(end, end - length + begin + steps)]
-            found.append(np.pad(rows, (0, steps - len(rows)), constant_values=-1))
-    return np.stack(found) if found else np.empty((0, steps), np.int64)
+            sequences.append(np.pad(rows, (0, steps - len(rows)), constant_values=-1))
+    return np.stack(sequences) if sequences else np.empty((0, steps), np.int64)
