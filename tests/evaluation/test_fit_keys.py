@@ -18,6 +18,7 @@ from toy import CLASSES, toy_windows
 
 def test_another_content_of_a_folder_or_of_a_nested_file_is_another_fit(tmp_path: Path) -> None:
     (tmp_path / "saved").mkdir()
+    (tmp_path / "saved" / "system.yaml").write_text("class: EEGNet")
     weights = tmp_path / "saved" / "network.safetensors"
     settings = {"name": "pretrained", "weights": str(tmp_path / "saved")}
     nested = {"name": "personalised", "system": settings}

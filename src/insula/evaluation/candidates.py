@@ -116,7 +116,7 @@ def peers(recipe: Recipe) -> dict[str, dict[str, Any]]:
 
 
 def files(settings: Mapping[str, Any]) -> dict[str, str]:
-    """Return the sha256 of every file that settings name, alone or in a folder, in groups of settings, too.
+    """Return the sha256 of every file that settings name, in groups of settings, too, and of those of saved systems.
 
     A fit made with another content, or with other code of one's own, is another fit.
     """
@@ -124,10 +124,10 @@ def files(settings: Mapping[str, Any]) -> dict[str, str]:
     for name, value in settings.items():
         if isinstance(value, Mapping):
             hashes |= {f"{name}.{inner}": sha256 for inner, sha256 in files(value).items()}
-        elif isinstance(value, str) and value:
-            path = Path(value)
-            there = [path] if path.is_file() else path.rglob("*") if path.is_dir() else []
-            hashes |= {f"{name} {file.name}": sha256_of(file) for file in sorted(there) if file.is_file()}
+        elif isinstance(value, str) and value and (path := Path(value)).is_file():
+            hashes[name] = sha256_of(path)
+        elif isinstance(value, str) and value and (path / "system.yaml").is_file():
+            hashes |= {str(file): sha256_of(file) for file in sorted(path.rglob("*")) if file.is_file()}
     return hashes
 
 
