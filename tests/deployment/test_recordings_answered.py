@@ -63,6 +63,22 @@ def test_what_cannot_be_answered_says_why_in_one_line(studied: Path, tmp_path: P
     assert not any("\n" in str(reason) for reason in table["reason"].dropna())
 
 
+def test_what_no_brain_shows_is_remarked_and_withheld_on_request(studied: Path, tmp_path: Path) -> None:
+    raw = raw_of([True] * 4, 0)
+    raw._data[0, :256] = 0  # Fz, for the first window
+    raw._data[3, 600:620] += 5e-3  # Pz, in the third
+    raw.save(tmp_path / "odd_raw.fif", verbose="error")
+    bundle = open_bundle(studied / "bundle")
+    table = predict_recordings(bundle, [tmp_path / "odd_raw.fif"])
+    assert table["reason"][0] == "flat: Fz" and pd.isna(table["reason"][3])
+    assert table["reason"][2].startswith("beyond EEG: ") and table["reason"][2].endswith("Pz"), (
+        "the mean is taken off all"
+    )
+    assert table["label"].notna().all()
+    strict = predict_recordings(bundle, [tmp_path / "odd_raw.fif"], strict=True)
+    assert strict["label"].isna()[[0, 2]].all()
+
+
 def test_the_command_writes_a_table_and_imports_nothing_that_trains(studied: Path, tmp_path: Path) -> None:
     code = "from insula.cli import main; main()"
     loaded = modules_after(code, "predict", studied / "bundle", studied / "own" / "S02_b.edf", "-o", tmp_path / "out")

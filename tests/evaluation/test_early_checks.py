@@ -32,6 +32,10 @@ def recipe(**values: object) -> Recipe:
         ({"task": {"kind": "cut", "label": "valence"}, "system": "compact-recogniser"},
          ("deap has no modality 'picture' (system compact-recogniser)", "eeg, features")),
         ({"task": {"kind": "cut", "label": "valence"}, "control_modality": "picture"}, ("(control_modality)",)),
+        ({"task": {"valence": {"kind": "continuous", "scale": [1, 9]}, "high": {"kind": "cut", "label": "arousal"}},
+          "scored": "high"}, ("Linear learns one task at a time (task): keep one",)),
+        ({"task": {"kind": "continuous", "label": "valence", "scale": [1, 9]}, "system": "eegnet"},
+         ("EEGNet learns no continuous task (task.kind): it learns categorical",)),
         ({"corpus": "folder"}, ("root missing (corpus folder): set corpus.root",)),
     ],
 )  # fmt: skip

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -44,3 +46,11 @@ def test_who_has_no_labels_is_answered_by_the_system_for_everybody() -> None:
 def test_what_cannot_go_on_is_refused() -> None:
     with pytest.raises(SettingsError, match=r"Linear begins with nothing saved, .* \(system\): use a network"):
         system("personalised", system={"name": "linear"})
+
+
+def test_code_of_ones_own_is_never_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "mine.py").write_text("raise RuntimeError('this ran')")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    for name in ("mine:Code", None):
+        with pytest.raises(SettingsError, match=r"cannot be personalised \(system\.name\): use a network of insula's"):
+            system("personalised", system={"name": name})

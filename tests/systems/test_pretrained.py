@@ -67,6 +67,8 @@ def test_weights_of_another_form_and_of_no_network_are_refused(saved: Path) -> N
     fast = ArrayStore(store.read(ROWS.rows("eeg")), store.description.model_copy(update={"rate": 256}))
     with pytest.raises(SettingsError, match=r"the saved network is of another form .*: keep its channels and its rate"):
         fitted(saved, ROWS.with_modality("eeg", "fast", fast, range(len(ROWS))))
+    with pytest.raises(SettingsError, match=r"a probe of random weights \(tune\): set weights, or tune=fine-tune"):
+        system("pretrained", tune="probe")
     with pytest.raises(SettingsError, match=r"linear is not one network on one modality \(backbone\): use eegnet"):
         fitted(None, backbone="linear")
 

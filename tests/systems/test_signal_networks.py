@@ -10,7 +10,7 @@ import torch
 from scipy.signal import butter, lfilter
 
 from insula.emotions import Categorical
-from insula.errors import DataError
+from insula.errors import BundleError, DataError, SettingsError
 from insula.samples import ArrayStore, Description, Samples, provenance
 from insula.systems.baselines.covariance import TangentSpace, delay_embedding
 from insula.systems.baselines.deep import BandPowerTransformer, EEGNet
@@ -212,3 +212,20 @@ def test_tangent_space_learns_power_and_is_saved(tmp_path: Path) -> None:
 def test_settings_of_networks_are_those_of_their_class() -> None:
     assert EEGNet().settings == SignalNetworkSettings()
     assert BandPowerTransformer().predicts_from == ("features",)
+
+
+def test_a_saved_network_of_other_channels_or_another_rate_is_nothing_to_begin_with(tmp_path: Path) -> None:
+    samples, once = study(trials=4), SignalNetworkSettings(training=Training(epochs=1))
+    none = samples.select([])
+    EEGNet(once).fit(samples, none, TASK).save(tmp_path)
+    store = samples.store("eeg")
+    for change in ({"channels": CHANNELS[::-1]}, {"rate": 256}):
+        form = store.description.model_copy(update=change)
+        other = samples.with_modality(
+            "eeg", "other", ArrayStore(store.read(samples.rows("eeg")), form), range(len(samples))
+        )
+        with pytest.raises(SettingsError, match=r"reads other channels, or at another rate \(start_from\): keep"):
+            EEGNet(once).fit(other, none, TASK, start_from=tmp_path)
+    (tmp_path / "network.safetensors").write_text("no weights")
+    with pytest.raises(BundleError, match=r"the saved EEGNet is damaged: .*: fit it and save it again"):
+        EEGNet.load(tmp_path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -116,6 +117,8 @@ def predict(
         if not bundle.reads_pictures:
             from insula.cli.recordings import print_recordings
 
+            if faces is not None:
+                raise SettingsError("a recording has no faces", where="--faces", do="leave it out")
             print_recordings(bundle, inputs, output, mode=mode, smooth=smooth, strict=strict, as_json=as_json)
             return
     predictor = Predictor(recogniser, faces, strict=strict)  # type: ignore[arg-type]
@@ -127,7 +130,12 @@ def predict(
     else:
         _print_predictions(table, output)
     if not (table["face"].notna() | (table["reason"] == NO_FACE)).any():
+        from insula.eeg.reading import SUFFIXES, suffix_of
+
         path, reason = table[["path", "reason"]].iloc[0]
+        if suffix_of(Path(path)) in SUFFIXES:
+            do = f"give a bundle that reads EEG before it: insula predict BUNDLE {shlex.quote(path)}"
+            raise DataError("what answers reads faces, and this is a recording", where=path, do=do)
         raise DataError(f"nothing could be read: {reason}", where=path)  # which says what to do
 
 

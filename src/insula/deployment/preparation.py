@@ -21,6 +21,9 @@ from insula.storage.settings import Settings
 
 if TYPE_CHECKING:
     from insula.eeg.steps import Step
+    from insula.samples import Recording
+
+_FLAT, _LARGEST = 0.01, 1000.0  # microvolts from the lowest to the highest value of a window
 
 CARRIED = ("harmonise", "smooth", "without-muscle")
 """Steps that go into a bundle: what they do to a window hangs on that window and those before it alone."""
@@ -109,14 +112,36 @@ class Preparation(Settings):
                 start=clock["start"].to_numpy(),
                 stop=clock["stop"].to_numpy(),
             )
-            made = Samples(table.assign(quality=clock["quality"].to_numpy(object)), {})
-            made = made.with_modality("eeg", "eeg", store, range(len(clock)))
+            made = Samples(table, {}).with_modality("eeg", "eeg", store, range(len(clock)))
+            noticed = zip(clock["quality"], _implausible(recording, made), strict=True)
+            made = made.with_columns(quality=["; ".join(filter(None, words)) for words in noticed])
             if self.features:
                 entropies, _ = feature_store([recording], self.preprocessing, self.windows, cache)
                 made = made.with_modality("features", "features", entropies, range(len(clock)))
             for step in check_steps(self.steps).values():
                 made = step.apply(made, made.select(np.arange(0)), cache)
             yield made
+
+
+def _implausible(recording: Recording, windows: Samples) -> list[str]:
+    """Return of each window which channels show what no brain does, or were marked bad; empty where none.
+
+    What is flat shows before cleaning, which mixes channels; what is far too large, after drifts are gone.
+    """
+    store, rows = windows.store("eeg"), windows.rows("eeg")
+    cleaned, words = store.description.channels, []
+    for row, start, stop in zip(rows, windows.table["start"], windows.table["stop"], strict=True):
+        raw = np.ptp(recording.read(round(start * recording.rate), round(stop * recording.rate)), axis=1)
+        spans = np.ptp(store.read(np.array([row]))[0], axis=1)
+        channels = {
+            "flat": [name for name, span in zip(recording.channels, raw, strict=True) if span < _FLAT],
+            "beyond EEG": [
+                name for name, span in zip(store.description.channels, spans, strict=True) if span > _LARGEST
+            ],
+            "marked bad": recording.bad,
+        }
+        words.append("; ".join(f"{what}: {' '.join(names)}" for what, names in channels.items() if names))
+    return words
 
 
 def check_steps(steps: Sequence[Mapping[str, Any]]) -> dict[str, Step]:

@@ -40,7 +40,7 @@ def predict_recordings(
     smooth : float
         Time constant of the smoothing over a recording, in seconds: see `insula.deployment.tracks.smoothed`.
     strict : bool
-        Withhold answers that are unsure, and say why.
+        Withhold answers that are unsure, and of windows in which something was noticed, and say why.
 
     Returns
     -------
@@ -97,7 +97,7 @@ def _answered(table: pd.DataFrame, classes: Sequence[str], smooth: float, *, str
     table = table.assign(**answer)
     table["sure"] = in_words(table, None)
     if strict:
-        reasons = pd.Series(withheld(table, None), table.index)
+        reasons = pd.Series(withheld(table, None), table.index).fillna(table["reason"])
         table["reason"] = table["reason"].where(reasons.isna(), reasons)
         table.loc[reasons.notna(), [*answer, "sure", *(f"p_{name}" for name in names)]] = None
     calm = smoothed(table.assign(track=1), smooth)
@@ -111,6 +111,8 @@ def _files(inputs: Sequence[str | Path]) -> list[Path]:
 
     files: list[Path] = []
     for given in inputs:
+        if not str(given):
+            raise DataError("an empty path", do="give a recording, or . for this folder")
         path = Path(given)
         if path.is_dir():
             named = sorted(file for file in path.rglob("*") if file.is_file() and suffix_of(file) in SUFFIXES)

@@ -25,9 +25,12 @@ def check_recipe(recipe: Recipe) -> None:
     """Refuse what is wrong or missing in a recipe, as far as that is known before any file is read."""
     corpus, protocol = unchecked_corpus(recipe, 0), protocol_of(recipe, 0)
     recipe.scored_task()
-    for task in list(named_tasks(recipe.task).values()) or [recipe.task]:
+    named = named_tasks(recipe.task)
+    for task in list(named.values()) or [recipe.task]:
         _check_task(task, corpus)
-    _check_modalities(recipe, own_system(recipe, 0), corpus)
+    system = own_system(recipe, 0)
+    _check_modalities(recipe, system, corpus)
+    system.check_kind("several" if named else usual_task(recipe.task)["kind"])
     check_access(recipe, protocol)
     if type(corpus) is Folder:  # a published corpus is what its makers say
         _check_names(corpus, protocol)

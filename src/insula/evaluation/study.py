@@ -74,7 +74,7 @@ def open_study(recipe: Recipe, repeat: int, cache: Cache, tell: Callable[[str], 
     samples = corpus.samples(cache)
     task = complete_task(recipe.scored_task(), samples)
     named = {name: complete_task(values, samples) for name, values in named_tasks(recipe.task).items()}
-    learnt = Several(tasks=named) if named else task
+    learnt = Several.parse({"tasks": named}, where="task") if named else task
     return Study(corpus, samples, task, chosen, chosen.splits(samples, learnt), samples.fingerprint(), repeat, learnt)
 
 

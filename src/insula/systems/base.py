@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self, get_args
 import numpy as np
 
 from insula.emotions import Categorical, Task, parse_task
-from insula.errors import DataError, SettingsError
+from insula.errors import BundleError, DataError, InsulaError, SettingsError
 from insula.samples import FitLog, Predictions, Samples
 from insula.storage.folder import load_system, save_system
 from insula.storage.settings import Settings
@@ -141,12 +141,27 @@ class System(ABC):
         name = type(self).__name__
         if not (isinstance(train, Samples) and isinstance(validation, Samples)):
             raise DataError(f"{name} learns from one table of samples", do="give Samples for each part")
-        if not isinstance(task, self.learns):
-            kinds = ", ".join(kind.model_fields["kind"].default for kind in get_args(self.learns) or (self.learns,))
-            raise SettingsError(f"{name} learns no {task.kind} task", where="task.kind", do=f"it learns {kinds}")
+        self.check_kind(task.kind)
         self.task, self.log, self.facts = task, FitLog(), {}
         self._fit(TrainingData(train, validation, unlabelled, self._saved(start_from)))
         return self
+
+    @classmethod
+    def check_kind(cls, kind: str) -> None:
+        """Refuse a kind of task that this system does not learn.
+
+        Raises
+        ------
+        SettingsError
+            Saying which it learns.
+        """
+        kinds = [one.model_fields["kind"].default for one in get_args(cls.learns) or (cls.learns,)]
+        if kind == "several" and kind not in kinds:
+            raise SettingsError(f"{cls.__name__} learns one task at a time", where="task", do="keep one of the tasks")
+        if kind not in kinds:
+            raise SettingsError(
+                f"{cls.__name__} learns no {kind} task", where="task.kind", do=f"it learns {', '.join(kinds)}"
+            )
 
     @abstractmethod
     def _fit(self, data: TrainingData) -> None:
@@ -203,13 +218,16 @@ class System(ABC):
             For an unknown mode, or before `fit`.
         """
         mode = self._mode(mode)
-        if self.task is None:
-            raise SettingsError(f"this {type(self).__name__} has learnt nothing", do="call fit, or load a saved one")
+        self._check_fitted()
         return self._predict(samples, mode)
 
     @abstractmethod
     def _predict(self, samples: Samples, mode: str) -> Predictions:
         """Say what each sample shows, in one of `modes`."""
+
+    def _check_fitted(self) -> None:
+        if self.task is None:
+            raise SettingsError(f"this {type(self).__name__} has learnt nothing", do="call fit, or load a saved one")
 
     def _mode(self, mode: str | None) -> str:
         """Return the mode to predict in: the first one where none is asked for."""
@@ -229,6 +247,7 @@ class System(ABC):
         if mode in self.not_bundled:
             modes = ", ".join(name for name in self.modes if name not in self.not_bundled)
             raise SettingsError(f"no bundle holds the mode {mode!r}", do=f"a bundle holds {modes}")
+        self._check_fitted()
         return self._answering(mode)
 
     def _answering(self, mode: str) -> Answer:
@@ -239,6 +258,7 @@ class System(ABC):
 
     def save(self, folder: Path) -> None:
         """Write settings, task and what was learnt to a folder, without pickle."""
+        self._check_fitted()
         folder.mkdir(parents=True, exist_ok=True)
         save_system(folder, type(self).__qualname__, self.settings, self.task, **self._save(folder))
 
@@ -251,10 +271,16 @@ class System(ABC):
         BundleError
             Where no system of this class was saved there.
         """
-        about = load_system(folder, cls.__qualname__)
-        system = cls(cls.Settings.parse(about["settings"], where="system.yaml"))
-        system.task = parse_task(about["task"])
-        system._load(folder, about)
+        about = load_system(Path(folder), cls.__qualname__)
+        try:
+            system = cls(cls.Settings.parse(about["settings"], where="system.yaml"))
+            system.task = parse_task(about["task"])
+            system._load(Path(folder), about)
+        except InsulaError:
+            raise
+        except Exception as error:  # whatever libraries raise of damaged values
+            what = f"the saved {cls.__qualname__} is damaged: {type(error).__name__}"
+            raise BundleError(what, where=folder, do="fit it and save it again") from error
         return system
 
     @abstractmethod

@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import Any
 
 from insula.errors import SettingsError, choices
-from insula.storage.own_code import installed, is_own
+from insula.storage.own_code import installed, is_own, own_object
 from insula.storage.settings import over
 from insula.systems.base import System
 from insula.tiers import naming_tier
@@ -57,16 +57,19 @@ def systems() -> dict[str, str]:
 
 
 @naming_tier()
-def _load(path: str) -> Any:
-    module, name = path.split(":")
-    return getattr(import_module(module), name)
-
-
 def system_class(name: str) -> type[System]:
     """Return the class of a system by name: insula's own, or one that an installed package adds."""
     if name not in systems():
         raise SettingsError(f"unknown system {name!r}", do=choices("systems", name, systems()))
-    return _load(systems()[name])
+    path = systems()[name]
+    if name in SYSTEMS:
+        module, cls = path.split(":")
+        return getattr(import_module(module), cls)
+    cls = own_object(path)
+    if not (isinstance(cls, type) and issubclass(cls, System)):
+        do = "correct the entry point of the package that adds it"
+        raise SettingsError(f"the system {name!r} of another package is none", where=path, do=do)
+    return cls
 
 
 def system(name: Any, preset: str | None = None, **settings: Any) -> System:

@@ -281,6 +281,11 @@ def own_system(name: Any, settings: Mapping[str, Any]) -> System:
     where = f"system {name_of(name)}"
     cls: Any = thing if inspect.isclass(thing) else type(thing)
     if issubclass(cls, System):
+        if inspect.isabstract(cls):
+            lacking = ", ".join(sorted(cls.__abstractmethods__))
+            raise SettingsError(
+                f"{name_of(name)} lacks {lacking}", where=where, do="write what insula.systems.base says"
+            )
         kept = {} if inspect.isclass(thing) else thing.settings.model_dump()
         built: System = cls(cls.Settings.parse({**kept, **settings}, where=where))
         return built

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from insula.emotions import LabelTask
-from insula.errors import DataError
+from insula.errors import DataError, SettingsError
 from insula.samples import Description, Predictions, Samples, normalised_entropy
 from insula.storage.settings import Settings
 from insula.systems.base import System, TrainingData
@@ -141,6 +141,9 @@ class SignalNetwork(System):
     def _begin(self, network: nn.Module, before: Any) -> None:
         """Give an untrained network the weights that training begins with: those of a saved system, if there is one."""
         if before:
+            if (before.form.channels, before.form.rate) != (self.form.channels, self.form.rate):
+                what = "the saved network reads other channels, or at another rate"
+                raise SettingsError(what, where="start_from", do="keep the channels, their order and the rate")
             begin_with(network, before.network.network)
 
     def _usable(self, samples: Samples, task: LabelTask) -> Samples:

@@ -14,6 +14,7 @@ from pydantic import Field
 from insula.emotions import LabelTask
 from insula.errors import SettingsError
 from insula.samples import Predictions, Samples
+from insula.storage.own_code import is_own
 from insula.storage.settings import Settings, over
 from insula.systems.base import System, TrainingData
 from insula.systems.catalogue import system
@@ -64,7 +65,11 @@ class Personalised(System):
 
     def _system(self, changes: dict[str, Any]) -> System:
         about = {"seed": self.settings.seed, **self.settings.system}
-        built = system(about.pop("name"), about.pop("preset", None), **about)
+        name = about.pop("name", None)
+        if not isinstance(name, str) or is_own(name):  # a saved one is opened, and must not run code that it names
+            do = "use a network of insula's, such as eegnet"
+            raise SettingsError(f"{name!r} cannot be personalised", where="system.name", do=do)
+        built = system(name, about.pop("preset", None), **about)
         if changes:
             built = type(built)(built.Settings.parse(over(built.settings, changes), where="personal"))
         if not built.warm_start:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from insula.errors import SettingsError
 from insula.samples import Description
@@ -37,6 +37,12 @@ class PretrainedSettings(SignalNetworkSettings):
     weights: Path | None = None
     tune: Literal["probe", "fine-tune"] = "fine-tune"
     backbone_rate: float = Field(0.1, gt=0, le=1)
+
+    @model_validator(mode="after")
+    def _has_what_it_probes(self) -> Self:
+        if self.tune == "probe" and self.weights is None:
+            raise SettingsError("a probe of random weights", where="tune", do="set weights, or tune=fine-tune")
+        return self
 
 
 class Pretrained(SignalNetwork):
