@@ -135,9 +135,7 @@ def _implausible(recording: Recording, windows: Samples) -> list[str]:
         spans = np.ptp(store.read(np.array([row]))[0], axis=1)
         channels = {
             "flat": [name for name, span in zip(recording.channels, raw, strict=True) if span < _FLAT],
-            "beyond EEG": [
-                name for name, span in zip(store.description.channels, spans, strict=True) if span > _LARGEST
-            ],
+            "beyond EEG": [name for name, span in zip(cleaned, spans, strict=True) if span > _LARGEST],
             "marked bad": recording.bad,
         }
         words.append("; ".join(f"{what}: {' '.join(names)}" for what, names in channels.items() if names))
