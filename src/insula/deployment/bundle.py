@@ -14,7 +14,7 @@ import numpy as np
 
 from insula.deployment.graph_inputs import forms, is_description, opened_steps
 from insula.deployment.graphs import Graph
-from insula.errors import BundleError, InsulaError, SettingsError
+from insula.errors import BundleError, SettingsError
 from insula.storage.atomic import check_writable, write_folder
 from insula.storage.folder import seal, verify
 
@@ -164,7 +164,7 @@ def open_bundle(folder: Path) -> Bundle:
             try:
                 steps[mode] = opened_steps(about["before"], folder)
                 inputs = forms(manifest["inputs"], about["inputs"], steps[mode])
-            except (InsulaError, ValueError, KeyError, TypeError, AttributeError, OSError):
+            except Exception:  # whatever entries or a file without sense lead to
                 what = "the manifest does not say what a bundle must: before"
                 raise BundleError(what, where=folder, do=_REMAKE) from None
         graphs[mode] = Graph(folder / name, classes, inputs, manifest["files"][name]["sha256"])
@@ -211,7 +211,7 @@ def _check_manifest(manifest: Mapping[str, Any], folder: Path) -> None:
             "framing": manifest.get("framing") in _FRAMINGS,
         }
     if right["graphs"] and right["modes"]:
-        listed = all(about["runs"] in manifest["files"] for about in graphs.values())
+        listed = all(about[name] in manifest["files"] for about in graphs.values() for name in ("runs", "whole"))
         right["graphs"] = list(graphs) == manifest["modes"] and listed
     for name, good in right.items():
         if not good:
@@ -220,7 +220,8 @@ def _check_manifest(manifest: Mapping[str, Any], folder: Path) -> None:
 
 
 def _is_graph(about: object) -> bool:
-    return isinstance(about, dict) and isinstance(about.get("runs"), str) and "/" not in about["runs"]
+    files = [about.get(name) for name in ("runs", "whole")] if isinstance(about, dict) else [None]
+    return all(isinstance(file, str) and "/" not in file for file in files)
 
 
 def write_bundle(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from insula.errors import DataError
+from insula.errors import DataError, InsulaError
 
 if TYPE_CHECKING:
     from insula.samples import Samples
@@ -73,9 +74,10 @@ def is_description(about: object) -> bool:
         values = dict(about)  # type: ignore[call-overload]
         shape = values.pop("shape")
         form = Description(**values)
-        sound = all(type(length) is int and length > 0 for length in shape) and int(np.prod(shape)) <= _LARGEST
-        return sound and len(shape) == len(form.axes)
-    except (TypeError, ValueError, KeyError):
+        sound = all(type(length) is int and length > 0 for length in shape) and math.prod(shape) <= _LARGEST
+        named = not form.channels or shape[form.axes.index("channel")] == len(form.channels)
+        return sound and 0 < len(shape) == len(form.axes) and named and {"channels", "rate"} <= set(values)
+    except (InsulaError, TypeError, ValueError, KeyError, IndexError):
         return False
 
 
@@ -84,8 +86,8 @@ def opened_steps(about: Mapping[str, Any], folder: Path) -> dict[str, Any]:
 
     Raises
     ------
-    ValueError, KeyError, TypeError, OSError
-        Where it is not as it must be.
+    Exception
+        Of any kind, where it is not as it must be: a file of an array may be anything.
     """
     from insula.eeg.before_graph import BEFORE
 
