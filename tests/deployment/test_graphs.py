@@ -11,8 +11,10 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from insula.deployment.graphs import Graph
+from insula.deployment.graph_inputs import described, rows_of
+from insula.deployment.graphs import Graph, applying
 from insula.errors import BundleError, DataError
+from toy import toy_pairs
 
 SIZE, CLASSES = 8, 2
 
@@ -168,3 +170,34 @@ def test_tensors_in_another_file_are_never_looked_for(tmp_path: Path, monkeypatc
         path.write_bytes(given.SerializeToString())
         with pytest.raises(BundleError, match="it holds tensors that lie in another file"):
             Graph(path, CLASSES, SIZE)
+
+
+def test_an_answer_from_no_known_side_is_an_error(tmp_path: Path) -> None:
+    outputs = ANSWER | {"used": (TensorProto.FLOAT, ["faces"])}
+    graph = Graph(bright(tmp_path / "g.onnx", outputs, [node("Identity", "share", "used")]), CLASSES, SIZE)
+    assert graph.answer(faces(2))["used"].tolist() == [0, 1]
+    with pytest.raises(BundleError, match="used names no side"):
+        graph.answer(faces(3))
+
+
+def test_what_does_not_apply_is_no_number() -> None:
+    sides = {"used": np.arange(4.0), "uncertainty_eeg": np.ones(4), "uncertainty_face": np.ones(4), "discrepancy":
+             np.ones(4), "uncertainty": np.ones(4)}  # fmt: skip
+    there = {name: np.isfinite(part).tolist() for name, part in applying(sides).items()}
+    assert there["uncertainty_eeg"] == [False, True, False, True] and there["uncertainty"] == [True] * 4
+    assert there["uncertainty_face"] == [False, False, True, True] and there["discrepancy"] == [False] * 3 + [True]
+    strange = {"out_of_distribution": np.array([1.0, 2.0]), "epistemic": np.ones(2)}
+    assert np.isnan(applying(strange, 1.5)["epistemic"]).tolist() == [False, True]
+    assert np.isfinite(applying(strange)["epistemic"]).all()
+
+
+@pytest.mark.parametrize("names", [["face_features"], ["features", "face_features"]])
+def test_a_late_face_is_lacking_whether_or_not_the_graph_reads_its_eeg(names: list[str]) -> None:
+    pairs = toy_pairs(without_face=0).select(slice(0, 4)).with_columns(skew=[0.1, -0.9, 0.9, None])
+    pairs = pairs.with_columns(features_row=[0, 1, -1, 3])
+    sides = {"features": "eeg", "face_features": "face"}
+    manifest = {"inputs": described(pairs, sides), "sides": sides, "max_skew": 0.5, "graphs": {"m": {"inputs": names}}}
+    faces = rows_of(pairs, manifest, "m", {})["face_features"]
+    assert np.isnan(faces).all(axis=1).tolist() == [False, True, False, False], (
+        "without EEG there is nothing to be late for"
+    )

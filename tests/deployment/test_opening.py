@@ -114,8 +114,19 @@ def test_a_graph_that_holds_what_it_must_not_is_refused_though_the_seal_is_right
         ({"framing": None}, "bundle must: framing"),
         ({"graphs": {"bright": {"runs": "../outside.onnx"}, "dark": {"runs": "dark.onnx"}}}, "bundle must: graphs"),
         ({"graphs": {"bright": {"runs": "absent.onnx"}, "dark": {"runs": "dark.onnx"}}}, "bundle must: graphs"),
+        (
+            {"graphs": {name: {"runs": f"{name}.onnx", "whole": "/etc/hostname"} for name in ("bright", "dark")}},
+            "bundle must: graphs",
+        ),
+        ({"graphs": {name: {"runs": f"{name}.onnx"} for name in ("bright", "dark")}}, "bundle must: graphs"),
         ({"graphs": [1]}, "bundle must: graphs"),
         ({"system": 3}, "bundle must: system"),
+        ({"coverage": "most"}, "bundle must: coverage"),
+        ({"silent_above": [1]}, "bundle must: silent_above"),
+        ({"refuse_above": "1"}, "bundle must: refuse_above"),
+        ({"sides": ["eeg"]}, "bundle must: sides"),
+        ({"sides": {"eeg": "left"}}, "bundle must: sides"),
+        ({"sides": {"eeg": "eeg"}, "max_skew": "a second"}, "bundle must: max_skew"),
         ({"predicts_from": "picture"}, "bundle must: predicts_from"),
     ],
 )
@@ -172,13 +183,30 @@ def test_a_bundle_of_eeg_answers_for_rows_and_for_no_picture(of_eeg: Path) -> No
             bundle.predict(windows.with_modality("eeg", "other", rows, range(len(windows))))
 
 
+ROWS = {"kind": "signal", "axes": ["channel", "time"], "channels": [], "rate": 128}
+TANGENT = {"name": "tangent-vectors", "estimator": "oas", "order": 1, "lag": 1, "reference": "plain.eeg.npy"}
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
         ({"inputs": {}}, "bundle must: inputs"),
+        ({"sides": {"face": "face"}, "max_skew": 0.5}, "bundle must: sides"),
+        ({"recording": [1]}, "bundle must: recording"),
+        ({"recording": {"preprocessing": {"rate": 1e9}, "windows": {"seconds": 2.0, "hop": None}}}, "must: recording"),
+        ({"recording": {"preprocessing": {"rate": 128}, "windows": {"seconds": 2.0, "hop": 1e-6}}}, "must: recording"),
+        ({"recording": {"preprocessing": {"rate": 128}, "windows": {"seconds": 1e6, "hop": 1}}}, "must: recording"),
         ({"inputs": {"eeg": {"kind": "signal", "axes": ["channel", "time"], "shape": [6]}}}, "bundle must: inputs"),
         ({"inputs": {"eeg": {"kind": "signal", "axes": ["a", "b"], "shape": [1 << 20, 1 << 20]}}}, "must: inputs"),
+        ({"inputs": {"eeg": {**ROWS, "shape": [1 << 32, 1 << 32]}}}, "must: inputs"),
+        ({"inputs": {"eeg": {**ROWS, "kind": "vector", "shape": [6, 256]}}}, "must: inputs"),
+        ({"inputs": {"eeg": {**ROWS, "axes": [], "shape": []}}}, "must: inputs"),
+        ({"inputs": {"eeg": {**ROWS, "channels": ["F3"], "shape": [6, 256]}}}, "must: inputs"),
+        ({"inputs": {"eeg": {"kind": "signal", "axes": ["channel", "time"], "shape": [6, 256]}}}, "must: inputs"),
         ({"before": {"eeg": {"name": "os.system"}}}, "bundle must: before"),
+        ({"before": {"eeg": {**TANGENT, "order": 10**8}}}, "bundle must: before"),
+        ({"before": {"eeg": {**TANGENT, "order": 1.0}}}, "bundle must: before"),
+        ({"before": {"eeg": {**TANGENT, "order": 2, "lag": 256}}}, "bundle must: before"),
         ({"before": {"eeg": {"name": "tangent-vectors", "estimator": "oas", "order": 1, "lag": 1}}}, "must: before"),
         ({"before": {}}, "its input is not 'eeg', float32 (rows, 6, 256)"),
         ({"names": ["face"]}, "bundle must: graphs"),
@@ -190,5 +218,20 @@ def test_a_manifest_of_rows_that_does_not_say_what_it_must_is_refused(
     folder = Path(shutil.copytree(of_eeg, tmp_path / "copy"))
     graphs = verify(folder)["graphs"]
     graphs["plain"] |= {key: changes[old] for old, key in (("before", "before"), ("names", "inputs")) if old in changes}
-    reseal(folder, graphs=graphs, **{key: value for key, value in changes.items() if key == "inputs"})
+    reseal(folder, graphs=graphs, **{key: value for key, value in changes.items() if key not in ("before", "names")})
     assert words in refusal(folder)
+
+
+def _header(shape: str) -> bytes:
+    text = f"{{'descr': '<f8', 'fortran_order': False, 'shape': {shape}}}".ljust(117).encode() + b"\n"
+    return b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"PK\x03\x04 no zip", _header("(1000000, 10000000)"), _header("(2, 2)") + b"1"]
+)
+def test_an_array_that_cannot_be_read_is_one_line(of_eeg: Path, tmp_path: Path, content: bytes) -> None:
+    folder = Path(shutil.copytree(of_eeg, tmp_path / "copy"))
+    (folder / "plain.eeg.npy").write_bytes(content)
+    reseal(folder)
+    assert "bundle must: before" in refusal(folder)

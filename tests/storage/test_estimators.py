@@ -87,18 +87,74 @@ def test_what_could_not_be_read_again_is_not_written(tmp_path: Path) -> None:
         assert "\n" not in str(caught.value) and not (tmp_path / "m.safetensors").exists()
 
 
-@pytest.mark.parametrize("field", ["left_child", "right_child", "feature"])
-def test_a_tree_that_leads_out_of_itself_is_refused(tmp_path: Path, field: str) -> None:
-    """Compiled code follows it without looking."""
-    path = tmp_path / "m.safetensors"
-    save_estimator(path, ExtraTreesRegressor(1, random_state=0).fit(X, RATINGS).estimators_[0])
+def altered(path: Path, estimator: Any, field: str, change: Any) -> Path:
+    """Save an estimator, and write it anew with another value where a field of this name comes first."""
+    save_estimator(path, estimator)
     with safe_open(path, "numpy") as file:
-        structure = file.metadata()["structure"]
+        structure = json.loads(file.metadata()["structure"])
         arrays = {name: np.array(file.get_tensor(name)) for name in file.keys()}  # noqa: SIM118
-    number = structure.partition(f'["{field}", {{"array": "')[2].partition('"')[0]
-    arrays[number][0] = 1 << 40 if arrays[number].itemsize > 4 else 1 << 30
+
+    def first(value: Any) -> Any:
+        if isinstance(value, list) and len(value) == 2 and value[0] == field:
+            return value
+        inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+        return next((pair for pair in map(first, inner) if pair), None)
+
+    pair = first(structure)
+    if callable(change):
+        number = next(iter(pair[1].values()))
+        arrays[number] = np.ascontiguousarray(change(arrays[number]))
+    else:
+        pair[1] = change
+    return written(path, structure, **arrays)
+
+
+TREES = ExtraTreesRegressor(2, random_state=0).fit(X, RATINGS)
+
+
+@pytest.mark.parametrize("number", [1 << 30, -100_000_000, -2])
+@pytest.mark.parametrize("field", ["left_child", "right_child", "feature"])
+def test_a_tree_that_leads_out_of_itself_is_refused(tmp_path: Path, field: str, number: int) -> None:
+    """Compiled code follows it without looking."""
+    path = altered(tmp_path / "m", TREES.estimators_[0], field, lambda own: np.r_[number, own[1:]].astype(own.dtype))
     with pytest.raises(BundleError, match="the estimator cannot be read"):
-        load_estimator(written(path, structure, **arrays))
+        load_estimator(path)
+
+
+@pytest.mark.parametrize("model", [TREES, TREES.estimators_[0]])
+def test_a_tree_wider_than_its_estimator_is_refused(tmp_path: Path, model: Any) -> None:
+    """Of a forest the first field of the name is its own."""
+    with pytest.raises(BundleError, match="the estimator cannot be read"):
+        load_estimator(altered(tmp_path / "m", model, "n_features_in_", 2))
+
+
+MACHINE = SVC().fit(X, LABELS)
+
+
+@pytest.mark.parametrize(
+    ("field", "change"),
+    [
+        ("_n_support", lambda own: own + np.array([1 << 20, 0, -(1 << 20)], own.dtype)),
+        ("_n_support", lambda own: own + np.array([1, 0, 0], own.dtype)),
+        ("_n_support", lambda own: np.r_[own, 0].astype(own.dtype)),
+        ("support_", lambda own: own[1:]),
+        ("support_vectors_", lambda own: own[1:]),
+        ("_dual_coef_", lambda own: own[1:]),
+        ("_intercept_", lambda own: own[1:]),
+        ("_probA", lambda own: np.ones(1)),
+        ("kernel", "precomputed"),
+    ],
+)
+def test_support_vectors_that_do_not_belong_together_are_refused(tmp_path: Path, field: str, change: Any) -> None:
+    with pytest.raises(BundleError, match="the estimator cannot be read"):
+        load_estimator(altered(tmp_path / "m", MACHINE, field, change))
+
+
+def test_an_array_stands_in_one_place(tmp_path: Path) -> None:
+    """A small file that names it often would fill the memory."""
+    path = written(tmp_path / "m", {"list": [{"array": "0"}] * 2}, **{"0": X})
+    with pytest.raises(BundleError, match="the estimator cannot be read"):
+        load_estimator(path)
 
 
 @pytest.mark.parametrize("harm", ["no safetensors", "no structure", "deep", "no sense", "no such array", "absent"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from insula.deployment.graph_inputs import forms, is_description, opened_steps
-from insula.deployment.graphs import Graph
-from insula.errors import BundleError, InsulaError, SettingsError
+from insula.deployment.graphs import USED, Graph, applying
+from insula.errors import BundleError, SettingsError
 from insula.storage.atomic import check_writable, write_folder
 from insula.storage.folder import seal, verify
 
@@ -27,6 +28,7 @@ FORMAT = 4
 _OF_PICTURES = 3  # the format before, which was the same for graphs of pictures
 _PICTURES, _FRAMINGS = ("detect", "whole", "auto"), ("eyes", "box")
 _LARGEST = 2048  # pixels along the edge of a face
+_FASTEST, _OVERLAP = 20_000, 200  # samples a second, and windows that a sample of a recording may lie in
 _REMAKE = "use a bundle that `insula fit` wrote"
 
 
@@ -95,7 +97,8 @@ class Bundle:
         -------
         dict of str to array
             `probabilities`, float32 (faces, classes), or `rating`, float32 (n,), and, as far as the system has them,
-            `admitted`, bool (faces, classes), `out_of_distribution` and further columns, float32 (faces,).
+            `admitted`, bool (faces, classes), `out_of_distribution` and further columns, float32 (faces,): NaN where
+            one does not apply.
 
         Raises
         ------
@@ -109,7 +112,7 @@ class Bundle:
         mode = self.mode(mode)
         if isinstance(given, np.ndarray) and not self.reads_pictures:
             raise not_from_pictures(self.manifest)
-        return self.graphs[mode].answer(given)
+        return applying(self.graphs[mode].answer(given), self.manifest.get("refuse_above"))
 
     def predict(self, samples: Samples, mode: str | None = None) -> Predictions:
         """Return what the bundle says of each sample; of pictures, each once.
@@ -164,10 +167,12 @@ def open_bundle(folder: Path) -> Bundle:
             try:
                 steps[mode] = opened_steps(about["before"], folder)
                 inputs = forms(manifest["inputs"], about["inputs"], steps[mode])
-            except (InsulaError, ValueError, KeyError, TypeError, AttributeError, OSError):
+            except Exception:  # whatever entries or a file without sense lead to
                 what = "the manifest does not say what a bundle must: before"
                 raise BundleError(what, where=folder, do=_REMAKE) from None
         graphs[mode] = Graph(folder / name, classes, inputs, manifest["files"][name]["sha256"])
+        if USED in graphs[mode].outputs and not manifest.get("sides"):
+            raise BundleError("the manifest does not say what a bundle must: sides", where=folder, do=_REMAKE)
     return Bundle(manifest, graphs, steps)
 
 
@@ -190,8 +195,12 @@ def _check_manifest(manifest: Mapping[str, Any], folder: Path) -> None:
     def names(value: object) -> bool:
         return isinstance(value, list) and bool(value) and all(isinstance(name, str) and name for name in value)
 
+    def limit(value: object, most: float = math.inf) -> bool:
+        return isinstance(value, int | float) and 0 <= value <= most
+
     graphs: Any = manifest.get("graphs")
     inputs: Any = manifest.get("inputs")
+    sides: Any = manifest.get("sides")
     right = {
         "modes": names(manifest.get("modes")),
         "system": isinstance(manifest.get("system"), str),
@@ -199,11 +208,19 @@ def _check_manifest(manifest: Mapping[str, Any], folder: Path) -> None:
         "classes": names(manifest.get("classes")) or ("inputs" in manifest and manifest.get("classes") == []),
         "graphs": isinstance(graphs, dict) and all(map(_is_graph, graphs.values())),
     }
+    right |= {name: manifest.get(name) is None or limit(manifest[name], most)
+              for name, most in (("coverage", 1), ("silent_above", math.inf), ("refuse_above", math.inf))}  # fmt: skip
+    if sides is not None:
+        right["sides"] = isinstance(sides, dict) and all(side in ("eeg", "face") for side in sides.values())
+        right["max_skew"] = limit(manifest.get("max_skew"))
     if "inputs" in manifest:
+        right["recording"] = _is_recording(manifest.get("recording"))
         right["inputs"] = isinstance(inputs, dict) and bool(inputs) and all(map(is_description, inputs.values()))
         if right["graphs"] and right["inputs"]:
             right["graphs"] = all(names(about.get("inputs")) and set(about["inputs"]) <= set(inputs)
                                   for about in graphs.values())  # fmt: skip
+            if sides and right["sides"]:
+                right["sides"] = set(inputs) <= set(sides)
     else:
         right |= {
             "size": isinstance(manifest.get("size"), int) and 0 < manifest["size"] <= _LARGEST,
@@ -211,7 +228,7 @@ def _check_manifest(manifest: Mapping[str, Any], folder: Path) -> None:
             "framing": manifest.get("framing") in _FRAMINGS,
         }
     if right["graphs"] and right["modes"]:
-        listed = all(about["runs"] in manifest["files"] for about in graphs.values())
+        listed = all(about[name] in manifest["files"] for about in graphs.values() for name in ("runs", "whole"))
         right["graphs"] = list(graphs) == manifest["modes"] and listed
     for name, good in right.items():
         if not good:
@@ -220,7 +237,20 @@ def _check_manifest(manifest: Mapping[str, Any], folder: Path) -> None:
 
 
 def _is_graph(about: object) -> bool:
-    return isinstance(about, dict) and isinstance(about.get("runs"), str) and "/" not in about["runs"]
+    files = [about.get(name) for name in ("runs", "whole")] if isinstance(about, dict) else [None]
+    return all(isinstance(file, str) and "/" not in file for file in files)
+
+
+def _is_recording(how: Any) -> bool:
+    """Return whether no recording, or one by words or settings that do not make very much of it, becomes rows."""
+    if how is None or isinstance(how, str):
+        return True
+    try:
+        rate, seconds, hop = how["preprocessing"]["rate"] or _FASTEST, how["windows"]["seconds"], how["windows"]["hop"]
+        apart = seconds if hop is None else hop
+        return 0 < rate <= _FASTEST and apart * rate >= 1 and seconds <= _OVERLAP * apart
+    except (KeyError, TypeError):
+        return False
 
 
 def write_bundle(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from insula.errors import DataError
+from insula.errors import DataError, InsulaError
 
 if TYPE_CHECKING:
     from insula.samples import Samples
@@ -73,9 +74,10 @@ def is_description(about: object) -> bool:
         values = dict(about)  # type: ignore[call-overload]
         shape = values.pop("shape")
         form = Description(**values)
-        sound = all(type(length) is int and length > 0 for length in shape) and int(np.prod(shape)) <= _LARGEST
-        return sound and len(shape) == len(form.axes)
-    except (TypeError, ValueError, KeyError):
+        sound = all(type(length) is int and length > 0 for length in shape) and math.prod(shape) <= _LARGEST
+        named = not form.channels or shape[form.axes.index("channel")] == len(form.channels)
+        return sound and 0 < len(shape) == len(form.axes) and named and {"channels", "rate"} <= set(values)
+    except (InsulaError, TypeError, ValueError, KeyError, IndexError):
         return False
 
 
@@ -84,8 +86,8 @@ def opened_steps(about: Mapping[str, Any], folder: Path) -> dict[str, Any]:
 
     Raises
     ------
-    ValueError, KeyError, TypeError, OSError
-        Where it is not as it must be.
+    Exception
+        Of any kind, where it is not as it must be: a file of an array may be anything.
     """
     from insula.eeg.before_graph import BEFORE
 
@@ -125,24 +127,31 @@ def rows_of(
     DataError
         Where a sample lacks what is read, or has rows unlike those of the training data.
     """
-    given, names = {}, manifest["graphs"][mode]["inputs"]
-    for name in names:
-        about = manifest["inputs"][name]
-        present = samples.has(name) if name in samples.modalities else np.zeros(len(samples), bool)
-        if not manifest.get("sides") and not present.all():
-            raise DataError(f"a sample has no {name}", where=f"sample {samples.ids[~present][0]}")
-        values = np.full((len(samples), *about["shape"]), np.nan, np.float32)
-        if present.any():
-            values[present] = _alike(samples.select(present), name, about)
+    given, sides = {}, manifest.get("sides") or {}
+    for name in manifest["graphs"][mode]["inputs"]:
+        values = _rows(samples, name, manifest["inputs"][name], lacking=bool(sides))
         if name in steps:
             trials = samples.table.groupby(_TRIAL, dropna=False, sort=False).ngroup().to_numpy()
             values = steps[name](values, trials)
         given[name] = values
-    if len(names) > 1 and "skew" in samples.table:
-        skew = np.abs(samples.table["skew"].to_numpy(float, na_value=np.nan))
-        there = np.isfinite(given[names[0]]).reshape(len(samples), -1).all(axis=1)
-        given[names[1]][there & (skew > manifest["max_skew"])] = np.nan
+    eeg = [name for name in manifest["inputs"] if sides.get(name) == "eeg"]
+    face = [name for name in given if sides.get(name) == "face"]
+    if eeg and face and "skew" in samples.table:  # a graph of the face alone hangs on the EEG that it is late for, too
+        late = np.abs(samples.table["skew"].to_numpy(float, na_value=np.nan)) > manifest["max_skew"]
+        rows = given[eeg[0]] if eeg[0] in given else _rows(samples, eeg[0], manifest["inputs"][eeg[0]], lacking=True)
+        given[face[0]][late & np.isfinite(rows).reshape(len(rows), -1).all(axis=1)] = np.nan
     return given
+
+
+def _rows(samples: Samples, name: str, about: Mapping[str, Any], *, lacking: bool) -> np.ndarray:
+    """Return rows of a modality, float32 (n, ...); NaN where a sample lacks it, if any may."""
+    present = samples.has(name) if name in samples.modalities else np.zeros(len(samples), bool)
+    if not lacking and not present.all():
+        raise DataError(f"a sample has no {name}", where=f"sample {samples.ids[~present][0]}")
+    values = np.full((len(samples), *about["shape"]), np.nan, np.float32)
+    if present.any():
+        values[present] = _alike(samples.select(present), name, about)
+    return values
 
 
 def _alike(samples: Samples, name: str, about: Mapping[str, Any]) -> np.ndarray:

@@ -152,6 +152,8 @@ class Graph:
             if value.dtype == np.float32 and not np.isfinite(value).all():
                 what = f"the graph's answer has a {name} that is no finite number"
                 raise BundleError(what, where=self.path, do=_REMAKE)
+            if name == USED and not np.isin(value, range(len(USES))).all():
+                raise BundleError(f"the graph's {name} names no side", where=self.path, do=_REMAKE)
         return answer
 
     @cached_property
@@ -176,6 +178,33 @@ class Graph:
             raise
         except Exception as error:  # whatever ONNX Runtime raises
             raise BundleError(f"the graph cannot be opened: {_first(error)}", where=self.path, do=_REMAKE) from None
+
+
+def applying(answer: Mapping[str, np.ndarray], refuse_above: float | None = None) -> dict[str, np.ndarray]:
+    """Return what a graph answers, NaN where a column does not apply to a row: a graph itself gives numbers alone.
+
+    Parameters
+    ----------
+    answer : mapping of str to array
+        Each output by name.
+    refuse_above : float, optional
+        The strangeness above which a picture is answered by itself: what parts of the system that were not asked agree
+        on is nothing.
+
+    Examples
+    --------
+    >>> answer = {"used": np.array([1, 3]), "uncertainty_face": np.array([0.5, 0.25])}
+    >>> applying(answer)["uncertainty_face"].tolist()
+    [nan, 0.25]
+    """
+    meant = dict(answer)
+    if USED in meant:
+        eeg, face = (np.isin(meant[USED], [USES.index(side), USES.index("both")]) for side in ("eeg", "face"))
+        applies = {"uncertainty_eeg": eeg, "uncertainty_face": face, "discrepancy": eeg & face}
+    else:
+        strange = meant.get("out_of_distribution", np.zeros(0)).astype(float)
+        applies = {} if refuse_above is None else {"epistemic": ~(strange > refuse_above)}
+    return meant | {name: np.where(rows, meant[name], np.nan) for name, rows in applies.items() if name in meant}
 
 
 @cache

@@ -246,8 +246,7 @@ class Predictor:
         table["sure"] = in_words(table, self.recogniser.limit)
         if self.recogniser.refuse_above is not None and "out_of_distribution" in table:
             fallen = table["out_of_distribution"] > self.recogniser.refuse_above
-            table.loc[fallen, "mode"] = "visual"  # and what parts of the system that were not asked agree on is nothing
-            table.loc[fallen, [name for name in ("epistemic",) if name in table]] = np.nan
+            table.loc[fallen, "mode"] = "visual"
         return self._withheld(table) if self.strict else table
 
     def _withheld(self, table: pd.DataFrame) -> pd.DataFrame:

@@ -49,8 +49,10 @@ class TangentVectors:
         self.whitening = whitening(reference)
 
     def shape(self, row: tuple[int, ...]) -> tuple[int, ...]:
-        """Return the shape of what a row of this shape becomes."""
+        """Return the shape of what a row of this shape becomes; raises ValueError where it is no such row."""
         width = row[0] * self.order
+        if self.reference.shape != (width, width) or (self.order - 1) * self.lag >= row[-1]:
+            raise ValueError("no row for this reference")
         return (width * (width + 1) // 2,)
 
     def __call__(self, rows: np.ndarray, trials: np.ndarray | None = None) -> np.ndarray:
@@ -75,7 +77,8 @@ class TangentVectors:
     def of(cls, plain: Mapping[str, Any], reference: np.ndarray | None) -> Self:
         """Rebuild it; raises ValueError where something is not as it must be."""
         order, lag, estimator = plain["order"], plain["lag"], plain["estimator"]
-        if estimator not in _ESTIMATORS or min(order, lag) < 1 or reference is None:
+        whole = type(order) is type(lag) is int
+        if estimator not in _ESTIMATORS or not whole or min(order, lag) < 1 or reference is None:
             raise ValueError("no such covariance")
         return cls(reference, estimator, order, lag)
 

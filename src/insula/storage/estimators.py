@@ -98,7 +98,8 @@ def load_estimator(path: Path) -> Any:
 
     try:
         with safe_open(path, "numpy") as file:
-            return _put_together(json.loads(file.metadata()[_STRUCTURE]), file, path)
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            return _put_together(json.loads(file.metadata()[_STRUCTURE]), arrays, path)
     except BundleError:
         raise
     except Exception as error:  # whatever a file without sense leads to
@@ -106,11 +107,11 @@ def load_estimator(path: Path) -> Any:
         raise BundleError(what, where=path, do=_DO) from None
 
 
-def _put_together(value: Any, file: Any, path: Path) -> Any:
-    """Return what a value of the structure stands for."""
+def _put_together(value: Any, arrays: dict[str, np.ndarray], path: Path) -> Any:
+    """Return what a value of the structure stands for; an array is had once, so that no file grows in memory."""
 
     def part(inner: Any) -> Any:
-        return _put_together(inner, file, path)
+        return _put_together(inner, arrays, path)
 
     if not isinstance(value, dict):
         if isinstance(value, list):
@@ -118,21 +119,20 @@ def _put_together(value: Any, file: Any, path: Path) -> Any:
         return value
     ((kind, inner),) = value.items()
     if kind in ("array", "columns", "number"):
-        array = file.get_tensor(inner)
+        array = arrays.pop(inner)
         return array.T if kind == "columns" else array if kind == "array" else array[()]
-    if kind in ("list", "tuple", "objects"):
+    if kind in ("list", "tuple", "tree", "objects"):
         parts = [part(one) for one in inner]
-        return parts if kind == "list" else tuple(parts) if kind == "tuple" else np.array(parts, object)
+        return parts if kind == "list" else np.array(parts, object) if kind == "objects" else tuple(parts)
     if kind == "dict":
         return {part(key): part(one) for key, one in inner}
-    if kind == "tree":
-        return _tree(*(part(one) for one in inner))
     if kind != "estimator" or inner[0] not in _CLASSES:
         name = inner[0] if kind == "estimator" else kind
         raise BundleError(f"refused to load {name}", where=path, do=_DO)
     module, name = _CLASSES[inner[0]]
     kept: Any = getattr(import_module(module), name)
     estimator, about = kept.__new__(kept), part(inner[1])
+    _check(name, about)
     if hasattr(estimator, "__setstate__"):  # scikit-learn's own, which warns of another version
         estimator.__setstate__(about)
     else:
@@ -140,21 +140,50 @@ def _put_together(value: Any, file: Any, path: Path) -> Any:
     return estimator
 
 
+def _check(name: str, about: dict[str, Any]) -> None:
+    """Refuse what compiled code would follow without looking, and build the tree of what has one."""
+    trees = [one.tree_ for one in about.get("estimators_", ())]
+    if "tree_" in about:
+        about["tree_"] = _tree(*about["tree_"])
+        trees.append(about["tree_"])
+    if any(tree.n_features != about["n_features_in_"] for tree in trees):
+        raise ValueError("a tree of another width")
+    if name == "SVC" and "_n_support" in about:  # one that is not fitted is a template of others
+        vectors, counts, classes = about["support_vectors_"], about["_n_support"], len(about["classes_"])
+        pairs = classes * (classes - 1) // 2
+        sound = (
+            about["kernel"] in ("linear", "poly", "rbf", "sigmoid")
+            and about["_sparse"] is False
+            and "_impl" not in about
+            and len(counts) == classes > 1
+            and (counts >= 0).all()
+            and vectors.shape == (counts.sum(), about["n_features_in_"])
+            and about["support_"].shape == vectors.shape[:1]
+            and about["_dual_coef_"].shape == (classes - 1, len(vectors))
+            and about["_intercept_"].shape == (pairs,)
+            and {len(about["_probA"]), len(about["_probB"])} <= {0, pairs}
+        )
+        if not sound:
+            raise ValueError("support vectors that do not belong together")
+
+
 def _tree(sizes: list[Any], fields: dict[str, np.ndarray], values: np.ndarray) -> Any:
     """Return a tree of its nodes, which lead to nodes that come after them, as compiled code takes for granted."""
     from sklearn.tree._tree import Tree
 
     features, classes, outputs, depth = sizes
+    if classes.shape != (outputs,) or values.shape[1:] != (outputs, classes.max()) or not values.size:
+        raise ValueError("values of another shape")
     tree = Tree(features, classes, outputs)
     count = len(values)
     nodes = np.empty(count, tree.__getstate__()["nodes"].dtype)
     for name in nodes.dtype.names:
         nodes[name] = fields[name]
-    own, leaf = np.arange(count), nodes["left_child"] < 0
+    own, leaf = np.arange(count), nodes["left_child"] == -1  # the only number that compiled code takes for a leaf
     for name in ("left_child", "right_child"):
-        if not np.where(leaf, True, (nodes[name] > own) & (nodes[name] < count)).all():
+        if not (leaf | ((nodes[name] > own) & (nodes[name] < count))).all():
             raise ValueError("a node that leads nowhere")
-    if not np.where(leaf, True, (nodes["feature"] >= 0) & (nodes["feature"] < features)).all():
+    if not (leaf | ((nodes["feature"] >= 0) & (nodes["feature"] < features))).all():
         raise ValueError("a feature that is not there")
     tree.__setstate__({"max_depth": depth, "node_count": count, "nodes": nodes, "values": values})
     return tree

@@ -30,7 +30,7 @@ class SideAnswers(NamedTuple):
     evidence : tensor, shape (n, parts), or None
         For each class.
     doubt : float64 tensor, shape (n,)
-        Uncertainty, 0 to 1.
+        Uncertainty, 0 to 1; 1 where a rating comes without.
     """
 
     there: torch.Tensor
@@ -63,6 +63,12 @@ class SideNetwork(nn.Module):
         super().__init__()
         self.task_head, self.reader, self.evident = task_head, reader, evident and bridge is not None
         self.network, self.bridge = network, bridge
+
+    @property
+    def doubts(self) -> bool:
+        """Whether it says how uncertain it is: a rating may come without."""
+        of_means = self.reader.called == "EEG" and self.network.head.out_features > self.task_head.outputs
+        return self.task_head.kind == "classes" or self.evident or of_means
 
     def forward(self, rows: torch.Tensor) -> SideAnswers:
         """Return what is said of rows (n, ...)."""
@@ -125,8 +131,10 @@ class Fused(nn.Module):
     @property
     def columns(self) -> tuple[str, ...]:
         """What it says beside the answer."""
-        more = ("uncertainty_eeg", "uncertainty_face", "discrepancy") if len(self.networks) > 1 else ()
-        return ("used", "uncertainty", *more)
+        sides = [side for side, network in self.networks.items() if network.doubts]
+        alone = [f"uncertainty_{side}" for side in sides if len(self.networks) > 1]
+        whole = ["uncertainty"] if len(sides) == len(self.networks) else []
+        return ("used", *whole, *alone, *(["discrepancy"] if len(self.networks) > 1 else []))
 
     def forward(self, *rows: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """Return the answer, (n, classes) or (n,), and the columns, each (n,)."""
@@ -138,11 +146,16 @@ class Fused(nn.Module):
         together, doubt = self._fused(sides["eeg"], sides["face"]) if len(sides) > 1 else (one.answers, one.doubt)
         eeg, face = (sides.get(side, one) for side in ("eeg", "face"))
         answer = chosen(uses, usual, eeg.answers, face.answers, together)
-        columns = [uses, chosen(uses, torch.ones_like(doubt), eeg.doubt, face.doubt, doubt)]
-        if len(sides) > 1:
-            far = (1 - nn.functional.cosine_similarity(eeg.embedded, face.embedded, dim=1).double()) / 2
-            columns += [eeg.doubt, face.doubt, far]
-        return (answer if self.task_head.kind == "classes" else self._rating(answer)), *columns
+        far = (1 - nn.functional.cosine_similarity(eeg.embedded, face.embedded, dim=1).double()) / 2
+        columns = {
+            "used": uses,
+            "uncertainty": chosen(uses, torch.ones_like(doubt), eeg.doubt, face.doubt, doubt),
+            "uncertainty_eeg": eeg.doubt,
+            "uncertainty_face": face.doubt,
+            "discrepancy": far,
+        }
+        main = answer if self.task_head.kind == "classes" else self._rating(answer)
+        return main, *(columns[name] for name in self.columns)
 
     def _rating(self, standardised: torch.Tensor) -> torch.Tensor:
         """Return standardised ratings in the label's own units."""
