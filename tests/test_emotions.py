@@ -160,3 +160,8 @@ def test_where_one_task_is_wanted_several_are_refused_by_name() -> None:
     for values in (SEVERAL, parse_task(SEVERAL).model_dump()):
         with pytest.raises(SettingsError, match=r"several: emotion, .*excited.* \(task\): keep one"):
             usual_task(values)
+
+
+def test_what_is_no_task_among_several_is_named() -> None:
+    with pytest.raises(SettingsError, match=r"among several tasks 'valence' is none \(task\): give it as valence: "):
+        parse_task({"emotion": {"kind": "categorical", "classes": ["a", "b"]}, "valence": None})

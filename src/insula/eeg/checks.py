@@ -124,6 +124,9 @@ def check_spread(signal: np.ndarray, length: int, where: object) -> None:
     pieces = np.stack([signal[:, start : start + length] for start in starts])
     spread = float(np.median(np.abs(pieces - np.median(pieces, axis=-1, keepdims=True))))
     low, high = PLAUSIBLE_SPREAD
+    if spread == 0:
+        do = "leave out what is flat, or see whether the electrodes were connected"
+        raise DataError("most of it does not vary", where=where, do=do)
     if spread < low:
         unit, factor = ("millivolts", "1e3") if spread > 5e-4 else ("volts", "1e6")
         raise DataError(

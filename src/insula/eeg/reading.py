@@ -128,8 +128,9 @@ def read_recording(
     table = channel_table(path, rename)
     kept = table[table["dropped"].isna()]
     if kept.empty:
-        dropped = ", ".join(table["channel"].head(3))
-        raise DataError("no EEG channel", where=path, do=f"the file has {dropped} and the like")
+        dropped = ", ".join(f"{row.channel} ({row.dropped})" for row in table.head(3).itertuples())
+        do = f"the file has {dropped} and the like" if dropped else "give a file with EEG: it has no channel at all"
+        raise DataError("no EEG channel", where=path, do=do)
     if channels is not None:
         kept = _chosen(kept, canonical(channels), path)
     rates = kept["rate"].to_numpy()
@@ -195,7 +196,10 @@ def _chosen(kept: pd.DataFrame, channels: Sequence[str], path: Path) -> pd.DataF
     lacking = [name for name in channels if name not in set(chosen["electrode"])]
     if lacking:
         more = f" and {len(lacking) - 1} more" if len(lacking) > 1 else ""
-        raise DataError(f"no channel {lacking[0]}{more}", where=path, do="ask for fewer channels, or rename its own")
+        names = kept["name"].tolist()
+        there = ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
+        what = f"no channel {lacking[0]}{more}: the file has {there}"
+        raise DataError(what, where=path, do="ask for fewer channels, or rename its own")
     return chosen.set_index("electrode").loc[list(channels)].reset_index()
 
 

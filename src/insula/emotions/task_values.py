@@ -35,8 +35,12 @@ def parse_task(values: dict) -> Task:
 def named_tasks(values: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Return the plain values of each of several tasks by its name, none where the values are those of one task."""
     tasks = values.get("tasks") if values.get("kind") == "several" else values
-    if not isinstance(tasks, Mapping) or not all(isinstance(one, dict) for one in tasks.values()):
+    if not isinstance(tasks, Mapping) or not any(isinstance(one, dict) for one in tasks.values()):
         return {}
+    other = next((name for name, one in tasks.items() if not isinstance(one, dict)), None)
+    if other is not None:
+        do = f"give it as {other}: {{kind: categorical, classes: [a, b]}}, or leave it out"
+        raise SettingsError(f"among several tasks {other!r} is none", where="task", do=do)
     return {name: {"label": name, **one} for name, one in tasks.items()}
 
 

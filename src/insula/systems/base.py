@@ -215,11 +215,15 @@ class System(ABC):
         Raises
         ------
         SettingsError
-            For an unknown mode, or before `fit`.
+            For an unknown mode, before `fit`, or where a subclass returns other rows.
         """
         mode = self._mode(mode)
         self._check_fitted()
-        return self._predict(samples, mode)
+        predictions = self._predict(samples, mode)
+        if not np.array_equal(predictions.table.index, samples.ids):
+            what = f"{type(self).__name__} predicts other rows than it was given"
+            raise SettingsError(what, where="_predict", do="give samples.ids to Predictions as their index")
+        return predictions
 
     @abstractmethod
     def _predict(self, samples: Samples, mode: str) -> Predictions:
