@@ -107,6 +107,8 @@ def test_a_graph_that_holds_what_it_must_not_is_refused_though_the_seal_is_right
         ({"modes": [{}]}, "bundle must: modes"),
         ({"modes": ["dark", "bright"]}, "bundle must: graphs"),
         ({"classes": "anger"}, "bundle must: classes"),
+        ({"classes": ["anger", "anger", "fear"]}, "bundle must: classes"),
+        ({"classes": ["anger", "fear", "\x1b[31mred"]}, "bundle must: classes"),
         ({"classes": ["anger", "fear"]}, "'probabilities' is not float32 (faces, 2)"),
         ({"size": "32"}, "bundle must: size"),
         ({"size": 1 << 40}, "bundle must: size"),

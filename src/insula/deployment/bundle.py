@@ -193,7 +193,8 @@ def _check_manifest(manifest: Mapping[str, Any], folder: Path) -> None:
     """
 
     def names(value: object) -> bool:
-        return isinstance(value, list) and bool(value) and all(isinstance(name, str) and name for name in value)
+        whole = isinstance(value, list) and all(isinstance(name, str) and name.isprintable() for name in value)
+        return whole and bool(value) and all(value) and len(set(value)) == len(value)
 
     def limit(value: object, most: float = math.inf) -> bool:
         return isinstance(value, int | float) and 0 <= value <= most
