@@ -193,8 +193,9 @@ def _check_manifest(manifest: Mapping[str, Any], folder: Path) -> None:
     """
 
     def names(value: object) -> bool:
-        whole = isinstance(value, list) and all(isinstance(name, str) and name.isprintable() for name in value)
-        return whole and bool(value) and all(value) and len(set(value)) == len(value)
+        if not (isinstance(value, list) and value and all(isinstance(name, str) and name for name in value)):
+            return False
+        return all(name.isprintable() for name in value) and len(set(value)) == len(value)
 
     def limit(value: object, most: float = math.inf) -> bool:
         return isinstance(value, int | float) and 0 <= value <= most
