@@ -123,15 +123,15 @@ class PlainClassifier(System):
         from torch import nn
 
         from insula.networks.answer import Answer
-        from insula.systems.baselines.twin import Plain, Rating
+        from insula.systems.baselines.twin import Doubting, Plain, Rating
 
-        rates = isinstance(self.task, Continuous)
-        if rates:
-            model: nn.Module = nn.Sequential(self._regressor_module(), Rating(*self.task.scale))
-        else:
-            model = self._classifier_module(len(self.task.classes))
-        says = Plain(self._features_module(), model)
-        return Answer(says, inputs=(self.settings.modality,), rates=rates, before=self._in_numpy())
+        how: dict[str, Any] = {"inputs": (self.settings.modality,), "before": self._in_numpy()}
+        features = self._features_module()
+        if isinstance(self.task, Continuous):
+            model = nn.Sequential(self._regressor_module(), Rating(*self.task.scale))
+            return Answer(Plain(features, model), rates=True, **how)
+        says = Doubting(Plain(features, self._classifier_module(len(self.task.classes))))
+        return Answer(says, columns=("uncertainty",), **how)
 
     def _features_module(self) -> nn.Module:
         """Return `_features` in torch."""

@@ -30,6 +30,25 @@ class Plain(nn.Module):
         return (self.classifier(self.features(rows)),)
 
 
+class Doubting(nn.Module):
+    """What a model of classes answers, and one less its largest probability: how unsure it is.
+
+    Parameters
+    ----------
+    says : Module
+        Rows to a tuple of probabilities, (n, classes), alone.
+    """
+
+    def __init__(self, says: nn.Module) -> None:
+        super().__init__()
+        self.says = says
+
+    def forward(self, rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return float64 (n, classes) and (n,)."""
+        (probabilities,) = self.says(rows)
+        return probabilities, 1 - probabilities.max(dim=1).values
+
+
 class Classes(nn.Module):
     """Logits, (n, classes), to probabilities, float64."""
 
