@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import logging
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
+import pytest
 import torch
 from torch import nn
 
@@ -98,6 +102,17 @@ class StandIn(System):
             out_of_distribution=strange + self.off.get("out_of_distribution", 0),
             set=join_sets(admitted ^ bool(self.off.get("admitted", 0)), CLASSES),
         )
+
+
+@contextmanager
+def quiet_exports(cache: Path) -> Iterator[None]:
+    """Give systems a cache of the tests' own, and keep what the exporter says out of their output."""
+    with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
+        patch.setenv("INSULA_CACHE", str(cache))
+        warnings.simplefilter("ignore")
+        logging.disable(logging.WARNING)
+        yield
+        logging.disable(logging.NOTSET)
 
 
 def pictured(count: int = 24, seed: int = 0, size: int = SIZE) -> Samples:

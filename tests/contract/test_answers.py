@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import warnings
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -22,6 +20,7 @@ from insula.samples.predictions import split_sets
 from insula.systems.base import System
 from insula.systems.catalogue import SYSTEMS as CATALOGUE
 from insula.systems.catalogue import system
+from standin import quiet_exports
 from toy import CLASSES, toy_parts, toy_study, toy_styles, toy_unpaired
 
 TASK = Categorical(label="emotion", classes=CLASSES)
@@ -83,12 +82,8 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module", autouse=True)
 def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Keep what systems cache out of the user's cache, and what the exporter says out of the tests' output."""
-    with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
-        patch.setenv("INSULA_CACHE", str(tmp_path_factory.mktemp("cache")))
-        warnings.simplefilter("ignore")
-        logging.disable(logging.WARNING)
+    with quiet_exports(tmp_path_factory.mktemp("cache")):
         yield
-        logging.disable(logging.NOTSET)
 
 
 @cache

@@ -104,14 +104,16 @@ def predict(
         recogniser, *inputs = inputs
     misplaced = next((name for name in inputs if is_bundle(Path(name))), None)
     if misplaced is not None:
-        do = f"name one bundle, before the pictures: insula predict {misplaced} photo.jpg"
-        raise SettingsError("a bundle stands where pictures should", where=misplaced, do=do)
+        do = f"name one bundle, before what it looks at: insula predict {misplaced} FILE"
+        raise SettingsError("a bundle stands where pictures or recordings should", where=misplaced, do=do)
     first = Path(inputs[0]) if inputs else Path()
     if recogniser is None and len(inputs) > 1 and not (first.exists() or first.suffix or has_magic(inputs[0])):
         do = "correct the first name, or leave it out for the recogniser in the box"
         raise SettingsError("no bundle and no picture here", where=first, do=do)
     if not inputs:
-        raise SettingsError("nothing to look at", do=f"name pictures or films: insula predict {recogniser} photo.jpg")
+        raise SettingsError(
+            "nothing to look at", do=f"name pictures, films or recordings: insula predict {recogniser} FILE"
+        )
     if recogniser is not None and is_bundle(Path(recogniser)):
         bundle = open_bundle(Path(recogniser))
         if not bundle.reads_pictures:

@@ -6,6 +6,7 @@ result's identity: two figures under two tasks are never compared.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import Annotated, Literal, Self
 
 import numpy as np
@@ -47,9 +48,9 @@ class _Labelled(Settings):
         """Columns that hold the label."""
         return (self.label,)
 
+    @abstractmethod
     def targets(self, table: pd.DataFrame) -> np.ndarray:
         """Return what is learnt of each row, (n, ...)."""
-        raise NotImplementedError
 
     def labelled(self, table: pd.DataFrame) -> np.ndarray:
         """Return bool (n,): which rows have a label."""

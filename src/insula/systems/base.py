@@ -193,8 +193,9 @@ class System(ABC):
         return type(self)(self._settings_of(name))
 
     def _settings_of(self, placebo: str) -> Any:
-        """Return the settings of a placebo."""
-        raise NotImplementedError  # of a system that names placebos
+        """Return the settings of a placebo; a system that names placebos says which."""
+        what = f"{type(self).__name__} names the placebo {placebo!r} and does not build it"
+        raise SettingsError(what, where="placebos", do="write _settings_of, or take it out of placebos")
 
     def alone(self) -> Self:
         """Return an unfitted twin that learns the first mode only, where that is less work."""
