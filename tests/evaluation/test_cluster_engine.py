@@ -26,7 +26,7 @@ def double(number: int) -> int:
 
 
 def process(parent: int, then: Callable[[int], object] | None = None) -> int:
-    """Say where this runs; the process that hands out jobs takes its time, so that a worker is up before all is done."""
+    """Say where this runs; the process that hands out jobs takes its time, for a worker to be up before all is done."""
     if os.getpid() == parent:
         time.sleep(0.2)
     elif then:

@@ -8,7 +8,7 @@ import os
 import tempfile
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import as_completed
+from concurrent.futures import Future, as_completed
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from threading import Lock, Thread
@@ -86,7 +86,8 @@ def _processes(jobs: Sequence[Job], processes: int) -> Iterator[Any]:
 
     executor = get_reusable_executor(processes, env={"OMP_NUM_THREADS": "1"})
     up = executor.submit(os.getpid)
-    waiting, futures, turn = deque(jobs), [], Lock()
+    waiting, turn = deque(jobs), Lock()
+    futures: list[Future[Any]] = []
 
     def hand_over() -> None:
         up.exception()  # waits
@@ -94,8 +95,7 @@ def _processes(jobs: Sequence[Job], processes: int) -> Iterator[Any]:
             futures.extend(executor.submit(_job, None, *job) for job in waiting)
             waiting.clear()
 
-    helper = Thread(target=hand_over, daemon=True)
-    helper.start()
+    Thread(target=hand_over, daemon=True).start()
     try:
         while True:
             with turn:
