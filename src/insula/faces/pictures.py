@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-import shlex
 import struct
 from collections import Counter
+from collections.abc import Collection
+from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps, features
 
 from insula.errors import DataError
+from insula.storage.walk import visible_files
 
+_HEIC = frozenset({".heic", ".heif", ".hif"})  # what phones write
 SUFFIXES = frozenset({
-    ".bmp", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp",
+    ".bmp", ".dib", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".pbm", ".pgm", ".pjp", ".pjpeg", ".png", ".pnm", ".ppm",
+    ".tif", ".tiff", ".webp",
     *((".avif",) if features.check("avif") else ()),
+    *(_HEIC if find_spec("pi_heif") else ()),
 })  # fmt: skip
-"""Endings of picture files; AVIF where Pillow was built with it."""
+"""Endings of picture files; AVIF where Pillow was built with it, HEIC where the tier `heic` is installed."""
 
-_CONVERTIBLE = (".heic", ".heif", ".avif")  # what phones and browsers write, and Pillow does not read everywhere
-_TO_JPEG = "magick mogrify -format jpg"
 _BESIDE = {".csv", ".tsv", ".txt", ".md", ".json", ".yaml", ".yml", ".db", ".ini"}  # of documents and systems
+_NAMED = 5  # folders that are named at most
 
 
 def read_picture(path: Path) -> np.ndarray:
@@ -78,6 +83,8 @@ def read_reduced(path: Path, side: float) -> tuple[np.ndarray, int]:
 def _opened(path: Path, side: float | None) -> tuple[Image.Image, int]:
     """Return a decoded picture, the right side up, and by what it was divided so that `side` pixels are left."""
     divisor = 1
+    if path.suffix.lower() in _HEIC & SUFFIXES:
+        _learn_heic()
     try:
         with Image.open(path) as image:
             if side is not None:
@@ -97,11 +104,22 @@ def _opened(path: Path, side: float | None) -> tuple[Image.Image, int]:
         raise DataError(f"broken picture: {error}", where=path, do="restore the file or leave it out") from None
 
 
+@cache
+def _learn_heic() -> None:
+    """Let Pillow read HEIC: not at import, since most never see such a file."""
+    from pi_heif import register_heif_opener
+
+    register_heif_opener()
+
+
 def _readable(path: Path) -> str:
     """Return what to do about a file that is no picture to Pillow."""
-    if path.suffix.lower() in _CONVERTIBLE:
-        return f"make it a JPEG: {_TO_JPEG} {shlex.quote(str(path))}"
-    return "give a JPEG or PNG file"
+    return _cure({path.suffix.lower()}) or "give a JPEG or PNG file"
+
+
+def _cure(endings: Collection[str]) -> str:
+    """Return how files that are not read can be, where that is known."""
+    return "pip install 'insula[heic]' reads HEIC" if _HEIC.intersection(endings) - SUFFIXES else ""
 
 
 def from_image(image: Image.Image, where: object) -> np.ndarray:
@@ -116,7 +134,9 @@ def from_image(image: Image.Image, where: object) -> np.ndarray:
 
 
 def list_pictures(folder: Path) -> list[Path]:
-    """Return the picture files in a folder and the folders below it, sorted; hidden files are left out.
+    """Return the picture files in a folder and the folders below it, sorted.
+
+    Linked folders are looked into; what is hidden is left out (`insula.storage.walk.visible_files`).
 
     Raises
     ------
@@ -125,11 +145,7 @@ def list_pictures(folder: Path) -> list[Path]:
     """
     if not folder.is_dir():
         raise DataError("no such folder", where=folder, do="give a folder of pictures")
-    paths = sorted(
-        path
-        for path in folder.rglob("*")
-        if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
-    )
+    paths = sorted(path for path in visible_files(folder) if path.suffix.lower() in SUFFIXES and path.is_file())
     if not paths:
         do = passed_over(folder) or f"known endings are {' '.join(sorted(SUFFIXES))}"
         raise DataError("no picture in this folder", where=folder, do=do)
@@ -154,7 +170,8 @@ def picture_size(path: Path) -> tuple[int, int]:
 def passed_over(folder: Path, read: frozenset[str] = SUFFIXES) -> str | None:
     """Return how many files in a folder and below it are not read, by ending, in words; None where all are.
 
-    Hidden files, tables and texts do not count.
+    Links that lead nowhere are among them, and folders of which nothing is read are named: a class or a person that is
+    not there. Hidden files, tables and texts do not count.
 
     Parameters
     ----------
@@ -167,21 +184,37 @@ def passed_over(folder: Path, read: frozenset[str] = SUFFIXES) -> str | None:
     --------
     >>> import tempfile
     >>> folder = Path(tempfile.mkdtemp())
-    >>> for name in ("a.jpg", "b.doc", "c.doc", "notes"):
+    >>> (folder / "sad").mkdir()
+    >>> for name in ("a.jpg", "sad/b.doc", "sad/c.doc", "notes"):
     ...     (folder / name).touch()
     >>> passed_over(folder)
-    '3 files are passed over: 2 .doc, 1 without an ending'
+    '3 files are passed over: 2 .doc, 1 without an ending; nothing is read in sad'
     """
-    endings = [path.suffix.lower() for path in folder.rglob("*") if not path.name.startswith(".") and path.is_file()]
-    counts = Counter(ending for ending in endings if ending not in read | _BESIDE)
+    counts: Counter[str] = Counter()
+    with_read, without = {folder}, dict[Path, None]()
+    for path in visible_files(folder):
+        ending = path.suffix.lower()
+        above = path.parents[: len(path.parts) - len(folder.parts)]
+        if not path.exists():
+            kind = f"linked to where nothing is ({path.relative_to(folder)}; git-annex: git annex get .)"
+            ending = next((one for one in counts if one.startswith("linked")), kind)
+        elif ending in read:
+            with_read.update(above)
+            continue
+        elif ending in _BESIDE:
+            continue
+        counts[ending] += 1
+        without.update(dict.fromkeys(reversed(above)))
     if not counts:
         return None
     named = ", ".join(f"{count:,} {ending or 'without an ending'}" for ending, count in counts.most_common())
     total = counts.total()
-    cures = [f"find {shlex.quote(str(folder))} -iname '*{ending}' -exec {_TO_JPEG} {{}} +"
-             for ending in _CONVERTIBLE if counts[ending]]  # fmt: skip
-    as_jpeg = f"; as JPEG they are read: {' ; '.join(cures)}" if cures else ""
-    return f"{total:,} {'file is' if total == 1 else 'files are'} passed over: {named}{as_jpeg}"
+    empty = [path for path in without if path not in with_read and path.parent in with_read]
+    names = ", ".join(path.relative_to(folder).as_posix() for path in empty[:_NAMED])
+    nothing = f"nothing is read in {names}" if empty else ""
+    more = f" and {len(empty) - _NAMED} more" if len(empty) > _NAMED else ""
+    what = f"{total:,} {'file is' if total == 1 else 'files are'} passed over: {named}"
+    return "; ".join(filter(None, [what, f"{nothing}{more}", _cure(counts)]))
 
 
 def _to_rgb(image: Image.Image, path: object) -> Image.Image:
