@@ -302,6 +302,7 @@ def predict_to_folder(
     from insula.deployment.sheet import annotate
     from insula.faces import read_picture
     from insula.storage.atomic import check_writable, write_file
+    from insula.storage.tables import as_csv
 
     check_writable(folder)
     given = sources(inputs)
@@ -325,7 +326,7 @@ def predict_to_folder(
             with write_file(stem.with_name(f"{stem.name}.png")) as temporary:
                 annotate(read_picture(path), rows).save(temporary, format="PNG")
     with write_file(folder / "predictions.csv") as temporary:
-        table.to_csv(temporary, index=False)
+        temporary.write_text(as_csv(table), encoding="utf-8")
     return table
 
 
