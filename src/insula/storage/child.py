@@ -92,6 +92,8 @@ def stream_from_child(function: str, path: Path, *arguments: Any) -> Iterator[An
                 break
             if value is not None:
                 yield value
+        if "lacks" in header:
+            raise ModuleNotFoundError(f"No module named {header['lacks']!r}", name=header["lacks"])
         if header["end"] is not None:
             what, do = header["end"]
             raise DataError(what, where=path, do=do)
@@ -177,7 +179,7 @@ def serve(descriptor: int) -> None:
 def _answer(
     connection: Connection, function: str, path: str, arguments: list[Any], seconds: int, memory: int
 ) -> None:
-    failure = None
+    failure, lacks = None, {}
     try:
         module, _, name = function.partition(":")
         call = getattr(import_module(module), name)
@@ -193,11 +195,13 @@ def _answer(
         failure = [error.what, error.do]
     except MemoryError:
         failure = [f"reading it takes more than {memory / 1e9:.0f} GB of memory", "copy or fetch it again"]
+    except ModuleNotFoundError as error:
+        lacks = {"lacks": error.name}
     except OSError:
         raise
     except Exception as error:  # a broken file may make a library raise anything
         failure = [f"it cannot be read: {type(error).__name__}: {str(error)[:400]}", "copy or fetch it again"]
-    connection.send_bytes(json.dumps({"end": failure}).encode())
+    connection.send_bytes(json.dumps({"end": failure, **lacks}).encode())
 
 
 def _limit(seconds: int, memory: int) -> None:
