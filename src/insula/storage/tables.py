@@ -1,4 +1,4 @@
-"""Tables: those of others, however they were saved, and what in them is no value; those of insula, which run nowhere."""
+"""Tables: those of others, however they were saved, and what in them is missing; those of insula, which run nowhere."""
 
 from __future__ import annotations
 
