@@ -71,7 +71,7 @@ def collect(planned: Plan, cache: Cache, add_ons: Iterable[AddOn] = ADD_ONS) -> 
         passport=build_passport(
             recipe=recipe.model_dump(mode="json"),
             corpus=studies[0].corpus.settings.model_dump(mode="json")
-            | {"notes": notes_of(studies[0].corpus), "origin": origin_of(studies[0].corpus)},
+            | {"notes": [*notes_of(studies[0].corpus), *studies[0].notes], "origin": origin_of(studies[0].corpus)},
             task=task.model_dump(mode="json"),
             protocol=studies[0].protocol,
             splits=[split for study in studies for split in study.splits],

@@ -30,6 +30,7 @@ from insula.evaluation.groups import group_columns, named_groups
 from insula.evaluation.recipe import Recipe
 from insula.protocols.protocol import Protocol, protocol
 from insula.protocols.split import Split
+from insula.protocols.splitting import strata_of
 from insula.protocols.units import SAMPLE, lies_within, unit_codes, unit_names
 from insula.samples import Predictions, Samples
 from insula.samples.table import PROVENANCE
@@ -54,6 +55,8 @@ class Study:
     fingerprint: str
     repeat: int
     learnt: AnyTask | Several
+    notes: tuple[str, ...] = ()
+    """What a reader must know of how it is scored."""
 
     def scored(self, predictions: Predictions) -> Predictions:
         """Return what a system that learnt `learnt` says of `task`."""
@@ -73,7 +76,34 @@ def open_study(recipe: Recipe, repeat: int, cache: Cache, tell: Callable[[str], 
     task = complete_task(recipe.scored_task(), samples)
     named = {name: complete_task(values, samples) for name, values in named_tasks(recipe.task).items()}
     learnt = Several.parse({"tasks": named}, where="task") if named else task
-    return Study(corpus, samples, task, chosen, chosen.splits(samples, learnt), samples.fingerprint(), repeat, learnt)
+    chosen, notes = _scored_where_labels_agree(chosen, samples, task)
+    for note in notes:
+        warnings.warn(note, stacklevel=2)
+    splits = chosen.splits(samples, learnt)
+    return Study(corpus, samples, task, chosen, splits, samples.fingerprint(), repeat, learnt, notes)
+
+
+def _scored_where_labels_agree(chosen: Protocol, samples: Samples, task: AnyTask) -> tuple[Protocol, tuple[str, ...]]:
+    """Return the protocol, which scores trials, or rows, where members of one scored unit have different labels.
+
+    People call one film by different names: to hold what is said of all of them against the label of the first would
+    call right answers wrong. Ratings are averaged over the unit, as predictions are.
+    """
+    if isinstance(task, Continuous):
+        return chosen, ()
+    classes, unit = strata_of(task, samples), chosen.scored_unit
+    scored = (classes >= 0) & (unit_codes(samples, unit) >= 0)
+    apart = {}
+    for finer in dict.fromkeys((unit, "trial", SAMPLE)):
+        pairs = pd.DataFrame({"unit": unit_codes(samples, finer), "class": classes})[scored].drop_duplicates()
+        apart[finer] = np.sum(pairs["unit"].value_counts() > 1)
+        if apart[finer] == 0 and (pairs["unit"] >= 0).all():
+            break
+    if finer == unit:
+        return chosen, ()
+    of = len(np.unique(unit_codes(samples, unit)[scored]))
+    note = f"rows of one {unit} have different labels ({apart[unit]} of {of}): each {finer} is scored by itself"
+    return chosen.model_copy(update={"scored_unit": finer}), (note,)
 
 
 def open_again(recipe: Recipe, repeat: int, cache: Cache) -> Study:
