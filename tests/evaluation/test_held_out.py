@@ -47,7 +47,7 @@ def test_a_film_that_people_call_by_different_names_is_scored_for_each_of_them(t
     y = np.where((film % 2 == 1) ^ (who == 7), "fear", "calm")
     X = rng.normal(size=(len(y), 3)) + 20 * (y == "fear")[:, None]
     groups = {"subject": [f"S{n}" for n in who], "trial": film, "stimulus": [f"film-{n}" for n in film]}
-    with pytest.warns(UserWarning, match=r"rows of one stimulus have different labels \(16 of 16\): each trial is scored"):
+    with pytest.warns(UserWarning, match=r"different labels \(16 of 16\): each trial is scored"):
         results = evaluate(X, y, groups=groups, protocol="stimulus-disjoint", controls=["majority", "permuted"])
     row = results.metrics().set_index("arm").loc["plain"]
     assert (row["accuracy"], row["units"], row["drawn"], row["clusters"]) == (1.0, 128, "stimuli", 16)
