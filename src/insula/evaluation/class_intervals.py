@@ -20,11 +20,11 @@ def class_intervals(results: Results, arm: str) -> dict[str, float]:
     tables = tables.reshape(shape)
     whole, sizes = tables.sum(axis=0), tables.sum(axis=(1, 2))
     values, without = _metrics(whole), _metrics(whole - tables)
-    figures = {}
+    figures: dict[str, float] = {}
     for name, value in values.items():
         if name == "kappa":
-            half = float(reach(jackknife_error(value, without[name]), degrees_of_freedom(sizes)))
-            low, high = max(float(value) - half, -1.0), min(float(value) + half, 1.0)
+            half = reach(jackknife_error(value, without[name]), degrees_of_freedom(sizes))
+            low, high = np.maximum(value - half, -1), np.minimum(value + half, 1)
         else:
             low, high = share_interval(value, without[name], sizes)
         figures |= {f"{name}_low": float(low), f"{name}_high": float(high)}

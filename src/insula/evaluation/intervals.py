@@ -68,7 +68,7 @@ def mean_without_each(sums: np.ndarray, sizes: np.ndarray) -> tuple[np.ndarray, 
     return total / sizes.sum(), (total - sums) / rest
 
 
-def no_difference(means: np.ndarray, without: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+def no_difference(means: np.ndarray | float, without: np.ndarray, sizes: np.ndarray) -> np.ndarray:
     """Return the two-sided p of means being 0, below .05 where the interval of Student's t leaves 0 out."""
     from scipy import stats
 
