@@ -64,7 +64,7 @@ def run(
     prepare([recipe], cache, jobs, progress, engine)
     planned = plan(recipe, cache)
     fit_all([planned], cache, jobs, progress, engine)
-    return collect(planned, cache)
+    return collect(planned, cache, progress=progress)
 
 
 def prepare(

@@ -20,6 +20,7 @@ from insula.evaluation.passport import plain
 from insula.evaluation.plots import plots
 from insula.evaluation.rating_report import rating_rows
 from insula.evaluation.results import CONSTANT, Results
+from insula.evaluation.statistics import drawn_units
 from insula.evaluation.table import metrics_table
 from insula.evaluation.typeset import typeset
 from insula.evaluation.verdict import MINUS, Verdict, between, in_units, percent, points, verdict
@@ -122,6 +123,8 @@ def render_report(
         plots=plots(results, table),
         facts=summarise(plain(results.facts)),
         protocol=flat({key: value for key, value in record.get("protocol", {}).items() if key != "description"}),
+        drawn=drawn_units(results),
+        clusters=int(table["clusters"].max()),
         has_sd=bool(table["sd"].notna().any()),
         none_mark=NONE,
         task=flat(record.get("task", {})),
