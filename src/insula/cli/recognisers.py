@@ -97,7 +97,8 @@ def predict(
     from glob import has_magic
 
     from insula.deployment.bundle import open_bundle
-    from insula.deployment.predictor import NO_FACE, Predictor, predict_to_folder
+    from insula.deployment.prediction_files import predict_to_folder
+    from insula.deployment.predictor import NO_FACE, Predictor
     from insula.deployment.recognisers import is_bundle
     from insula.errors import DataError, SettingsError
 

@@ -16,7 +16,7 @@ from insula.eeg.checks import check_rate
 from insula.eeg.montage import as_rename, biosemi_names, canonical, electrode_of, some, without_reference
 from insula.eeg.opening import SUFFIXES, open_raw, stored_channels, suffix_of, unreadable
 from insula.eeg.triggers import TRIGGERS, code_changes
-from insula.eeg.units import micro_sign_lost, unit_in_microvolts
+from insula.eeg.units import unit_in_microvolts
 from insula.errors import DataError, SettingsError
 from insula.samples import Recording
 from insula.storage.hashing import digest, sha256_of
@@ -95,9 +95,6 @@ def _channels(path: Path, rename: Mapping[str, str | None] | None, unit: str | N
             *notes,
             f"channels left out: {some(f'{one.channel} ({one.dropped})' for one in out.itertuples())}{cure}",
         ]
-    lost = [spelt for spelt in table["unit"][table["dropped"].isna()] if micro_sign_lost(spelt)]
-    if lost and unit is None:
-        notes = [*notes, f"the unit {lost[0]!r} is read as uV: its micro sign was lost"]
     return table.assign(factor=microvolts / table.pop("presumed")), notes
 
 

@@ -13,7 +13,7 @@ import re
 import textwrap
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -40,8 +40,8 @@ def arrays_from_pickle(path: Path) -> Any:
     Returns
     -------
     object
-        Arrays of numbers, truth values or text, and dict (keys are text or whole numbers), list, tuple, str, bytes, int and float around
-        them.
+        Arrays of numbers, truth values or text, and dict (of text or whole numbers), list, tuple, str, bytes, int and
+        float around them.
 
     Raises
     ------
@@ -155,8 +155,11 @@ _ADMITTED = frozenset({
 """What arrays and plain containers are written with: no sets, whose members would be hashed, and no objects."""
 
 
-class _Arrays(pickle._Unpickler):
-    dispatch = dict(pickle._Unpickler.dispatch)
+_Unpickler: Any = pickle._Unpickler
+
+
+class _Arrays(_Unpickler):
+    dispatch: ClassVar[dict[int, Any]] = dict(_Unpickler.dispatch)
 
     def find_class(self, module: str, name: str) -> Any:
         wanted = f"{module}.{name}"

@@ -16,6 +16,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import deque
 from collections.abc import Iterator
 from importlib import import_module
 from multiprocessing.connection import Connection, Pipe
@@ -59,10 +60,7 @@ def read_in_child(function: str, path: Path, *arguments: Any) -> Any:
     >>> read_in_child("insula.storage.hashing:sha256_of", Path(os.devnull))[:8]
     'e3b0c442'
     """
-    value = None
-    for value in stream_from_child(function, path, *arguments):
-        pass
-    return value
+    return next(iter(deque(stream_from_child(function, path, *arguments), maxlen=1)), None)
 
 
 def stream_from_child(function: str, path: Path, *arguments: Any) -> Iterator[Any]:
@@ -226,7 +224,7 @@ def _send(connection: Connection, value: Any) -> None:
     connection.send_bytes(json.dumps({"value": item, "parts": parts, "arrays": shapes}).encode())
     for array in arrays:
         if array.nbytes:
-            connection.send_bytes(memoryview(array.reshape(-1).view(np.uint8)))
+            connection.send_bytes(array.reshape(-1).view(np.uint8).data)
 
 
 def _flat(value: Any, parts: list[Any], arrays: list[np.ndarray], places: dict[int, Any]) -> Any:
@@ -265,7 +263,7 @@ def _receive(connection: Connection) -> tuple[dict[str, Any], Any]:
     arrays = [np.empty(shape, kind) for kind, shape in header.get("arrays", ())]
     for array in arrays:
         if array.nbytes:
-            connection.recv_bytes_into(memoryview(array.reshape(-1).view(np.uint8)))
+            connection.recv_bytes_into(array.reshape(-1).view(np.uint8).data)
     done: list[Any] = []
 
     def whole(item: Any) -> Any:
