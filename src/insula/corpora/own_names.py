@@ -94,7 +94,9 @@ def about_names(table: pd.DataFrame, label: str, folders: Mapping[str, str]) -> 
         parts = table["part"].value_counts()
         lines += ["parts as given: " + ", ".join(f"{name} {count:,}" for name, count in parts.items())]
     people = table["identity"].dropna() if "identity" in table else pd.Series(dtype=str)
-    lines += [f"{people.nunique():,} people: {_some(people.unique())}", _alike(people)] if len(people) else [NOBODY]
+    lines += (
+        [f"{people.nunique():,} people: {_some(people.unique())}", _alike(people) or ""] if len(people) else [NOBODY]
+    )
     return [line for line in lines if line]
 
 

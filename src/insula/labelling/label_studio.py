@@ -181,10 +181,10 @@ def import_export(ledger: Ledger, path: Path, annotator: str | None = None) -> I
             wanted = annotator or request["annotator"] or person
             if not wanted:
                 raise DataError("an annotation does not say who made it", where=where, do="give --annotator NAME")
-            name, person = (one and spelt.setdefault(one.casefold(), one) for one in (wanted, person))
+            name = spelt.setdefault(wanted.casefold(), wanted)
+            people.setdefault(name, set()).update([spelt.setdefault(person.casefold(), person)] if person else [])
             if name != wanted and f"{wanted} is {name}" not in imported.joined:
                 imported.joined.append(f"{wanted} is {name}")
-            people.setdefault(name, set()).update([person] if person else [])
             answers.append(Answer(request["item"], name, choice, _moment(annotation, where)))
     _one_person_each(people, {annotator and spelt.get(annotator.casefold()), *asked["annotator"]} - {None, ""}, path)
     imported.new = ledger.record(answers, sha256_of(path))
