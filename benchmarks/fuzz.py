@@ -348,15 +348,8 @@ def main() -> dict[str, object]:
     counts: dict[str, Counter[str]] = {name: Counter() for name in DECODERS}
     if state.exists():
         counts |= {name: Counter(values) for name, values in json.loads(state.read_text()).items()}
-    shares = sum(share for _, _, share in DECODERS.values())
-    while True:
-        left = {
-            name: share / shares - (counts[name].total() + _BATCH / 2) / wanted
-            for name, (_, _, share) in DECODERS.items()
-        }
-        if sum(values.total() for values in counts.values()) >= wanted:
-            break
-        name = max(left, key=lambda one: left[one])
+    while sum(values.total() for values in counts.values()) < wanted:
+        name = min(DECODERS, key=lambda one: counts[one].total() / DECODERS[one][2])
         _count(name, counts[name], folder)
         with tempfile.NamedTemporaryFile("w", dir=folder, delete=False) as file:
             file.write(json.dumps(counts))

@@ -298,6 +298,11 @@ class Folder(BaseCorpus):
             raise DataError(what, where=folder / lacking[0], do="give one of the same name, of any file type")
         return pairs
 
+    @property
+    def names_stimuli(self) -> bool:
+        """Whether the manifest says what each picture shows; otherwise a picture is called as its file."""
+        return "stimulus" in self._table()
+
     def stimuli(self) -> list[str]:
         """Return what each picture is called; nothing but the folder's or manifest's names is read."""
         table = self._table()
