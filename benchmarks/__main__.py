@@ -28,6 +28,7 @@ TITLES = {
     "face_training": "Training on faces",
     "training_loop": "The loop of the engine beside a plain one",
     "paper_preset": "BMCI, preset paper on one split",
+    "kills": "Commands killed at random moments, and given again",
 }
 
 

@@ -76,7 +76,7 @@ def test_ray_gives_the_same_figures(cache: Cache, tmp_path: Path) -> None:
 
 def test_a_worker_that_does_not_share_the_cache_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"does not share the cache.*set INSULA_CACHE"):
-        _job((str(tmp_path), ".shared-by-this-run", code_version()), double, (1,))
+        _job((str(tmp_path), ".shared-by-this-run", code_version()), 0, double, (1,))
 
 
 @pytest.mark.slow

@@ -6,8 +6,11 @@ import logging
 import math
 import os
 import tempfile
+import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +58,8 @@ def each(jobs: Sequence[Job], processes: int, engine: str | None, cache: Cache) 
     with _backend(engine, processes) as options, _token(cache, engine) as token:
         runner = Parallel(batch_size=1, **options)
         try:
-            yield from runner(delayed(_job)(token, function, arguments) for function, arguments in jobs)
+            parent = os.getpid()
+            yield from runner(delayed(_job)(token, parent, function, arguments) for function, arguments in jobs)
         except TerminatedWorkerError:
             raise MachineError(
                 "a process died, as happens where memory runs out",
@@ -78,15 +82,29 @@ def parse_engine(engine: str) -> tuple[str, str]:
     return name, address
 
 
-def _job(token: _Token | None, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+def _job(token: _Token | None, parent: int, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
     from joblib.externals.loky import process_executor
 
     # joblib ends a worker that holds 300 MB more than after its first job. Here that is no leak but the libraries that
     # the first network needs and mapped pages of the cache, and a new worker would have to import them all again.
     process_executor._MAX_MEMORY_LEAK_SIZE = math.inf
+    if os.getppid() == parent:
+        _end_with(parent)
     if token is not None:
         _check(token)
     return function(*arguments)
+
+
+@cache
+def _end_with(parent: int) -> None:
+    """Let this process end, whatever it is at, when the one that began it was killed: nobody waits for its work."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 # clusters -------------------------------------------------------------------------------------------------------------
