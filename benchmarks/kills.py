@@ -1,9 +1,9 @@
 """Commands killed at random moments and given again: whether what they write in the end is what they write in peace.
 
-`run`, `fit`, `predict` and `label` are killed as SIGKILL kills, each in a folder of its own with a cache of its own, at a
-moment drawn by the processor's time (or, where several processes work, by the clock), and then given again. In the end
-every file must be there that an uninterrupted command leaves, and no other, with the same content but for dates, and no
-process may be left. What was done is kept beside the cache: interrupted, the benchmark goes on.
+`run`, `fit`, `predict` and `label` are killed as SIGKILL kills, each in a folder of its own with a cache of its own, at
+a moment drawn by the processor's time (or, where several processes work, by the clock), and then given again. In the
+end every file must be there that an uninterrupted command leaves, and no other, with the same content but for dates,
+and no process may be left. What was done is kept beside the cache: interrupted, the benchmark goes on.
 
 `python -m benchmarks kills` takes some half an hour.
 """
@@ -13,7 +13,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import random
 import re
 import shutil
 import signal
@@ -27,6 +26,7 @@ from functools import cache
 from importlib import import_module
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from PIL import Image
 
@@ -154,7 +154,7 @@ def _work(work: Work, folder: Path, moment: float | None) -> None:
         if moment:
             signal.setitimer(timer, moment)
         if work.by_clock:  # processes of its own are ended where an interpreter ends, and that a fork does not
-            os.execv(sys.executable, [sys.executable, "-m", "insula.cli", *work.words[0]])
+            os.execv(sys.executable, [sys.executable, "-m", "insula.cli", *work.words[0]])  # noqa: S606
         from insula.cli import main
 
         for words in work.words:
@@ -241,7 +241,7 @@ def kill(
             raise RuntimeError(f"the work fails: {(folder / name / 'log').read_text()}")
         if not work.by_clock:
             _prepare((folder / name / "modules").read_text())
-    wanted, draw, equal = contents(folder / "whole"), random.Random(seed), 0
+    wanted, draw, equal = contents(folder / "whole"), np.random.default_rng(seed), 0
     place = folder / "killed"
     while equal < moments:
         moment = draw.uniform(0.001, seconds)

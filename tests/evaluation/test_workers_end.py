@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 RUN = """
@@ -27,10 +27,10 @@ def test_workers_of_a_killed_run_end(tmp_path: Path) -> None:
     assert len(workers) == 2
     process.kill()
     process.wait()
-    _await(lambda: not any(os.path.isdir(f"/proc/{worker}") for worker in workers))
+    _await(lambda: not any(Path("/proc", worker).is_dir() for worker in workers))
 
 
-def _await(state) -> None:
+def _await(state: Callable[[], bool]) -> None:
     begin = time.monotonic()
     while not state():
         assert time.monotonic() - begin < 50
