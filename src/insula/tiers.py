@@ -17,6 +17,7 @@ TIERS: dict[str, tuple[str, ...]] = {
     "eeg": ("mne", "mne_bids", "mne_icalabel", "autoreject", "braindecode", "pyriemann"),
     "label": ("sqlalchemy", "skactiveml", "matplotlib", "filelock"),
     "postgres": ("psycopg",),
+    "sign": ("cryptography",),
     "scale": ("dask", "distributed", "ray"),
     "heic": ("pi_heif",),
     "develop": ("edfio",),
