@@ -7,13 +7,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from insula.corpora.own_names import is_known, usual_name
+from insula.corpora.own_names import PARTS, is_known, usual_name
 from insula.errors import DataError
-
-_PARTS = {
-    "train": "train", "training": "train", "val": "validation", "valid": "validation", "validation": "validation",
-    "dev": "validation", "test": "test", "testing": "test",
-}  # fmt: skip
 
 
 def class_folders(root: Path, paths: Sequence[Path]) -> pd.DataFrame:
@@ -50,7 +45,7 @@ def class_folders(root: Path, paths: Sequence[Path]) -> pd.DataFrame:
     """
     folders = [path.parts[:-1] for path in paths]
     table = pd.DataFrame({"path": [path.as_posix() for path in paths]})
-    parts = [_PARTS.get(names[0].lower()) if names else None for names in folders]
+    parts = [PARTS.get(names[0].lower()) if names else None for names in folders]
     if any(parts):
         for path, part in zip(paths, parts, strict=True):
             if part is None:

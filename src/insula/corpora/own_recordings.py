@@ -15,7 +15,6 @@ from insula.corpora.recording_files import (
     TABLES,
     RecordingFile,
     is_bids,
-    is_missing,
     keyed_table,
     recording_names,
 )
@@ -27,6 +26,7 @@ from insula.eeg.preprocessing import HIGHEST_EDGE, Preprocessing
 from insula.eeg.reading import channel_table, outline
 from insula.emotions import OF_RATINGS, normalise_label
 from insula.errors import DataError
+from insula.storage.tables import is_missing
 
 USUAL_LABELS = ("label", "emotion", "condition", "trial_type", "class", "category")
 """Columns that are taken for the label before any other, in this order."""

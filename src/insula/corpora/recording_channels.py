@@ -8,10 +8,11 @@ from pathlib import Path
 import pandas as pd
 import yaml
 
-from insula.corpora.recording_files import RecordingFile, read_table
+from insula.corpora.recording_files import RecordingFile
 from insula.eeg.montage import canonical
 from insula.eeg.reading import channel_table
 from insula.errors import DataError, SettingsError
+from insula.storage.tables import read_table
 
 Names = Mapping[str, str | None]
 """From channels as files name them to 10-05 electrodes, or to None, which leaves one out."""

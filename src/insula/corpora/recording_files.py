@@ -6,7 +6,6 @@ import re
 import warnings
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ import pandas as pd
 
 from insula.eeg.reading import SUFFIXES, suffix_of
 from insula.errors import DataError, SettingsError
-from insula.storage.tables import encoding_of, read_csv
+from insula.storage.tables import read_table
 
 TABLES = (".csv", ".tsv")
 
@@ -26,8 +25,7 @@ OTHER_NAMES = {
 }
 """Other names in use for the columns that say which recording, or whose, a row of a table speaks of."""
 
-_IDS = {"recording", "subject", "session", "trial", "stimulus", "identity", "image_id"}.union(*OTHER_NAMES.values())
-_NOTHING = ("", "nan", "na", "n/a", "<na>", "none", "null", "nil")
+NAMES = {"recording", "subject", "session", "trial", "stimulus", "identity", "image_id"}.union(*OTHER_NAMES.values())
 _OTHER = ("xdf", "xdfz", "gdf", "cnt", "egi", "nwb", "mat", "edf.gz", "bdf.gz")
 _DERIVED = re.compile(r".*[-_](epo|ave|ica|cov|fwd|inv|trans|src|proj|eve|annot|bem|sol|tfr)(-\d+)?\.fif(\.gz)?", re.I)
 _MARK = re.compile(r"[-_](raw|eeg|meg)$", re.I)  # ends the name of a FIF file, and says nothing of who or when
@@ -219,53 +217,13 @@ def _stem(path: Path) -> str:
     return path.name[: -len(suffix_of(path))]
 
 
-def read_table(path: Path) -> pd.DataFrame:
-    """Return a CSV or TSV file: names as text, columns of numbers as numbers, missing where a cell is empty or n/a.
-
-    What parts the cells of a CSV may be a semicolon, and decimals then have a comma.
-
-    Raises
-    ------
-    DataError
-        If it cannot be read, or two columns have one name.
-    """
-    separator = _separator(path)
-    options = {"sep": separator, "dtype": str, "keep_default_na": False, "na_values": ["", "n/a"]}
-    table = read_csv(path, encoding=encoding_of(path), **options)
-    table.columns = table.columns.str.strip()
-    if not table.columns.is_unique:
-        twice = table.columns[table.columns.duplicated()][0]
-        raise DataError(f"two columns are called {twice!r}", where=path, do="rename or remove one of them")
-    for column in table.columns:
-        if column in _IDS:
-            table[column] = table[column].str.strip()
-        else:
-            points = table[column].str.replace(",", ".", regex=False) if separator == ";" else table[column]
-            numbers = pd.to_numeric(points, errors="coerce")
-            filled = ~is_missing(table[column])
-            if filled.any() and numbers.notna().equals(filled):
-                table[column] = numbers
-    return table
-
-
-def is_missing(values: pd.Series) -> pd.Series:
-    """Say of each value whether it is none: an empty cell, or what software writes for one.
-
-    Examples
-    --------
-    >>> is_missing(pd.Series(["fear", "NaN", "none", None])).tolist()
-    [False, True, True, True]
-    """
-    return values.isna() | values.astype("str").str.strip().str.lower().isin(_NOTHING)
-
-
 def keyed_table(path: Path) -> pd.DataFrame:
     """Return `read_table` with other names in use for `recording` and `subject` (`OTHER_NAMES`) as these.
 
     These columns, `session`, `onset` and `duration` may be written in capitals. A column keeps its name where the table
     has one that is called so already; and one of files beside one of people, where its files are no recordings.
     """
-    table = read_table(path)
+    table = read_table(path, NAMES)
     plain = {name.lower().replace(" ", "_"): name for name in reversed(table.columns)}
     for column in ("subject", "recording", "session", "onset", "duration"):
         names = [plain[name] for name in (column, *OTHER_NAMES.get(column, ())) if name in plain]
@@ -291,14 +249,6 @@ def _one_spelling(people: pd.Series, where: Path) -> pd.Series:
 
 def _names_recording(name: object) -> bool:
     return str(name).lower().endswith(SUFFIXES)
-
-
-def _separator(path: Path) -> str:
-    if path.suffix.lower() == ".tsv":
-        return "\t"
-    with open(path, encoding="utf-8-sig", errors="replace") if path.is_file() else nullcontext([""]) as lines:
-        head = next(iter(lines), "")
-    return ";" if head.count(";") > head.count(",") else ","  # as spreadsheets write it where a comma is decimal
 
 
 def rows_of(files: Sequence[RecordingFile], table: pd.DataFrame, where: Path) -> np.ndarray:
