@@ -15,7 +15,6 @@ from insula.corpora.contract import BaseCorpus, Card
 from insula.corpora.folder import Folder, FolderSettings
 from insula.corpora.pairing import pair, stimulus_names
 from insula.corpora.places import corpus_folder
-from insula.corpora.recording_files import read_table
 from insula.corpora.recording_tables import seconds
 from insula.corpora.recordings import Recordings, RecordingsSettings
 from insula.eeg import reading, ready_epochs
@@ -26,6 +25,7 @@ from insula.errors import DataError, InsulaError
 from insula.samples import Samples, concat, provenance
 from insula.storage.cache import Cache
 from insula.storage.settings import Settings
+from insula.storage.tables import read_table
 
 _CARD = Card(
     name="cfaps",
