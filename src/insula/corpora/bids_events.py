@@ -12,11 +12,12 @@ import pandas as pd
 from pydantic import Field, PositiveFloat
 
 from insula.corpora.bids_labels import Answers, Order, Rated, Ratings, Scale, answered, check_scale, same_stimulus
-from insula.corpora.recording_files import RecordingFile, read_table
+from insula.corpora.recording_files import RecordingFile
 from insula.corpora.recording_tables import annotated, seconds, text_of
 from insula.errors import DataError
 from insula.samples import Recording
 from insula.storage.settings import Settings
+from insula.storage.tables import read_table
 
 
 class Layout(Settings):

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from insula.corpora.recording_files import read_table
 from insula.emotions import normalise_label
 from insula.errors import DataError
 from insula.storage.settings import Settings
+from insula.storage.tables import read_table
 
 Scale = tuple[float, float]
 Rated = Mapping[str, Mapping[str, float | None]]

@@ -18,7 +18,8 @@ from insula.corpora.contract import Card
 from insula.corpora.matlab import matlab_variable
 from insula.corpora.places import corpus_folder
 from insula.corpora.recording_channels import names_in
-from insula.corpora.recording_files import RecordingFile, find_recordings, is_bids, read_table
+from insula.corpora.recording_files import RecordingFile, find_recordings
+from insula.corpora.recording_folders import is_bids
 from insula.corpora.trials import Trial, TrialCorpus, TrialSettings, array_recording, part_of
 from insula.eeg.checks import check_events, check_recording
 from insula.eeg.preprocessing import Preprocessing
@@ -28,6 +29,7 @@ from insula.errors import DataError
 from insula.samples import Recording
 from insula.storage.arrays_from_pickle import arrays_from_pickle
 from insula.storage.hashing import digest, sha256_of
+from insula.storage.tables import read_table
 
 #: The first 30 of the 32 rows of a pickle, by the corpus's "Electrode_Location.xlsx" (second cohort, to whose order the
 #: first was brought); the last two are the mastoids. The BIDS files are in two other orders, by cohort.

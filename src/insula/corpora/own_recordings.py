@@ -11,13 +11,8 @@ import numpy as np
 import pandas as pd
 
 from insula.corpora.recording_channels import read_names
-from insula.corpora.recording_files import (
-    TABLES,
-    RecordingFile,
-    is_bids,
-    keyed_table,
-    recording_names,
-)
+from insula.corpora.recording_files import TABLES, RecordingFile, keyed_table, recording_names
+from insula.corpora.recording_folders import is_bids
 from insula.corpora.recording_people import guess_who
 from insula.corpora.recording_tables import StudyFolder, annotated, text_of
 from insula.eeg.epoch_store import Windows

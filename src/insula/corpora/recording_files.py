@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from insula.corpora.recording_folders import is_bids, recordings_below, unread
 from insula.eeg.reading import SUFFIXES, suffix_of
 from insula.errors import DataError, SettingsError
 from insula.storage.tables import read_table
@@ -26,8 +27,6 @@ OTHER_NAMES = {
 """Other names in use for the columns that say which recording, or whose, a row of a table speaks of."""
 
 NAMES = {"recording", "subject", "session", "trial", "stimulus", "identity", "image_id"}.union(*OTHER_NAMES.values())
-_OTHER = ("xdf", "xdfz", "gdf", "cnt", "egi", "nwb", "mat", "edf.gz", "bdf.gz")
-_DERIVED = re.compile(r".*[-_](epo|ave|ica|cov|fwd|inv|trans|src|proj|eve|annot|bem|sol|tfr)(-\d+)?\.fif(\.gz)?", re.I)
 _MARK = re.compile(r"[-_](raw|eeg|meg)$", re.I)  # ends the name of a FIF file, and says nothing of who or when
 _FIELD = re.compile(r"\\\{(subject|session)\\\}|\\\*")  # in a pattern that was escaped
 
@@ -54,12 +53,6 @@ class RecordingFile:
     session: str
     events: Path | None = None
     channels: Path | None = None
-
-
-def is_bids(root: Path) -> bool:
-    """Say whether a folder is the root of a BIDS tree."""
-    described = (root / "dataset_description.json").is_file()
-    return described or any(root.glob("sub-*/eeg/")) or any(root.glob("sub-*/ses-*/eeg/"))
 
 
 def find_recordings(root: Path, pattern: str) -> list[RecordingFile]:
@@ -93,63 +86,16 @@ def find_recordings(root: Path, pattern: str) -> list[RecordingFile]:
     return files
 
 
-def unread(root: Path) -> list[str]:
-    """Return a line for each kind of file below a folder that may hold EEG and is not read, with their number.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> folder = Path(tempfile.mkdtemp())
-    >>> for name in ("S01_raw.fif", "S01-epo.fif", "S02.xdf", "S03.xdf"):
-    ...     (folder / name).touch()
-    >>> unread(folder)
-    ['1 -epo.fif is not read: S01-epo.fif', '2 .xdf are not read: S02.xdf, S03.xdf']
-    """
-    kinds: dict[str, list[str]] = {}
-    for path in _visible(root):
-        derived = _DERIVED.fullmatch(path.name)
-        other = next((end for end in _OTHER if path.name.lower().endswith(f".{end}")), None)
-        if derived or other:
-            kinds.setdefault(f"-{derived[1].lower()}.fif" if derived else f".{other}", []).append(path.name)
-    verb = {1: "is"}
-    return [f"{len(names)} {kind} {verb.get(len(names), 'are')} not read: {', '.join(names[:3])}"
-            + (" and so on" if len(names) > 3 else "") for kind, names in kinds.items()]  # fmt: skip
-
-
-def _visible(root: Path) -> list[Path]:
-    """Return the files below a folder, in the order of their paths, none that is hidden."""
-    paths = (path for path in sorted(root.rglob("*")) if path.is_file())
-    return [path for path in paths if not any(part.startswith(".") for part in path.relative_to(root).parts)]
-
-
-def _recorded(root: Path) -> list[Path]:
-    """Return the files below a folder that are recordings: of a split FIF the first part, and none cut out of one."""
-    recordings = [path for path in _visible(root) if suffix_of(path) in SUFFIXES and not _DERIVED.fullmatch(path.name)]
-    names = set(recordings)
-    return [path for path in recordings if path.suffix.lower() != ".fif" or _first_part(path) not in names - {path}]
-
-
-def _first_part(path: Path) -> Path:
-    """Return the file that a part of a split FIF goes on from, as MNE and BIDS name them."""
-    return path.with_name(re.sub(r"-\d+(?=\.fif$)|(?<=_split-)\d+", _one, path.name, flags=re.I))
-
-
-def _one(number: re.Match[str]) -> str:
-    return "" if number[0].startswith("-") else "1".rjust(len(number[0]), "0")
-
-
 def _in_bids(root: Path) -> list[RecordingFile]:
-    from mne_bids import find_matching_paths
+    from mne_bids import get_bids_path_from_fname
 
     files = []
-    for place in find_matching_paths(
-        root, suffixes="eeg", datatypes="eeg", extensions=[one for one in SUFFIXES if "fif" not in one]
-    ):
-        path = Path(place.fpath)
+    for path in recordings_below(root):
+        place = get_bids_path_from_fname(path, check=False, verbose="error")
         session = path.stem.removeprefix(f"sub-{place.subject}_").removesuffix("_eeg")
         beside = (_sidecar(place, "events"), _sidecar(place, "channels"))
         files.append(RecordingFile(path, _name(path, root), place.subject, session, *beside))
-    return sorted(files, key=lambda one: one.name)
+    return files
 
 
 def _sidecar(place: Any, kind: str) -> Path | None:
@@ -167,7 +113,7 @@ def _sidecar(place: Any, kind: str) -> Path | None:
 
 def recording_names(root: Path) -> list[str]:
     """Return the paths of the recordings below a folder, relative to it and without suffix, in their order."""
-    return [_name(path, root) for path in _recorded(root)]
+    return [_name(path, root) for path in recordings_below(root)]
 
 
 def who_and_when(name: str, pattern: str) -> tuple[str, str] | None:
@@ -194,12 +140,14 @@ def who_and_when(name: str, pattern: str) -> tuple[str, str] | None:
 
 def _in_folder(root: Path, pattern: str) -> list[RecordingFile]:
     files = []
-    for path in _recorded(root):
+    for path in recordings_below(root):
         name = _name(path, root)
         who = who_and_when(name, pattern)
         if who is None:
-            raise DataError(f"the path {name!r} does not fit the pattern {pattern!r}", where=path,
-                            do="set who, as in {subject}/{session}, * standing for anything")  # fmt: skip
+            do = "say who is in it, * standing for anything, as in --set 'corpus.who={subject}/{session}'"
+            tree = next((folder for folder in path.parents if folder.is_relative_to(root) and is_bids(folder)), None)
+            do = f"set root to {tree}, which is a BIDS tree" if tree else do
+            raise DataError(f"the path {name!r} does not fit the pattern {pattern!r}", where=path, do=do)
         stems = dict.fromkeys((_stem(path), Path(name).name))
         beside = [path.with_name(f"{stem}_events{suffix}") for stem in stems for suffix in TABLES]
         events = next((table for table in beside if table.is_file()), None)

@@ -16,11 +16,11 @@ from insula.corpora.recording_files import (
     RecordingFile,
     check_sessions,
     find_recordings,
-    is_bids,
     keyed_table,
     rows_of,
     with_people,
 )
+from insula.corpora.recording_folders import is_bids
 from insula.emotions import label_map, normalise_label
 from insula.errors import DataError
 from insula.storage.tables import is_missing, read_table

@@ -17,7 +17,8 @@ from insula.corpora.contract import BaseCorpus, Card
 from insula.corpora.folder import Folder, FolderSettings
 from insula.corpora.pairing import pair, stimulus_names
 from insula.corpora.recording_channels import Names, names_in, notes_about, read_names, shared_channels
-from insula.corpora.recording_files import RecordingFile, unread
+from insula.corpora.recording_files import RecordingFile
+from insula.corpora.recording_folders import unread
 from insula.corpora.recording_tables import (
     StudyFolder,
     annotated,
