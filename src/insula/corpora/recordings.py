@@ -30,6 +30,7 @@ from insula.corpora.recording_tables import (
 from insula.eeg.checks import check_events, check_recording
 from insula.eeg.epoch_store import Windows, cleaning_columns, count_windows, epoch_store, learnt_from, window_store
 from insula.eeg.filters import check_length
+from insula.eeg.montage import some
 from insula.eeg.preprocessing import Preprocessing, epochs_within
 from insula.eeg.reading import channel_table, read_recording, trigger_events
 from insula.errors import DataError, InsulaError
@@ -212,8 +213,8 @@ class Recordings(BaseCorpus):
             notes, rows, where = unread(self.settings.root), *self.study.rows_as_written()
         except InsulaError:
             return []  # which `check` says
-        wanted = self.settings.channels
-        with suppress(InsulaError):  # which `check` says
+        wanted = None
+        with suppress(InsulaError):
             wanted = self._channels(self.study.files)
         notes += notes_about(self.study.files, lambda one: self._recording(one, wanted), self.study.kind == "windows")
         label = self.settings.label
@@ -262,8 +263,7 @@ class Recordings(BaseCorpus):
             stores[f"eeg {len(stores)}"] = store
             parts.append(rows.assign(file=one.name, eeg_store=f"eeg {len(parts)}", eeg_row=range(len(rows))))
         if short:
-            named = ", ".join(short[:3]) + (" and more" if len(short) > 3 else "")
-            warnings.warn(f"events too near an end of their recording are left out: {named}", stacklevel=2)
+            warnings.warn(f"events too near an end of their recording are left out: {some(short, 3)}", stacklevel=2)
         for note in self.notes():
             warnings.warn(note, stacklevel=2)
         table = usual_labels(pd.concat(parts, ignore_index=True), self.settings.label, self.settings.classes)
