@@ -18,6 +18,7 @@ TIERS: dict[str, tuple[str, ...]] = {
     "label": ("sqlalchemy", "skactiveml", "matplotlib", "filelock"),
     "postgres": ("psycopg",),
     "scale": ("dask", "distributed", "ray"),
+    "heic": ("pi_heif",),
     "develop": ("edfio",),
 }  # fmt: skip
 """Extras of the package, and the modules that each brings beside what `pip install insula` brings.

@@ -214,7 +214,7 @@ def audit(
 
     The table's columns may be corpus, subject, session, trial, stimulus, identity, start and stop (seconds).
     """
-    from insula.errors import LeakageError
+    from insula.errors import LeakageError, printable
     from insula.protocols.tables import audit_files
 
     try:
@@ -234,7 +234,7 @@ def audit(
             if count:
                 typer.echo(f"shared and not forbidden: {count} of {name}; forbid it with --unit {name}")
         for warning in report.warnings:
-            typer.echo(f"note: {warning}")
+            typer.echo(f"note: {printable(warning)}")
 
 
 def compare(

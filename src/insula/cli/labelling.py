@@ -202,13 +202,14 @@ def label_export(
     from insula.labelling.agreement import merged
     from insula.labelling.ledger import Ledger
     from insula.storage.atomic import write_file
+    from insula.storage.tables import as_csv
 
     opened = Ledger(ledger)
     table = merged(opened.answered(), opened.question, merge)
     if output.is_dir():
         raise SettingsError("the output is a folder", where=output, do="give a file")
     with write_file(output) as temporary:
-        table.to_csv(temporary, index=False)
+        temporary.write_text(as_csv(table), encoding="utf-8")
     ties = int(table[opened.question.label].isna().sum()) if merge == "one" else 0
     if as_json:
         typer.echo(json.dumps({"file": str(output), "lines": len(table), "ties": ties}))

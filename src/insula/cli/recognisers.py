@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from insula.cli.console import Json, Sets, print_table, progress_bar
+from insula.errors import printable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -96,7 +97,8 @@ def predict(
     from glob import has_magic
 
     from insula.deployment.bundle import open_bundle
-    from insula.deployment.predictor import NO_FACE, Predictor, predict_to_folder
+    from insula.deployment.prediction_files import predict_to_folder
+    from insula.deployment.predictor import NO_FACE, Predictor
     from insula.deployment.recognisers import is_bundle
     from insula.errors import DataError, SettingsError
 
@@ -157,7 +159,7 @@ def _print_predictions(table: pd.DataFrame, folder: Path | None) -> None:
         typer.echo(f"faces     {len(faces)} in {faces['path'].nunique()} of {table['path'].nunique()} files")
     partly = without["path"].isin(faces["path"])  # a video of which the beginning was read
     for row, broke in zip(without.itertuples(), partly, strict=True):
-        typer.echo(f"{'broke off' if broke else 'skipped  '} {row.path}: {row.reason}")
+        typer.echo(printable(f"{'broke off' if broke else 'skipped  '} {row.path}: {row.reason}"))
 
 
 def export(

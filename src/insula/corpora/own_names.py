@@ -13,11 +13,13 @@ import pandas as pd
 from insula.emotions import LABEL_SPACES, SYNONYMS, normalise_label
 from insula.storage.tables import is_missing
 
-_KNOWN = {*SYNONYMS, *(name for space in LABEL_SPACES.values() for name in space)}
+_CLASSES = {name for space in LABEL_SPACES.values() for name in space}
+_KNOWN = {*SYNONYMS, *_CLASSES}
 _NEAR = 0.74  # of difflib: "hap" and "happy" are 0.75
 _SHOWN, _MOST_CLASSES, _MOST_CODES = 5, 30, 10  # numbers of more than ten values are ratings
 
-PERSON = r"(?:sub|subj|subject|participant|person|proband|ppt?|vpn?)[-_ ]?\d+"
+_PERSON_WORD = r"(?:sub|subj|subject|participant|person|proband|ppt?|vpn?)"
+PERSON = rf"{_PERSON_WORD}[-_ ]?\d+"
 """Regular expression of a name that is a person's."""
 
 SHORT = r"(?:s|p|u|id|user)[-_ ]?\d+"
@@ -25,9 +27,10 @@ SHORT = r"(?:s|p|u|id|user)[-_ ]?\d+"
 
 PARTS = {
     "train": "train", "training": "train", "val": "validation", "valid": "validation", "validation": "validation",
-    "dev": "validation", "test": "test", "testing": "test",
+    "dev": "validation", "development": "validation", "publictest": "validation", "test": "test", "testing": "test",
+    "privatetest": "test",
 }  # fmt: skip
-"""Names in use for the parts of a split, in lower case."""
+"""Names in use for the parts of a split: lower-case letters, as `part_of` reads them."""
 
 _KINDS = {  # what a label may be instead of a class, and what to do
     "broken": ("labels that hold a line break or the like", "write each on one line"),
@@ -62,6 +65,18 @@ def is_known(name: str) -> bool:
     return usual_name(name) in _KNOWN
 
 
+def part_of(name: str) -> str | None:
+    """Return the part of a split that a name is of; None where it is of none.
+
+    Examples
+    --------
+    >>> [part_of(name) for name in ("Train", "val_set", "Testing images", "tests of fear")]
+    ['train', 'validation', 'test', None]
+    """
+    letters = re.sub(r"[^a-z]", "", name.lower())
+    return PARTS.get(re.sub(r"(set|data|images|pictures|faces|split)$", "", letters))
+
+
 def about_names(table: pd.DataFrame, label: str, folders: Mapping[str, str]) -> list[str]:
     """Return what should be known of the names in a table of pictures, one line each.
 
@@ -78,8 +93,12 @@ def about_names(table: pd.DataFrame, label: str, folders: Mapping[str, str]) -> 
     if "part" in table:
         parts = table["part"].value_counts()
         lines += ["parts as given: " + ", ".join(f"{name} {count:,}" for name, count in parts.items())]
-    lines += [_alike(table["identity"].dropna()) if "identity" in table else NOBODY]
-    return [line for line in lines if line]
+    people = table["identity"].dropna() if "identity" in table else pd.Series(dtype=str)
+    if not len(people):
+        return [*lines, NOBODY]
+    lines += [f"{people.nunique():,} people: {_some(people.unique())}"]
+    alike = _alike(people)
+    return [*lines, alike] if alike else lines
 
 
 def about_labels(
@@ -145,7 +164,7 @@ def _kind(name: str, names: Collection[str]) -> str:
         return "broken"
     if re.fullmatch(r"[+-]?[\d.]+", name):
         return "number"
-    if name in PARTS:
+    if part_of(name):
         return "part"
     if re.fullmatch(f"{PERSON}|{SHORT}", name, re.I):
         return "person"
@@ -169,7 +188,7 @@ def _classes(counts: Mapping[str, int], folders: Mapping[str, str]) -> str:
 
 def _unknown(names: Sequence[str], codes: str) -> str:
     """Return a line for classes that are not known, with what they may be meant to be."""
-    near = {name: get_close_matches(name, _KNOWN, 1, _NEAR) for name in names}
+    near = {name: get_close_matches(name, _KNOWN, 1, _NEAR) or _begun(name) for name in names}
     meant = {name: normalise_label(matches[0]) for name, matches in near.items() if matches}
     shown = [f"{name} ({meant[name]}?)" if name in meant else name for name in names]
     one = next(iter(meant), None)
@@ -177,11 +196,18 @@ def _unknown(names: Sequence[str], codes: str) -> str:
     return f"names that are no known class stay classes of their own: {_some(shown)}{cure}"
 
 
+def _begun(name: str) -> list[str]:
+    """Return the class that a name of two letters or more is the beginning of, where there is one."""
+    classes = [one for one in _CLASSES if one.startswith(name)] if len(name) > 1 else []
+    return classes if len(classes) == 1 else []
+
+
 def _alike(names: Iterable[str]) -> str | None:
-    """Return names of people that differ in case, blanks or zeros alone; None where none do."""
+    """Return names of people that differ in case, blanks, zeros or `sub-` alone; None where none do."""
     groups = defaultdict(list)
     for name in dict.fromkeys(names):
-        groups[re.sub(r"\.0$", "", name.strip().casefold()).lstrip("0")].append(_plain(name))
+        number = re.sub(r"\.0$|[\s_-]", "", re.sub(rf"^{_PERSON_WORD}(?=[-_ ]?\d+$)", "", name.strip().casefold()))
+        groups[re.sub(r"(?<!\d)0+(?=\d)", "", number)].append(_plain(name))
     alike = [" and ".join(group) for group in groups.values() if len(group) > 1]
     do = "write a person the same way everywhere"
     return f"{_some(alike)} count as different people: {do}" if alike else None

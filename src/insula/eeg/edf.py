@@ -1,8 +1,8 @@
 """The header of EDF and BDF files, and the times of their records.
 
 MNE resamples uneven channels, renames duplicates and forgives truncation and gaps, all in silence. The fields are those
-of Kemp et al. 1992, A simple format for exchange of digitized polygraphic recordings, and Kemp and Olivan 2003, European
-data format plus; BDF has three bytes a value where EDF has two.
+of Kemp et al. 1992, A simple format for exchange of digitized polygraphic recordings, and Kemp and Olivan 2003,
+European data format plus; BDF has three bytes a value where EDF has two.
 """
 
 from __future__ import annotations

@@ -94,7 +94,7 @@ def without_reference(channels: Sequence[str]) -> list[str]:
 
 
 def biosemi_names(channels: Sequence[str]) -> list[str]:
-    """Return the channels that are named as BioSemi's caps name theirs, whose A1 and C3 are other sites than the 10-20's.
+    """Return the channels that are named as BioSemi's caps name theirs: A1 and C3 are other sites than the 10-20's.
 
     They are told by a letter and a number that no electrode has, and by no other electrode that is named.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import textwrap
 import warnings
+from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ from insula.eeg.edf import DURATION, edf_channels
 from insula.eeg.units import unit_in_microvolts
 from insula.eeg.xdf import open_xdf
 from insula.errors import DataError, InsulaError
+from insula.storage.child import read_in_child
+from insula.storage.hashing import sha256_of
 from insula.tiers import naming_tier
 
 SUFFIXES = (".edf", ".bdf", ".vhdr", ".set", ".fif", ".fif.gz", ".gdf", ".cnt", ".xdf", ".xdfz")
@@ -122,6 +125,8 @@ def open_raw(path: Path, names: tuple[str, ...] = ()) -> tuple[Any, list[str]]:
 
     only = {"include": list(names)} if names and suffix_of(path) in _EDF else {}
     raw, failure = None, None
+    if suffix_of(path) == ".set":
+        _survive(path, sha256_of(path))
     with warnings.catch_warnings(), mne.utils.catch_logging(verbose="warning") as log:
         warnings.simplefilter("ignore")  # the log says the same
         try:
@@ -151,6 +156,12 @@ def open_raw(path: Path, names: tuple[str, ...] = ()) -> tuple[Any, list[str]]:
     lines = [textwrap.shorten(line.replace(str(path), path.name), 200) for line in warned.splitlines()]
     library = "pyxdf" if suffix_of(path) in _XDF else "MNE"
     return raw, [f"{library} says: {line}" for line in dict.fromkeys(lines) if line and not _SETTLED.search(line)]
+
+
+@lru_cache(maxsize=4096)
+def _survive(path: Path, _content: str) -> None:
+    """Refuse an EEGLAB file on which the library crashes, or never ends."""
+    read_in_child("insula.eeg.eeglab:openable", path)
 
 
 def _with_a_point(path: Path, only: dict[str, Any]) -> Any:

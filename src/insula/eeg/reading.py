@@ -16,7 +16,7 @@ from insula.eeg.checks import check_rate
 from insula.eeg.montage import as_rename, biosemi_names, canonical, electrode_of, some, without_reference
 from insula.eeg.opening import SUFFIXES, open_raw, stored_channels, suffix_of, unreadable
 from insula.eeg.triggers import TRIGGERS, code_changes
-from insula.eeg.units import micro_sign_lost, unit_in_microvolts
+from insula.eeg.units import unit_in_microvolts
 from insula.errors import DataError, SettingsError
 from insula.samples import Recording
 from insula.storage.hashing import digest, sha256_of
@@ -61,9 +61,7 @@ def channel_table(path: Path, rename: Mapping[str, str | None] | None = None, un
     return _channels(path, rename, unit)[0]
 
 
-def _channels(
-    path: Path, rename: Mapping[str, str | None] | None, unit: str | None
-) -> tuple[pd.DataFrame, list[str]]:
+def _channels(path: Path, rename: Mapping[str, str | None] | None, unit: str | None) -> tuple[pd.DataFrame, list[str]]:
     """Return the table of channels, and what is odd about the file."""
     if unit is not None and unit_in_microvolts(unit) is None:
         raise SettingsError(f"{unit!r} is no unit of voltage", where="unit", do="set unit=uV, mV or V")
@@ -93,10 +91,10 @@ def _channels(
     cure = f"; of electrodes say the unit, {_AS_UNIT}" if (left & electrodes).any() else ""
     out = table[left | (channels.str.contains(r"(?i)^pol\b") & (table["dropped"] == "no electrode"))]
     if len(out):
-        notes = [*notes, f"channels left out: {some(f'{one.channel} ({one.dropped})' for one in out.itertuples())}{cure}"]
-    lost = [spelt for spelt in table["unit"][table["dropped"].isna()] if micro_sign_lost(spelt)]
-    if lost and unit is None:
-        notes = [*notes, f"the unit {lost[0]!r} is read as uV: its micro sign was lost"]
+        notes = [
+            *notes,
+            f"channels left out: {some(f'{one.channel} ({one.dropped})' for one in out.itertuples())}{cure}",
+        ]
     return table.assign(factor=microvolts / table.pop("presumed")), notes
 
 

@@ -1,4 +1,4 @@
-"""XDF, the format of the Lab Streaming Layer, by pyxdf: its stream of EEG, with the streams of markers as annotations."""
+"""XDF, the format of the Lab Streaming Layer, by pyxdf: its stream of EEG, and its markers as annotations."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ def run(
     prepare([recipe], cache, jobs, progress, engine)
     planned = plan(recipe, cache)
     fit_all([planned], cache, jobs, progress, engine)
-    return collect(planned, cache)
+    return collect(planned, cache, progress=progress)
 
 
 def prepare(
@@ -131,7 +131,7 @@ def fit_all(
     for planned in plans:
         for fitting in planned.fittings:
             wanted.setdefault(cache.path("fits", planned.key(fitting)), (planned, fitting))
-    todo = [pair for path, pair in wanted.items() if not path.exists()]
+    todo = [pair for path, pair in wanted.items() if not cache.holds(path)]
     before = len(wanted) - len(todo)
     if progress and before:
         progress(before, len(wanted), "finished before")

@@ -30,15 +30,14 @@ from insula.evaluation.groups import group_columns, named_groups
 from insula.evaluation.recipe import Recipe
 from insula.protocols.protocol import Protocol, protocol
 from insula.protocols.split import Split
-from insula.protocols.units import SAMPLE, unit_codes, unit_names
+from insula.protocols.splitting import strata_of
+from insula.protocols.units import SAMPLE, lies_within, unit_codes, unit_names
 from insula.samples import Predictions, Samples
 from insula.samples.table import PROVENANCE
 from insula.storage.cache import Cache
 
 ClassTask = Categorical | Binary | Ordinal | Cut | Votes
 AnyTask = ClassTask | Continuous
-
-_PEOPLE = ("subject", "identity", "person")
 
 
 @dataclass(frozen=True)
@@ -56,6 +55,8 @@ class Study:
     fingerprint: str
     repeat: int
     learnt: AnyTask | Several
+    notes: tuple[str, ...] = ()
+    """What a reader must know of how it is scored."""
 
     def scored(self, predictions: Predictions) -> Predictions:
         """Return what a system that learnt `learnt` says of `task`."""
@@ -75,7 +76,34 @@ def open_study(recipe: Recipe, repeat: int, cache: Cache, tell: Callable[[str], 
     task = complete_task(recipe.scored_task(), samples)
     named = {name: complete_task(values, samples) for name, values in named_tasks(recipe.task).items()}
     learnt = Several.parse({"tasks": named}, where="task") if named else task
-    return Study(corpus, samples, task, chosen, chosen.splits(samples, learnt), samples.fingerprint(), repeat, learnt)
+    chosen, notes = _scored_where_labels_agree(chosen, samples, task)
+    for note in notes:
+        warnings.warn(note, stacklevel=2)
+    splits = chosen.splits(samples, learnt)
+    return Study(corpus, samples, task, chosen, splits, samples.fingerprint(), repeat, learnt, notes)
+
+
+def _scored_where_labels_agree(chosen: Protocol, samples: Samples, task: AnyTask) -> tuple[Protocol, tuple[str, ...]]:
+    """Return the protocol, which scores trials, or rows, where members of one scored unit have different labels.
+
+    People call one film by different names: to hold what is said of all of them against the label of the first would
+    call right answers wrong. Ratings are averaged over the unit, as predictions are.
+    """
+    if isinstance(task, Continuous):
+        return chosen, ()
+    classes, unit = strata_of(task, samples), chosen.scored_unit
+    scored = (classes >= 0) & (unit_codes(samples, unit) >= 0)
+    apart = {}
+    for finer in dict.fromkeys((unit, "trial", SAMPLE)):
+        pairs = pd.DataFrame({"unit": unit_codes(samples, finer), "class": classes})[scored].drop_duplicates()
+        apart[finer] = np.sum(pairs["unit"].value_counts() > 1)
+        if apart[finer] == 0 and (pairs["unit"] >= 0).all():
+            break
+    if finer == unit:
+        return chosen, ()
+    of = len(np.unique(unit_codes(samples, unit)[scored]))
+    note = f"rows of one {unit} have different labels ({apart[unit]} of {of}): each {finer} is scored by itself"
+    return chosen.model_copy(update={"scored_unit": finer}), (note,)
 
 
 def open_again(recipe: Recipe, repeat: int, cache: Cache) -> Study:
@@ -154,17 +182,33 @@ def series_of(study: Study) -> str | None:
 
 
 def cluster_of(study: Study) -> str | None:
-    """Return the column of `answers` whose units depend on one another, so that intervals resample it whole.
+    """Return the column of `answers` whose units intervals and tests draw whole, None for the scored units themselves.
 
-    Of units in series the people that the protocol keeps apart, or else the series themselves; of others the people
-    whose faces are tested, where all are known. Between corpora, where some are: any other picture is of somebody else.
+    It is what the protocol holds out, of several units the one of which fewest are tested, since so few were drawn.
+    Corpora are too few to be drawn: between them, and where a corpus gives the parts, it is the people, as far as
+    nobody is in two parts. Units that are no series are drawn by the people whose faces they show, where all are known;
+    between corpora where some are: any other picture is of somebody else. Else a series is drawn, where there is one.
     """
-    series = series_of(study)
-    if series:
-        return next((name for name in study.protocol.disjoint if name in _PEOPLE), series)
-    tested = study.samples.by_id(np.concatenate([split.test for split in study.splits])).table
-    named = tested["identity"].notna()
-    return "identity" if named.all() or (study.protocol.test_corpora and named.any()) else None
+    protocol, series = study.protocol, series_of(study)
+    tested = study.samples.by_id(np.concatenate([split.test for split in study.splits]))
+    inner = unit_codes(tested, series or protocol.scored_unit)
+    held = [name for name in protocol.disjoint if name != "corpus"]
+    if not held and (protocol.disjoint or protocol.parts) and _apart(study, "subject"):
+        held = ["subject"]
+    codes = {name: unit_codes(tested, name) for name in held}
+    drawn = {name: numbers for name, numbers in codes.items() if (numbers >= 0).all()}
+    faces = unit_codes(tested, "identity")
+    if series is None and ((faces >= 0).all() or (protocol.test_corpora and (faces >= 0).any())):
+        drawn["identity"] = faces
+    counts = {name: len(np.unique(numbers)) for name, numbers in drawn.items() if lies_within(inner, numbers)}
+    fewest = min(counts, key=lambda name: counts[name], default=series)
+    return None if fewest == protocol.scored_unit else fewest
+
+
+def _apart(study: Study, unit: str) -> bool:
+    """Say whether no unit of a kind is both trained on and tested."""
+    names = pd.Series(unit_names(study.samples, unit), index=study.samples.ids)
+    return not any(names[split.test].isin(names[split.train].dropna()).any() for split in study.splits)
 
 
 def notes_of(corpus: Corpus) -> list[str]:
@@ -243,10 +287,8 @@ def _sealed(study: Study, units: np.ndarray, scored: np.ndarray) -> pd.Series | 
 
 def _series(study: Study, units: np.ndarray, scored: np.ndarray) -> dict[str, pd.Series]:
     """Return the columns that say what depends on what, and, of rows that are scored one by one, when they were."""
-    series = series_of(study)
-    if series is None:
-        return {}
-    columns = {name: unit_names(study.samples, name)[scored] for name in {series, cluster_of(study) or series}}
-    if study.protocol.scored_unit == SAMPLE:
+    names = {name for name in (series_of(study), cluster_of(study)) if name not in (None, "identity")}
+    columns = {name: unit_names(study.samples, name)[scored] for name in names}
+    if names and study.protocol.scored_unit == SAMPLE:
         columns["time"] = study.samples.table.loc[scored, "start"].to_numpy(float)
     return {name: pd.Series(values, index=units[scored]).groupby(level=0).first() for name, values in columns.items()}

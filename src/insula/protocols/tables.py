@@ -77,7 +77,8 @@ def audit_tables(table: pd.DataFrame, split: pd.DataFrame, units: Sequence[str] 
 
 def audit_files(table: Path, split: Path, units: Sequence[str] | None = None) -> Audit:
     """Check a split that lies in two CSV files; see `audit_tables`."""
-    as_text = {"dtype": str, "keep_default_na": False}  # NA may be somebody's name; only an empty cell is missing
+    # NA may be somebody's name: only an empty cell is missing
+    as_text = {"dtype": str, "keep_default_na": False, "na_values": [""]}
     return audit_tables(read_csv(table, **as_text), read_csv(split, **as_text), units)
 
 

@@ -1,4 +1,4 @@
-"""Tables of others: CSV and TSV files however they were saved, and what in them is no value."""
+"""Tables: those of others, however they were saved, and what in them is missing; those of insula, which run nowhere."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from typing import Any
 
 import pandas as pd
 
-from insula.errors import DataError
+from insula.errors import DataError, printable
+
+# where a spreadsheet would begin a formula, in the widths of East Asia, too; some take a semicolon for the next cell
+_FORMULA = re.compile("(^|;)(?=[=+\\-@\uff1d\uff0b\uff0d\uff20])")
 
 _NOTHING = ("", "nan", "-nan", "na", "n/a", "#n/a", "#na", "<na>", "nat", "none", "null", "nil")
 _SPELLINGS = [spelt for word in _NOTHING for spelt in (word, word.upper(), word.capitalize())] + ["NaN", "NaT"]
@@ -142,3 +145,40 @@ def is_missing(values: pd.Series) -> pd.Series:
     [False, True, True, True]
     """
     return values.isna() | values.astype("str").str.strip().str.lower().isin(_NOTHING)
+
+
+def as_csv(table: pd.DataFrame, *, header: bool = True) -> str:
+    r"""Return a table as CSV, without its index, such that a spreadsheet runs nothing and a terminal obeys nothing.
+
+    Text that a spreadsheet would take for a formula begins with an apostrophe; control characters are spelt out, as in
+    `\x1b`. Numbers stay as they are.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Of any columns.
+    header : bool
+        Whether to begin with the names of the columns.
+
+    Examples
+    --------
+    >>> print(as_csv(pd.DataFrame({"path": ["=1+1.jpg", "-2"], "p_=joy": [0.5, -1]})), end="")
+    path,p_=joy
+    '=1+1.jpg,0.5
+    -2,-1.0
+    """
+    cells = {
+        name: column.astype(object).map(_harmless) if column.dtype.kind == "O" else column
+        for name, column in table.items()
+    }
+    return pd.DataFrame(cells, index=table.index).rename(columns=_harmless).to_csv(index=False, header=header)
+
+
+def _harmless(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    try:
+        float(value)
+    except ValueError:
+        return _FORMULA.sub(r"\1'", printable(value))
+    return printable(value)
