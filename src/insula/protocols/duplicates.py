@@ -23,7 +23,7 @@ import numpy as np
 import pandas as pd
 
 from insula.protocols.alignment import align, identity_map, local_difference, moved, places, standardised, white
-from insula.samples import Samples, Store
+from insula.samples import ArrayStore, Samples, Store
 from insula.storage.hashing import digest_array
 
 LARGEST_DIFFERENCE = 0.25
@@ -44,6 +44,9 @@ _LIKELY, _POSSIBLE = 0.85, 0.5  # correlations at which a pair is looked at, and
 _MANY = 50  # pictures from which on their mean is taken out
 _PASSING = 0.9  # correlation of copies, aligned at 16 x 16
 _LEAST_CORRELATION = 0.95  # of copies that were not moved
+_CLEARLY = 0.06  # radians, or share of the size, by which a small copy was moved
+_SLACK = 0.02  # of half the side: what aligning may miss
+_GREY, _OTHER_TINT = 2.0, 0.05  # grey levels between the colours of a picture, and share of its light between two
 _BLANK = 2.0  # grey levels; a picture with less contrast shows nothing to recognise
 _BLOCK = 2048
 
@@ -56,6 +59,8 @@ class Marks:
     ----------
     grey : uint8 array, shape (n, 32, 32)
         The pictures, small and grey.
+    tint : float32 array, shape (n, 2)
+        How much more red than green, and blue than green, there is in them, in shares of their light; NaN where grey.
     side : int
         Pixels that a closer look shows, along an edge.
     closer : callable
@@ -63,6 +68,7 @@ class Marks:
     """
 
     grey: np.ndarray
+    tint: np.ndarray
     side: int
     closer: Callable[[np.ndarray, int], np.ndarray]
 
@@ -70,12 +76,24 @@ class Marks:
         return len(self.grey)
 
     def __getitem__(self, rows: np.ndarray) -> Marks:
-        return Marks(self.grey[rows], self.side, lambda some, side: self.closer(np.asarray(rows)[some], side))
+        return Marks(
+            self.grey[rows], self.tint[rows], self.side, lambda some, side: self.closer(np.asarray(rows)[some], side)
+        )
 
 
 def mark_pictures(pictures: np.ndarray) -> Marks:
     """Return the marks of pictures, uint8 (n, height, width, 3) or (n, height, width)."""
-    return Marks(_greyed(pictures, _EDGE), _side(pictures.shape[1:3]), lambda some, side: _greyed(pictures[some], side))
+    side = _side(pictures.shape[1:3])
+    return Marks(_greyed(pictures, _EDGE), _tint(pictures), side, lambda some, side: _greyed(pictures[some], side))
+
+
+def _tint(pictures: np.ndarray) -> np.ndarray:
+    tint = np.full((len(pictures), 2), np.nan, np.float32)
+    if pictures.ndim == 4:
+        light = pictures.mean(axis=(1, 2), dtype=np.float32)
+        coloured = np.ptp(light, axis=1) > _GREY
+        tint[coloured] = (light[coloured][:, [0, 2]] - light[coloured][:, 1:2]) / light[coloured].mean(1, keepdims=True)
+    return tint
 
 
 def _side(shape: tuple[int, ...]) -> int:
@@ -96,6 +114,7 @@ class _Memory:
 
     def __init__(self, store: Store) -> None:
         self.grey = np.zeros((len(store), _EDGE, _EDGE), np.uint8)
+        self.tint = np.zeros((len(store), 2), np.float32)
         self.read = np.zeros(len(store), bool)
         self.side = _SIDES[0]
         self.pairs: dict[str, np.ndarray] = {}
@@ -112,8 +131,13 @@ def marks_of(store: Store, rows: np.ndarray) -> Marks:
         piece = fresh[first : first + 256]
         pictures = np.asarray(store.read(piece))
         memory.grey[piece], memory.side = _greyed(pictures, _EDGE), _side(pictures.shape[1:3])
-        memory.read[piece] = True
-    return Marks(memory.grey[rows], memory.side, lambda some, side: _greyed(np.asarray(store.read(rows[some])), side))
+        memory.tint[piece], memory.read[piece] = _tint(pictures), True
+    return Marks(
+        memory.grey[rows],
+        memory.tint[rows],
+        memory.side,
+        lambda some, side: _greyed(np.asarray(store.read(rows[some])), side),
+    )
 
 
 def picture_modalities(samples: Samples) -> list[str]:
@@ -141,12 +165,12 @@ def duplicates_between(samples: Samples, modality: str, one: np.ndarray, other: 
         The rows to compare. Of rows that show one and the same picture the first stands for all.
     """
     pairs = [np.empty((0, 2), np.int64)]
-    for left, right in product(_pictured(samples, modality, one), _pictured(samples, modality, other)):
-        (name, rows), (second, others) = left, right
-        stores = [(samples.stores[name], samples.stores[second])]
-        wholes = tuple(getattr(store, "whole", None) for store in stores[0])
-        stores += [wholes] if all(wholes) else []
-        for store, further in stores:
+    for (name, rows), (second, others) in product(
+        _pictured(samples, modality, one), _pictured(samples, modality, other)
+    ):
+        crops = samples.stores[name], samples.stores[second]
+        wholes = tuple(store.whole for store in crops if isinstance(store, ArrayStore) and store.whole is not None)
+        for store, further in (crops, wholes) if len(wholes) == len(crops) else (crops,):
             between = _remembered(store, further, *(samples.rows(modality)[some] for some in (rows, others)))
             pairs.append(np.column_stack([rows[between[:, 0]], others[between[:, 1]]]))
     return np.unique(np.concatenate(pairs), axis=0)
@@ -190,18 +214,6 @@ def near_duplicates(left: Marks, right: Marks) -> np.ndarray:
             some, starts = candidates[first : first + _BLOCK], maps[first : first + _BLOCK]
             pairs.append(some[_same(left, right, some, mirrored, starts)])
     return np.unique(np.concatenate(pairs), axis=0)
-
-
-def copy_groups(marks: Marks) -> np.ndarray:
-    """Return int64 (n,): for each picture the first place of those that are copies of it, or copies of its copies.
-
-    Examples
-    --------
-    >>> grey = np.random.default_rng(0).integers(0, 200, (3, 8, 8), np.uint8).repeat(8, axis=1).repeat(8, axis=2)
-    >>> copy_groups(mark_pictures(np.concatenate([grey, grey[1:2] + 9]))).tolist()
-    [0, 1, 2, 1]
-    """
-    return linked(near_duplicates(marks, marks), len(marks))
 
 
 def linked(pairs: np.ndarray, n: int) -> np.ndarray:
@@ -293,12 +305,18 @@ def _same(left: Marks, right: Marks, pairs: np.ndarray, mirrored: bool, maps: np
     other = other[:, :, ::-1] if mirrored else other
     blank = np.minimum(one.std(axis=(1, 2)), other.std(axis=(1, 2))) <= _BLANK
     same = ~blank & _unmoved(one, other)
-    rest = np.flatnonzero(~blank & ~same)
+    apart = (
+        np.abs(left.tint[pairs[:, 0]] - right.tint[pairs[:, 1]]).max(axis=1) > _OTHER_TINT
+    )  # never where one is grey
+    rest = np.flatnonzero(~blank & ~same & ~apart)
+    if not len(rest):
+        return same
     halves = (each[rest].reshape(-1, 16, 2, 16, 2).mean(axis=(2, 4), dtype=np.float32) for each in (one, other))
     maps, correlation = align(*halves, maps[rest], 4)
     passing = correlation > _PASSING
     rest, maps = rest[passing], maps[passing]
     side = min(left.side, right.side)
+    clearly = _CLEARLY if side < max(LARGEST_CHANGE) else 0.0  # what hardly moved is judged as it lies
     for pixels in dict.fromkeys((_SIDES[0], side)):
         least = max(size for size in LARGEST_CHANGE if size <= pixels)
         for first in range(0, len(rest), 256):  # keeps memory small
@@ -309,9 +327,22 @@ def _same(left: Marks, right: Marks, pairs: np.ndarray, mirrored: bool, maps: np
             second_of = second_of[:, :, ::-1] if mirrored else second_of
             maps[some], _ = align(first_of, np.ascontiguousarray(second_of), maps[some], 6)
             change = local_difference(first_of, np.ascontiguousarray(second_of), maps[some])
-            same[rest[some]] = change <= LARGEST_CHANGE[least]
+            same[rest[some]] = (change <= LARGEST_CHANGE[least]) & _plausible(maps[some], clearly)
         maps, rest = maps[same[rest]], rest[same[rest]]
     return same
+
+
+def _plausible(maps: np.ndarray, clearly: float) -> np.ndarray:
+    """Return bool (n,): whether maps turn or crop a picture, and no more: a crop lies within what it was cut out of.
+
+    Two people photographed alike can often be brought over each other by stretching, slanting or shifting one of them.
+    """
+    wide, high = (np.hypot(maps[:, 0, axis], maps[:, 1, axis]) for axis in (0, 1))
+    slanted = np.abs((maps[:, :, 0] * maps[:, :, 1]).sum(axis=1)) / (wide * high)
+    within = np.abs(maps[:, :, 2]) <= np.abs(1 - np.column_stack([wide, high])) + _SLACK
+    turned, enlarged = np.arctan2(maps[:, 1, 0], maps[:, 0, 0]), np.log(wide * high) / 2
+    far = np.maximum(np.abs(turned), np.abs(enlarged)) >= clearly
+    return far & (slanted <= _SLACK) & (np.abs(np.log(wide / high)) <= 2 * _SLACK) & within.all(axis=1)
 
 
 def _softened(marks: Marks, some: np.ndarray, side: int) -> np.ndarray:

@@ -71,6 +71,8 @@ def audit_tables(table: pd.DataFrame, split: pd.DataFrame, units: Sequence[str] 
         {"name": "table", "disjoint": tuple(dict.fromkeys(wanted)), "scored_unit": SAMPLE}, where="units"
     )
     report = audit(_split(split, samples, "index" in table.columns), samples, protocol)
+    if report.counts["unused"]:
+        notes.append(f"{report.counts['unused']} of {len(samples)} rows are in no part")
     shared = {name: count for name, count in report.shared.items() if name in table.columns}
     return replace(report, shared=shared, warnings=(*report.warnings, *notes))
 
@@ -78,7 +80,13 @@ def audit_tables(table: pd.DataFrame, split: pd.DataFrame, units: Sequence[str] 
 def audit_files(table: Path, split: Path, units: Sequence[str] | None = None) -> Audit:
     """Check a split that lies in two CSV files; see `audit_tables`."""
     as_text = {"dtype": str, "keep_default_na": False}  # NA may be somebody's name; only an empty cell is missing
-    return audit_tables(read_csv(table, **as_text), read_csv(split, **as_text), units)
+    return audit_tables(*(read_csv(path, **as_text, sep=_separator(path)) for path in (table, split)), units)
+
+
+def _separator(path: Path) -> str:
+    """Return what separates the columns of a table: a comma, or what spreadsheets write where commas are decimal."""
+    head = path.open(encoding="latin-1").readline() if path.is_file() else ""
+    return max(",;\t", key=head.count)
 
 
 def _samples(table: pd.DataFrame) -> tuple[Samples, list[str]]:
