@@ -6,9 +6,8 @@ A pair that is proposed is aligned (`insula.protocols.alignment`) and compared e
 differ at the mouth or the brows, whatever the rest. Pictures that lie as they are need only agree at 32 x 32: at equal
 mean and contrast they differ nowhere by more than `LARGEST_DIFFERENCE` standard deviations.
 
-How many copies of each kind are found so, and how many other pictures are taken for copies, is measured on photographs
-of faces: `docs/explanation/provenance-and-splits.md`. Shifts and one-sided crops by more than a few per cent, borders
-and turns beyond 10 degrees are not looked for.
+Shifts and one-sided crops by more than a few per cent, borders and turns beyond 10 degrees are not looked for; nor, in
+pictures of less than 96 pixels, crops that enlarge them by less than 6 %.
 """
 
 from __future__ import annotations
