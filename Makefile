@@ -3,11 +3,11 @@ PYTHON ?= python3
 INSULA_DATA ?= ../shared/data
 export INSULA_DATA
 # Two test processes on two cores: linear algebra must not start threads of its own.
-test check bench: export OMP_NUM_THREADS = 1
+test check bench mutants: export OMP_NUM_THREADS = 1
 BIN := .venv/bin
 PEERS := .venv-peers/bin
 
-.PHONY: demo test check bench docs clean
+.PHONY: demo test check bench mutants docs clean
 
 demo: .venv/installed
 	$(BIN)/insula demo
@@ -24,6 +24,10 @@ check: .venv/installed
 
 bench: .venv/installed .venv-peers/installed
 	$(BIN)/python -m benchmarks
+
+mutants: .venv/installed
+	$(BIN)/mutmut run
+	$(BIN)/mutmut results
 
 docs: .venv/installed
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict

@@ -28,14 +28,21 @@ TITLES = {
     "face_training": "Training on faces",
     "training_loop": "The loop of the engine beside a plain one",
     "paper_preset": "BMCI, preset paper on one split",
+    "fuzz": "Mutated files of every kind",
+    "kills": "Commands killed at random moments, and given again",
 }
+LONG = ("fuzz", "kills")
+"""Run where they are named: they take an hour."""
 
 
 def main(names: list[str]) -> None:
     unknown = [name for name in names if name not in TITLES]
     if unknown:
         sys.exit(f"no benchmark {unknown[0]}: there are {', '.join(TITLES)}")
-    figures_by_title = {TITLES[name]: import_module(f"benchmarks.{name}").main() for name in names or TITLES}
+    figures_by_title = {
+        TITLES[name]: import_module(f"benchmarks.{name}").main()
+        for name in names or [one for one in TITLES if one not in LONG]
+    }
     commit = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False, cwd=PAGES
     ).stdout.strip()

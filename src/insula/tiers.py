@@ -17,7 +17,9 @@ TIERS: dict[str, tuple[str, ...]] = {
     "eeg": ("mne", "mne_bids", "mne_icalabel", "autoreject", "braindecode", "pyriemann"),
     "label": ("sqlalchemy", "skactiveml", "matplotlib", "filelock"),
     "postgres": ("psycopg",),
+    "sign": ("cryptography",),
     "scale": ("dask", "distributed", "ray"),
+    "heic": ("pi_heif",),
     "develop": ("edfio",),
 }  # fmt: skip
 """Extras of the package, and the modules that each brings beside what `pip install insula` brings.

@@ -1,4 +1,4 @@
-"""Small inputs that went wrong once, where the folder that holds them is at hand; each kind has a test of its own beside its room, too."""
+"""Small inputs that went wrong once, where their folder is at hand; each kind has a test beside its room, too."""
 
 from __future__ import annotations
 

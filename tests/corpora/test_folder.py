@@ -208,3 +208,17 @@ def test_boxes_of_a_manifest_are_cut_out_and_a_box_beside_the_picture_is_named(t
     assert "box_left" not in samples.table
     with pytest.raises(SettingsError, match="boxes needs a manifest"):
         corpus("folder", root=folder, faces="boxes")
+
+
+def test_a_manifest_is_read_however_it_was_saved(tmp_path: Path, cache: Cache) -> None:
+    fake_folder(tmp_path)
+    root = tmp_path / "folder"
+    lines = ["Image; Emotion; Split", "anger\\00.png;0.0;Training", "anger/01.png;none;test", "happiness/04.png;1;Val"]
+    (root / "list.csv").write_text("\n".join(lines), encoding="utf-16")
+    one = faces(root, manifest="list.csv", codes={0: "angry", 1: "joy"})
+    table = one.samples(cache).table
+    assert table["emotion"].fillna("none").tolist() == ["anger", "none", "happiness"]
+    assert table["part"].tolist() == ["train", "test", "validation"]
+    notes = " ".join(one.notes())
+    assert "9 pictures that the manifest does not name are left out: the first is anger/02.png" in notes
+    assert "1 of 3 pictures have no label: the first is anger/01.png" in notes

@@ -77,7 +77,7 @@ def test_people_of_the_faces_that_are_tested_are_kept_whole_in_intervals_beside_
         protocol={"name": "person-disjoint", "folds": 2, "validation_share": 0.2, "scored_unit": "stimulus"},
         system={"name": "majority"},
     )
-    assert cluster_of(open_study(recipe, 0, cache)) == "identity"
+    assert cluster_of(open_study(recipe, 0, cache)) == "person"
 
 
 def test_the_seed_is_added_to_that_of_every_corpus_that_has_one(cache: Cache) -> None:

@@ -15,7 +15,8 @@ from PIL import Image
 
 from filmed import film
 from insula.deployment.bundle import open_bundle, write_bundle
-from insula.deployment.predictor import Predictor, predict_to_folder
+from insula.deployment.prediction_files import predict_to_folder
+from insula.deployment.predictor import Predictor
 from insula.deployment.sheet import annotate, sheet
 from insula.errors import BundleError, DataError, SettingsError
 from insula.evaluation.recipe import Recipe

@@ -17,7 +17,8 @@ from insula.corpora.drawn_faces import draw_faces
 from insula.corpora.places import corpus_folder
 from insula.deployment.bundle import write_bundle
 from insula.deployment.fitting import fit_bundle
-from insula.deployment.predictor import Predictor, predict_to_folder
+from insula.deployment.prediction_files import predict_to_folder
+from insula.deployment.predictor import Predictor
 from insula.evaluation.candidates import Fitting, candidate
 from insula.evaluation.recipe import Recipe
 from insula.evaluation.study import open_study

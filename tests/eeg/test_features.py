@@ -146,6 +146,15 @@ def test_a_dead_channel_stays_finite_and_nan_stays_where_it_is(noise: np.ndarray
     assert_array_equal(np.isnan(entropy[:, 1]).any(axis=-1).nonzero()[0], [1])
 
 
+def test_filtered_stops_where_its_band_does_and_pads_a_short_signal() -> None:
+    """A band that ends below half the rate has an upper flank; a signal of a few samples is padded by what it has."""
+    short = np.random.default_rng(8).standard_normal((2, 20))
+    power = band_power(short, 100, {"gamma": (31.0, 45.0)}, window=0.2, estimator="filtered")
+    sections = scipy_signal.butter(features.FILTER_ORDER, (31.0, 45.0), "bandpass", fs=100, output="sos")
+    expected = scipy_signal.sosfiltfilt(sections, short, padlen=19).var(axis=-1)
+    assert_allclose(power.ravel(), expected, rtol=1e-5)
+
+
 def test_filtered_reaches_half_the_rate() -> None:
     white = np.random.default_rng(2).standard_normal((1, 100 * 100), dtype=np.float32)
     power = band_power(white, 100, {"gamma": (31.0, 50.0)}, estimator="filtered")

@@ -124,8 +124,8 @@ def test_brainvision_with_a_name_twice_is_refused(tmp_path: Path) -> None:
         ({"names": ("EEG T3", "EEG T7", "EEG Cz")}, "duplicate channel: 'EEG T3' and 'EEG T7' are both T7"),
         ({"names": ("EEG Fp1", "EEG F33", "EEG Cz")}, "unknown channel 'EEG F33'"),
         ({"rates": [128, 64, 128]}, "uneven sampling rates: 'EEG Fp1' at 128 Hz, 'EEG T3' at 64 Hz"),
-        ({"unit": ""}, "channel 'EEG Fp1' has no unit"),
-        ({"unit": "mm"}, r"no EEG channel .*mm"),
+        ({"unit": ""}, r"channel 'EEG Fp1', 'EEG T3', .* has no unit .*--set corpus\.unit=uV"),
+        ({"unit": "mm"}, r"no EEG channel .*EEG Fp1 \(unit 'mm'\).*--set corpus\.unit=uV"),
     ],
 )
 def test_a_file_whose_header_cannot_be_used_is_refused(tmp_path: Path, options: dict, message: str) -> None:
@@ -151,13 +151,17 @@ def test_a_truncated_file_is_refused(tmp_path: Path, keep: int) -> None:
     assert "one.edf" in str(caught.value)
 
 
-def test_a_recording_with_gaps_is_refused(tmp_path: Path) -> None:
-    write_edf(tmp_path / "one.edf")
-    content = bytearray((tmp_path / "one.edf").read_bytes())
-    content[192:197] = b"EDF+D"
-    (tmp_path / "one.edf").write_bytes(content)
-    with pytest.raises(DataError, match="has gaps"):
-        read_recording(tmp_path / "one.edf", "demo", "S1", "1")
+@pytest.mark.parametrize("kind", [b"EDF+C", b"EDF+D"])
+def test_what_begins_late_tells_of_gaps_and_the_header_does_not(tmp_path: Path, kind: bytes) -> None:
+    path = tmp_path / "one.edf"
+    write_edf(path)
+    content = path.read_bytes().replace(b"EDF+C", kind)
+    path.write_bytes(content)
+    assert read_recording(path, "demo", "S1", "1").n_times == 512
+    assert content.count(b"+3\x14\x14") == 1
+    path.write_bytes(content.replace(b"+3\x14\x14", b"+9\x14\x14"))  # the last of four seconds
+    with pytest.raises(DataError, match=r"has gaps \(EDF\+[CD]\): 1, the first after 3 s, of 6 s"):
+        read_recording(path, "demo", "S1", "1")
 
 
 @pytest.mark.parametrize("name", ["one.edf", "one.bdf", "one.vhdr", "one.set"])
@@ -177,8 +181,8 @@ def test_what_is_no_such_file_is_refused(tmp_path: Path, name: str) -> None:
     [
         ("duplicate_channel_labels.edf", "duplicate channel 'EEG F1-Ref'"),
         ("test_uneven_samp.edf", "uneven sampling rates"),
-        ("test.edf", "unknown channel 'A3'"),
-        ("eeglab_data.set", "unknown channel 'EEG 000'"),
+        ("test.edf", "A1, A2, C1, C2, C3, C4 and .* are sites of BioSemi's own system here"),
+        ("eeglab_data.set", "unknown channels 'EEG 000', 'EEG 001', .* and 26 more"),
     ],
 )
 def test_malformed_and_unnamed_fixtures_are_refused(data: Path, name: str, message: str) -> None:

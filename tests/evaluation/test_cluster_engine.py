@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -23,10 +25,13 @@ def double(number: int) -> int:
     return 2 * number
 
 
-def die() -> None:
-    import os
-
-    os._exit(1)
+def process(parent: int, then: Callable[[int], object] | None = None) -> int:
+    """Say where this runs; the process that hands out jobs takes its time, for a worker to be up before all is done."""
+    if os.getpid() == parent:
+        time.sleep(0.2)
+    elif then:
+        then(1)
+    return os.getpid()
 
 
 @pytest.fixture
@@ -51,7 +56,29 @@ def test_jobs_come_back_from_processes_in_any_order(cache: Cache) -> None:
 @pytest.mark.slow
 def test_a_process_that_dies_is_one_line(cache: Cache) -> None:
     with pytest.raises(MachineError, match=r"a process died.*finished fits are kept"):
-        list(each([(die, ())] * 2, 2, None, cache))
+        list(each([(process, (os.getpid(), os._exit))] * 200, 2, None, cache))
+
+
+def test_short_work_waits_for_no_worker(cache: Cache) -> None:
+    before = time.monotonic()
+    assert set(each([(os.getpid, ())] * 20, 2, None, cache)) == {os.getpid()}
+    assert time.monotonic() - before < 10
+
+
+@pytest.mark.slow
+def test_long_work_is_shared_while_this_process_does_its_part(cache: Cache) -> None:
+    assert {*each([(process, (os.getpid(),))] * 200, 2, None, cache)} - {os.getpid()}, "a worker took over"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("engine", "module"), [("dask", "distributed"), ("ray", "ray")])
+def test_what_fails_on_a_cluster_is_one_line(
+    cache: Cache, engine: str, module: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip(module)
+    with pytest.raises(MachineError, match=r"a worker of the cluster died.*finished fits are kept"):
+        list(each([(os.getpid, ()), (os._exit, (1,))], 1, engine, cache))
+    assert "Traceback" not in "".join(capfd.readouterr())
 
 
 @pytest.mark.slow

@@ -49,7 +49,7 @@ def test_different_tasks_are_refused(save):
 
 
 def test_different_protocols_are_refused(save):
-    with pytest.raises(DataError, match="different protocols"):
+    with pytest.raises(DataError, match=r"different protocols are not compared \(validation_share 0\.2 and 0\.3\)"):
         compare([save("a"), save("b", passport=make_passport(validation_share=0.3))])
 
 

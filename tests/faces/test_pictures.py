@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import base64
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -7,9 +9,20 @@ import pytest
 from PIL import Image
 
 from insula.errors import DataError
-from insula.faces import list_pictures, read_picture, read_reduced
+from insula.faces import list_pictures, pictures, read_picture, read_reduced
+from insula.faces.pictures import passed_over
 
 COLOURS = np.random.default_rng(0).integers(0, 256, (30, 40, 3), dtype=np.uint8)
+
+PHOTOGRAPH = zlib.decompress(
+    base64.b64decode(
+        "eNpjYGCQSSupLMhIzUxmAILczDRDEDs3MzGNgYExLDe1JJEBAhQzUnKKoGyGgszkEgY0oJSZkw82xMWBgREIgYCxCkIDgQ4QK2dm5qWBeSBR"
+        "USAnlQnKyyhLNgQx+QoyS3LhSq5lFhQVAOntmQXJ+UC6AqjMmZEZJDQBrEjuA8Ofvz9+MDDwMycAdUg4MPIw/v8PUsAMUsEMQnK7mBwSgZLa"
+        "ToyMaDILFBpZp73y1FyXxyTFwwESOgEiOBySgOrZXRgPFm1QcgBaI5ycn1OUl5xTARTmZWBrAAqJZBYXpEL95gDFAgWZFZkgAWYODqBpDOKZ"
+        "Bbmw4AOGCEsjEzMLkGmSm5IICj0NDcb1wg3PVhRc/v/Pb0r9n1Pp7S+41nj//5L5y37H7fh/fSmuHuv/H7v6AAB3nVil"
+    )
+)
+"""HEIC of 64 x 64 pixels, red on the left and blue on the right: made once, as what is installed cannot write it."""
 
 
 def save(image: Image.Image, path: Path, **options: object) -> Path:
@@ -173,3 +186,44 @@ def test_a_truncated_jpeg_is_no_better_reduced(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-2000])
     with pytest.raises(DataError, match=r"broken picture: .*cut\.jpg"):
         read_reduced(path, 100)
+
+
+def test_photographs_of_phones_are_read_where_their_tier_is_installed(tmp_path: Path) -> None:
+    pytest.importorskip("pi_heif")
+    (tmp_path / "a.HEIC").write_bytes(PHOTOGRAPH)
+    assert list_pictures(tmp_path) == [tmp_path / "a.HEIC"]
+    left, right = np.split(read_picture(tmp_path / "a.HEIC").astype(float), 2, axis=1)
+    assert left[..., 0].mean() > 200 > 60 > right[..., 0].mean()
+    (tmp_path / "b.heif").write_bytes(PHOTOGRAPH[:-40])
+    with pytest.raises(DataError, match="broken picture"):
+        read_picture(tmp_path / "b.heif")
+
+
+def test_without_their_tier_they_are_named_with_the_classes_and_people_that_go_with_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pictures, "SUFFIXES", pictures.SUFFIXES - {".heic"})
+    for name in ("p1/joy/a.jpg", "p1/sad/b.HEIC", "p2/joy/c.heic", "p2/sad/d.heic"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(b"no picture")
+    assert passed_over(tmp_path, pictures.SUFFIXES) == (
+        "3 files are passed over: 3 .heic; nothing is read in p1/sad, p2; pip install 'insula[heic]' reads HEIC"
+    )
+    with pytest.raises(DataError, match=r"pip install 'insula\[heic\]'"):
+        read_picture(tmp_path / "p2" / "joy" / "c.heic")
+
+
+def test_linked_folders_are_looked_into_and_links_that_lead_nowhere_are_counted(tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    save(Image.fromarray(COLOURS), elsewhere / "a.png")
+    root = tmp_path / "root"
+    root.mkdir()
+    (root / "joy").symlink_to(elsewhere)
+    (elsewhere / "round").symlink_to(root)
+    for name in ("b.jpg", "c.jpg"):
+        (root / name).symlink_to(".git/annex/objects/nothing")
+    assert list_pictures(root) == [root / "joy" / "a.png"]
+    assert passed_over(root) == (
+        "2 files are passed over: 2 linked to where nothing is (b.jpg; git-annex: git annex get .)"
+    )

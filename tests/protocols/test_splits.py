@@ -56,6 +56,11 @@ def test_random_wants_the_flag_and_then_ignores_every_unit() -> None:
 def test_words_of_the_field_are_understood(word: str, name: str, one_out: bool) -> None:
     assert (protocol(word).name, protocol(word).leave_one_out) == (name, one_out)
     assert not protocol(word, leave_one_out=False).leave_one_out
+
+
+def test_folds_that_nothing_follows_are_told() -> None:
+    with pytest.warns(UserWarning, match="folds is not used: leave_one_out"):
+        protocol("loso", folds=5)
     with pytest.raises(SettingsError, match=r"no protocol named 'within-subjects': set protocol\.name=trial-disjoint"):
         protocol("within-subjects")
 

@@ -146,13 +146,24 @@ def test_a_header_that_promises_more_than_the_file_holds_makes_nothing(path: Pat
 def test_containers_that_hold_each_other_are_neither_endless_nor_many(path: Path) -> None:
     itself: list[Any] = []
     itself.append(itself)
-    assert "cannot be read" in refusal(path, pickle.dumps(itself))
+    assert "more than 32 deep" in refusal(path, pickle.dumps(itself))
     doubled: Any = [np.arange(3)]
-    for _ in range(60):
+    for _ in range(30):
         doubled = [doubled, doubled]
     path.write_bytes(pickle.dumps(doubled))
     found = arrays_from_pickle(path)
     assert found[0] is found[1]
+
+
+def test_keys_that_take_forever_to_hash_and_states_of_functions_are_refused(path: Path) -> None:
+    def nested(times: int, part: bytes) -> bytes:
+        return b"\x80\x04}" + b"K\x01" + part * times + b"K\x01s."
+
+    assert "a key of type tuple" in refusal(path, nested(100_000, b"\x85"))  # ends the process where it is hashed
+    assert "DUP, which" in refusal(path, nested(60, b"2\x86"))  # two to the power of 60 to hash
+    assert "EMPTY_SET, which" in refusal(path, b"\x80\x04\x8f(" + b"K\x01" + b"\x85" * 100_000 + b"\x90.")
+    poison = b"\x80\x04cnumpy.core.multiarray\n_reconstruct\n}\x8c\x0c__defaults__K\x01\x85sb."
+    assert "a state of a function" in refusal(path, poison)
 
 
 def test_our_pickle_of_python_2_is_one(path: Path) -> None:

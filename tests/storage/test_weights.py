@@ -110,20 +110,6 @@ def test_an_altered_file_is_refused_even_after_it_was_once_verified(
         find_weights("toy.bin", given, root=tmp_path)
 
 
-def test_a_file_is_hashed_once_a_process(toy: WeightFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "mine.bin"
-    path.write_bytes(b"weights")
-    calls = []
-
-    def hash_counted(path: Path) -> str:
-        calls.append(path)
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-
-    monkeypatch.setattr("insula.storage.weights.sha256_of", hash_counted)
-    assert find_weights("toy.bin", path) == find_weights("toy.bin", path)
-    assert len(calls) == 1
-
-
 def test_an_unclear_licence_is_used_from_a_given_path_only(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setitem(WEIGHTS, "toy.bin", record(b"weights", clear_licence=False))
     path = tmp_path / "weights" / "toy.bin"

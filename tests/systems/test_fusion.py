@@ -8,13 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from insula.emotions import Binary, Categorical, Continuous, Ordinal
 from insula.errors import DataError, SettingsError
 from insula.samples import ArrayStore, Samples
+from insula.systems.baselines.plain import logistic_regression
+from insula.systems.baselines.strength import inner_groups
 from insula.systems.catalogue import system
 from insula.systems.fusion.cafnet_network import ConfidenceFusion, ConfidenceLoss, FusionOutput, joined
 from toy import CLASSES, toy_pairs
@@ -149,8 +148,9 @@ def test_the_linear_ones_are_logistic_regressions_on_training_rows_alone(
 
     def said(*modalities: str) -> np.ndarray:
         given = [np.hstack([part.read(name).reshape(len(part), -1) for name in modalities]) for part in (train, test)]
-        model = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=500))
-        return model.fit(given[0].astype(float), TASK.targets(train.table)).predict_proba(given[1].astype(float))
+        values, targets = given[0].astype(float), TASK.targets(train.table)
+        model = logistic_regression(inner_groups(train, ()), values, targets)
+        return model.fit(values, targets).predict_proba(given[1].astype(float))
 
     joint = learnt["feature-fusion"].predict(test).probabilities
     assert joint == pytest.approx(said("features", "face_features"), abs=1e-5)

@@ -11,7 +11,7 @@ from insula.emotions import Continuous
 from insula.errors import SettingsError
 from insula.samples import ArrayStore, Description, Samples, provenance
 from insula.systems.baselines.plain import Linear, Majority, PlainSettings, Stratified, SupportVectors
-from insula.systems.baselines.ridge import STRENGTHS, choose_strength
+from insula.systems.baselines.strength import STRENGTHS, choose_strength
 
 TASK = Continuous(label="valence", scale=(1, 9))
 SETTINGS = PlainSettings(modality="features")

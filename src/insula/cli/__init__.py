@@ -25,8 +25,8 @@ app = typer.Typer(
 _state = {"debug": False}
 
 for command in (
-    experiments.demo, experiments.run, recognisers.fit, recognisers.predict, recognisers.export, experiments.audit,
-    experiments.compare,
+    experiments.demo, experiments.run, recognisers.fit, recognisers.predict, recognisers.export, recognisers.seal,
+    experiments.audit, experiments.compare,
 ):  # fmt: skip
     app.command()(command)
 app.add_typer(corpora.commands, name="corpora")
@@ -40,10 +40,12 @@ def _options(debug: Annotated[bool, typer.Option(help="Show a traceback on an er
 
 def _once() -> Callable[..., None]:
     """Return what prints a warning as a plain line, each text once, however often and wherever it is given."""
+    from insula.errors import printable
+
     shown: set[str] = set()
 
     def show(message: Warning | str, *about: object, **more: object) -> None:
-        text = " ".join(str(message).split())
+        text = printable(" ".join(str(message).split()))
         if text not in shown:
             shown.add(text)
             typer.echo(text, err=True)
@@ -53,7 +55,7 @@ def _once() -> Callable[..., None]:
 
 def main() -> None:
     """Run the command; an error of insula's, and a library that is missing, is one line and exit code 2."""
-    from insula.errors import InsulaError, LeakageError
+    from insula.errors import InsulaError, LeakageError, printable
     from insula.storage.atomic import disk_full, full_disk
     from insula.tiers import naming_tier
 
@@ -72,6 +74,6 @@ def main() -> None:
         if isinstance(error, OSError) and disk_full(error, Path.cwd()):
             typer.echo(f"insula: {full_disk()}", err=True)
             sys.exit(2)
-        text = " ".join(str(error).split()) or "no message"
+        text = printable(" ".join(str(error).split())) or "no message"
         typer.echo(f"insula: {type(error).__name__}: {text} (insula --debug shows where)", err=True)
         sys.exit(2)

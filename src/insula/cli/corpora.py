@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from insula.cli.console import Json, print_table, progress_bar
+from insula.errors import printable
 
 commands = typer.Typer(no_args_is_help=True, help="What can be read, what a folder lacks, licence and access.")
 
@@ -65,7 +66,7 @@ def corpora_check(
         typer.echo(json.dumps({"corpus": name, "lacks": lacks, "notes": notes}))
     else:
         whole = f"{name}: nothing is broken" if notes else f"{name}: all there"
-        typer.echo("\n".join([*(lacks or [whole]), *(f"note: {note}" for note in notes)]))
+        typer.echo("\n".join(map(printable, [*(lacks or [whole]), *(f"note: {note}" for note in notes)])))
     if lacks:
         raise typer.Exit(2)
 

@@ -112,6 +112,8 @@ def label_import(
         typer.echo(json.dumps(asdict(tally)))
         return
     typer.echo(f"recorded  {tally.new} new, {tally.known} known before; {tally.skipped} of them skipped")
+    for one in tally.joined:
+        typer.echo(f"joined    {one}: their names differ in case alone")
     left_out = {
         "unfinished": tally.drafts, "without an answer": tally.empty, "tasks that are not ours": tally.strange_tasks,
         f"no answer to the question: {', '.join(sorted(set(tally.strange_answers)))}": len(tally.strange_answers),
@@ -202,13 +204,14 @@ def label_export(
     from insula.labelling.agreement import merged
     from insula.labelling.ledger import Ledger
     from insula.storage.atomic import write_file
+    from insula.storage.tables import as_csv
 
     opened = Ledger(ledger)
     table = merged(opened.answered(), opened.question, merge)
     if output.is_dir():
         raise SettingsError("the output is a folder", where=output, do="give a file")
     with write_file(output) as temporary:
-        table.to_csv(temporary, index=False)
+        temporary.write_text(as_csv(table), encoding="utf-8")
     ties = int(table[opened.question.label].isna().sum()) if merge == "one" else 0
     if as_json:
         typer.echo(json.dumps({"file": str(output), "lines": len(table), "ties": ties}))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from insula.cli.console import Json, Sets, print_table, progress_bar
+from insula.errors import printable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -96,7 +97,8 @@ def predict(
     from glob import has_magic
 
     from insula.deployment.bundle import open_bundle
-    from insula.deployment.predictor import NO_FACE, Predictor, predict_to_folder
+    from insula.deployment.prediction_files import predict_to_folder
+    from insula.deployment.predictor import NO_FACE, Predictor
     from insula.deployment.recognisers import is_bundle
     from insula.errors import DataError, SettingsError
 
@@ -157,7 +159,7 @@ def _print_predictions(table: pd.DataFrame, folder: Path | None) -> None:
         typer.echo(f"faces     {len(faces)} in {faces['path'].nunique()} of {table['path'].nunique()} files")
     partly = without["path"].isin(faces["path"])  # a video of which the beginning was read
     for row, broke in zip(without.itertuples(), partly, strict=True):
-        typer.echo(f"{'broke off' if broke else 'skipped  '} {row.path}: {row.reason}")
+        typer.echo(printable(f"{'broke off' if broke else 'skipped  '} {row.path}: {row.reason}"))
 
 
 def export(
@@ -183,6 +185,37 @@ def export(
     typer.echo(f"file     {output}  ({size:.0f} MB)")
     if loss is not None:
         typer.echo(f"8 bits   {loss}")
+
+
+def seal(
+    bundle: Annotated[Path | None, typer.Argument(help="A folder that `insula fit` wrote.", show_default=False)] = None,
+    key: Annotated[Path | None, typer.Option(help="Sign the bundle with this private key.")] = None,
+    check: Annotated[Path | None, typer.Option(help="Check that who holds this public key signed the bundle.")] = None,
+    new_key: Annotated[Path | None, typer.Option(help="Write a new private key there, and FILE.pub beside it.")] = None,
+) -> None:
+    """Sign a bundle, so that others can tell who made it; or check it against its seal and a signature.
+
+    insula seal --new-key me.key; insula seal BUNDLE --key me.key; give others me.key.pub; they run insula seal BUNDLE
+    --check me.key.pub: exit code 2 where it was altered, is not signed, or by another key. Without a key the hashes of
+    its files are checked alone.
+    """
+    from insula.errors import SettingsError
+    from insula.storage import signature
+    from insula.storage.folder import verify
+
+    if new_key is not None:
+        typer.echo(f"public   {signature.new_key(new_key)}\nprivate  {new_key}  (keep it to yourself)")
+    elif bundle is None:
+        raise SettingsError("no bundle was named", do="insula seal BUNDLE --key FILE, or insula seal --new-key FILE")
+    elif key is not None:
+        signature.sign(bundle, key)
+        typer.echo(f"signed   {bundle}")
+    elif check is not None:
+        signature.check(bundle, check)
+        typer.echo(f"whole, and signed by the owner of {check}: {bundle}")
+    else:
+        verify(bundle)
+        typer.echo(f"whole: {bundle}")
 
 
 def _percent(values: pd.Series) -> pd.Series:

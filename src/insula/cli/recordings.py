@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 def print_recordings(bundle: Bundle, inputs: list[str], output: Path | None, *, as_json: bool, **how: Any) -> None:
     """Say what each window of recordings shows, and write it as a table."""
     from insula.deployment.recordings import predict_recordings
-    from insula.errors import DataError
+    from insula.errors import DataError, printable
     from insula.storage.atomic import check_writable, write_file
+    from insula.storage.tables import as_csv
 
     if output is not None:
         check_writable(output)
@@ -28,14 +29,14 @@ def print_recordings(bundle: Bundle, inputs: list[str], output: Path | None, *, 
     answered = table["time"].notna()
     if output is not None:
         with write_file(output / "predictions.csv") as temporary:
-            table.to_csv(temporary, index=False)
+            temporary.write_text(as_csv(table), encoding="utf-8")
     if as_json:
         typer.echo(table.to_json(orient="records"))
     else:
         for path, rows in table[answered].groupby("path", sort=False):
             print_table(_windows(rows, bundle.classes), Path(str(path)).name)
         for row in table[~answered].itertuples():
-            typer.echo(f"skipped   {row.path}: {row.reason}")
+            typer.echo(printable(f"skipped   {row.path}: {row.reason}"))
         if output is not None:
             typer.echo(f"table     {output / 'predictions.csv'}")
     if not answered.any():

@@ -15,12 +15,14 @@ from insula.corpora.bids_labels import Lists, Rated, in_order, listed, of_person
 from insula.corpora.contract import Card
 from insula.corpora.places import corpus_folder
 from insula.corpora.recording_channels import names_in, shared_channels
-from insula.corpora.recording_files import RecordingFile, find_recordings, is_bids, read_table
+from insula.corpora.recording_files import RecordingFile, find_recordings
+from insula.corpora.recording_folders import is_bids
 from insula.corpora.trials import Trial, TrialCorpus, TrialSettings, part_of
 from insula.eeg.checks import check_recording
 from insula.eeg.reading import read_recording
 from insula.errors import DataError, InsulaError
 from insula.samples import Recording
+from insula.storage.tables import read_table
 
 
 class BidsEmotionSettings(TrialSettings):

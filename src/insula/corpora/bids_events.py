@@ -12,11 +12,12 @@ import pandas as pd
 from pydantic import Field, PositiveFloat
 
 from insula.corpora.bids_labels import Answers, Order, Rated, Ratings, Scale, answered, check_scale, same_stimulus
-from insula.corpora.recording_files import RecordingFile, read_table
+from insula.corpora.recording_files import NAMES, RecordingFile
 from insula.corpora.recording_tables import annotated, seconds, text_of
 from insula.errors import DataError
 from insula.samples import Recording
 from insula.storage.settings import Settings
+from insula.storage.tables import read_table
 
 
 class Layout(Settings):
@@ -115,7 +116,8 @@ def trials_in(one: RecordingFile, recording: Recording, layout: Layout, ratings:
 def _events(one: RecordingFile, recording: Recording, layout: Layout) -> pd.DataFrame:
     """Return the events in the order of their onsets (seconds), with `code`, what an event is, as text."""
     where = one.events or one.path
-    table, column = (read_table(one.events), layout.column) if one.events else (annotated(recording.events), "text")
+    table = read_table(one.events, NAMES) if one.events else annotated(recording.events)
+    column = layout.column if one.events else "text"
     needed = ["onset", column, *layout.labels, *([layout.stimulus] if layout.stimulus else [])]
     absent = [name for name in needed if name not in table]
     if absent:

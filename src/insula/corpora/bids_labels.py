@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from insula.corpora.recording_files import read_table
+from insula.corpora.recording_files import NAMES
 from insula.emotions import normalise_label
 from insula.errors import DataError
 from insula.storage.settings import Settings
+from insula.storage.tables import read_table
 
 Scale = tuple[float, float]
 Rated = Mapping[str, Mapping[str, float | None]]
@@ -106,7 +107,7 @@ def rated(root: Path, subject: str, ratings: Ratings) -> Rated:
     paths = sorted((root / f"sub-{subject}").rglob("*_beh.tsv"))
     answers: dict[str, dict[str, float | None]] = {}
     for path in paths:
-        table = read_table(path)
+        table = read_table(path, NAMES)
         absent = [name for name in (ratings.stimulus, *ratings.scales) if name not in table]
         if absent:
             raise DataError(f"no column {absent[0]!r}", where=path, do=f"its columns are {', '.join(table.columns)}")

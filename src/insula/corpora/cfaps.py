@@ -15,7 +15,7 @@ from insula.corpora.contract import BaseCorpus, Card
 from insula.corpora.folder import Folder, FolderSettings
 from insula.corpora.pairing import pair, stimulus_names
 from insula.corpora.places import corpus_folder
-from insula.corpora.recording_files import read_table
+from insula.corpora.recording_files import NAMES
 from insula.corpora.recording_tables import seconds
 from insula.corpora.recordings import Recordings, RecordingsSettings
 from insula.eeg import reading, ready_epochs
@@ -26,6 +26,7 @@ from insula.errors import DataError, InsulaError
 from insula.samples import Samples, concat, provenance
 from insula.storage.cache import Cache
 from insula.storage.settings import Settings
+from insula.storage.tables import read_table
 
 _CARD = Card(
     name="cfaps",
@@ -82,7 +83,7 @@ class _Photographs(Folder):
         table = super()._manifest(path)
         if "image_id" not in table:
             raise DataError("no column 'image_id'", where=path, do="the columns are image_id,path,label,identity")
-        names = read_table(path)["image_id"]
+        names = read_table(path, NAMES)["image_id"]
         if names.isna().any() or names.duplicated().any():
             row = int((names.isna() | names.duplicated()).to_numpy().argmax())
             what = f"row {row} has no image_id" if names.isna()[row] else f"the image_id {names[row]!r} is there twice"
@@ -211,7 +212,7 @@ class Cfaps(BaseCorpus):
     def _index(self, path: Path) -> pd.DataFrame:
         """Return which image each ready epoch answers, and `session`, `trial` and `onset` (missing where unknown)."""
         index = path.with_suffix(".csv")
-        table = read_table(index)
+        table = read_table(index, NAMES)
         if "image_id" not in table:
             columns = ", ".join(map(str, table.columns))
             raise DataError("no column 'image_id'", where=index, do=f"its columns are {columns}")

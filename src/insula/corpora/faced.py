@@ -18,7 +18,8 @@ from insula.corpora.contract import Card
 from insula.corpora.matlab import matlab_variable
 from insula.corpora.places import corpus_folder
 from insula.corpora.recording_channels import names_in
-from insula.corpora.recording_files import RecordingFile, find_recordings, is_bids, read_table
+from insula.corpora.recording_files import NAMES, RecordingFile, find_recordings
+from insula.corpora.recording_folders import is_bids
 from insula.corpora.trials import Trial, TrialCorpus, TrialSettings, array_recording, part_of
 from insula.eeg.checks import check_events, check_recording
 from insula.eeg.preprocessing import Preprocessing
@@ -28,6 +29,7 @@ from insula.errors import DataError
 from insula.samples import Recording
 from insula.storage.arrays_from_pickle import arrays_from_pickle
 from insula.storage.hashing import digest, sha256_of
+from insula.storage.tables import read_table
 
 #: The first 30 of the 32 rows of a pickle, by the corpus's "Electrode_Location.xlsx" (second cohort, to whose order the
 #: first was brought); the last two are the mastoids. The BIDS files are in two other orders, by cohort.
@@ -168,7 +170,7 @@ class Faced(TrialCorpus):
                     yield path
         elif table.is_file():
             present = {path.name.split("_")[0] for path in files}
-            for name in read_table(table)["participant_id"]:
+            for name in read_table(table, NAMES)["participant_id"]:
                 if name not in present:
                     yield self._folder / name / "eeg"
 
@@ -246,7 +248,7 @@ def _bids_trials(one: RecordingFile) -> Iterator[Trial]:
     """Yield the trials of a recording of the BIDS form in the order of play."""
     if one.events is None:
         raise DataError("no events.tsv beside it", where=one.path, do="fetch it again")
-    events = read_table(one.events)
+    events = read_table(one.events, NAMES)
     absent = [name for name in ("onset", "duration", "video_index", "emotion_label") if name not in events]
     if absent:
         raise DataError(f"no column {absent[0]}", where=one.events, do="fetch it again")

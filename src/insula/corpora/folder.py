@@ -11,11 +11,11 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, Field, model_validator
 
-from insula.corpora.class_folders import class_folders
+from insula.corpora.class_folders import about_below, class_folders
 from insula.corpora.contract import BaseCorpus, Card
 from insula.corpora.copies import joined_copies, set_aside
 from insula.corpora.face_store import Faces, store_faces
-from insula.corpora.manifests import CODES, NAMES, PATHS, usual_columns
+from insula.corpora.manifests import CODES, NAMES, PATHS, unnamed, usual_columns
 from insula.corpora.own_names import about_names
 from insula.emotions import label_map, normalise_label
 from insula.errors import DataError, InsulaError
@@ -26,7 +26,7 @@ from insula.samples import Samples, open_store, provenance
 from insula.storage.cache import Cache
 from insula.storage.hashing import sha256_of
 from insula.storage.settings import Settings
-from insula.storage.tables import read_csv
+from insula.storage.tables import is_missing, read_table
 
 _IDS = ("subject", "session", "trial", "stimulus", "identity")
 _OURS = ("corpus", "start", "stop", "picture_store", "picture_row", "quality")
@@ -194,7 +194,9 @@ class Folder(BaseCorpus):
     def _own_notes(self, table: pd.DataFrame) -> list[str]:
         label, folders = self.layout.label, self._folders()
         names = {} if folders is None else dict(zip(folders["folder"], table[label], strict=True))
-        others = (str(self._look or ""), passed_over(self.layout.root) or "")
+        below = None if folders is None else about_below(folders)
+        left = unnamed(self.layout.root, table["path"]) if folders is None else None
+        others = (below, str(self._look or ""), left, passed_over(self.layout.root))
         return [*about_names(table, label, names), *filter(None, others)]
 
     def samples(self, cache: Cache) -> Samples:
@@ -290,6 +292,11 @@ class Folder(BaseCorpus):
             raise DataError(what, where=folder / lacking[0], do="give one of the same name, of any file type")
         return pairs
 
+    @property
+    def names_stimuli(self) -> bool:
+        """Whether the manifest says what each picture shows; otherwise a picture is called as its file."""
+        return "stimulus" in self._table()
+
     def stimuli(self) -> list[str]:
         """Return what each picture is called; nothing but the folder's or manifest's names is read."""
         table = self._table()
@@ -324,9 +331,10 @@ class Folder(BaseCorpus):
         if folders is None:
             table = self._manifest(layout.root / str(layout.manifest))
         else:
-            table = folders.drop(columns="folder").rename(columns={"label": layout.label})
+            table = folders.drop(columns=["folder", "below"]).rename(columns={"label": layout.label})
         codes = {normalise_label(code): name for code, name in self._codes.items()}
         names = table[layout.label].map(lambda name: codes.get(normalise_label(name), name), na_action="ignore")
+        names = names.mask(is_missing(names))
         labels = names.dropna().unique().tolist()
         classes = (
             label_map(labels, layout.classes) if layout.classes else {name: normalise_label(name) for name in labels}
@@ -347,8 +355,8 @@ class Folder(BaseCorpus):
 
     def _manifest(self, path: Path) -> pd.DataFrame:
         layout = self.layout
-        text = dict.fromkeys([*PATHS, *NAMES, *CODES, layout.label, layout.identity, *_IDS], str)
-        table = usual_columns(read_csv(path, dtype=text), layout.label, self._codes, path)
+        table = read_table(path, [*PATHS, *NAMES, *CODES, layout.label, layout.identity, *_IDS])
+        table = usual_columns(table.mask(table.apply(is_missing)), layout.label, self._codes, path)
         needed = [*([layout.identity] if layout.identity != "identity" else []),
                   *(_BOX if layout.faces == "boxes" else [])]  # fmt: skip
         missing = [name for name in needed if name not in table]

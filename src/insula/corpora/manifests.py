@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from os.path import normpath
 from pathlib import Path
 
 import pandas as pd
 
+from insula.corpora.own_names import part_of
 from insula.errors import DataError
+from insula.faces.pictures import SUFFIXES
+from insula.storage.walk import visible_files
 
-PATHS = ("path", "image_path", "img", "file", "filepath", "filename")
+PATHS = ("path", "image_path", "img", "image", "file", "filepath", "filename", "file_name", "image_name")
 """Names in use for the column of paths."""
 
 NAMES = ("label_name", "class_name", "label_str")
@@ -19,10 +23,14 @@ CODES = ("label_id", "label", "cls", "class", "target", "y")
 """Names in use for a column of labels that may be numbers."""
 
 
+_PARTS = ("part", "split", "subset", "usage")
+
+
 def usual_columns(table: pd.DataFrame, label: str, codes: Mapping[str, str] | None, where: Path) -> pd.DataFrame:
     """Return the table with its paths in the column `path` and its labels, by name, in the column `label`.
 
-    Columns that have these names are taken; others only where these are missing.
+    Columns that have these names are taken, in capitals too; others only where these are missing. A column `part`, or
+    `split` and the like, that holds nothing but parts of a split is the column `part`.
 
     Parameters
     ----------
@@ -46,15 +54,30 @@ def usual_columns(table: pd.DataFrame, label: str, codes: Mapping[str, str] | No
     >>> usual_columns(table, "emotion", {"0": "anger", "1": "fear"}, Path("list.csv")).to_dict("list")
     {'path': ['a.png', 'b.png'], 'emotion': ['anger', 'fear']}
     """
-    path = next((name for name in PATHS if name in table), None)
-    column = next((name for name in (label, *NAMES, *CODES) if name in table), None)
+    plain = {name.lower(): name for name in reversed(table.columns)} | {name: name for name in table}
+    path = next((plain[name] for name in PATHS if name in plain), None)
+    column = next((plain[name] for name in (label, *NAMES, *CODES) if name in plain), None)
     if path is None or column is None:
         missing = "path" if path is None else label
         raise DataError(f"no column {missing!r}", where=where, do=f"the columns are {', '.join(table.columns)}")
     table = table.rename(columns={path: "path", column: label})
-    labels = table[label].replace(dict(codes or {})).astype("str")
+    table["path"] = table["path"].str.replace("\\", "/")  # as Windows writes them
+    labels = table[label].astype("str").str.replace(r"^([+-]?\d+)\.0*$", r"\1", regex=True)  # as gaps make of numbers
+    labels = labels.replace(dict(codes or {}))
     number = labels.str.fullmatch(r"[+-]?\d+(\.\d*)?").fillna(False)
     if number.any():
         raise DataError(f"the label {labels[number].iloc[0]} is a number", where=f"{where}, column {column}",
                         do="give its name in codes, for example codes={0: anger}")  # fmt: skip
+    given = next((plain[name] for name in _PARTS if name in plain), None)
+    parts = table[given].astype("str").map(part_of, na_action="ignore") if given else pd.Series()
+    if given and parts.notna().equals(table[given].notna()):
+        table = table.drop(columns=given).assign(part=parts)
     return table.assign(**{label: labels})
+
+
+def unnamed(root: Path, paths: Iterable[str]) -> str | None:
+    """Return how many pictures in a folder its manifest does not name, in words; None where it names all."""
+    named = {normpath(root / path) for path in paths}
+    others = [path for path in visible_files(root) if path.suffix.lower() in SUFFIXES and normpath(path) not in named]
+    first = f"the first is {others[0].relative_to(root)}" if others else ""
+    return f"{len(others):,} pictures that the manifest does not name are left out: {first}" if others else None

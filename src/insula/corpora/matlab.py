@@ -1,4 +1,7 @@
-"""MATLAB files of version 5 (MATLAB's -v5 to -v7): what they hold, and one variable of them at a time."""
+"""MATLAB files of version 5 (MATLAB's -v5 to -v7): what they hold, and one variable of them at a time.
+
+SciPy crashes on some that are broken, so a process beside this one reads them.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from insula.errors import DataError
+from insula.storage.child import read_in_child
 
 _NUMERIC = {"double", "single", "logical", *(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64))}
 _ORDERS = {b"\x00\x01IM": "<", b"\x01\x00MI": ">"}  # version 1.0, and how bytes are ordered
@@ -23,6 +27,11 @@ def matlab_shapes(path: Path) -> dict[str, tuple[int, ...]]:
     DataError
         If the file is absent, truncated, or no MATLAB file of version 5.
     """
+    return read_in_child(f"{__name__}:shapes_here", path)
+
+
+def shapes_here(path: Path) -> dict[str, tuple[int, ...]]:
+    """Do what `matlab_shapes` does, in this process."""
     from scipy.io import whosmat
 
     _check_whole(path)
@@ -55,6 +64,11 @@ def matlab_variable(path: Path, name: str) -> Any:
     DataError
         As `matlab_shapes`, and where there is no such variable.
     """
+    return read_in_child(f"{__name__}:variable_here", path, name)
+
+
+def variable_here(path: Path, name: str) -> Any:
+    """Do what `matlab_variable` does, in this process."""
     from scipy.io import loadmat
 
     _check_whole(path)

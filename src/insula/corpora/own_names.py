@@ -4,16 +4,41 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from difflib import get_close_matches
+from types import MappingProxyType
 
 import pandas as pd
 
 from insula.emotions import LABEL_SPACES, SYNONYMS, normalise_label
+from insula.storage.tables import is_missing
 
-_KNOWN = {*SYNONYMS, *(name for space in LABEL_SPACES.values() for name in space)}
+_CLASSES = {name for space in LABEL_SPACES.values() for name in space}
+_KNOWN = {*SYNONYMS, *_CLASSES}
 _NEAR = 0.74  # of difflib: "hap" and "happy" are 0.75
-_SHOWN = 5
+_SHOWN, _MOST_CLASSES, _MOST_CODES = 5, 30, 10  # numbers of more than ten values are ratings
+
+_PERSON_WORD = r"(?:sub|subj|subject|participant|person|proband|ppt?|vpn?)"
+PERSON = rf"{_PERSON_WORD}[-_ ]?\d+"
+"""Regular expression of a name that is a person's."""
+
+SHORT = r"(?:s|p|u|id|user)[-_ ]?\d+"
+"""Of one that may be a person's: s and p may be sessions and parts, too."""
+
+PARTS = {
+    "train": "train", "training": "train", "val": "validation", "valid": "validation", "validation": "validation",
+    "dev": "validation", "development": "validation", "publictest": "validation", "test": "test", "testing": "test",
+    "privatetest": "test",
+}  # fmt: skip
+"""Names in use for the parts of a split: lower-case letters, as `part_of` reads them."""
+
+_KINDS = {  # what a label may be instead of a class, and what to do
+    "broken": ("labels that hold a line break or the like", "write each on one line"),
+    "number": ("labels that are numbers", "name those that are classes, as in --set 'corpus.{codes}={{{one}: joy}}'"),
+    "part": ("labels that are parts of a split", "they count as classes: give the column or folders of the classes"),
+    "person": ("labels that are people", "they count as classes: give the column or folders of the classes"),
+    "several": ("labels that are several classes in one", "each counts as a class of its own: give one label a row"),
+}  # fmt: skip
 
 NOBODY = (
     "nobody's identity is known, so identity was not held out: the same people may be learnt from and tested on "
@@ -40,6 +65,18 @@ def is_known(name: str) -> bool:
     return usual_name(name) in _KNOWN
 
 
+def part_of(name: str) -> str | None:
+    """Return the part of a split that a name is of; None where it is of none.
+
+    Examples
+    --------
+    >>> [part_of(name) for name in ("Train", "val_set", "Testing images", "tests of fear")]
+    ['train', 'validation', 'test', None]
+    """
+    letters = re.sub(r"[^a-z]", "", name.lower())
+    return PARTS.get(re.sub(r"(set|data|images|pictures|faces|split)$", "", letters))
+
+
 def about_names(table: pd.DataFrame, label: str, folders: Mapping[str, str]) -> list[str]:
     """Return what should be known of the names in a table of pictures, one line each.
 
@@ -52,53 +89,133 @@ def about_names(table: pd.DataFrame, label: str, folders: Mapping[str, str]) -> 
     folders : mapping of str to str
         The class by the name of a folder; empty where there is a manifest.
     """
-    counts = dict(sorted(table[label].value_counts().items(), key=lambda one: (-one[1], str(one[0]))))
-    lines = [_classes(counts, folders), _unknown(counts)]
+    lines = about_labels(table[label].dropna(), "pictures", "codes", folders)
     if "part" in table:
         parts = table["part"].value_counts()
         lines += ["parts as given: " + ", ".join(f"{name} {count:,}" for name, count in parts.items())]
-    lines += [_alike(table["identity"].dropna()) if "identity" in table else NOBODY]
-    return [line for line in lines if line]
+    people = table["identity"].dropna() if "identity" in table else pd.Series(dtype=str)
+    if not len(people):
+        return [*lines, NOBODY]
+    lines += [f"{people.nunique():,} people: {_some(people.unique())}"]
+    alike = _alike(people)
+    return [*lines, alike] if alike else lines
+
+
+def about_labels(
+    values: pd.Series, rows: str, codes: str, folders: Mapping[str, str] = MappingProxyType({})
+) -> list[str]:
+    """Return what should be known of the labels that people gave, one line each: counts, and what may be no class.
+
+    Parameters
+    ----------
+    values : Series
+        The labels, as they are written or under their usual names; its name is that of the column.
+    rows : str
+        What has a label, in the plural.
+    codes : str
+        The setting of the corpus that gives names to labels.
+    folders : mapping of str to str
+        The class by the name of a folder, where labels are names of folders.
+
+    Examples
+    --------
+    >>> for note in about_labels(pd.Series(["Happy", "hapy", "sad/angry", "NA"], name="emotion"), "events", "codes"):
+    ...     print(note)
+    1 of 4 events without a label (1 x 'NA'): never learnt nor scored; give it
+    3 classes: happiness 1, hapy 1, sad/angry 1
+    labels that are several classes in one (sad/angry): each counts as a class of its own: give one label a row
+    names that are no known class stay classes of their own: hapy (happiness?); to join one to another, --set ...
+    >>> about_labels(pd.Series(["1", "2", "1"]), "events", "codes")[1]
+    "labels that are numbers (1, 2): name those that are classes, as in --set 'corpus.codes={1: joy}'"
+    """
+    missing = is_missing(values)
+    lines = []
+    if missing.any():
+        words = values[missing].dropna().astype("str").value_counts()
+        written = f" ({', '.join(f'{count} x {word!r}' for word, count in words.items())})" if len(words) else ""
+        lines.append(
+            f"{missing.sum():,} of {len(values):,} {rows} without a label{written}: never learnt nor scored; give it"
+        )
+    values = values[~missing]
+    if values.empty:
+        return lines
+    if pd.api.types.is_numeric_dtype(values) and len(values.unique()) > _MOST_CODES:
+        return [*lines, f"{len(values):,} ratings from {values.min():g} to {values.max():g}"]
+    counts = dict(sorted(_words(values).value_counts().items(), key=lambda one: (-one[1], one[0])))
+    lines.append(_classes(counts, folders))
+    kinds = defaultdict(list)
+    for name in counts:
+        kinds[_kind(name, counts)].append(name)
+    lines += [f"{_KINDS[kind][0]} ({_some(kinds[kind])}): {_KINDS[kind][1].format(codes=codes, one=kinds[kind][0])}"
+              for kind in _KINDS if kinds[kind]]  # fmt: skip
+    return lines + ([_unknown(kinds["unknown"], codes)] if kinds["unknown"] else [])
+
+
+def _words(values: pd.Series) -> pd.Series:
+    """Return labels under their usual names, whole numbers without a point."""
+    return values.map(lambda value: normalise_label(f"{value:g}" if isinstance(value, float) else value))
+
+
+def _kind(name: str, names: Collection[str]) -> str:
+    """Return what a label is among others: a `class` that is known, or what may be none."""
+    if is_known(name):
+        return "class"
+    if not name.isprintable():
+        return "broken"
+    if re.fullmatch(r"[+-]?[\d.]+", name):
+        return "number"
+    if part_of(name):
+        return "part"
+    if re.fullmatch(f"{PERSON}|{SHORT}", name, re.I):
+        return "person"
+    several = [part.strip() for part in re.split(r"[/|;,+&]", name)]
+    return "several" if len(several) > 1 and all(is_known(part) or part in names for part in several) else "unknown"
 
 
 def _classes(counts: Mapping[str, int], folders: Mapping[str, str]) -> str:
-    """Return the classes, how many pictures each has, and other names that it has in the folder."""
+    """Return the classes, how many rows each has, and other names that it has in the folder."""
     others = defaultdict(list)
     for folder, name in folders.items():
         if folder != name:
             others[name].append(_plain(folder))
     classes = [
         f"{_plain(name)} {count:,}" + (f" ({', '.join(others[name])})" if name in others else "")
-        for name, count in counts.items()
+        for name, count in [*counts.items()][:_MOST_CLASSES]
     ]
-    return f"{len(classes)} {'class' if len(classes) == 1 else 'classes'}: {', '.join(classes)}"
+    more = f" and {len(counts) - _MOST_CLASSES} more" if len(counts) > _MOST_CLASSES else ""
+    return f"{len(counts)} {'class' if len(counts) == 1 else 'classes'}: {', '.join(classes)}{more}"
 
 
-def _unknown(names: Iterable[str]) -> str | None:
-    """Return which classes are not known, and what they may be meant to be; None where all are known."""
-    unknown = [name for name in names if not is_known(name)]
-    if not unknown:
-        return None
-    near = {name: get_close_matches(name, _KNOWN, 1, _NEAR) for name in unknown}
+def _unknown(names: Sequence[str], codes: str) -> str:
+    """Return a line for classes that are not known, with what they may be meant to be."""
+    near = {name: get_close_matches(name, _KNOWN, 1, _NEAR) or _begun(name) for name in names}
     meant = {name: normalise_label(matches[0]) for name, matches in near.items() if matches}
-    shown = [f"{_plain(name)} ({meant[name]}?)" if name in meant else _plain(name) for name in unknown[:_SHOWN]]
-    one = next((name for name in meant if name.isprintable()), None)
-    cure = f"; to join one to another, --set 'corpus.codes={{{one}: {meant[one]}}}'" if one else ""
-    return f"names that are no known class stay classes of their own: {', '.join(shown)}{_more(unknown)}{cure}"
+    shown = [f"{name} ({meant[name]}?)" if name in meant else name for name in names]
+    one = next(iter(meant), None)
+    cure = f"; to join one to another, --set 'corpus.{codes}={{{one}: {meant[one]}}}'" if one else ""
+    return f"names that are no known class stay classes of their own: {_some(shown)}{cure}"
+
+
+def _begun(name: str) -> list[str]:
+    """Return the class that a name of two letters or more is the beginning of, where there is one."""
+    classes = [one for one in _CLASSES if one.startswith(name)] if len(name) > 1 else []
+    return classes if len(classes) == 1 else []
 
 
 def _alike(names: Iterable[str]) -> str | None:
-    """Return names of people that differ in case, blanks or zeros alone; None where none do."""
+    """Return names of people that differ in case, blanks, zeros or `sub-` alone; None where none do."""
     groups = defaultdict(list)
     for name in dict.fromkeys(names):
-        groups[re.sub(r"\.0$", "", name.strip().casefold()).lstrip("0")].append(_plain(name))
+        number = re.sub(r"\.0$|[\s_-]", "", re.sub(rf"^{_PERSON_WORD}(?=[-_ ]?\d+$)", "", name.strip().casefold()))
+        groups[re.sub(r"(?<!\d)0+(?=\d)", "", number)].append(_plain(name))
     alike = [" and ".join(group) for group in groups.values() if len(group) > 1]
     do = "write a person the same way everywhere"
-    return f"{', '.join(alike[:_SHOWN])}{_more(alike)} count as different people: {do}" if alike else None
+    return f"{_some(alike)} count as different people: {do}" if alike else None
 
 
-def _more(names: Sequence[str]) -> str:
-    return f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return ", ".join(_plain(name) for name in names[:_SHOWN]) + more
 
 
 def _plain(name: str) -> str:

@@ -11,14 +11,8 @@ import numpy as np
 import pandas as pd
 
 from insula.corpora.recording_channels import read_names
-from insula.corpora.recording_files import (
-    TABLES,
-    RecordingFile,
-    is_bids,
-    is_missing,
-    keyed_table,
-    recording_names,
-)
+from insula.corpora.recording_files import TABLES, RecordingFile, keyed_table, recording_names
+from insula.corpora.recording_folders import is_bids
 from insula.corpora.recording_people import guess_who
 from insula.corpora.recording_tables import StudyFolder, annotated, text_of
 from insula.eeg.epoch_store import Windows
@@ -27,6 +21,7 @@ from insula.eeg.preprocessing import HIGHEST_EDGE, Preprocessing
 from insula.eeg.reading import channel_table, outline
 from insula.emotions import OF_RATINGS, normalise_label
 from insula.errors import DataError
+from insula.storage.tables import is_missing
 
 USUAL_LABELS = ("label", "emotion", "condition", "trial_type", "class", "category")
 """Columns that are taken for the label before any other, in this order."""

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import pandas as pd
 import yaml
 
-from insula.corpora.recording_files import RecordingFile, read_table
-from insula.eeg.montage import canonical
+from insula.corpora.recording_files import RecordingFile
+from insula.eeg.montage import canonical, some
 from insula.eeg.reading import channel_table
-from insula.errors import DataError, SettingsError
+from insula.eeg.triggers import TRIGGERS
+from insula.errors import DataError, InsulaError, SettingsError
+from insula.samples import Recording
+from insula.storage.tables import read_table
 
 Names = Mapping[str, str | None]
 """From channels as files name them to 10-05 electrodes, or to None, which leaves one out."""
@@ -37,7 +41,7 @@ def read_names(rename: Names | str | None, root: Path) -> Names:
     return {str(key): name for key, name in values.items()}
 
 
-def names_in(one: RecordingFile, rename: Names) -> tuple[Names, list[str]]:
+def names_in(one: RecordingFile, rename: Names, unit: str | None = None) -> tuple[Names, list[str]]:
     """Return how channels of a file are renamed, and which electrodes are bad, BIDS `channels.tsv` included.
 
     Channels of another type than EEG are left out, unless `rename` says what they are.
@@ -55,12 +59,12 @@ def names_in(one: RecordingFile, rename: Names) -> tuple[Names, list[str]]:
     names = table["name"].astype("str")
     rename = {**dict.fromkeys(names[table["type"].str.upper() != "EEG"]), **rename}
     marked = names[table["status"] == "bad"] if "status" in table else []
-    electrodes = channel_table(one.path, rename).set_index("channel")["electrode"]
+    electrodes = channel_table(one.path, rename, unit).set_index("channel")["electrode"]
     return rename, [electrodes[name] for name in marked if name in electrodes and pd.notna(electrodes[name])]
 
 
 def shared_channels(
-    files: Sequence[RecordingFile], rename: Names, asked: str | tuple[str, ...] | None
+    files: Sequence[RecordingFile], rename: Names, asked: str | tuple[str, ...] | None, unit: str | None = None
 ) -> tuple[str, ...]:
     """Return the electrodes to read from each file, in the order of the first.
 
@@ -68,8 +72,8 @@ def shared_channels(
     ----------
     files : sequence of RecordingFile
         The recordings; only headers are read.
-    rename, asked
-        As the settings `rename` and `channels` of the corpus.
+    rename, asked, unit
+        As the settings `rename`, `channels` and `unit` of the corpus.
 
     Raises
     ------
@@ -82,7 +86,7 @@ def shared_channels(
         raise SettingsError("no electrode is named", where="channels", do="name some, or leave the setting out")
     if isinstance(asked, tuple):
         return canonical(asked, where="channels")
-    each = [_electrodes(one, rename, strict=asked is None) for one in files]
+    each = [_electrodes(one, rename, unit, strict=asked is None) for one in files]
     first = each[0]
     for one, channels in zip(files, each, strict=True):
         differ = [*(name for name in first if name not in channels), *(name for name in channels if name not in first)]
@@ -96,7 +100,34 @@ def shared_channels(
     return common
 
 
-def _electrodes(one: RecordingFile, rename: Names, *, strict: bool) -> tuple[str, ...]:
-    table = channel_table(one.path, names_in(one, rename)[0])
+def notes_about(
+    files: Sequence[RecordingFile], opened: Callable[[RecordingFile], Recording], without_events: bool
+) -> list[str]:
+    """Return what is odd about files, a line a kind of oddity, such as triggers where there are no other events.
+
+    Parameters
+    ----------
+    files : sequence of RecordingFile
+        Of a corpus; those that cannot be read are passed over.
+    opened : callable
+        From a file to its recording.
+    without_events : bool
+        Whether nothing says when something happened.
+    """
+    names: dict[str, list[str]] = {}
+    for one in files:
+        with suppress(InsulaError):
+            notes = opened(one).notes
+            channels = channel_table(one.path)["channel"] if without_events else pd.Series(dtype=str)
+            for channel in channels[channels.str.contains(TRIGGERS)]:
+                do = "--set corpus.events=annotations makes events of them"
+                notes += (f"the channel {channel} may hold triggers, which are not read: {do}",)
+            for note in notes:
+                names.setdefault(note, []).append(one.path.name)
+    return [f"{note} ({some(several, 3)})" for note, several in names.items()]
+
+
+def _electrodes(one: RecordingFile, rename: Names, unit: str | None, *, strict: bool) -> tuple[str, ...]:
+    table = channel_table(one.path, names_in(one, rename, unit)[0], unit)
     table = table[table["dropped"].isna()]
     return canonical(table["name"].tolist(), where=one.path) if strict else tuple(table["electrode"].dropna())

@@ -6,7 +6,6 @@ import re
 import warnings
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,9 +13,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from insula.corpora.recording_folders import is_bids, recordings_below, unread
 from insula.eeg.reading import SUFFIXES, suffix_of
 from insula.errors import DataError, SettingsError
-from insula.storage.tables import encoding_of, read_csv
+from insula.storage.tables import read_table
 
 TABLES = (".csv", ".tsv")
 
@@ -26,10 +26,7 @@ OTHER_NAMES = {
 }
 """Other names in use for the columns that say which recording, or whose, a row of a table speaks of."""
 
-_IDS = {"recording", "subject", "session", "trial", "stimulus", "identity", "image_id"}.union(*OTHER_NAMES.values())
-_NOTHING = ("", "nan", "na", "n/a", "<na>", "none", "null", "nil")
-_OTHER = ("xdf", "xdfz", "gdf", "cnt", "egi", "nwb", "mat", "edf.gz", "bdf.gz")
-_DERIVED = re.compile(r".*[-_](epo|ave|ica|cov|fwd|inv|trans|src|proj|eve|annot|bem|sol|tfr)(-\d+)?\.fif(\.gz)?", re.I)
+NAMES = {"recording", "subject", "session", "trial", "stimulus", "identity", "image_id"}.union(*OTHER_NAMES.values())
 _MARK = re.compile(r"[-_](raw|eeg|meg)$", re.I)  # ends the name of a FIF file, and says nothing of who or when
 _FIELD = re.compile(r"\\\{(subject|session)\\\}|\\\*")  # in a pattern that was escaped
 
@@ -56,12 +53,6 @@ class RecordingFile:
     session: str
     events: Path | None = None
     channels: Path | None = None
-
-
-def is_bids(root: Path) -> bool:
-    """Say whether a folder is the root of a BIDS tree."""
-    described = (root / "dataset_description.json").is_file()
-    return described or any(root.glob("sub-*/eeg/")) or any(root.glob("sub-*/ses-*/eeg/"))
 
 
 def find_recordings(root: Path, pattern: str) -> list[RecordingFile]:
@@ -95,63 +86,16 @@ def find_recordings(root: Path, pattern: str) -> list[RecordingFile]:
     return files
 
 
-def unread(root: Path) -> list[str]:
-    """Return a line for each kind of file below a folder that may hold EEG and is not read, with their number.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> folder = Path(tempfile.mkdtemp())
-    >>> for name in ("S01_raw.fif", "S01-epo.fif", "S02.xdf", "S03.xdf"):
-    ...     (folder / name).touch()
-    >>> unread(folder)
-    ['1 -epo.fif is not read: S01-epo.fif', '2 .xdf are not read: S02.xdf, S03.xdf']
-    """
-    kinds: dict[str, list[str]] = {}
-    for path in _visible(root):
-        derived = _DERIVED.fullmatch(path.name)
-        other = next((end for end in _OTHER if path.name.lower().endswith(f".{end}")), None)
-        if derived or other:
-            kinds.setdefault(f"-{derived[1].lower()}.fif" if derived else f".{other}", []).append(path.name)
-    verb = {1: "is"}
-    return [f"{len(names)} {kind} {verb.get(len(names), 'are')} not read: {', '.join(names[:3])}"
-            + (" and so on" if len(names) > 3 else "") for kind, names in kinds.items()]  # fmt: skip
-
-
-def _visible(root: Path) -> list[Path]:
-    """Return the files below a folder, in the order of their paths, none that is hidden."""
-    paths = (path for path in sorted(root.rglob("*")) if path.is_file())
-    return [path for path in paths if not any(part.startswith(".") for part in path.relative_to(root).parts)]
-
-
-def _recorded(root: Path) -> list[Path]:
-    """Return the files below a folder that are recordings: of a split FIF the first part, and none cut out of one."""
-    recordings = [path for path in _visible(root) if suffix_of(path) in SUFFIXES and not _DERIVED.fullmatch(path.name)]
-    names = set(recordings)
-    return [path for path in recordings if path.suffix.lower() != ".fif" or _first_part(path) not in names - {path}]
-
-
-def _first_part(path: Path) -> Path:
-    """Return the file that a part of a split FIF goes on from, as MNE and BIDS name them."""
-    return path.with_name(re.sub(r"-\d+(?=\.fif$)|(?<=_split-)\d+", _one, path.name, flags=re.I))
-
-
-def _one(number: re.Match[str]) -> str:
-    return "" if number[0].startswith("-") else "1".rjust(len(number[0]), "0")
-
-
 def _in_bids(root: Path) -> list[RecordingFile]:
-    from mne_bids import find_matching_paths
+    from mne_bids import get_bids_path_from_fname
 
     files = []
-    for place in find_matching_paths(
-        root, suffixes="eeg", datatypes="eeg", extensions=[one for one in SUFFIXES if "fif" not in one]
-    ):
-        path = Path(place.fpath)
+    for path in recordings_below(root):
+        place = get_bids_path_from_fname(path, check=False, verbose="error")
         session = path.stem.removeprefix(f"sub-{place.subject}_").removesuffix("_eeg")
         beside = (_sidecar(place, "events"), _sidecar(place, "channels"))
         files.append(RecordingFile(path, _name(path, root), place.subject, session, *beside))
-    return sorted(files, key=lambda one: one.name)
+    return files
 
 
 def _sidecar(place: Any, kind: str) -> Path | None:
@@ -169,7 +113,7 @@ def _sidecar(place: Any, kind: str) -> Path | None:
 
 def recording_names(root: Path) -> list[str]:
     """Return the paths of the recordings below a folder, relative to it and without suffix, in their order."""
-    return [_name(path, root) for path in _recorded(root)]
+    return [_name(path, root) for path in recordings_below(root)]
 
 
 def who_and_when(name: str, pattern: str) -> tuple[str, str] | None:
@@ -196,12 +140,14 @@ def who_and_when(name: str, pattern: str) -> tuple[str, str] | None:
 
 def _in_folder(root: Path, pattern: str) -> list[RecordingFile]:
     files = []
-    for path in _recorded(root):
+    for path in recordings_below(root):
         name = _name(path, root)
         who = who_and_when(name, pattern)
         if who is None:
-            raise DataError(f"the path {name!r} does not fit the pattern {pattern!r}", where=path,
-                            do="set who, as in {subject}/{session}, * standing for anything")  # fmt: skip
+            do = "say who is in it, * standing for anything, as in --set 'corpus.who={subject}/{session}'"
+            tree = next((folder for folder in path.parents if folder.is_relative_to(root) and is_bids(folder)), None)
+            do = f"set root to {tree}, which is a BIDS tree" if tree else do
+            raise DataError(f"the path {name!r} does not fit the pattern {pattern!r}", where=path, do=do)
         stems = dict.fromkeys((_stem(path), Path(name).name))
         beside = [path.with_name(f"{stem}_events{suffix}") for stem in stems for suffix in TABLES]
         events = next((table for table in beside if table.is_file()), None)
@@ -219,53 +165,13 @@ def _stem(path: Path) -> str:
     return path.name[: -len(suffix_of(path))]
 
 
-def read_table(path: Path) -> pd.DataFrame:
-    """Return a CSV or TSV file: names as text, columns of numbers as numbers, missing where a cell is empty or n/a.
-
-    What parts the cells of a CSV may be a semicolon, and decimals then have a comma.
-
-    Raises
-    ------
-    DataError
-        If it cannot be read, or two columns have one name.
-    """
-    separator = _separator(path)
-    options = {"sep": separator, "dtype": str, "keep_default_na": False, "na_values": ["", "n/a"]}
-    table = read_csv(path, encoding=encoding_of(path), **options)
-    table.columns = table.columns.str.strip()
-    if not table.columns.is_unique:
-        twice = table.columns[table.columns.duplicated()][0]
-        raise DataError(f"two columns are called {twice!r}", where=path, do="rename or remove one of them")
-    for column in table.columns:
-        if column in _IDS:
-            table[column] = table[column].str.strip()
-        else:
-            points = table[column].str.replace(",", ".", regex=False) if separator == ";" else table[column]
-            numbers = pd.to_numeric(points, errors="coerce")
-            filled = ~is_missing(table[column])
-            if filled.any() and numbers.notna().equals(filled):
-                table[column] = numbers
-    return table
-
-
-def is_missing(values: pd.Series) -> pd.Series:
-    """Say of each value whether it is none: an empty cell, or what software writes for one.
-
-    Examples
-    --------
-    >>> is_missing(pd.Series(["fear", "NaN", "none", None])).tolist()
-    [False, True, True, True]
-    """
-    return values.isna() | values.astype("str").str.strip().str.lower().isin(_NOTHING)
-
-
 def keyed_table(path: Path) -> pd.DataFrame:
     """Return `read_table` with other names in use for `recording` and `subject` (`OTHER_NAMES`) as these.
 
     These columns, `session`, `onset` and `duration` may be written in capitals. A column keeps its name where the table
     has one that is called so already; and one of files beside one of people, where its files are no recordings.
     """
-    table = read_table(path)
+    table = read_table(path, NAMES)
     plain = {name.lower().replace(" ", "_"): name for name in reversed(table.columns)}
     for column in ("subject", "recording", "session", "onset", "duration"):
         names = [plain[name] for name in (column, *OTHER_NAMES.get(column, ())) if name in plain]
@@ -291,14 +197,6 @@ def _one_spelling(people: pd.Series, where: Path) -> pd.Series:
 
 def _names_recording(name: object) -> bool:
     return str(name).lower().endswith(SUFFIXES)
-
-
-def _separator(path: Path) -> str:
-    if path.suffix.lower() == ".tsv":
-        return "\t"
-    with open(path, encoding="utf-8-sig", errors="replace") if path.is_file() else nullcontext([""]) as lines:
-        head = next(iter(lines), "")
-    return ";" if head.count(";") > head.count(",") else ","  # as spreadsheets write it where a comma is decimal
 
 
 def rows_of(files: Sequence[RecordingFile], table: pd.DataFrame, where: Path) -> np.ndarray:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Sequence
 
+from insula.corpora.own_names import PERSON, SHORT
 from insula.corpora.recording_files import who_and_when
 from insula.errors import DataError
 
-_PERSON = re.compile(r"(?:sub|subj|subject|participant|person|proband|ppt?|vpn?)[-_ ]?\d+", re.I)
-_SHORT = re.compile(r"(?:s|p|u|id|user)[-_ ]?\d+", re.I)  # s and p may be sessions and parts, too
+_PERSON, _SHORT = re.compile(PERSON, re.I), re.compile(SHORT, re.I)
 _NUMBER = re.compile(r"\d{2,}")
 _JOINED = re.compile(r"[A-Za-z]+\d+([A-Za-z]+)\d+")  # as in S001R02
 

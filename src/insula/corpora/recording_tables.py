@@ -11,19 +11,19 @@ import numpy as np
 import pandas as pd
 
 from insula.corpora.recording_files import (
+    NAMES,
     TABLES,
     RecordingFile,
     check_sessions,
     find_recordings,
-    is_bids,
-    is_missing,
     keyed_table,
-    read_table,
     rows_of,
     with_people,
 )
+from insula.corpora.recording_folders import is_bids
 from insula.emotions import label_map, normalise_label
 from insula.errors import DataError
+from insula.storage.tables import is_missing, read_table
 
 _NO_EVENT = r"(?i)^(?:bad|edge|boundary|new segment|syncstatus)"  # what software writes among the annotations
 _KEYS = ("recording", "subject", "session")
@@ -115,7 +115,7 @@ class StudyFolder:
         if self.rows is not None:
             return self.rows[self.rows["place"] == self.files.index(one)].drop(columns="place")
         assert one.events is not None
-        return read_table(one.events)
+        return read_table(one.events, NAMES)
 
 
 def _facts(root: Path, files: Sequence[RecordingFile], labels: str | None) -> pd.DataFrame:

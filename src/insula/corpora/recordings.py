@@ -16,8 +16,9 @@ import pandas as pd
 from insula.corpora.contract import BaseCorpus, Card
 from insula.corpora.folder import Folder, FolderSettings
 from insula.corpora.pairing import pair, stimulus_names
-from insula.corpora.recording_channels import Names, names_in, read_names, shared_channels
-from insula.corpora.recording_files import RecordingFile, unread
+from insula.corpora.recording_channels import Names, names_in, notes_about, read_names, shared_channels
+from insula.corpora.recording_files import RecordingFile
+from insula.corpora.recording_folders import unread
 from insula.corpora.recording_tables import (
     StudyFolder,
     annotated,
@@ -29,8 +30,9 @@ from insula.corpora.recording_tables import (
 from insula.eeg.checks import check_events, check_recording
 from insula.eeg.epoch_store import Windows, cleaning_columns, count_windows, epoch_store, learnt_from, window_store
 from insula.eeg.filters import check_length
+from insula.eeg.montage import some
 from insula.eeg.preprocessing import Preprocessing, epochs_within
-from insula.eeg.reading import channel_table, read_recording
+from insula.eeg.reading import channel_table, read_recording, trigger_events
 from insula.errors import DataError, InsulaError
 from insula.samples import PROVENANCE, ArrayStore, Recording, Samples, Store, provenance
 from insula.storage.cache import Cache
@@ -74,6 +76,8 @@ class RecordingsSettings(Settings):
         `root` that holds this.
     channels : "common", or tuple of str, optional
         Electrodes to read; `common` for those that all recordings have. By default recordings must have the same.
+    unit : str, optional
+        What the values in the files are (`uV`, `mV` or `V`), whatever their headers say.
     windows : Windows
         How recordings without events are cut.
     within : bool
@@ -112,6 +116,7 @@ class RecordingsSettings(Settings):
     stimulus: str = "stimulus"
     rename: dict[str, str | None] | str | None = None
     channels: Literal["common"] | tuple[str, ...] | None = None
+    unit: str | None = None
     windows: Windows = Windows()
     within: bool = False
     pictures: FolderSettings | None = None
@@ -208,6 +213,10 @@ class Recordings(BaseCorpus):
             notes, rows, where = unread(self.settings.root), *self.study.rows_as_written()
         except InsulaError:
             return []  # which `check` says
+        wanted = None
+        with suppress(InsulaError):
+            wanted = self._channels(self.study.files)
+        notes += notes_about(self.study.files, lambda one: self._recording(one, wanted), self.study.kind == "windows")
         label = self.settings.label
         if label is None or self.settings.pictures or self.study.kind == "annotations":
             return notes
@@ -254,8 +263,7 @@ class Recordings(BaseCorpus):
             stores[f"eeg {len(stores)}"] = store
             parts.append(rows.assign(file=one.name, eeg_store=f"eeg {len(parts)}", eeg_row=range(len(rows))))
         if short:
-            named = ", ".join(short[:3]) + (" and more" if len(short) > 3 else "")
-            warnings.warn(f"events too near an end of their recording are left out: {named}", stacklevel=2)
+            warnings.warn(f"events too near an end of their recording are left out: {some(short, 3)}", stacklevel=2)
         for note in self.notes():
             warnings.warn(note, stacklevel=2)
         table = usual_labels(pd.concat(parts, ignore_index=True), self.settings.label, self.settings.classes)
@@ -328,13 +336,15 @@ class Recordings(BaseCorpus):
         return read_names(self.settings.rename, self.settings.root)
 
     def _channels(self, files: Sequence[RecordingFile]) -> tuple[str, ...]:
-        return shared_channels(files, self._rename, self.settings.channels)
+        return shared_channels(files, self._rename, self.settings.channels, self.settings.unit)
 
     def _recording(self, one: RecordingFile, channels: Sequence[str] | None) -> Recording:
         """Return a recording with its events and what its tables say."""
-        study = self.study
-        rename, bad = names_in(one, self._rename)
-        recording = read_recording(one.path, self.card.name, one.subject, one.session, rename=rename, channels=channels)
+        study, unit, who = self.study, self.settings.unit, (one.subject, one.session)
+        rename, bad = names_in(one, self._rename, unit)
+        recording = read_recording(one.path, self.card.name, *who, rename=rename, channels=channels, unit=unit)
+        if study.kind == "annotations" and annotated(recording.events).empty:
+            recording = replace(recording, events=trigger_events(one.path))
         bad = [name for name in recording.channels if name in bad and name not in recording.bad]
         events = self._events(one, recording)
         facts = study.facts.iloc[[study.files.index(one)] * len(events)].set_axis(events.index)

@@ -13,6 +13,7 @@ import numpy as np
 
 from insula.errors import DataError
 from insula.faces import pictures, video
+from insula.storage.walk import visible_files
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -194,11 +195,7 @@ def _files(item: str | Path) -> list[Path]:
 def _within(folder: Path) -> list[Path]:
     if not folder.is_dir():
         return []
-    return sorted(
-        path
-        for path in folder.rglob("*")
-        if path.suffix.lower() in _KNOWN and not path.name.startswith(".") and path.is_file()
-    )
+    return sorted(path for path in visible_files(folder) if path.suffix.lower() in _KNOWN and path.is_file())
 
 
 def _in_memory(item: Any, where: str) -> np.ndarray:

@@ -275,60 +275,6 @@ def _with_smoothed(table: pd.DataFrame, seconds: float) -> pd.DataFrame:
     return table.join(calm.assign(smoothed_label=best))
 
 
-def _lies_in(path: Path, folder: Path) -> bool:
-    return folder.resolve() in path.resolve().parents
-
-
-def predict_to_folder(
-    predictor: Predictor,
-    inputs: Inputs,
-    folder: Path,
-    mode: str | None = None,
-    *,
-    rate: float | None = 5.0,
-    smooth: float = 0.5,
-) -> pd.DataFrame:
-    """Predict pictures, films and folders of them, and write what was answered.
-
-    Written are `predictions.csv`, an annotated copy of every picture and film that shows a face (of a film the frames
-    that were looked at, without sound), and for every such film its tracks over time and a page of frames. What was
-    written to the same folder before, and lies among the inputs, is not read.
-
-    Returns
-    -------
-    DataFrame
-        As `Predictor.predict`.
-    """
-    from insula.deployment.sheet import annotate
-    from insula.faces import read_picture
-    from insula.storage.atomic import check_writable, write_file
-
-    check_writable(folder)
-    given = sources(inputs)
-    within = [source for source in given if isinstance(source.given, Path) and _lies_in(source.given, folder)]
-    if (folder / "predictions.csv").is_file():  # it was written by this before, and lies among the pictures
-        given = [source for source in given if source not in within]
-    if within and (not given or not (folder / "predictions.csv").is_file()):
-        do = "give another folder with -o: what is written into this one would be read as a picture next time"
-        raise SettingsError("the output folder holds what is to be read", where=within[0].name, do=do)
-    table = predictor._predict(given, mode, rate, smooth)
-    files = {source.name: source.given for source in given}
-    for number, (name, rows) in enumerate(table.groupby("path", sort=False)):
-        path, stem = files[str(name)], folder / f"{number:03d}-{Path(str(name)).stem}"
-        if not isinstance(path, Path):  # what was in memory is not kept
-            continue
-        if rows["track"].notna().any():
-            from insula.deployment.draw_tracks import write_tracks
-
-            write_tracks(path, rows[rows["track"].notna()], stem, rate)
-        elif rows["face"].notna().any():
-            with write_file(stem.with_name(f"{stem.name}.png")) as temporary:
-                annotate(read_picture(path), rows).save(temporary, format="PNG")
-    with write_file(folder / "predictions.csv") as temporary:
-        table.to_csv(temporary, index=False)
-    return table
-
-
 def recognise(
     inputs: Inputs,
     recogniser: str | Path | None = None,

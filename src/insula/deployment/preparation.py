@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +15,7 @@ from insula.eeg.reading import read_recording
 from insula.eeg.steps import parse_steps
 from insula.errors import SettingsError
 from insula.samples import Samples, provenance
+from insula.storage.atomic import scratch_folder
 from insula.storage.cache import Cache
 from insula.storage.settings import Settings
 
@@ -100,8 +100,8 @@ class Preparation(Settings):
             Where it cannot be read, lacks an electrode, or is too short.
         """
         recording = read_recording(path, "recording", path.stem, "1", rename=self.rename, channels=self.channels)
-        with tempfile.TemporaryDirectory() as folder:
-            cache = Cache(Path(folder))
+        with scratch_folder() as folder:
+            cache = Cache(folder)
             store, clock = window_store([recording], self.preprocessing, self.windows, cache)
             table = provenance(
                 len(clock),

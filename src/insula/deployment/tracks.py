@@ -7,6 +7,8 @@ from statistics import mode
 import numpy as np
 import pandas as pd
 
+_NEAR = 2.0
+
 
 def smoothed(table: pd.DataFrame, seconds: float) -> pd.DataFrame:
     """Return each track's probabilities as running means over its past, exponentially weighted by age.
@@ -56,11 +58,12 @@ def track_summary(table: pd.DataFrame) -> pd.DataFrame:
     DataFrame
         `path, track, start, stop` (seconds), `frames`, `label` (the class of the highest mean probability),
         `probability` (that mean), `share` (of the frames with an answer whose smoothed answer is that label), `remark`
-        (from `no_answer`). A track without any answer has no label.
+        (from `crossings` and `no_answer`). A track without any answer has no label.
     """
     filmed = table[table["track"].notna()]
     names = [name for name in filmed if str(name).startswith("p_")]
     rows = []
+    met = {path: crossings(part) for path, part in filmed.groupby("path", sort=False)}
     for (path, track), part in filmed.groupby(["path", "track"], sort=False):
         means = part[names].astype(float).mean()
         label = str(means.idxmax()).removeprefix("p_") if means.notna().any() else None
@@ -74,11 +77,44 @@ def track_summary(table: pd.DataFrame) -> pd.DataFrame:
                 "label": label,
                 "probability": means.max(),
                 "share": (part["smoothed_label"].dropna() == label).mean(),
-                "remark": no_answer(part),
+                "remark": ", ".join(filter(None, (met[path].get(int(track), ""), no_answer(part)))),
             }
         )
     columns = ["path", "track", "start", "stop", "frames", "label", "probability", "share", "remark"]
     return pd.DataFrame(rows, columns=columns)
+
+
+def crossings(film: pd.DataFrame) -> dict[int, str]:
+    """Return, of the faces of one film that came close to another, when; the tracker may have exchanged the two.
+
+    Close are two whose boxes touch, and two within `_NEAR` widths where one of them appears or is lost.
+
+    Examples
+    --------
+    >>> rows = [(0, 1, 0, 10), (0, 2, 40, 50), (1, 1, 20, 30), (1, 2, 34, 44), (2, 1, 30, 40)]
+    >>> film = pd.DataFrame(rows, columns=["time", "track", "left", "right"]).assign(top=0, bottom=10)
+    >>> crossings(film)[1]
+    'near face 2 at 1.0 s: they may have exchanged numbers'
+    """
+    boxes = film.reindex(columns=["time", "track", "left", "top", "right", "bottom"]).astype(float).dropna()
+    pairs = boxes.merge(boxes, on="time", suffixes=("", "_other"))
+    pairs = pairs[pairs["track"] != pairs["track_other"]]
+    across, down = (
+        (pairs[one] + pairs[two] - pairs[f"{one}_other"] - pairs[f"{two}_other"]).abs() / 2
+        for one, two in (("left", "right"), ("top", "bottom"))
+    )
+    width = np.maximum(pairs["right"] - pairs["left"], pairs["right_other"] - pairs["left_other"])
+    spans = boxes.groupby("track")["time"].agg(["min", "max"])
+    ends = pd.Series(False, index=pairs.index)
+    for name in ("track", "track_other"):
+        first, last = (pairs[name].map(spans[edge]) for edge in ("min", "max"))
+        ends |= (pairs["time"] == first) & (first > boxes["time"].min())
+        ends |= (pairs["time"] == last) & (last < boxes["time"].max())
+    close = pairs[np.maximum(across, down) < np.where(ends, _NEAR, 1.0) * width].drop_duplicates("track")
+    return {
+        int(row.track): f"near face {row.track_other:.0f} at {row.time:.1f} s: they may have exchanged numbers"
+        for row in close.sort_values("track").itertuples()
+    }
 
 
 def no_answer(rows: pd.DataFrame) -> str:

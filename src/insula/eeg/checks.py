@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 from insula.eeg.features import samples_in
-from insula.eeg.montage import canonical
+from insula.eeg.montage import as_rename, canonical, some
+from insula.eeg.units import unit_in_microvolts
 from insula.errors import DataError
 from insula.samples.recording import Recording
 
@@ -16,6 +17,7 @@ from insula.samples.recording import Recording
 #: raw converter counts above.
 PLAUSIBLE_SPREAD = (0.05, 1000.0)
 
+_TYPICAL, _GAP = 10.0, 30.0  # microvolts within a second; times that channels of one scale do not differ by
 _PIECES = 16  # seconds looked at for the spread: a median needs no more
 _LOOKS, _LOOK_SECONDS = 5, 2.0  # pieces of a recording that are looked at before it is read whole
 
@@ -81,7 +83,7 @@ def check_signal(
     check_spread(signal, max(2, samples_in(1.0, rate)), where)
 
 
-def check_recording(recording: Recording, *, where: object) -> None:
+def check_recording(recording: Recording, *, where: object) -> list[str]:
     """Refuse a recording by a look at a few seconds of it: beginning, end, and evenly between.
 
     What `check_signal` refuses is found before hours of work, unless it lies between the looks.
@@ -93,19 +95,98 @@ def check_recording(recording: Recording, *, where: object) -> None:
     where : object
         The file, for the error.
 
+    Returns
+    -------
+    list of str
+        As `check_scales`.
+
     Raises
     ------
     DataError
-        As `check_signal`.
+        As `check_signal` and `check_scales`.
     """
+    looks = _looks(recording)
+    names = [name for name in recording.channels if name not in recording.bad]
+    for start, look in looks:
+        _check_finite(look, names, recording.rate, where, start)
+    notes = _check_scales(recording, looks, where)
+    signal = np.concatenate([look for _, look in looks], axis=1)
+    check_signal(signal, names, recording.rate, recording.units, where=where)
+    return notes
+
+
+def check_scales(recording: Recording, *, where: object) -> list[str]:
+    """Refuse a recording whose header has a wrong unit, by the spread of each channel in a few seconds of it.
+
+    Parameters
+    ----------
+    recording : Recording
+        `bad` channels are not looked at.
+    where : object
+        The file, for the error.
+
+    Returns
+    -------
+    list of str
+        A line where some channels are on another scale than the others, and the header's units are not why.
+
+    Raises
+    ------
+    DataError
+        Where units of the header are why some are, or all of it lies outside `PLAUSIBLE_SPREAD`.
+    """
+    return _check_scales(recording, _looks(recording), where)
+
+
+def _looks(recording: Recording) -> list[tuple[float, np.ndarray]]:
+    """Return pieces of a recording without its bad channels, and the second that each begins at."""
     rate, length = recording.rate, min(recording.n_times, samples_in(_LOOK_SECONDS, recording.rate))
     rows = [row for row, name in enumerate(recording.channels) if name not in recording.bad]
-    names = [recording.channels[row] for row in rows]
-    looks = []
-    for start in np.unique(np.linspace(0, recording.n_times - length, _LOOKS).astype(int)):
-        looks.append(recording.read(int(start), int(start) + length)[rows])
-        _check_finite(looks[-1], names, rate, where, start / rate)
-    check_signal(np.concatenate(looks, axis=1), names, rate, recording.units, where=where)
+    starts = np.unique(np.linspace(0, recording.n_times - length, _LOOKS).astype(int))
+    return [(start / rate, recording.read(int(start), int(start) + length)[rows]) for start in starts]
+
+
+def _check_scales(recording: Recording, looks: list[tuple[float, np.ndarray]], where: object) -> list[str]:
+    length, notes = max(2, samples_in(1.0, recording.rate)), []
+    signal = np.concatenate([look for _, look in looks], axis=1)
+    declared = recording.declared or tuple((name, "uV") for name in recording.channels)
+    about = [pair for name, pair in zip(recording.channels, declared, strict=True) if name not in recording.bad]
+    spreads = np.nan_to_num([np.median(np.abs(piece)) for piece in _pieces(signal, length).swapaxes(0, 1)])
+    odd = _off_scale(spreads)
+    if odd.any():
+        usual = ~odd & (spreads > 0)
+        names = [name for (name, _), mark in zip(about, odd, strict=True) if mark]
+        wrong, right = ({unit for (_, unit), mark in zip(about, marks, strict=True) if mark} for marks in (odd, usual))
+        what = (
+            f"{some(names)} ({some(sorted(wrong))}) spread {np.median(spreads[odd]):.2g} uV, the other {usual.sum()} "
+            f"({some(sorted(right))}) {np.median(spreads[usual]):.2g}"
+        )
+        if not wrong & right:
+            do = f"their unit is wrong in the header: --set corpus.unit={min(right)}"
+            raise DataError(what, where=where, do=do)
+        notes.append(f"{what}: a scale or an electrode is wrong; {as_rename(dict.fromkeys(names))} leaves them out")
+    units = {unit for _, unit in about}
+    check_spread(signal, length, where, units.pop() if recording.declared and len(units) == 1 else None)
+    return notes
+
+
+def _off_scale(spreads: np.ndarray) -> np.ndarray:
+    """Return bool (channels,): which of two groups far apart is the less plausible, if it lies outside what EEG does.
+
+    Examples
+    --------
+    >>> _off_scale(np.array([12, 9e3, 2, 12e3])).tolist(), _off_scale(np.array([12.0, 900, 2, 0])).tolist()
+    ([False, True, False, True], [False, False, False, False])
+    """
+    live = np.sort(spreads[spreads > 0])
+    steps = live[1:] / live[:-1]
+    none = np.zeros(len(spreads), bool)
+    if not len(steps) or steps.max() < _GAP:
+        return none
+    low, high = (spreads > 0) & (spreads <= live[np.argmax(steps)]), spreads > live[np.argmax(steps)]
+    odd = max(low, high, key=lambda group: abs(np.log(np.median(spreads[group]) / _TYPICAL)))
+    plausible = PLAUSIBLE_SPREAD[0] <= np.median(spreads[odd]) <= PLAUSIBLE_SPREAD[1]
+    return none if plausible else odd
 
 
 def _check_finite(signal: np.ndarray, channels: Sequence[str], rate: float, where: object, start: float = 0.0) -> None:
@@ -117,24 +198,39 @@ def _check_finite(signal: np.ndarray, channels: Sequence[str], rate: float, wher
             raise DataError(what, where=where, do="mend the export, or drop or interpolate the channel")
 
 
-def check_spread(signal: np.ndarray, length: int, where: object) -> None:
-    """Guess the unit from the spread within single seconds, which slow drifts and a few artefacts do not move."""
-    length = min(length, signal.shape[1])
-    starts = np.unique(np.linspace(0, signal.shape[1] - length, _PIECES).astype(int))
-    pieces = np.stack([signal[:, start : start + length] for start in starts])
-    spread = float(np.median(np.abs(pieces - np.median(pieces, axis=-1, keepdims=True))))
+def check_spread(signal: np.ndarray, length: int, where: object, unit: str | None = None) -> None:
+    """Guess the unit from the spread within single seconds, which slow drifts and a few artefacts do not move.
+
+    `unit` is what the header says that it is, where that is known.
+    """
+    spread = float(np.median(np.abs(_pieces(signal, length))))
     low, high = PLAUSIBLE_SPREAD
     if spread == 0:
         do = "leave out what is flat, or see whether the electrodes were connected"
         raise DataError("most of it does not vary", where=where, do=do)
+    if low <= spread <= high:
+        return
+    stored = spread / (unit_in_microvolts(unit or "uV") or 1.0)
+    near = {other: stored * (unit_in_microvolts(other) or 1.0) for other in ("uV", "mV", "V", "nV")}
+    likely = min(near, key=lambda other: abs(np.log(near[other] / _TYPICAL)))
+    if unit is not None and low <= near[likely] <= high:
+        what = f"a spread of {spread:.2g} uV: the header says that values are {unit}, and they look like {likely}"
+        raise DataError(what, where=where, do=f"mend the header, or overrule it by --set corpus.unit={likely}")
     if spread < low:
         unit, factor = ("millivolts", "1e3") if spread > 5e-4 else ("volts", "1e6")
         raise DataError(
             f"a spread of {spread:.2g} looks like {unit}, not microvolts", where=where, do=f"multiply by {factor}"
         )
-    if spread > high:
-        what = f"a spread of {spread:.2g} looks like nanovolts or raw counts, not microvolts"
-        raise DataError(what, where=where, do="apply the scale of the file's header")
+    what = f"a spread of {spread:.2g} looks like nanovolts or raw counts, not microvolts"
+    raise DataError(what, where=where, do="apply the scale of the file's header")
+
+
+def _pieces(signal: np.ndarray, length: int) -> np.ndarray:
+    """Return (pieces, channels, times): seconds of a signal, each channel less its median there."""
+    length = min(length, signal.shape[1])
+    starts = np.unique(np.linspace(0, signal.shape[1] - length, _PIECES).astype(int))
+    pieces = np.stack([signal[:, start : start + length] for start in starts])
+    return pieces - np.median(pieces, axis=-1, keepdims=True)
 
 
 def check_events(events: pd.DataFrame, n_times: int, rate: float, *, where: object) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 
 import numpy as np
@@ -16,7 +17,14 @@ from insula.errors import DataError
 OLD_NAMES = {"t3": "T7", "t4": "T8", "t5": "P7", "t6": "P8", "cb1": "PO9", "cb2": "PO10"}
 
 _PREFIX = re.compile(r"^eeg[\s_:-]+")
-_SUFFIX = re.compile(r"[\s_-]+(ref|le|avg|avr|ar)$")  # a common reference; 'Fp1-F3' is another signal and stays unknown
+# A common reference, or an ear or mastoid; 'Fp1-F3' is another signal and stays unknown.
+_SUFFIX = re.compile(
+    r"[\s_-]+(?:ref|le|avg|avr|ar)$|(?<![am][12])[\s_-]+\(?(?:[am]1\s?\+?\s?[am]2|[am][12])\)?(?:/2)?$"
+)
+_NAMED = 20  # channels that a cure names one by one
+_SHARED = 3  # channels that name one reference, from which on it is the recording's
+_EYES, _MASTOIDS = ("E1", "E2"), ("M1", "M2")  # which stand beside the names of any cap
+_BIOSEMI = re.compile(r"[A-I](?:[1-9]|[12]\d|3[0-2])")
 
 
 def canonical(channels: Sequence[str], *, where: object = None) -> tuple[str, ...]:
@@ -44,18 +52,88 @@ def canonical(channels: Sequence[str], *, where: object = None) -> tuple[str, ..
     insula.errors.DataError: unknown channel 'F33': drop it, or name a 10-05 electrode (close: F3, FC3, F3h)
     """
     electrodes = {name.lower(): name for name in _template()} | OLD_NAMES
+    bare = [_SUFFIX.sub("", _PREFIX.sub("", channel.strip().lower().rstrip("."))) for channel in channels]
+    unknown = [(channel, name) for channel, name in zip(channels, bare, strict=True) if name not in electrodes]
+    if unknown:
+        names = ", ".join(electrodes[near] for near in difflib.get_close_matches(unknown[0][1], electrodes))
+        close = f" (close: {names})" if names and len(unknown) == 1 else ""
+        what = f"unknown channel{'s' * (len(unknown) > 1)} {some(repr(channel) for channel, _ in unknown)}"
+        raise DataError(what, where=where, do=f"drop it, or name a 10-05 electrode{close}")
     spelt: dict[str, str] = {}
-    for channel in channels:
-        bare = _SUFFIX.sub("", _PREFIX.sub("", channel.strip().lower().rstrip(".")))
-        if bare not in electrodes:
-            close = ", ".join(electrodes[name] for name in difflib.get_close_matches(bare, electrodes))
-            advice = "drop it, or name a 10-05 electrode" + (f" (close: {close})" if close else "")
-            raise DataError(f"unknown channel {channel!r}", where=where, do=advice)
-        if electrodes[bare] in spelt:
-            what = f"duplicate channel: {spelt[electrodes[bare]]!r} and {channel!r} are both {electrodes[bare]}"
+    for channel, name in zip(channels, bare, strict=True):
+        if electrodes[name] in spelt:
+            what = f"duplicate channel: {spelt[electrodes[name]]!r} and {channel!r} are both {electrodes[name]}"
             raise DataError(what, where=where, do="keep one of them")
-        spelt[electrodes[bare]] = channel
+        spelt[electrodes[name]] = channel
     return tuple(spelt)
+
+
+def electrode_of(channel: str) -> str | None:
+    """Return the 10-05 name of a channel, as `canonical` does; None where it is none."""
+    try:
+        return canonical([channel])[0]
+    except DataError:
+        return None
+
+
+def without_reference(channels: Sequence[str]) -> list[str]:
+    """Return names without the reference that they share, where each is an electrode less that one.
+
+    Examples
+    --------
+    >>> without_reference(["EEG Fp1-CPz", "EEG F3-CPz", "EEG C3-CPz", "ECG"])
+    ['EEG Fp1', 'EEG F3', 'EEG C3', 'ECG']
+    >>> without_reference(["Fp1-F3", "F3-C3", "C3-P3"])
+    ['Fp1-F3', 'F3-C3', 'C3-P3']
+    """
+    pairs = [name.rpartition("-")[::2] for name in channels if electrode_of(name.rpartition("-")[0])]
+    references = {reference.strip().lower() for _, reference in pairs}
+    if len(pairs) < _SHARED or len(references) > 1:
+        return list(channels)
+    return [name.rpartition("-")[0] if electrode_of(name.rpartition("-")[0]) else name for name in channels]
+
+
+def biosemi_names(channels: Sequence[str]) -> list[str]:
+    """Return the channels that are named as BioSemi's caps name theirs: A1 and C3 are other sites than the 10-20's.
+
+    They are told by a letter and a number that no electrode has, and by no other electrode that is named.
+
+    Examples
+    --------
+    >>> biosemi_names(["A1", "A20", "C3", "EXG1"]), biosemi_names(["A1", "A2", "C3", "Cz"])
+    (['A1', 'A20', 'C3'], [])
+    """
+    named = [name for name in channels if _BIOSEMI.fullmatch(name)]
+    own = any(electrode_of(name) is None for name in named if name not in _EYES)
+    others = any(electrode_of(name) for name in channels if name not in (*named, *_MASTOIDS))
+    return named if own and not others else []
+
+
+def some(names: Iterable[str], most: int = 6) -> str:
+    """Return names as a person would read them out: all where they are few, else the first and how many more.
+
+    Examples
+    --------
+    >>> some(["Fz", "Cz", "Pz"], 2)
+    'Fz, Cz and 1 more'
+    """
+    every = list(names)
+    return ", ".join(every[:most]) + (f" and {len(every) - most} more" if len(every) > most else "")
+
+
+def as_rename(names: Mapping[str, str | None]) -> str:
+    """Return the setting that renames channels, or leaves them out, as it is typed; in a file where they are many.
+
+    Examples
+    --------
+    >>> print(as_rename({"EXG1": None, "A1": "Cz"}))
+    --set 'corpus.rename={EXG1: null, A1: Cz}'
+    """
+    if len(names) > _NAMED:
+        return f"--set corpus.rename=rename.yaml, a file with a line a channel, such as {next(iter(names))}: Cz,"
+    plain = re.compile(r"[A-Za-z][\w -]*\w")
+    pairs = (f"{key if plain.fullmatch(key) else json.dumps(key)}: {name or 'null'}" for key, name in names.items())
+    return f"--set 'corpus.rename={{{', '.join(pairs)}}}'"
 
 
 def positions(channels: Sequence[str]) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from unicodedata import combining, normalize
 
 from insula.errors import LabelError
 
@@ -20,8 +21,21 @@ LABEL_SPACES: dict[str, tuple[str, ...]] = {
 SYNONYMS = {
     "angry": "anger", "disgusted": "disgust", "afraid": "fear", "fearful": "fear", "joy": "happiness",
     "happy": "happiness", "sad": "sadness", "surprised": "surprise", "contemptuous": "contempt",
+    "colere": "anger", "degout": "disgust", "peur": "fear", "joie": "happiness", "tristesse": "sadness",
+    "mepris": "contempt", "neutre": "neutral",
+    "arger": "anger", "aerger": "anger", "wut": "anger", "ekel": "disgust", "angst": "fear", "freude": "happiness",
+    "trauer": "sadness", "uberraschung": "surprise", "ueberraschung": "surprise", "verachtung": "contempt",
+    "enfado": "anger", "enojo": "anger", "ira": "anger", "asco": "disgust", "miedo": "fear", "alegria": "happiness",
+    "felicidad": "happiness", "tristeza": "sadness", "sorpresa": "surprise", "desprecio": "contempt",
+    "neutro": "neutral", "raiva": "anger", "nojo": "disgust", "medo": "fear", "felicidade": "happiness",
+    "surpresa": "surprise", "desprezo": "contempt",
+    "rabbia": "anger", "disgusto": "disgust", "paura": "fear", "gioia": "happiness", "tristezza": "sadness",
+    "disprezzo": "contempt",
+    "愤怒": "anger", "生气": "anger", "厌恶": "disgust", "恐惧": "fear", "害怕": "fear", "高兴": "happiness",
+    "快乐": "happiness", "悲伤": "sadness", "惊讶": "surprise", "轻蔑": "contempt", "中性": "neutral",
 }  # fmt: skip
-"""Other names in use for a class, as found in corpora's folders and tables."""
+"""Other names in use for a class, as found in corpora's folders and tables: in English, French, German, Spanish,
+Portuguese, Italian and Chinese, without accents."""
 
 _COARSER: dict[tuple[str, str], dict[str, str]] = {
     ("mahnob9", "valence3"): {
@@ -48,11 +62,11 @@ def normalise_label(name: str) -> str:
 
     Examples
     --------
-    >>> normalise_label(" Happy ")
-    'happiness'
+    >>> normalise_label(" Happy "), normalise_label("Überraschung")
+    ('happiness', 'surprise')
     """
-    plain = str(name).strip().lower()
-    return SYNONYMS.get(plain, plain)
+    plain = normalize("NFC", str(name).strip().lower())
+    return SYNONYMS.get("".join(sign for sign in normalize("NFD", plain) if not combining(sign)), plain)
 
 
 def label_map(source: str | Sequence[str], target: str | Sequence[str], drop: Iterable[str] = ()) -> dict[str, str]:

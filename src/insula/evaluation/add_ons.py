@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any
 
 from insula.evaluation.add_on import AddOn, FinishedFit, FinishedRun, Tables
@@ -13,6 +13,7 @@ from insula.evaluation.facts import MeasuredTables
 from insula.evaluation.feature_map import FeatureMap, FeatureSilhouettes
 from insula.evaluation.robustness import Robustness
 from insula.evaluation.scalp_maps import ScalpMaps
+from insula.storage.progress import Step
 
 ADD_ONS: tuple[AddOn, ...] = (
     MeasuredTables(),
@@ -35,9 +36,13 @@ def write_additions(fit: FinishedFit) -> None:
             add_on.write(fit)
 
 
-def read_additions(run: FinishedRun, add_ons: Iterable[AddOn] = ADD_ONS) -> dict[str, Any]:
+def read_additions(
+    run: FinishedRun, add_ons: Sequence[AddOn] = ADD_ONS, progress: Step | None = None
+) -> dict[str, Any]:
     """Return the fields of `Results` that add-ons fill."""
     fields: dict[str, Tables] = {"measured": {}, "tables": {}, "embedding": {}}
-    for add_on in add_ons:
+    for done, add_on in enumerate(add_ons, start=1):
         fields[add_on.field] |= add_on.read(run)
+        if progress:
+            progress(done, len(add_ons), "reading and mapping what the fits left")
     return {**fields, "embedding": fields["embedding"].get("embedding")}

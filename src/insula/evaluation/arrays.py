@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import tempfile
 import warnings
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,6 +20,7 @@ from insula.evaluation.study import AnyTask, complete_task
 from insula.protocols.protocol import protocol as protocol_named
 from insula.protocols.units import unit_codes
 from insula.samples import Samples
+from insula.storage.atomic import scratch_folder
 from insula.storage.cache import Cache
 from insula.storage.own_code import is_own
 from insula.storage.progress import Step
@@ -132,8 +131,8 @@ def evaluate(
     if not is_own(estimator):
         return _run(recipe, samples, Cache(), jobs, progress)
     # Whether code in a notebook is still what it was cannot be told, so that its fits are not kept.
-    with tempfile.TemporaryDirectory(prefix="insula-") as folder:
-        return _run(recipe, samples, Cache(Path(folder)), jobs, progress)
+    with scratch_folder() as folder:
+        return _run(recipe, samples, Cache(folder), jobs, progress)
 
 
 def _run(recipe: Recipe, samples: Samples, cache: Cache, jobs: int, progress: Any) -> Results:

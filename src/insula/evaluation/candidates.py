@@ -9,7 +9,7 @@ from typing import Any
 
 from insula.errors import SettingsError, choices
 from insula.evaluation.recipe import Recipe
-from insula.evaluation.study import Study
+from insula.evaluation.study import Study, protocol_of
 from insula.samples import Samples
 from insula.storage.code import code_version
 from insula.storage.hashing import sha256_of
@@ -132,7 +132,13 @@ def files(settings: Mapping[str, Any]) -> dict[str, str]:
 
 
 def candidate(recipe: Recipe, fitting: Fitting) -> System:
-    """Return the unfitted system that a fitting is about."""
+    """Return the unfitted system that a fitting is about; it knows which units its protocol holds out."""
+    system = _candidate(recipe, fitting)
+    system.held_out = protocol_of(recipe, fitting.repeat).disjoint
+    return system
+
+
+def _candidate(recipe: Recipe, fitting: Fitting) -> System:
     seed = recipe.seed + fitting.repeat
     if fitting.kind == "placebo":
         return own_system(recipe, seed).placebo(fitting.name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -18,10 +18,11 @@ from insula.evaluation.passport import build_passport
 from insula.evaluation.results import CONSTANT, Arm, Results
 from insula.evaluation.study import answers, cluster_of, notes_of, series_of
 from insula.storage.cache import Cache
+from insula.storage.progress import Step
 from insula.systems.base import System
 
 
-def collect(planned: Plan, cache: Cache, add_ons: Iterable[AddOn] = ADD_ONS) -> Results:
+def collect(planned: Plan, cache: Cache, add_ons: Sequence[AddOn] = ADD_ONS, progress: Step | None = None) -> Results:
     """Open the truth, join it to the predictions of finished fits, and build the results.
 
     Parameters
@@ -30,8 +31,10 @@ def collect(planned: Plan, cache: Cache, add_ons: Iterable[AddOn] = ADD_ONS) -> 
         Whose fits are done.
     cache : Cache
         Where they lie.
-    add_ons : iterable of AddOn
+    add_ons : sequence of AddOn
         What the report is to show beside the figures.
+    progress : callable, optional
+        Called with (done, total, what was just finished).
     """
     recipe, studies = planned.recipe, planned.studies
     folders = {fitting: cache.path("fits", planned.key(fitting)) for fitting in planned.fittings}
@@ -71,7 +74,7 @@ def collect(planned: Plan, cache: Cache, add_ons: Iterable[AddOn] = ADD_ONS) -> 
         passport=build_passport(
             recipe=recipe.model_dump(mode="json"),
             corpus=studies[0].corpus.settings.model_dump(mode="json")
-            | {"notes": notes_of(studies[0].corpus), "origin": origin_of(studies[0].corpus)},
+            | {"notes": [*notes_of(studies[0].corpus), *studies[0].notes], "origin": origin_of(studies[0].corpus)},
             task=task.model_dump(mode="json"),
             protocol=studies[0].protocol,
             splits=[split for study in studies for split in study.splits],
@@ -80,7 +83,7 @@ def collect(planned: Plan, cache: Cache, add_ons: Iterable[AddOn] = ADD_ONS) -> 
             seeds=[recipe.seed + study.repeat for study in studies],
         ),
         facts={**facts, **epochs_by_subject(studies[0].samples)},
-        **read_additions(run, add_ons),
+        **read_additions(run, add_ons, progress),
         reported=recipe.reported,
         cluster=cluster_of(studies[0]),
         series=series_of(studies[0]),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -13,6 +14,7 @@ from insula.evaluation.statistics import (
     accuracy_interval,
     cluster_interval,
     difference_interval,
+    drawn_units,
     holm,
     paired_test,
     unit_scores,
@@ -36,10 +38,11 @@ def compare(folders: Sequence[Path | Results], *, mixed: bool = False) -> pd.Dat
     Returns
     -------
     DataFrame
-        One row a run: `run, arm, split, units, accuracy, low, high, verdict` (of ratings `series` and `error`, the root
-        mean square error of one, in place of `units` and `accuracy`); against the first run over
-        the units both predicted `shared` (their number), `difference` (this run minus the first;
-        of ratings by how much this run errs less, as a share of the first's constant predictor's error),
+        One row a run: `run, arm, split, drawn` (what intervals and tests draw, as in `people`), `units, accuracy, low,
+        high, verdict` (of ratings `series` and `error`, the root mean square error of one, in place of `units` and
+        `accuracy`); against the first run over the units both predicted `shared` (their number), `difference` (this run
+        minus the first; of ratings by how much this run errs less, as a share of the first's constant predictor's
+        error),
         `difference_low, difference_high, p` and `p_holm`, corrected for the number of tests; NaN where no unit is
         shared. Clean runs and runs as published are never tested against each other.
 
@@ -82,7 +85,7 @@ def _check(runs: dict[str, Results], mixed: bool) -> None:
             differs = part == "task" or run.as_published == first.as_published
             if differs and run.passport.get(part) != first.passport.get(part):
                 raise DataError(
-                    f"runs of different {part}s are not compared",
+                    f"runs of different {part}s are not compared ({_differs(run.passport, first.passport, part)})",
                     where=f"{reference} and {name}",
                     do=f"compare runs whose passports name the same {part}",
                 )
@@ -93,6 +96,13 @@ def _check(runs: dict[str, Results], mixed: bool) -> None:
             where=marked,
             do="leave it out, or ask for a mixed table, which marks it",
         )
+
+
+def _differs(passport: Mapping[str, Any], other: Mapping[str, Any], part: str) -> str:
+    """Return in words which settings of a task or protocol differ, the three first of them."""
+    own, first = passport.get(part) or {}, other.get(part) or {}
+    names = [name for name in {**first, **own} if own.get(name) != first.get(name) and name != "description"]
+    return "; ".join(f"{name} {first.get(name)} and {own.get(name)}" for name in names[:3])
 
 
 def _own(run: Results) -> dict[str, object]:
@@ -106,6 +116,7 @@ def _own(run: Results) -> dict[str, object]:
     return {
         "arm": run.arm(run.headline).title,
         "split": run.mark or "clean",
+        "drawn": drawn_units(run),
         **figures,
         "low": estimate.low,
         "high": estimate.high,

@@ -150,7 +150,8 @@ def feature_maps(results: Results) -> Plot | None:
     return Plot(
         "features", "Where the classes lie", picture(feature_sheet(results, results.embedding), results),
         f"Maps of {sources} features, one dot a unit, coloured by {by}.",
-        "t-SNE of held-out features. Neighbours are alike; sizes of clusters and distances between them mean nothing.",
+        f"t-SNE of held-out features of {results.embedding['source'].value_counts().max():,} units of the first fold, "
+        "of more drawn by lot. Neighbours are alike; sizes of clusters and distances between them mean nothing.",
     )  # fmt: skip
 
 

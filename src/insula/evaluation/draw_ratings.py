@@ -10,6 +10,7 @@ import pandas as pd
 from insula.evaluation.drawing import ACCENT, FAINT, INK, QUIET, SHAPES, WIDTH, Plot, canvas, colour, picture, rows_of
 from insula.evaluation.rating_metrics import METRICS
 from insula.evaluation.results import CONSTANT, Results
+from insula.evaluation.statistics import drawn_units
 from insula.evaluation.verdict import MARGIN, in_units
 
 _SHOWN = (0.1, 0.5, 0.9)  # trials by their error: a good one, the middle one, a bad one
@@ -44,7 +45,7 @@ def errors(results: Results, table: pd.DataFrame) -> Plot:
     return Plot(
         "overview", "Error of every arm", picture(figure, results), f"Error of each arm: {'; '.join(parts)}.",
         f"Root mean square error of a {results.series or 'unit'} on average, with 95 % intervals over "
-        f"{results.cluster or results.series or 'unit'}s; circles are systems, diamonds placebos, squares controls. "
+        f"{drawn_units(results)}; circles are systems, diamonds placebos, squares controls. "
         f"Dashed: the constant predictor, {in_units(results, constant)}; grey: two per cent either way, which is "
         "nothing. Farther left is better.",
     )  # fmt: skip

@@ -24,8 +24,9 @@ from insula.evaluation.drawing import (
     rows_of,
 )  # fmt: skip
 from insula.evaluation.groups import grouped_by
+from insula.evaluation.intervals import Estimate
 from insula.evaluation.results import CONSTANT, Results
-from insula.evaluation.statistics import Estimate, accuracy_interval, group_scores, unit_scores
+from insula.evaluation.statistics import accuracy_interval, drawn_units, group_scores, unit_scores
 from insula.evaluation.verdict import MARGIN, between, percent, points
 
 
@@ -53,10 +54,10 @@ def overview(results: Results, table: pd.DataFrame) -> Plot:
     summary = "; ".join(f"{arm.title} {percent(table.loc[arm.name, 'accuracy'])}" for arm in arms)
     return Plot(
         "overview", "Accuracy of every arm", picture(figure, results), f"Accuracy of each arm: {summary}.",
-        "Share of units that are right, with 95 % intervals; circles are systems, diamonds placebos, squares controls. "
-        f"Dashed: one in {len(results.classes)} classes, {percent(guess.level)}. Grey band: from always naming the "
-        f"commonest class, {percent(guess.best)}, to what guessing exceeds in 5 % of tests with {guess.n:,} units, "
-        f"{percent(guess.threshold)}.",
+        f"Share of units that are right, with 95 % intervals over {drawn_units(results)}; circles are systems, "
+        f"diamonds placebos, squares controls. Dashed: one in {len(results.classes)} classes, {percent(guess.level)}. "
+        f"Grey band: from always naming the commonest class, {percent(guess.best)}, to what guessing exceeds "
+        f"in 5 % of tests with {guess.n:,} units, {percent(guess.threshold)}.",
     )  # fmt: skip
 
 
@@ -87,10 +88,10 @@ def placebo_panel(results: Results, table: pd.DataFrame) -> Plot:
     return Plot(
         "placebos", "Against each comparator", picture(figure, results),
         f"Paired differences in {unit}, headline minus comparator: {'; '.join(parts)}.",
-        f"Paired differences in {unit} over the same {results.series or 'unit'}s with 95 % intervals; the best "
-        "comparator (bold) decides the verdict. Right of the line the headline is better; the grey band is "
-        f"{nothing}, which is nothing. "
-        "p: paired sign-flip test, corrected for the number of comparators (Holm).",
+        f"Paired differences in {unit} over the same {results.series or 'unit'}s with 95 % intervals over "
+        f"{drawn_units(results)}; the best comparator (bold) decides the verdict. Right of the line the headline is "
+        f"better; the grey band is {nothing}, which is nothing. "
+        f"p: paired test over {drawn_units(results)}, corrected for the number of comparators (Holm).",
     )  # fmt: skip
 
 
@@ -189,7 +190,8 @@ def errors_by_group(results: Results) -> Plot | None:
     summary = "; ".join(f"{column} {value} {percent(errors[arms[-1]].value)}" for column, value, errors in groups)
     return Plot(
         "groups", "Errors by group", picture(figure, results), f"Share of errors of the headline: {summary}.",
-        "Share of units that are wrong, with 95 % intervals. Groups whose intervals lie apart are not served alike.",
+        f"Share of units that are wrong, with 95 % intervals over {drawn_units(results)}. "
+        "Groups whose intervals lie apart are not served alike.",
     )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Where fits run: processes of this machine, or a Dask or Ray cluster; joblib hands them out."""
+"""Where fits run: processes of this machine, or a Dask or Ray cluster."""
 
 from __future__ import annotations
 
@@ -6,9 +6,13 @@ import logging
 import math
 import os
 import tempfile
+import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from concurrent.futures import Future, as_completed
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from threading import Lock, Thread
 from typing import Any
 
 from insula.errors import DataError, MachineError, SettingsError
@@ -24,14 +28,15 @@ _Token = tuple[str, str, str]  # the cache's root, a file in it that only this r
 
 
 def each(jobs: Sequence[Job], processes: int, engine: str | None, cache: Cache) -> Iterator[Any]:
-    """Yield what each job returns, in the order in which they end; with Ray, all when the last has ended.
+    """Yield what each job returns, in the order in which they end.
 
     Parameters
     ----------
     jobs : sequence of (function, arguments)
         Functions of installed modules.
     processes : int
-        Of this machine, where `engine` names no running cluster.
+        Of this machine, where `engine` names no running cluster. This process does the jobs until the first of them is
+        up: what takes no longer than that needs no other.
     engine : str or None
         None for processes; `dask` or `ray` for a cluster started here; `dask://HOST:PORT` or `ray://HOST:PORT` for one
         that runs. Workers must see the folder of the cache under the same path, and have the same code.
@@ -49,18 +54,12 @@ def each(jobs: Sequence[Job], processes: int, engine: str | None, cache: Cache) 
     MachineError
         Where a process died.
     """
-    from joblib import Parallel, delayed
-    from joblib.externals.loky.process_executor import TerminatedWorkerError
-
-    with _backend(engine, processes) as options, _token(cache, engine) as token:
-        runner = Parallel(batch_size=1, **options)
-        try:
-            yield from runner(delayed(_job)(token, function, arguments) for function, arguments in jobs)
-        except TerminatedWorkerError:
-            raise MachineError(
-                "a process died, as happens where memory runs out",
-                do="run the same command with fewer --jobs; finished fits are kept",
-            ) from None
+    if engine is None:
+        yield from _processes(jobs, processes)
+        return
+    name, address = parse_engine(engine)
+    with _token(cache) as token, naming_tier():
+        yield from _CLUSTERS[name](address, processes, [(token, *job) for job in jobs])
 
 
 def parse_engine(engine: str) -> tuple[str, str]:
@@ -78,10 +77,52 @@ def parse_engine(engine: str) -> tuple[str, str]:
     return name, address
 
 
+def _processes(jobs: Sequence[Job], processes: int) -> Iterator[Any]:
+    """Do the jobs here until a worker is up, and hand it and its like those that are not begun."""
+    if processes == 1 or len(jobs) == 1:
+        yield from (function(*arguments) for function, arguments in jobs)
+        return
+    from joblib.externals.loky import get_reusable_executor
+    from joblib.externals.loky.process_executor import TerminatedWorkerError
+
+    ends = {"initializer": _end_with, "initargs": (os.getpid(),)}
+    executor = get_reusable_executor(processes, env={"OMP_NUM_THREADS": "1"}, **ends)
+    up = executor.submit(os.getpid)
+    waiting, turn = deque(jobs), Lock()
+    futures: list[Future[Any]] = []
+
+    def hand_over() -> None:
+        up.exception()  # waits
+        with turn:
+            futures.extend(executor.submit(_job, None, *job) for job in waiting)
+            waiting.clear()
+
+    Thread(target=hand_over, daemon=True).start()
+    try:
+        while True:
+            with turn:
+                if not waiting:
+                    break
+                function, arguments = waiting.popleft()
+            yield function(*arguments)
+        if futures:
+            yield from (future.result() for future in as_completed(futures))
+    except TerminatedWorkerError:
+        raise _died("a process died, as happens where memory runs out", "with fewer --jobs") from None
+    except BaseException:
+        executor.shutdown(kill_workers=True)  # what nobody waits for any more
+        raise
+
+
+def _died(what: str, how: str) -> MachineError:
+    return MachineError(what, do=f"run the same command {how}; finished fits are kept")
+
+
 def _job(token: _Token | None, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+    """Do a job in a process that was started for it, here or by a cluster."""
     from joblib.externals.loky import process_executor
 
-    # joblib ends a worker that holds 300 MB more than after its first job. Here that is no leak but the libraries that
+    # loky ends a worker that holds 300 MB more than after its first job. Here that is no leak but the libraries that
     # the first network needs and mapped pages of the cache, and a new worker would have to import them all again.
     process_executor._MAX_MEMORY_LEAK_SIZE = math.inf
     if token is not None:
@@ -89,15 +130,23 @@ def _job(token: _Token | None, function: Callable[..., Any], arguments: tuple[An
     return function(*arguments)
 
 
+def _end_with(parent: int) -> None:
+    """Let this process end, whatever it is at, when the one that began it was killed: nobody waits for its work."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(1)
+
+    Thread(target=watch, daemon=True).start()
+
+
 # clusters -------------------------------------------------------------------------------------------------------------
 
 
 @contextmanager
-def _token(cache: Cache, engine: str | None) -> Iterator[_Token | None]:
-    """Yield what shows a worker that it shares the cache; nothing where workers are processes of this machine."""
-    if engine is None:
-        yield None
-        return
+def _token(cache: Cache) -> Iterator[_Token]:
+    """Yield what shows a worker of a cluster that it shares the cache."""
     root = cache.root.resolve()
     root.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(prefix=".shared-", dir=root) as file:
@@ -115,46 +164,48 @@ def _check(token: _Token) -> None:
     os.environ["INSULA_CACHE"] = root  # what systems cache by themselves goes there, too
 
 
-@contextmanager
-def _backend(engine: str | None, processes: int) -> Iterator[dict[str, Any]]:
-    """Yield what `joblib.Parallel` needs to run on the engine."""
-    if engine is None:
-        yield {"n_jobs": processes, "return_as": "generator_unordered"}
-        return
-    name, address = parse_engine(engine)
-    with naming_tier(), _CLUSTERS[name](address, processes) as options:
-        yield options
+def _dask(address: str, processes: int, jobs: Sequence[tuple[Any, ...]]) -> Iterator[Any]:
+    import dask
+    from distributed import Client, KilledWorker, LocalCluster, wait
 
-
-@contextmanager
-def _dask(address: str, processes: int) -> Iterator[dict[str, Any]]:
-    from distributed import Client, LocalCluster
-    from joblib import parallel_config
-
-    if address:
-        try:
-            client = Client(f"tcp://{address}", timeout=_PATIENCE)
-        except OSError:
-            what = "no Dask scheduler answers"
-            raise SettingsError(what, where=address, do="start one with `dask scheduler`, or correct it") from None
-        cluster = None
-    else:
-        cluster = LocalCluster(n_workers=processes, threads_per_worker=1, dashboard_address=None)
-        client = Client(cluster)
     try:
-        with parallel_config("dask", client=client):
-            yield {"n_jobs": -1, "return_as": "generator_unordered"}
-    finally:
-        client.close()
-        if cluster is not None:
-            cluster.close()
+        with ExitStack() as stack:
+            stack.enter_context(_quiet("distributed"))  # a worker that dies, and closing, print tracebacks there
+            if address:
+                client = _client(address)
+            else:
+                # a job that ends its worker would end the next one, too
+                stack.enter_context(dask.config.set({"distributed.scheduler.allowed-failures": 0}))
+                cluster = LocalCluster(
+                    n_workers=processes, threads_per_worker=1, dashboard_address=None, silence_logs=logging.CRITICAL
+                )
+                client = Client(stack.enter_context(cluster))
+            stack.enter_context(client)
+            waiting = {client.submit(_job, *job, pure=False) for job in jobs}
+            while waiting:
+                try:
+                    done, waiting = wait(waiting, timeout=_PATIENCE, return_when="FIRST_COMPLETED")
+                except TimeoutError:
+                    if client.scheduler_info()["workers"]:
+                        continue
+                    raise _died("no worker of the cluster is left", "when workers are back") from None
+                yield from (future.result() for future in done)
+    except KilledWorker:
+        raise _died("a worker of the cluster died, as happens where memory runs out", "with more of it") from None
 
 
-@contextmanager
-def _ray(address: str, processes: int) -> Iterator[dict[str, Any]]:
+def _client(address: str) -> Any:
+    from distributed import Client
+
+    try:
+        return Client(f"tcp://{address}", timeout=_PATIENCE)
+    except OSError:
+        what = "no Dask scheduler answers"
+        raise SettingsError(what, where=address, do="start one with `dask scheduler`, or correct it") from None
+
+
+def _ray(address: str, processes: int, jobs: Sequence[tuple[Any, ...]]) -> Iterator[Any]:
     import ray
-    from joblib import parallel_config
-    from ray.util.joblib import register_ray
 
     started = not ray.is_initialized()
     if started and address:
@@ -169,15 +220,31 @@ def _ray(address: str, processes: int) -> Iterator[dict[str, Any]]:
             what = "no Ray cluster answers"
             raise SettingsError(what, where=address, do="start one with `ray start --head`, or correct it") from None
     elif started:
-        ray.init(num_cpus=processes, include_dashboard=False, logging_level=logging.ERROR, log_to_driver=False)
-    register_ray()
+        ray.init(num_cpus=processes, include_dashboard=False, logging_level=logging.CRITICAL, log_to_driver=False)
     try:
-        with parallel_config("ray"):
-            # Ray's backend cannot yield results as they come
-            yield {"n_jobs": int(ray.cluster_resources()["CPU"]), "return_as": "list"}
+        function = ray.remote(max_retries=0)(_job)  # a job that ends its worker would end the next one, too
+        waiting = [function.remote(*job) for job in jobs]
+        while waiting:
+            done, waiting = ray.wait(waiting)
+            yield ray.get(done[0])
+    except ray.exceptions.RayTaskError as error:
+        raise error.cause from None
+    except ray.exceptions.RayError:
+        raise _died("a worker of the cluster died, as happens where memory runs out", "with more of it") from None
     finally:
         if started:
             ray.shutdown()
+
+
+@contextmanager
+def _quiet(name: str) -> Iterator[None]:
+    logger = logging.getLogger(name)
+    before = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
 
 
 _CLUSTERS = {"dask": _dask, "ray": _ray}

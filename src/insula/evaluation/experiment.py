@@ -64,7 +64,7 @@ def run(
     prepare([recipe], cache, jobs, progress, engine)
     planned = plan(recipe, cache)
     fit_all([planned], cache, jobs, progress, engine)
-    return collect(planned, cache)
+    return collect(planned, cache, progress=progress)
 
 
 def prepare(
@@ -94,7 +94,7 @@ def prepare(
 
 def _about(recipe: Recipe) -> str:
     """Return what decides the studies of a recipe, whatever is run on them."""
-    chosen = recipe.model_dump(include={"corpus", "task", "scored", "protocol", "seed"})
+    chosen = recipe.model_dump(include={"corpus", "test", "task", "scored", "protocol", "seed"})
     return Recipe(name="", system={}, **chosen).model_dump_json()
 
 
@@ -131,7 +131,7 @@ def fit_all(
     for planned in plans:
         for fitting in planned.fittings:
             wanted.setdefault(cache.path("fits", planned.key(fitting)), (planned, fitting))
-    todo = [pair for path, pair in wanted.items() if not path.exists()]
+    todo = [pair for path, pair in wanted.items() if not cache.holds(path)]
     before = len(wanted) - len(todo)
     if progress and before:
         progress(before, len(wanted), "finished before")

@@ -10,7 +10,8 @@ from insula.evaluation.add_on import AddOn, FinishedFit, FinishedRun, Tables
 from insula.evaluation.clusters import flat, silhouettes
 
 _FEATURES = "features.npz"
-_UNITS = 5000  # more are drawn from: whole test parts of FER2013, RAF-DB and AffectNet fit in, and a map takes a minute
+_UNITS = 5000  # more are drawn from: whole test parts of FER2013, RAF-DB and AffectNet fit in
+_MAPPED = 2000  # fewer are laid out: a report has several maps of some seconds each
 
 
 class FeatureSilhouettes(AddOn):
@@ -43,7 +44,7 @@ class FeatureMap(AddOn):
 
     def read(self, run: FinishedRun) -> Tables:
         """Return `x, y, source, class` and the groups that a recipe names, a row a unit and source."""
-        features, labels = _stored(run)
+        features, labels = _stored(run, _MAPPED)
         frames = [
             pd.DataFrame(flat(values), columns=["x", "y"])
             .assign(source=source)
@@ -53,13 +54,13 @@ class FeatureMap(AddOn):
         return {"embedding": pd.concat(frames, ignore_index=True)} if frames else {}
 
 
-def _stored(run: FinishedRun) -> tuple[dict[str, np.ndarray], pd.DataFrame]:
-    """Return features, (units, ...), by their names, and `truth` and groups of each unit; of 5,000 units at most."""
+def _stored(run: FinishedRun, most: int | None = None) -> tuple[dict[str, np.ndarray], pd.DataFrame]:
+    """Return features, (units, ...), by their names, and `truth` and groups of each unit; of `most` or 5,000 units."""
     path, columns = run.first / _FEATURES, ["truth", *(run.recipe.groups or ())]
     if isinstance(run.studies[0].task, Continuous) or not path.exists():
         return {}, pd.DataFrame(columns=columns)
     with np.load(path, allow_pickle=False) as stored:
-        drawn = np.sort(np.random.default_rng(0).permutation(len(stored["units"]))[:_UNITS])
+        drawn = np.sort(np.random.default_rng(0).permutation(len(stored["units"]))[: most or _UNITS])
         features = {name: stored[name][drawn] for name in stored.files if name != "units"}
         units = stored["units"][drawn]
     labels = run.predictions.drop_duplicates("unit").set_index("unit")[columns]

@@ -173,8 +173,7 @@ def set_metrics(
     Returns
     -------
     dict
-        `coverage` with its 95 % interval `coverage_low`, `coverage_high` (Wilson, over units; it does not know how far
-        the coverage of one calibration lies from that of another), and `set_size`, the mean number of classes.
+        `coverage`, and `set_size`, the mean number of classes.
 
     Examples
     --------
@@ -184,10 +183,8 @@ def set_metrics(
     (0.5, 1.5)
     """
     holds = admitted[np.arange(len(labels)), places_of(labels, classes)]
-    coverage, units = float(np.average(holds, weights=weights)), weights.sum()
-    low, high = wilson_interval(coverage, units)
     size = float(np.average(admitted.sum(axis=1), weights=weights))
-    return {"coverage": coverage, "coverage_low": low, "coverage_high": high, "set_size": size}
+    return {"coverage": float(np.average(holds, weights=weights)), "set_size": size}
 
 
 def wilson_interval(share: float, n: float) -> tuple[float, float]:

@@ -6,7 +6,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from insula.corpora.recording_files import unread
+from insula.corpora.recording_folders import unread
 from insula.eeg.reading import SUFFIXES as RECORDINGS
 from insula.eeg.reading import suffix_of
 from insula.errors import DataError

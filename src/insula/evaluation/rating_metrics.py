@@ -1,8 +1,8 @@
 """Every metric of ratings, in two aggregations, with intervals: all from sums over clusters, so that rows can be many.
 
 Root mean square error, Pearson's and Lin's correlation and R2 follow from a few sums over rows. A cluster of rows (a
-trial, a subject) is resampled by adding up its sums again, so the interval of every metric is one product of matrices,
-and knows that the rows of a cluster are no independent observations.
+trial, a subject) is left out by taking its sums away, so that the interval of every metric knows that the rows of a
+cluster are no independent observations.
 """
 
 from __future__ import annotations
@@ -10,13 +10,12 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from insula.evaluation.intervals import degrees_of_freedom, jackknife_error, reach
 from insula.evaluation.results import Results
-from insula.evaluation.statistics import FEW
 
 METRICS = ("rmse", "pcc", "ccc", "r2")
 """Root mean square error, Pearson's correlation, Lin's concordance and R2."""
 
-_RESAMPLES = 4999
 _POOLED = ("weight", "truth", "predicted", "truth_truth", "predicted_predicted", "truth_predicted", "error_error")
 
 
@@ -120,25 +119,27 @@ def _statistics(sums: np.ndarray) -> np.ndarray:
 
 
 def _interval(clusters: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the ends of the 95 % intervals of all metrics, from the sums of each cluster.
+    """Return the ends of the 95 % intervals of all metrics, from the sums of each cluster, NaN for too few of them.
 
-    From 30 clusters on the percentile bootstrap over clusters; below, Student's t on the error of the jackknife, which
-    leaves out one cluster at a time. NaN for a single cluster.
+    As `insula.evaluation.intervals` has it, an error by its logarithm, a correlation by Fisher's z, R2 by the logarithm
+    of what is left.
     """
-    k = len(clusters)
-    if k < 2:
-        return np.full(2 * len(METRICS), np.nan), np.full(2 * len(METRICS), np.nan)
-    if k >= FEW:
-        drawn = np.random.default_rng(0).multinomial(k, np.full(k, 1 / k), _RESAMPLES) @ clusters
-        low, high = np.quantile(_statistics(drawn), [0.025, 0.975], axis=0)
-    else:
-        from scipy import stats
+    whole = clusters.sum(axis=0)
+    value, without = _scaled(_statistics(whole)), _scaled(_statistics(whole - clusters))
+    half = reach(jackknife_error(value, without), degrees_of_freedom(clusters[:, 0]))
+    ends = value - half, value + half
+    of_error, of_r2 = (np.array([metric == name for name in METRICS] * 2) for metric in ("rmse", "r2"))
+    low, high = (np.where(of_error, np.exp(end), np.where(of_r2, 1 - np.exp(end), np.tanh(end))) for end in ends)
+    return np.where(of_r2, high, low), np.where(of_r2, low, high)
 
-        whole = clusters.sum(axis=0)
-        without = _statistics(whole - clusters)
-        error = np.sqrt((k - 1) / k * ((without - without.mean(axis=0)) ** 2).sum(axis=0))
-        reach = stats.t.ppf(0.975, k - 1) * error
-        low, high = _statistics(whole) - reach, _statistics(whole) + reach
-    least = np.array([0, -1, -1, -np.inf] * 2)
-    most = np.array([np.inf, 1, 1, 1] * 2)
-    return np.maximum(low, least), np.minimum(high, most)
+
+def _scaled(metrics: np.ndarray) -> np.ndarray:
+    """Return metrics (..., 8) on scales on which their error is nearly symmetric."""
+    scaled = np.empty_like(metrics)
+    for place, name in enumerate(METRICS * 2):
+        values = metrics[..., place]
+        if name in ("rmse", "r2"):
+            scaled[..., place] = np.log(np.maximum(values if name == "rmse" else 1 - values, 1e-12))
+        else:
+            scaled[..., place] = np.arctanh(np.clip(values, -1 + 1e-12, 1 - 1e-12))
+    return scaled

@@ -11,7 +11,7 @@ from insula.evaluation.statistics import group_scores
 
 
 def rating_figures_of(results: Results, name: str) -> dict[str, float]:
-    """Return the figures of an arm: how many units and series there are, and what `rating_figures` has.
+    """Return the figures of an arm: how many units, clusters and series there are, and what `rating_figures` has.
 
     `sd` is that of the error of a series over studies, else over repeats (NaN for one of each), and
     `uncertainty_error` Spearman's correlation of the uncertainty with the size of the error, over all rows; it is there
@@ -21,6 +21,7 @@ def rating_figures_of(results: Results, name: str) -> dict[str, float]:
     groups = group_scores(results, name, "study" if results.studies > 1 else "repeat")
     figures = {
         "units": len(rows[["study", "unit"]].drop_duplicates()),
+        "clusters": len(rows[["study", results.cluster or results.series or "unit"]].drop_duplicates()),
         "series": len(rows[["study", results.series or "unit"]].drop_duplicates()),
         "sd": float(groups.std(ddof=1)) if len(groups) > 1 else float("nan"),
         **rating_figures(results, name),

@@ -20,10 +20,12 @@ from insula.evaluation.passport import plain
 from insula.evaluation.plots import plots
 from insula.evaluation.rating_report import rating_rows
 from insula.evaluation.results import CONSTANT, Results
+from insula.evaluation.statistics import drawn_units
 from insula.evaluation.table import metrics_table
 from insula.evaluation.typeset import typeset
 from insula.evaluation.verdict import MINUS, Verdict, between, in_units, percent, points, verdict
 from insula.storage.atomic import write_into
+from insula.storage.tables import as_csv
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -55,10 +57,10 @@ def write_report(results: Results, folder: Path) -> Verdict:
     sets = {} if results.rated else label_sets(results)
     contents = {
         "report.html": render_report(results, table, answer, by_group, sets),
-        "metrics.csv": table.to_csv(index=False),
+        "metrics.csv": as_csv(table),
         **typeset("metrics", *_main_table(results, table), answer.sentence),
         "metrics.json": json.dumps(plain(_in_json(results, table, sets)), indent=2) + "\n",
-        **({"groups.csv": by_group.to_csv(index=False)} if len(by_group) else {}),
+        **({"groups.csv": as_csv(by_group)} if len(by_group) else {}),
         "passport.json": json.dumps(plain(results.passport), indent=2) + "\n",
     }
     with write_into(folder) as temporary:
@@ -121,6 +123,8 @@ def render_report(
         plots=plots(results, table),
         facts=summarise(plain(results.facts)),
         protocol=flat({key: value for key, value in record.get("protocol", {}).items() if key != "description"}),
+        drawn=drawn_units(results),
+        clusters=int(table["clusters"].max()),
         has_sd=bool(table["sd"].notna().any()),
         none_mark=NONE,
         task=flat(record.get("task", {})),

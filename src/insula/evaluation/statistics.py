@@ -1,7 +1,8 @@
 """Statistics over scored units: intervals, paired differences and tests.
 
 The key of a unit is (study, unit). Repeats of a split predict a unit again, they do not make a second one: scores are
-averaged over repeats within a unit before any n, interval or test.
+averaged over repeats within a unit before any n, interval or test. What is drawn is what the protocol holds out: the
+`cluster` of `Results`.
 """
 
 from __future__ import annotations
@@ -13,23 +14,20 @@ import numpy as np
 import pandas as pd
 
 from insula.errors import DataError
+from insula.evaluation.intervals import (
+    Estimate,
+    degrees_of_freedom,
+    jackknife_error,
+    mean_without_each,
+    no_difference,
+    reach,
+    share_interval,
+)
 from insula.evaluation.metrics import wilson_interval
 from insula.evaluation.results import CONSTANT, KEY, Results
 
-FEW = 30
-"""Below this many units or clusters a bootstrap is too narrow, and Student's t takes its place."""
-
-_RESAMPLES = 4999
+_PLURALS = dict.fromkeys(("subject", "identity", "person"), "people") | {"stimulus": "stimuli"}
 _EXACT = 100_000  # ways to flip signs that are counted one by one
-
-
-class Estimate(NamedTuple):
-    """A value, its 95 % interval (NaN where there is none) and the number of units or clusters behind it."""
-
-    value: float
-    low: float
-    high: float
-    n: int
 
 
 def unit_scores(results: Results, arm: str) -> pd.DataFrame:
@@ -45,7 +43,14 @@ def unit_scores(results: Results, arm: str) -> pd.DataFrame:
     rows = results.rows(arm)
     if results.rated:
         return _per_series(results, rows, results.series_errors(rows))
-    return _per_unit(rows.assign(score=rows["correct"]), results.cluster)
+    return mean_scores(results, rows, rows["correct"])
+
+
+def mean_scores(results: Results, rows: pd.DataFrame, scores: pd.Series | np.ndarray) -> pd.DataFrame:
+    """Return the mean of each unit's scores, one a row of `rows`, as `unit_scores` does of right predictions."""
+    own = rows["study"].astype(str) + "/" + rows[results.cluster or "unit"].astype(str)  # names repeat between studies
+    grouped = rows.assign(score=scores, cluster=own).groupby(["study", "unit"], sort=True)
+    return grouped.agg(score=("score", "mean"), cluster=("cluster", "first"))
 
 
 def unit_differences(results: Results, arm: str, other: str) -> pd.DataFrame:
@@ -72,13 +77,7 @@ def unit_differences(results: Results, arm: str, other: str) -> pd.DataFrame:
     if results.rated:
         spared = results.series_errors(both, "error_other") - results.series_errors(both)
         return _per_series(results, both, spared / results.error(CONSTANT))
-    return _per_unit(both.assign(score=both["correct"] - both["correct_other"]), results.cluster)
-
-
-def _per_unit(rows: pd.DataFrame, cluster: str | None) -> pd.DataFrame:
-    own = rows["study"].astype(str) + "/" + rows[cluster or "unit"].astype(str)  # names repeat between studies
-    grouped = rows.assign(cluster=own).groupby(["study", "unit"], sort=True)
-    return grouped.agg(score=("score", "mean"), cluster=("cluster", "first"))
+    return mean_scores(results, both, both["correct"] - both["correct_other"])
 
 
 def _per_series(results: Results, rows: pd.DataFrame, scores: pd.Series) -> pd.DataFrame:
@@ -105,11 +104,17 @@ def gain_interval(results: Results, differences: pd.DataFrame) -> Estimate:
     return difference_interval(differences)
 
 
+def drawn_units(results: Results) -> str:
+    """Return what intervals and tests draw: units, or the people, clips or trials that several units belong to."""
+    name = results.cluster or results.series or "unit"
+    return _PLURALS.get(name, f"{name}s")
+
+
 def accuracy_interval(scores: pd.DataFrame) -> Estimate:
     """Return the mean score of units with a 95 % interval.
 
-    Wilson's interval where every unit is its own cluster and right or wrong (a single split), or where all score
-    alike; else over clusters, as `cluster_interval` does.
+    Wilson's where every unit is drawn by itself and right or wrong, or all score alike; else that of a share over
+    clusters (`insula.evaluation.intervals.share_interval`).
 
     Examples
     --------
@@ -118,17 +123,20 @@ def accuracy_interval(scores: pd.DataFrame) -> Estimate:
     [88.5, 80.1, 93.6]
     """
     values, n = scores["score"].to_numpy(), scores["cluster"].nunique()
-    if np.ptp(values) == 0 or (n == len(values) and np.isin(values, (0, 1)).all()):
-        return Estimate(float(values.mean()), *wilson_interval(float(values.mean()), n), n)
-    estimate = cluster_interval(values, scores["cluster"].to_numpy())
-    return estimate._replace(low=max(estimate.low, 0.0), high=min(estimate.high, 1.0))
+    mean = float(values.mean())
+    if n == len(values) and (np.isin(values, (0, 1)).all() or np.ptp(values) == 0):
+        return Estimate(mean, *wilson_interval(mean, n), n)
+    _, without, sizes = _without_each(values, scores["cluster"].to_numpy())
+    low, high = share_interval(mean, without, sizes)
+    return Estimate(mean, float(low), float(high), n)
 
 
 def difference_interval(differences: pd.DataFrame) -> Estimate:
-    """Return the mean paired difference over units with a 95 % interval.
+    """Return the mean paired difference over units with a 95 % interval: over clusters, as `cluster_interval` does.
 
-    One unit won and one lost are added before the interval is taken, as Bonett and Price (2012) do for paired
-    proportions: twenty units on which two arms agree are no proof that they always do.
+    Where every unit is drawn by itself, or all clusters differ alike, one unit won and one lost are added before the
+    interval is taken, as Bonett and Price (2012) do for paired proportions: twenty units on which two arms agree are no
+    proof that they always do.
 
     Examples
     --------
@@ -137,20 +145,18 @@ def difference_interval(differences: pd.DataFrame) -> Estimate:
     >>> estimate.value, estimate.low < -0.02 < 0.02 < estimate.high
     (0.0, True)
     """
-    values, n = differences["score"].to_numpy(), differences["cluster"].nunique()
-    names = differences["cluster"].astype(str).to_numpy(object)
-    padded = cluster_interval(np.append(values, [1.0, -1.0]), np.append(names, ["+", "-"]), real=n)
-    low, high = max(padded.low, -1.0), min(padded.high, 1.0)
-    return Estimate(float(values.mean()), low, high, n)
+    values, names = differences["score"].to_numpy(), differences["cluster"].astype(str).to_numpy(object)
+    estimate = cluster_interval(values, names)
+    if estimate.n == len(values) or estimate.low == estimate.high:
+        padded = cluster_interval(np.append(values, [1.0, -1.0]), np.append(names, ["+", "-"]), real=estimate.n)
+        estimate = padded._replace(value=estimate.value)
+    return estimate._replace(low=max(estimate.low, -1.0), high=min(estimate.high, 1.0))
 
 
 def cluster_interval(
     values: np.ndarray, clusters: np.ndarray, *, real: int | None = None, level: float = 0.95
 ) -> Estimate:
-    """Return a mean with an interval over clusters, whose members are not independent.
-
-    From 30 clusters on the percentile bootstrap over clusters (a mean of bounded scores needs no correction for
-    bias); below, Student's t on the cluster-robust standard error of the ratio of sums.
+    """Return a mean with an interval over clusters, whose members are not independent: Student's t on the jackknife.
 
     Parameters
     ----------
@@ -163,31 +169,28 @@ def cluster_interval(
     level : float
         Coverage.
     """
-    codes, names = pd.factorize(clusters)
-    sums, counts = np.bincount(codes, values), np.bincount(codes).astype(float)
-    mean, k = float(values.mean()), real or len(names)
-    if k < 2:
-        return Estimate(mean, float("nan"), float("nan"), k)
-    if k < FEW:
-        from scipy import stats
+    mean, without, sizes = _without_each(values, clusters)
+    n = real or len(sizes)
+    half = float(reach(jackknife_error(mean, without), degrees_of_freedom(sizes[:n]), level))
+    return Estimate(mean, mean - half, mean + half, n)
 
-        residuals = sums - counts * mean
-        error = np.sqrt(len(sums) / (len(sums) - 1) * np.sum(residuals**2)) / counts.sum()
-        reach = float(stats.t.ppf((1 + level) / 2, k - 1) * error)
-        return Estimate(mean, mean - reach, mean + reach, k)
-    # clusters of equal sum and size are alike: to draw how often each kind occurs is the same bootstrap, and quick
-    kinds, often = np.unique(np.column_stack([sums, counts]), axis=0, return_counts=True)
-    drawn = np.random.default_rng(0).multinomial(len(sums), often / len(sums), _RESAMPLES) @ kinds
-    low, high = np.quantile(drawn[:, 0] / drawn[:, 1], [(1 - level) / 2, (1 + level) / 2])
-    return Estimate(mean, float(low), float(high), k)
+
+def _without_each(values: np.ndarray, clusters: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
+    """Return a mean, what it is without each cluster, NaN for a single one, and the clusters' sizes."""
+    codes = pd.factorize(clusters)[0]
+    sizes = np.bincount(codes).astype(float)
+    mean, without = mean_without_each(np.bincount(codes, values), sizes)
+    return float(mean), without, sizes
 
 
 def paired_test(differences: pd.DataFrame) -> float:
-    """Return the two-sided p of a sign-flip permutation test over clusters.
+    """Return the two-sided p of no mean difference.
 
-    It tests the mean that is reported, which Wilcoxon's signed ranks do not (most differences are ties at 0). On a
-    single split, where a difference is -1, 0 or 1, it is McNemar's exact test. It is exact as long as the ways to flip
-    can be counted, else 9999 of them are drawn.
+    Over clusters of several units by Student's t on the error of `cluster_interval`, so that p is below .05 where that
+    interval leaves out 0. Where every unit is drawn by itself by flipping signs: on a single split, where a difference
+    is -1, 0 or 1, it is McNemar's exact test. So it is for whole clusters where they are too few for an interval or
+    differ alike. Signs are flipped in every way as long as these can be counted, else in 9999 ways drawn by lot. Both
+    test the mean that is reported, which Wilcoxon's signed ranks do not (most differences are ties at 0).
 
     Examples
     --------
@@ -195,6 +198,12 @@ def paired_test(differences: pd.DataFrame) -> float:
     >>> round(paired_test(won), 4)
     0.1094
     """
+    mean, without, sizes = _without_each(differences["score"].to_numpy(), differences["cluster"].to_numpy())
+    alike = np.isnan(degrees_of_freedom(sizes)) or np.ptp(without) < 1e-12
+    return _flipped(differences) if alike or sizes.max() == 1 else float(no_difference(mean, without, sizes))
+
+
+def _flipped(differences: pd.DataFrame) -> float:
     from scipy.stats import binom
 
     sums = differences.groupby("cluster", sort=False)["score"].sum().to_numpy().round(9)
@@ -209,6 +218,12 @@ def paired_test(differences: pd.DataFrame) -> float:
         return float(min(share[np.abs((2 * ups - often) @ sizes) >= seen].sum(), 1.0))
     ups = np.random.default_rng(0).binomial(often, 0.5, (9999, len(often)))
     return float((1 + (np.abs((2 * ups - often) @ sizes) >= seen).sum()) / 10_000)
+
+
+def corrected_tests(results: Results) -> dict[str, float]:
+    """Return the p of the headline against each comparator, corrected for their number (Holm)."""
+    tests = [paired_test(unit_differences(results, results.headline, name)) for name in results.comparators]
+    return dict(zip(results.comparators, holm(tests).tolist(), strict=True))
 
 
 def holm(values: Sequence[float]) -> np.ndarray:

@@ -12,6 +12,7 @@ import pandas as pd
 
 from insula.corpora.catalogue import corpus as build_corpus
 from insula.corpora.contract import Corpus
+from insula.corpora.two_roots import TwoRoots
 from insula.emotions import (
     LABEL_SPACES,
     OF_RATINGS,
@@ -30,15 +31,14 @@ from insula.evaluation.groups import group_columns, named_groups
 from insula.evaluation.recipe import Recipe
 from insula.protocols.protocol import Protocol, protocol
 from insula.protocols.split import Split
-from insula.protocols.units import SAMPLE, unit_codes, unit_names
+from insula.protocols.splitting import strata_of
+from insula.protocols.units import SAMPLE, lies_within, unit_codes, unit_names, unknown_rows
 from insula.samples import Predictions, Samples
 from insula.samples.table import PROVENANCE
 from insula.storage.cache import Cache
 
 ClassTask = Categorical | Binary | Ordinal | Cut | Votes
 AnyTask = ClassTask | Continuous
-
-_PEOPLE = ("subject", "identity", "person")
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,8 @@ class Study:
     fingerprint: str
     repeat: int
     learnt: AnyTask | Several
+    notes: tuple[str, ...] = ()
+    """What a reader must know of how it is scored."""
 
     def scored(self, predictions: Predictions) -> Predictions:
         """Return what a system that learnt `learnt` says of `task`."""
@@ -72,10 +74,39 @@ def open_study(recipe: Recipe, repeat: int, cache: Cache, tell: Callable[[str], 
         for note in notes_of(corpus):
             tell(note)
     samples = corpus.samples(cache)
+    if recipe.test is not None and not chosen.disjoint:
+        chosen = chosen.model_copy(update={"disjoint": _people_known(samples)})
     task = complete_task(recipe.scored_task(), samples)
     named = {name: complete_task(values, samples) for name, values in named_tasks(recipe.task).items()}
     learnt = Several.parse({"tasks": named}, where="task") if named else task
-    return Study(corpus, samples, task, chosen, chosen.splits(samples, learnt), samples.fingerprint(), repeat, learnt)
+    chosen, notes = _scored_where_labels_agree(chosen, samples, task)
+    for note in notes:
+        warnings.warn(note, stacklevel=2)
+    splits = chosen.splits(samples, learnt)
+    return Study(corpus, samples, task, chosen, splits, samples.fingerprint(), repeat, learnt, notes)
+
+
+def _scored_where_labels_agree(chosen: Protocol, samples: Samples, task: AnyTask) -> tuple[Protocol, tuple[str, ...]]:
+    """Return the protocol, which scores trials, or rows, where members of one scored unit have different labels.
+
+    People call one film by different names: to hold what is said of all of them against the label of the first would
+    call right answers wrong. Ratings are averaged over the unit, as predictions are.
+    """
+    if isinstance(task, Continuous):
+        return chosen, ()
+    classes, unit = strata_of(task, samples), chosen.scored_unit
+    scored = (classes >= 0) & (unit_codes(samples, unit) >= 0)
+    apart = {}
+    for finer in dict.fromkeys((unit, "trial", SAMPLE)):
+        pairs = pd.DataFrame({"unit": unit_codes(samples, finer), "class": classes})[scored].drop_duplicates()
+        apart[finer] = np.sum(pairs["unit"].value_counts() > 1)
+        if apart[finer] == 0 and (pairs["unit"] >= 0).all():
+            break
+    if finer == unit:
+        return chosen, ()
+    of = len(np.unique(unit_codes(samples, unit)[scored]))
+    note = f"rows of one {unit} have different labels ({apart[unit]} of {of}): each {finer} is scored by itself"
+    return chosen.model_copy(update={"scored_unit": finer}), (note,)
 
 
 def open_again(recipe: Recipe, repeat: int, cache: Cache) -> Study:
@@ -102,6 +133,10 @@ def unchecked_corpus(recipe: Recipe, repeat: int) -> Corpus:
     name = settings.pop("name", None)
     if name is None:
         raise SettingsError("the recipe names no corpus", do="set corpus.name")
+    if recipe.test is not None:
+        elsewhere = recipe.test.get("name", name) != name
+        test = recipe.test if elsewhere else {**recipe.corpus, **recipe.test}
+        return TwoRoots(recipe.corpus, test)  # type: ignore[return-value]  # its card is that of what it learns from
     corpus = build_corpus(name, **settings)
     if "seed" in type(corpus.settings).model_fields:
         corpus = build_corpus(name, **{**settings, "seed": settings.get("seed", 0) + recipe.seed + repeat})
@@ -111,7 +146,18 @@ def unchecked_corpus(recipe: Recipe, repeat: int) -> Corpus:
 def protocol_of(recipe: Recipe, repeat: int) -> Protocol:
     """Return the protocol of a repeat: the one that the recipe names, with its changes."""
     changes = {key: value for key, value in recipe.protocol.items() if key != "name"}
+    if recipe.test is not None:
+        changes |= {"parts": "part", "leave_one_out": False, "test_share": None}
     return protocol(recipe.protocol.get("name", ""), **{"seed": recipe.seed + repeat, **changes})
+
+
+def _people_known(samples: Samples) -> tuple[str, ...]:
+    """Return the units that are people and whom every sample names that has one."""
+    return tuple(
+        name
+        for name in ("subject", "identity")
+        if samples.table[name].notna().any() and not unknown_rows(samples, name).any()
+    )
 
 
 def complete_task(values: Mapping[str, Any], samples: Samples) -> AnyTask:
@@ -154,17 +200,33 @@ def series_of(study: Study) -> str | None:
 
 
 def cluster_of(study: Study) -> str | None:
-    """Return the column of `answers` whose units depend on one another, so that intervals resample it whole.
+    """Return the column of `answers` whose units intervals and tests draw whole, None for the scored units themselves.
 
-    Of units in series the people that the protocol keeps apart, or else the series themselves; of others the people
-    whose faces are tested, where all are known. Between corpora, where some are: any other picture is of somebody else.
+    It is what the protocol holds out, of several units the one of which fewest are tested, since so few were drawn.
+    Corpora are too few to be drawn: between them, and where a corpus gives the parts, it is the people, as far as
+    nobody is in two parts. Units that are no series are drawn by the people whose faces they show, where all are known;
+    between corpora where some are: any other picture is of somebody else. Else a series is drawn, where there is one.
     """
-    series = series_of(study)
-    if series:
-        return next((name for name in study.protocol.disjoint if name in _PEOPLE), series)
-    tested = study.samples.by_id(np.concatenate([split.test for split in study.splits])).table
-    named = tested["identity"].notna()
-    return "identity" if named.all() or (study.protocol.test_corpora and named.any()) else None
+    protocol, series = study.protocol, series_of(study)
+    tested = study.samples.by_id(np.concatenate([split.test for split in study.splits]))
+    inner = unit_codes(tested, series or protocol.scored_unit)
+    held = [name for name in protocol.disjoint if name != "corpus"]
+    if not held and (protocol.disjoint or protocol.parts) and _apart(study, "subject"):
+        held = ["subject"]
+    codes = {name: unit_codes(tested, name) for name in held}
+    drawn = {name: numbers for name, numbers in codes.items() if (numbers >= 0).all()}
+    faces = unit_codes(tested, "identity")
+    if series is None and ((faces >= 0).all() or (protocol.test_corpora and (faces >= 0).any())):
+        drawn["identity"] = faces
+    counts = {name: len(np.unique(numbers)) for name, numbers in drawn.items() if lies_within(inner, numbers)}
+    fewest = min(counts, key=lambda name: counts[name], default=series)
+    return None if fewest == protocol.scored_unit else fewest
+
+
+def _apart(study: Study, unit: str) -> bool:
+    """Say whether no unit of a kind is both trained on and tested."""
+    names = pd.Series(unit_names(study.samples, unit), index=study.samples.ids)
+    return not any(names[split.test].isin(names[split.train].dropna()).any() for split in study.splits)
 
 
 def notes_of(corpus: Corpus) -> list[str]:
@@ -243,10 +305,8 @@ def _sealed(study: Study, units: np.ndarray, scored: np.ndarray) -> pd.Series | 
 
 def _series(study: Study, units: np.ndarray, scored: np.ndarray) -> dict[str, pd.Series]:
     """Return the columns that say what depends on what, and, of rows that are scored one by one, when they were."""
-    series = series_of(study)
-    if series is None:
-        return {}
-    columns = {name: unit_names(study.samples, name)[scored] for name in {series, cluster_of(study) or series}}
-    if study.protocol.scored_unit == SAMPLE:
+    names = {name for name in (series_of(study), cluster_of(study)) if name not in (None, "identity")}
+    columns = {name: unit_names(study.samples, name)[scored] for name in names}
+    if names and study.protocol.scored_unit == SAMPLE:
         columns["time"] = study.samples.table.loc[scored, "start"].to_numpy(float)
     return {name: pd.Series(values, index=units[scored]).groupby(level=0).first() for name, values in columns.items()}

@@ -28,6 +28,7 @@ from insula.evaluation.typeset import typeset
 from insula.evaluation.verdict import between, points
 from insula.storage.atomic import write_into
 from insula.storage.cache import Cache
+from insula.storage.tables import as_csv
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -67,8 +68,8 @@ def write_sweep(sweep: Sweep, outcomes: Sequence[Outcome], folder: Path, jobs: i
                 figure.savefig(temporary / f"{plot.name}.png")
                 (temporary / f"{plot.name}.svg").write_bytes(svg(figure))
         for table in tables:
-            table.data.to_csv(temporary / f"{table.settings.name}.csv", index=False)
-        cells_table(sweep, outcomes).to_csv(temporary / "cells.csv", index=False)
+            (temporary / f"{table.settings.name}.csv").write_text(as_csv(table.data), encoding="utf-8")
+        (temporary / "cells.csv").write_text(as_csv(cells_table(sweep, outcomes)), encoding="utf-8")
         summary = summarise(outcomes)
         main = headlines(outcomes)
         for name, text in typeset("cells", list(main), main.astype(str).to_numpy().tolist(), f"{summary}.").items():

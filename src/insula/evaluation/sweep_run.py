@@ -112,9 +112,11 @@ def run_sweep(
     plans = [plan(cell.recipe, cache) for cell in cells]
     fit_all(plans, cache, jobs, progress, engine)
     outcomes = []
-    for cell, planned in zip(cells, plans, strict=True):
+    for done, (cell, planned) in enumerate(zip(cells, plans, strict=True), start=1):
         kinds = ("all", "drawn") if _is_drawn(sweep, cell) else ("all",)
         outcomes.append(Outcome(cell, collect(planned, cache, [one for one in ADD_ONS if one.cells in kinds])))
+        if progress:
+            progress(done, len(cells), "reading and mapping what the fits left")
     return outcomes
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from insula.evaluation.class_intervals import class_intervals
 from insula.evaluation.metrics import (
     calibration_error,
     classification_metrics,
@@ -17,9 +18,11 @@ from insula.evaluation.rating_table import rating_figures_of
 from insula.evaluation.results import Results
 from insula.evaluation.statistics import (
     accuracy_interval,
+    corrected_tests,
+    drawn_units,
     gain_interval,
     group_scores,
-    holm,
+    mean_scores,
     paired_test,
     unit_differences,
     unit_scores,
@@ -42,11 +45,13 @@ def metrics_table(results: Results) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row an arm: `arm, title, kind, split` ("clean", or what flatters it, as published), `units`,
+        One row an arm: `arm, title, kind, split` ("clean", or what flatters it, as published), `drawn` (what
+        intervals and tests draw, as `people`), `units`, `clusters` (how many were drawn),
         `accuracy` with its 95 % interval `low, high`, `sd` (over studies, else over repeats; NaN for one of each),
         `balanced_accuracy, macro_f1, kappa, log_loss, brier, ece, auroc_error, aurc, aurc_best, recall_CLASS` (see
-        `insula.evaluation.metrics.classification_metrics`), `agreement` (with the
-        given label, where that differs from the scored truth); of ordered classes `top_two`, `neighbours` and `near`
+        `insula.evaluation.metrics.classification_metrics`, the first three each with `_low` and `_high`),
+        `agreement` (with the given label, where that differs from the scored truth); of ordered classes `top_two`,
+        `neighbours` and `near`
         (see `insula.evaluation.metrics.ordinal_metrics`); of arms that give sets of classes, `ece_before` (of
         the probabilities before the temperature), `coverage` (how often the set holds the given label) with
         `coverage_low, coverage_high` and `coverage_promised`, `coverage_truth` (how often it holds the truth, where
@@ -60,13 +65,12 @@ def metrics_table(results: Results) -> pd.DataFrame:
     rows = {arm.name: {"title": arm.title, "kind": arm.kind, **figures(results, arm.name)} for arm in results.arms}
     table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("arm")
     table.insert(2, "split", results.mark or "clean")
+    table.insert(3, "drawn", drawn_units(results))
     tests = pd.DataFrame.from_dict(
         {arm.name: _against(results, arm.name) for arm in results.arms if arm.name != results.headline}, orient="index"
     )
     table = table.join(tests)
-    compared = list(results.comparators)
-    table.loc[compared, "p_holm"] = holm(table.loc[compared, "p"].to_numpy())
-    return table.reset_index()
+    return table.join(pd.Series(corrected_tests(results), name="p_holm")).reset_index()
 
 
 def _figures(results: Results, name: str) -> dict[str, float]:
@@ -84,11 +88,13 @@ def _figures(results: Results, name: str) -> dict[str, float]:
     )
     figures = {
         "units": len(rows[["study", "unit"]].drop_duplicates()),
+        "clusters": estimate.n,
         "accuracy": metrics.pop("accuracy"),
         "low": estimate.low,
         "high": estimate.high,
         "sd": float(groups.std(ddof=1)) if len(groups) > 1 else float("nan"),
         **metrics,
+        **class_intervals(results, name),
     }
     if not (rows["label"] == rows["truth"]).all():
         agrees = (rows["predicted"] == rows["label"]).to_numpy(float)
@@ -108,8 +114,11 @@ def _sets(results: Results, name: str, rows: pd.DataFrame) -> dict[str, float]:
     weights, classes = rows["weight"].to_numpy(), results.classes
     given, truth = rows["label"].to_numpy(object), rows["truth"].to_numpy(object)
     admitted = split_sets(rows["set"], classes)
+    held = accuracy_interval(mean_scores(results, rows, admitted[np.arange(len(rows)), places_of(given, classes)]))
     figures = {
         **set_metrics(admitted, given, classes, weights),
+        "coverage_low": held.low,
+        "coverage_high": held.high,
         "coverage_promised": float(rows["set_coverage"].mean()),
         "ece_before": _ece_before(rows, classes),
     }

@@ -9,10 +9,12 @@ import numpy as np
 import pandas as pd
 
 from insula.evaluation.chance import beats_chance, chance_of
+from insula.evaluation.intervals import Estimate
 from insula.evaluation.results import CONSTANT, Results
 from insula.evaluation.statistics import (
-    Estimate,
     cluster_interval,
+    corrected_tests,
+    drawn_units,
     gain,
     resampled_test,
     unit_differences,
@@ -24,6 +26,9 @@ MARGIN = 0.02
 An error is in the label's own units, so only a share says how small it is. The constant predictor says the mean of the
 training ratings whatever it is shown: a gain of two per cent of its error is what nobody would miss.
 """
+
+ALPHA = 0.05
+"""A claim of help or harm has a p below it, corrected for the number of comparators."""
 
 MINUS = "\u2212"
 
@@ -86,21 +91,23 @@ class Verdict:
     questions: tuple[Question, ...] = ()
 
 
-def judge(estimate: Estimate) -> Kind:
-    """Return the answer that an interval of differences gives; the first that holds of four.
+def judge(estimate: Estimate, p: float = 0.0) -> Kind:
+    """Return the answer that an interval of differences and the p beside it give; the first that holds of four.
 
-    *helps*: all of it above 0, a gain of less than two points included (the sentence then says that it is small);
-    *harms*: all of it below 0; *contributes nothing*: all of it inside two points; else *undecided*, as is a
-    difference without an interval.
+    *helps*: all of it above 0 and p below .05, a gain of less than two points included (the sentence then says that it
+    is small); *harms*: all of it below 0 and p below .05; *contributes nothing*: all of it inside two points; else
+    *undecided*, as is a difference without an interval. `p` is left out where the interval stands alone.
 
     Examples
     --------
     >>> judge(Estimate(0.04, 0.01, 0.07, 300)), judge(Estimate(0.0, -0.01, 0.01, 300))
     ('helps', 'contributes nothing')
+    >>> judge(Estimate(-0.05, -0.1, -0.003, 300), p=0.078)
+    'undecided'
     """
-    if estimate.low > 0:
+    if estimate.low > 0 and p < ALPHA:
         return "helps"
-    if estimate.high < 0:
+    if estimate.high < 0 and p < ALPHA:
         return "harms"
     return "contributes nothing" if estimate.low >= -MARGIN and estimate.high <= MARGIN else "undecided"
 
@@ -110,8 +117,9 @@ def verdict(results: Results) -> Verdict:
 
     The best of several comparators, chosen by the same units, is a little better by luck, which makes the test for
     help conservative: an ingredient that truly helps a little may stay undecided, while one that does nothing is called
-    helpful less often than the interval's 2.5 %. By the same luck harm would be found too often, so *harms* is only
-    said where the headline is also below the system without the ingredient.
+    helpful less often than the interval's 2.5 %. By the same luck harm would be found too often: the p that a claim
+    needs is corrected for the number of comparators, and *harms* is only said where the headline is also below the
+    system without the ingredient.
 
     Parameters
     ----------
@@ -125,11 +133,11 @@ def verdict(results: Results) -> Verdict:
         known in training, and no difference means anything.
     """
     against = max(results.comparators, key=results.score)
-    estimate = gain(results, results.headline, against)
-    kind: Kind = judge(estimate)
+    estimate, tests = gain(results, results.headline, against), corrected_tests(results)
+    kind: Kind = judge(estimate, tests[against])
     if kind == "harms" and results.baseline is not None and results.baseline != against:
         # The best of several comparators is best by luck, too: harm must also show against the system without.
-        plain = judge(gain(results, results.headline, results.baseline))
+        plain = judge(gain(results, results.headline, results.baseline), tests[results.baseline])
         kind = "harms" if plain == "harms" else "undecided"
     leaking = [arm.name for arm in results.arms if arm.at_chance and beats_chance(results, arm.name)]
     notes: list[str] = []
@@ -138,7 +146,7 @@ def verdict(results: Results) -> Verdict:
         kind, sentence = "refused", _refusal(results, leaking[0])
     else:
         questions = (_on_other_units(results, estimate, kind), _trained_anew(results, against))
-        sentence = _sentence(results, kind, estimate, against) + _if_trained_anew(kind, questions[1])
+        sentence = _sentence(results, kind, estimate, against, tests[against]) + _if_trained_anew(kind, questions[1])
         notes = [*_part_notes(results), *_constant_notes(results, against), *_placebo_notes(results)]
         notes += [*_study_notes(results, against), *_missing_notes(results)]
     sentence = f"On {results.origin}, {sentence}" if results.origin else sentence[:1].upper() + sentence[1:]
@@ -175,11 +183,14 @@ def between(low: float, high: float) -> str:
     return "no interval" if np.isnan(low) else f"{points(low)} to {points(high)}"
 
 
-def _sentence(results: Results, kind: Kind, estimate: Estimate, against: str) -> str:
+def _sentence(results: Results, kind: Kind, estimate: Estimate, against: str, p: float) -> str:
     claim = _claim(results, kind)
     if kind == "helps" and estimate.high < MARGIN:
         claim += ", but by less than two per cent" if results.rated else ", but by less than two points"
     parts = [f"{claim}: {(_rated if results.rated else _right)(results, estimate, against)}"]
+    if estimate.low * estimate.high > 0 and p >= ALPHA:  # else a reader would ask why nothing is claimed
+        number = len(results.comparators)
+        parts.append(f"but p is {p:.3f}" + (f", corrected for {number} comparators" if number > 1 else ""))
     baseline = results.baseline
     if baseline is not None and baseline != against:
         over = gain(results, results.headline, baseline)
@@ -259,16 +270,10 @@ def _refusal(results: Results, name: str) -> str:
     )
 
 
-def _drawn(results: Results) -> str:
-    """Return what intervals draw: units, or the trials or people that several units belong to."""
-    drawn = results.cluster or results.series
-    return "units" if drawn is None else "trials" if drawn == "trial" else "people"
-
-
 def _interval(results: Results, estimate: Estimate) -> str:
     if np.isnan(estimate.low):
         return "no interval"
-    return f"95 % interval over {_drawn(results)} {between(estimate.low, estimate.high)}"
+    return f"95 % interval over {drawn_units(results)} {between(estimate.low, estimate.high)}"
 
 
 _ANSWERS: dict[Kind, str] = {
@@ -282,7 +287,7 @@ def _answer(results: Results, kind: Kind) -> str:
 
 
 def _on_other_units(results: Results, estimate: Estimate, kind: Kind) -> Question:
-    drawn = _drawn(results)
+    drawn = drawn_units(results)
     asked = f"Is it better on other {drawn}, as it was trained?"
     return Question(asked, f"{estimate.n:,} {drawn}", estimate, _answer(results, kind))
 
@@ -352,7 +357,7 @@ def _part_notes(results: Results) -> list[str]:
         if estimate.low <= 0 <= estimate.high:
             place = "ahead" if estimate.value >= 0 else "behind"
             notes.append(
-                f"“{arm.title}” does as well as “{whole}”, as far as these {_drawn(results)} tell: "
+                f"“{arm.title}” does as well as “{whole}”, as far as these {drawn_units(results)} tell: "
                 f"the whole is {ahead} {place} ({between(estimate.low, estimate.high)})."
             )
         elif estimate.high < 0:

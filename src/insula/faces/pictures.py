@@ -2,37 +2,55 @@
 
 from __future__ import annotations
 
+import math
 import shlex
-import struct
+import warnings
 from collections import Counter
+from collections.abc import Collection
+from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps, features
+from PIL import ExifTags, Image, JpegImagePlugin, features
 
 from insula.errors import DataError
+from insula.storage.walk import visible_files
 
+_HEIC = frozenset({".heic", ".heif", ".hif"})  # what phones write
 SUFFIXES = frozenset({
-    ".bmp", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp",
+    ".bmp", ".dib", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".pbm", ".pgm", ".pjp", ".pjpeg", ".png", ".pnm", ".ppm",
+    ".tif", ".tiff", ".webp",
     *((".avif",) if features.check("avif") else ()),
+    *(_HEIC if find_spec("pi_heif") else ()),
 })  # fmt: skip
-"""Endings of picture files; AVIF where Pillow was built with it."""
+"""Endings of picture files; AVIF where Pillow was built with it, HEIC where the tier `heic` is installed."""
 
-_CONVERTIBLE = (".heic", ".heif", ".avif")  # what phones and browsers write, and Pillow does not read everywhere
-_TO_JPEG = "magick mogrify -format jpg"
+_FORMATS = ("JPEG", "PNG", "BMP", "GIF", "PPM", "TIFF", "WEBP", "AVIF")  # what those endings stand for, and no others
+_MOST_PIXELS = 600_000_000  # of a JPEG, which is decoded at a part of its size where it has more than Pillow admits
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE, 6: Image.Transpose.ROTATE_270, 7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}  # fmt: skip
+"""By EXIF orientation, what turns a picture the right side up."""
+
 _BESIDE = {".csv", ".tsv", ".txt", ".md", ".json", ".yaml", ".yml", ".db", ".ini"}  # of documents and systems
+_NAMED = 5  # folders that are named at most
 
 
 def read_picture(path: Path) -> np.ndarray:
     """Return a picture as uint8 RGB, (height, width, 3).
 
     The EXIF orientation is applied; grey, palette and CMYK pictures become RGB; 16 bits are scaled to 8, not clipped;
-    what is transparent is laid on white; of an animation the first frame is read.
+    what is transparent is laid on white; of an animation the first frame is read. EXIF that is broken counts for
+    nothing. A JPEG of more pixels than Pillow admits comes at a half, a quarter or an eighth of its size.
 
     Raises
     ------
     DataError
-        Where the file is absent, no picture, truncated or corrupt, or has no defined white (32-bit or float values).
+        Where the file is absent, no picture of a known ending's format, truncated or corrupt, too large, or has no
+        defined white (32-bit or float values).
 
     Examples
     --------
@@ -43,7 +61,7 @@ def read_picture(path: Path) -> np.ndarray:
     >>> picture.shape, int(picture.min())
     ((2, 3, 3), 255)
     """
-    return np.asarray(_to_rgb(_opened(path, None)[0], path))
+    return read_reduced(path, math.inf)[0]
 
 
 def read_reduced(path: Path, side: float) -> tuple[np.ndarray, int]:
@@ -71,37 +89,89 @@ def read_reduced(path: Path, side: float) -> tuple[np.ndarray, int]:
     DataError
         As `read_picture`.
     """
-    image, divisor = _opened(path, side)
-    return np.asarray(_to_rgb(image, path)), divisor
-
-
-def _opened(path: Path, side: float | None) -> tuple[Image.Image, int]:
-    """Return a decoded picture, the right side up, and by what it was divided so that `side` pixels are left."""
     divisor = 1
     try:
-        with Image.open(path) as image:
-            if side is not None:
-                width, height = image.size
-                part = next((part for part in (8, 4, 2) if max(width, height) >= part * side), 1)
-                drafted = image.draft(None, (max(1, width // part), max(1, height // part))) if part > 1 else None
-                if drafted is not None:  # only JPEG files can
-                    divisor = round(width / drafted[1][2])
+        with warnings.catch_warnings(), _opened(path) as image:
+            warnings.simplefilter("ignore")  # of Pillow, about what is broken beside the pixels
+            width, height = image.size
+            part = next((part for part in (8, 4, 2) if max(width, height) >= part * side), 1)
+            part = max(part, next(part for part in (1, 2, 4, 8, 16) if width * height <= part**2 * _admitted()))
+            drafted = image.draft(None, (max(1, width // part), max(1, height // part))) if part > 1 else None
+            if drafted is not None:  # only JPEG files can
+                divisor = round(width / drafted[1][2])
             image.load()  # before anything else: this is where a truncated file shows
-            ImageOps.exif_transpose(image, in_place=True)
-            return image, divisor
-    except FileNotFoundError:
-        raise DataError("no such file", where=path, do="correct the path") from None
-    except Image.UnidentifiedImageError:
-        raise DataError("this is not a picture that Pillow reads", where=path, do=_readable(path)) from None
-    except (OSError, SyntaxError, ValueError, EOFError, struct.error, Image.DecompressionBombError) as error:
-        raise DataError(f"broken picture: {error}", where=path, do="restore the file or leave it out") from None
+            return np.asarray(_to_rgb(_upright(image), path)), divisor
+    except DataError:
+        raise
+    except Exception as error:  # a broken file makes Pillow raise anything
+        raise _broken(path, error) from None
+
+
+def _opened(path: Path) -> Image.Image:
+    """Open a picture, nothing of it decoded; a JPEG may have more pixels than Pillow admits."""
+    heic = path.suffix.lower() in _HEIC & SUFFIXES
+    if heic:
+        _learn_heic()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that it is large
+        try:
+            return Image.open(path, formats=("HEIF",) if heic else _FORMATS)
+        except Image.DecompressionBombError:
+            pass
+    try:
+        image = JpegImagePlugin.JpegImageFile(path)
+    except SyntaxError:
+        what = f"a picture of more than {2 * _admitted() / 1e6:.0f} megapixels, and no JPEG"
+        do = (
+            f"make it smaller: magick {shlex.quote(str(path))} -resize 25% {shlex.quote(str(path.with_suffix('.jpg')))}"
+        )
+        raise DataError(what, where=path, do=do) from None
+    if image.width * image.height > _MOST_PIXELS:
+        image.close()
+        what = f"a picture of more than {_MOST_PIXELS / 1e6:.0f} megapixels"
+        raise DataError(what, where=path, do="make it smaller, or leave it out")
+    return image
+
+
+def _admitted() -> int:
+    """Return the pixels from which Pillow warns; twice as many it refuses."""
+    return Image.MAX_IMAGE_PIXELS or _MOST_PIXELS
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """Return a picture turned as its EXIF says; where that is broken, as it is."""
+    try:
+        turn = _TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1))
+    except Exception:  # it may hold anything
+        return image
+    return image if turn is None else image.transpose(turn)
+
+
+def _broken(path: Path, error: Exception) -> DataError:
+    if isinstance(error, FileNotFoundError):
+        return DataError("no such file", where=path, do="correct the path")
+    if isinstance(error, Image.UnidentifiedImageError):
+        return DataError("this is not a picture that Pillow reads", where=path, do=_readable(path))
+    what = str(error)[:300] or type(error).__name__
+    return DataError(f"broken picture: {what}", where=path, do="restore the file or leave it out")
+
+
+@cache
+def _learn_heic() -> None:
+    """Let Pillow read HEIC: not at import, since most never see such a file."""
+    from pi_heif import register_heif_opener
+
+    register_heif_opener()
 
 
 def _readable(path: Path) -> str:
     """Return what to do about a file that is no picture to Pillow."""
-    if path.suffix.lower() in _CONVERTIBLE:
-        return f"make it a JPEG: {_TO_JPEG} {shlex.quote(str(path))}"
-    return "give a JPEG or PNG file"
+    return _cure({path.suffix.lower()}) or "give a JPEG or PNG file"
+
+
+def _cure(endings: Collection[str]) -> str:
+    """Return how files that are not read can be, where that is known."""
+    return "pip install 'insula[heic]' reads HEIC" if _HEIC.intersection(endings) - SUFFIXES else ""
 
 
 def from_image(image: Image.Image, where: object) -> np.ndarray:
@@ -112,11 +182,13 @@ def from_image(image: Image.Image, where: object) -> np.ndarray:
     DataError
         Where it has no defined white (32-bit or float values); `where` is what it is called.
     """
-    return np.asarray(_to_rgb(ImageOps.exif_transpose(image), where))
+    return np.asarray(_to_rgb(_upright(image), where))
 
 
 def list_pictures(folder: Path) -> list[Path]:
-    """Return the picture files in a folder and the folders below it, sorted; hidden files are left out.
+    """Return the picture files in a folder and the folders below it, sorted.
+
+    Linked folders are looked into; what is hidden is left out (`insula.storage.walk.visible_files`).
 
     Raises
     ------
@@ -125,11 +197,7 @@ def list_pictures(folder: Path) -> list[Path]:
     """
     if not folder.is_dir():
         raise DataError("no such folder", where=folder, do="give a folder of pictures")
-    paths = sorted(
-        path
-        for path in folder.rglob("*")
-        if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
-    )
+    paths = sorted(path for path in visible_files(folder) if path.suffix.lower() in SUFFIXES and path.is_file())
     if not paths:
         do = passed_over(folder) or f"known endings are {' '.join(sorted(SUFFIXES))}"
         raise DataError("no picture in this folder", where=folder, do=do)
@@ -145,16 +213,19 @@ def picture_size(path: Path) -> tuple[int, int]:
         Where it cannot be read.
     """
     try:
-        with Image.open(path) as image:
+        with _opened(path) as image:
             return image.height, image.width
-    except (OSError, SyntaxError, ValueError, struct.error, Image.DecompressionBombError) as error:
-        raise DataError(f"broken picture: {error}", where=path, do="restore the file or leave it out") from None
+    except DataError:
+        raise
+    except Exception as error:
+        raise _broken(path, error) from None
 
 
 def passed_over(folder: Path, read: frozenset[str] = SUFFIXES) -> str | None:
     """Return how many files in a folder and below it are not read, by ending, in words; None where all are.
 
-    Hidden files, tables and texts do not count.
+    Links that lead nowhere are among them, and folders of which nothing is read are named: a class or a person that is
+    not there. Hidden files, tables and texts do not count.
 
     Parameters
     ----------
@@ -167,21 +238,37 @@ def passed_over(folder: Path, read: frozenset[str] = SUFFIXES) -> str | None:
     --------
     >>> import tempfile
     >>> folder = Path(tempfile.mkdtemp())
-    >>> for name in ("a.jpg", "b.doc", "c.doc", "notes"):
+    >>> (folder / "sad").mkdir()
+    >>> for name in ("a.jpg", "sad/b.doc", "sad/c.doc", "notes"):
     ...     (folder / name).touch()
     >>> passed_over(folder)
-    '3 files are passed over: 2 .doc, 1 without an ending'
+    '3 files are passed over: 2 .doc, 1 without an ending; nothing is read in sad'
     """
-    endings = [path.suffix.lower() for path in folder.rglob("*") if not path.name.startswith(".") and path.is_file()]
-    counts = Counter(ending for ending in endings if ending not in read | _BESIDE)
+    counts: Counter[str] = Counter()
+    with_read, without = {folder}, dict[Path, None]()
+    for path in visible_files(folder):
+        ending = path.suffix.lower()
+        above = path.parents[: len(path.parts) - len(folder.parts)]
+        if not path.exists():
+            kind = f"linked to where nothing is ({path.relative_to(folder)}; git-annex: git annex get .)"
+            ending = next((one for one in counts if one.startswith("linked")), kind)
+        elif ending in read:
+            with_read.update(above)
+            continue
+        elif ending in _BESIDE:
+            continue
+        counts[ending] += 1
+        without.update(dict.fromkeys(reversed(above)))
     if not counts:
         return None
     named = ", ".join(f"{count:,} {ending or 'without an ending'}" for ending, count in counts.most_common())
     total = counts.total()
-    cures = [f"find {shlex.quote(str(folder))} -iname '*{ending}' -exec {_TO_JPEG} {{}} +"
-             for ending in _CONVERTIBLE if counts[ending]]  # fmt: skip
-    as_jpeg = f"; as JPEG they are read: {' ; '.join(cures)}" if cures else ""
-    return f"{total:,} {'file is' if total == 1 else 'files are'} passed over: {named}{as_jpeg}"
+    empty = [path for path in without if path not in with_read and path.parent in with_read]
+    names = ", ".join(path.relative_to(folder).as_posix() for path in empty[:_NAMED])
+    nothing = f"nothing is read in {names}" if empty else ""
+    more = f" and {len(empty) - _NAMED} more" if len(empty) > _NAMED else ""
+    what = f"{total:,} {'file is' if total == 1 else 'files are'} passed over: {named}"
+    return "; ".join(filter(None, [what, f"{nothing}{more}", _cure(counts)]))
 
 
 def _to_rgb(image: Image.Image, path: object) -> Image.Image:

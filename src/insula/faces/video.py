@@ -1,7 +1,11 @@
-"""Frames of a video, one after the other and the right side up; never the whole video in memory."""
+"""Frames of a video, one after the other and the right side up; never the whole video in memory.
+
+A process beside this one decodes them, ahead of the reader: a broken video may crash FFmpeg, or take it forever.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from insula.errors import DataError, SettingsError
+from insula.storage.child import stream_from_child
 
 if TYPE_CHECKING:
     from av import VideoFrame
@@ -19,8 +24,15 @@ if TYPE_CHECKING:
     from av.video.stream import VideoStream
 
 _ROUNDED = 0.1  # s; what a file says of its length may be rounded, and count a frame that the encoder held back
+_CLOCKED = re.compile(r"(\d{1,9}):(\d\d):(\d\d(?:\.\d*)?)\0*")  # hours, minutes and seconds
 _CLOCK = Fraction(1, 90_000)  # seconds a tick, as MPEG counts
-SUFFIXES = frozenset({".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".ogv", ".webm", ".wmv"})
+SUFFIXES = frozenset({
+    ".3g2", ".3gp", ".asf", ".avi", ".f4v", ".flv", ".h264", ".h265", ".hevc", ".m2ts", ".m2v", ".m4v", ".mkv", ".mov",
+    ".mp4", ".mpeg", ".mpg", ".mts", ".mxf", ".ogv", ".ts", ".vob", ".webm", ".wmv",
+})  # fmt: skip
+_CONTAINERS = "mov,mp4,matroska,webm,avi,flv,mpegts,mpeg,mpegvideo,ogg,asf,mxf,h264,hevc,m4v"
+"""What those endings stand for; of the other kinds that FFmpeg knows some open further files, as playlists do."""
+_KINDS = {"format_whitelist": _CONTAINERS, "protocol_whitelist": "file"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,6 +78,12 @@ def read_video(path: Path, rate: float | None = None) -> Iterator[Frame]:
     """
     if rate is not None and not rate > 0:
         raise SettingsError(f"no rate of {rate} frames a second", where=path, do="give one above 0")
+    for time, picture, number in stream_from_child(f"{__name__}:frames_here", path, rate):
+        yield Frame(time, picture, number)
+
+
+def frames_here(path: Path, rate: float | None) -> Iterator[tuple[float, np.ndarray, int] | None]:
+    """Do what `read_video` does, in this process; a frame that is passed over is None."""
     start, last, time, longest = None, -1, 0.0, 0.0
     with _opened(path) as (container, stream):
         for count, frame in enumerate(container.decode(stream)):
@@ -74,7 +92,9 @@ def read_video(path: Path, rate: float | None = None) -> Iterator[Frame]:
             tick = count if rate is None else int((time - start) * rate + 1e-6)  # 0.3 * 10 is a little less than 3
             if tick > last:
                 last = tick
-                yield Frame(time - start, _upright(frame, stream), count)
+                yield time - start, _upright(frame, stream), count
+            else:
+                yield None
         if start is None:
             raise DataError("the video has no frame", where=path, do="give one that plays")
         promised, end = _promised(container, stream), time + float((frame.duration or 0) * (frame.time_base or 0))
@@ -89,7 +109,7 @@ def _opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
     import av
 
     try:
-        with av.open(str(path)) as container:
+        with av.open(f"file:{path}", options=_KINDS, metadata_errors="replace") as container:
             streams = [s for s in container.streams.video if not s.disposition & av.stream.Disposition.attached_pic]
             if not streams:
                 raise DataError("there is no video in it", where=path, do="give a file with a stream of video")
@@ -104,16 +124,14 @@ def _opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
 def _promised(container: InputContainer, stream: VideoStream) -> float:
     """Return the seconds that a file says its pictures last, by its header; 0 where it says nothing."""
     import av
-    import pandas as pd
 
     if container.format.name == "avi":  # FFmpeg cuts its duration down to the size of the file, and leaves the count
         return float(stream.frames / stream.average_rate) if stream.average_rate else 0.0
     if stream.duration is not None and stream.time_base is not None:
         return float(stream.duration * stream.time_base)
     if "DURATION" in stream.metadata:  # Matroska and WebM
-        return float(
-            pd.to_timedelta(stream.metadata["DURATION"], errors="coerce").total_seconds()
-        )  # NaN promises nothing
+        clock = _CLOCKED.fullmatch(stream.metadata["DURATION"])
+        return 3600 * int(clock[1]) + 60 * int(clock[2]) + float(clock[3]) if clock else 0.0
     alone = len(container.streams) == 1  # sound may go on after the last picture
     return (container.duration or 0) / av.time_base if alone else 0.0
 

@@ -120,7 +120,7 @@ def label_curves(
         for study in studies  # the inner loop: strategies of one repeat share its first round, and would wait for it
         for split in study.splits[: settings.folds]
     ]
-    todo = [curve for curve in curves if not curve.path(cache).exists()]
+    todo = [curve for curve in curves if not cache.holds(curve.path(cache))]
     before = len(curves) - len(todo)
     if progress and before:
         progress(before, len(curves), "finished before")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,7 +22,6 @@ from insula.labelling.efficiency import ALL
 from insula.labelling.rounds import Part
 from insula.labelling.strategies import asking_mode
 from insula.protocols.audit import audit
-from insula.storage.atomic import write_folder
 from insula.storage.cache import Cache
 from insula.storage.code import code_version
 from insula.storage.settings import Settings
@@ -172,10 +171,9 @@ class _Fold:
             wanted = self.train.count(share) - len(asked)
             chosen = self.train.ask(curve.strategy, system, asked, wanted, beta=asking.beta, seed=self.seed + number)
             asked, when = np.concatenate([asked, chosen]), when + [share] * len(chosen)
-            before, here = here / "system", checkpoints / str(number)
-            if not here.exists():
-                with write_folder(here) as temporary:
-                    self.fit(temporary, asked, share, before if asking.is_warm(number) else None)
+            before = here / "system" if asking.is_warm(number) else None
+            fit = partial(self.fit, asked=asked, share=share, start_from=before)
+            here = Cache(checkpoints).folder("rounds", number, fit)
             predictions.append(pd.read_parquet(here / "predictions.parquet"))
         pd.concat(predictions).to_parquet(folder / "predictions.parquet", index=False)
         pd.DataFrame({"trial": asked, "share": when}).to_parquet(folder / "asked.parquet", index=False)

@@ -20,7 +20,9 @@ def cosine_ramp(epoch: int, start: int, end: int) -> float:
     """
     if epoch >= end:
         return 1.0
-    return 0.5 * (1 - math.cos(math.pi * max(epoch - start, 0) / (end - start)))
+    if epoch <= start:
+        return 0.0
+    return 0.5 * (1 - math.cos(math.pi * (epoch - start) / (end - start)))
 
 
 class ClassGeometry(nn.Module):

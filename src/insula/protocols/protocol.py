@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
@@ -191,4 +192,6 @@ def protocol(name: str, **changes: Any) -> Protocol:
         raise SettingsError(f"the protocol {name} leaks", do=do)
     if name == TO_OTHERS and not changes.get("test_corpora"):
         raise SettingsError(f"the protocol {name} is not told what to test", do="name corpora in test_corpora")
+    if changes.get("leave_one_out") and "folds" in changes:
+        warnings.warn("folds is not used: leave_one_out makes a fold of each unit", stacklevel=2)
     return Protocol.parse({**PROTOCOLS[name].model_dump(), **changes}, where=f"protocol {name}")

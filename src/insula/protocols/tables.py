@@ -79,14 +79,9 @@ def audit_tables(table: pd.DataFrame, split: pd.DataFrame, units: Sequence[str] 
 
 def audit_files(table: Path, split: Path, units: Sequence[str] | None = None) -> Audit:
     """Check a split that lies in two CSV files; see `audit_tables`."""
-    as_text = {"dtype": str, "keep_default_na": False}  # NA may be somebody's name; only an empty cell is missing
-    return audit_tables(*(read_csv(path, **as_text, sep=_separator(path)) for path in (table, split)), units)
-
-
-def _separator(path: Path) -> str:
-    """Return what separates the columns of a table: a comma, or what spreadsheets write where commas are decimal."""
-    head = path.open(encoding="latin-1").readline() if path.is_file() else ""
-    return max(",;\t", key=head.count)
+    # NA may be somebody's name: only an empty cell is missing
+    as_text = {"dtype": str, "keep_default_na": False, "na_values": [""]}
+    return audit_tables(read_csv(table, **as_text), read_csv(split, **as_text), units)
 
 
 def _samples(table: pd.DataFrame) -> tuple[Samples, list[str]]:

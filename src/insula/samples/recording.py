@@ -31,6 +31,10 @@ class Recording:
         The sha256 of the content, or of what makes it.
     bad : tuple of str
         Channels that whoever recorded them calls bad.
+    declared : tuple of (str, str)
+        What the file calls each channel, and its unit; empty where it says neither.
+    notes : tuple of str
+        What was noticed when the file was opened and stops nothing, a line each.
     """
 
     corpus: str
@@ -44,6 +48,8 @@ class Recording:
     fingerprint: str
     units: str = "uV"
     bad: tuple[str, ...] = ()
+    declared: tuple[tuple[str, str], ...] = ()
+    notes: tuple[str, ...] = ()
 
     def read(self, start: int = 0, stop: int | None = None) -> np.ndarray:
         """Return float32 (channels, times) in microvolts, from sample `start` up to `stop`."""

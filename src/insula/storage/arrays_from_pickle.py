@@ -1,4 +1,8 @@
-"""Arrays from pickles of others: NumPy arrays and plain values are admitted, and nothing that a file names is run."""
+"""Arrays from pickles of others: NumPy arrays and plain values are admitted, and nothing that a file names is run.
+
+It is Python's own unpickler in Python, of which only what such files need is left; it works in a process beside this
+one, which limits what a file may cost.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +10,18 @@ import io
 import pickle
 import pickletools
 import re
+import textwrap
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from insula.errors import DataError
+from insula.storage.child import read_in_child
 
 _PLAIN = (str, bytes, int, float, bool)
+_DEEPEST = 32  # containers within containers
 _TYPES = re.compile(r"[biufc]\d{1,2}|[SU]\d+")  # NumPy's codes of truth values, numbers and text
 
 
@@ -33,8 +40,8 @@ def arrays_from_pickle(path: Path) -> Any:
     Returns
     -------
     object
-        Arrays of numbers, truth values or text (read-only), and dict, list, tuple, str, bytes, int and float around
-        them.
+        Arrays of numbers, truth values or text, and dict (of text or whole numbers), list, tuple, str, bytes, int and
+        float around them.
 
     Raises
     ------
@@ -54,17 +61,22 @@ def arrays_from_pickle(path: Path) -> Any:
     ...
     insula.errors.DataError: the pickle asks for 'builtins.print' (...s01.dat): it should hold arrays only, so ...
     """
+    return read_in_child(f"{__name__}:arrays_here", path)
+
+
+def arrays_here(path: Path) -> Any:
+    """Do what `arrays_from_pickle` does, in this process."""
     if not path.is_file():
         raise DataError("no such file", where=path, do="correct the path")
     content = path.read_bytes()
     try:
-        _check_memo(content)
-        return _plain(_Arrays(io.BytesIO(content), encoding="latin-1").load(), {})
+        _check_opcodes(content)
+        return _plain(_Arrays(io.BytesIO(content), encoding="latin-1").load(), {}, 0)
     except _RefusedError as error:
         do = "it should hold arrays only, so do not trust it"
         raise DataError(f"the pickle asks for {error}", where=path, do=do) from None
     except Exception as error:  # a broken pickle may raise anything
-        message = f"{type(error).__name__}: {error}"
+        message = textwrap.shorten(f"{type(error).__name__}: {error}", 400, placeholder=" ...")
         raise DataError(f"this pickle cannot be read: {message}", where=path, do="copy or fetch it again") from None
 
 
@@ -131,32 +143,90 @@ _NAMES: Mapping[str, Callable[..., Any] | str] = {
 }
 
 
-class _Arrays(pickle.Unpickler):
+_ADMITTED = frozenset({
+    "PROTO", "FRAME", "STOP", "MARK", "POP", "POP_MARK", "GLOBAL", "STACK_GLOBAL", "REDUCE", "BUILD",
+    "PUT", "BINPUT", "LONG_BINPUT", "MEMOIZE", "GET", "BINGET", "LONG_BINGET",
+    "NONE", "NEWTRUE", "NEWFALSE", "INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "LONG4", "FLOAT", "BINFLOAT",
+    "STRING", "BINSTRING", "SHORT_BINSTRING", "UNICODE", "SHORT_BINUNICODE", "BINUNICODE", "BINUNICODE8",
+    "BINBYTES", "SHORT_BINBYTES", "BINBYTES8", "BYTEARRAY8",
+    "EMPTY_LIST", "APPEND", "APPENDS", "LIST", "EMPTY_TUPLE", "TUPLE1", "TUPLE2", "TUPLE3", "TUPLE",
+    "EMPTY_DICT", "DICT", "SETITEM", "SETITEMS",
+})  # fmt: skip
+"""What arrays and plain containers are written with: no sets, whose members would be hashed, and no objects."""
+
+
+_Unpickler: Any = pickle._Unpickler
+
+
+class _Arrays(_Unpickler):
+    dispatch: ClassVar[dict[int, Any]] = dict(_Unpickler.dispatch)
+
     def find_class(self, module: str, name: str) -> Any:
         wanted = f"{module}.{name}"
         if wanted not in _NAMES:
             raise _RefusedError(repr(wanted))
         return _NAMES[wanted]
 
+    def load_build(self) -> None:
+        state, made = self.stack.pop(), self.stack[-1]
+        if not isinstance(made, _Array | _Type):  # the state of a function would be its defaults
+            raise _RefusedError(f"a state of a {type(made).__name__}")
+        made.__setstate__(state)
 
-def _check_memo(content: bytes) -> None:
-    """Refuse an index of Python's memo that the file is too short for: room for all below it would be made at once."""
+    dispatch[pickle.BUILD[0]] = load_build
+
+    def load_setitem(self) -> None:
+        value, key = self.stack.pop(), self.stack.pop()
+        self.stack[-1][_checked(key)] = value
+
+    dispatch[pickle.SETITEM[0]] = load_setitem
+
+    def load_setitems(self) -> None:
+        items = self.pop_mark()
+        for key, value in zip(items[::2], items[1::2], strict=True):
+            self.stack[-1][_checked(key)] = value
+
+    dispatch[pickle.SETITEMS[0]] = load_setitems
+
+    def load_dict(self) -> None:
+        items = self.pop_mark()
+        self.append({_checked(key): value for key, value in zip(items[::2], items[1::2], strict=True)})
+
+    dispatch[pickle.DICT[0]] = load_dict
+
+
+def _checked(key: Any) -> str | int:
+    """Refuse a key that is no text or whole number: a nested one takes forever to hash, or ends the process."""
+    if type(key) not in (str, int):
+        raise _RefusedError(f"a key of type {type(key).__name__}")
+    return key
+
+
+def _check_opcodes(content: bytes) -> None:
+    """Refuse what arrays are not written with, and a memo of more than the file can fill, for which room is made."""
+    others = []
     for opcode, argument, _ in pickletools.genops(content):
+        if opcode.name not in _ADMITTED:
+            others.append(opcode.name)
         if opcode.name in ("PUT", "BINPUT", "LONG_BINPUT") and int(argument or 0) > len(content):
             raise _RefusedError(f"a memo of {argument} entries")
+    if others:  # said in the end: what is no pickle at all does not come so far
+        raise _RefusedError(f"{others[0]}, which arrays are not written with")
 
 
-def _plain(value: Any, done: dict[int, Any]) -> Any:
+def _plain(value: Any, done: dict[int, Any], depth: int) -> Any:
     """Return a value with finished arrays; `done` holds what parts became, so that one in many places is made once."""
     if type(value) in _PLAIN:
         return value
     if id(value) not in done:
+        if depth > _DEEPEST:
+            raise _RefusedError(f"containers within containers, more than {_DEEPEST} deep")
         if isinstance(value, _Array) and value.array is not None:
             done[id(value)] = value.array
         elif type(value) in (list, tuple):
-            done[id(value)] = type(value)(_plain(part, done) for part in value)
+            done[id(value)] = type(value)(_plain(part, done, depth + 1) for part in value)
         elif type(value) is dict:
-            done[id(value)] = {_plain(key, done): _plain(part, done) for key, part in value.items()}
+            done[id(value)] = {key: _plain(part, done, depth + 1) for key, part in value.items()}
         else:
             raise _RefusedError(f"a value of type {type(value).__name__}")
     return done[id(value)]

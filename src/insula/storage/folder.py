@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -13,19 +14,53 @@ from insula.storage.hashing import digest, sha256_of
 if TYPE_CHECKING:
     from insula.storage.settings import Settings
 
-MANIFEST = "manifest.json"
+MANIFEST, SIGNATURE = "manifest.json", "manifest.sig"
+_LARGEST = 1 << 26  # bytes of a manifest
 _SYSTEM = "system.yaml"
+
+
+def contents(folder: Path) -> dict[str, Path]:
+    """Return the files of a folder by name, without its manifest and signature; of folders those that are empty.
+
+    Raises
+    ------
+    BundleError
+        Where something lies there that is neither a file nor a folder, such as a link, or a folder cannot be read.
+    """
+    files, folders = {}, [folder]
+    try:
+        while folders:
+            place = folders.pop()
+            with os.scandir(place) as entries:
+                inside = list(entries)
+            if not inside and place != folder:
+                files[f"{place.relative_to(folder).as_posix()}/"] = place
+            for entry in inside:
+                path = Path(entry.path)
+                if entry.is_dir(follow_symlinks=False):
+                    folders.append(path)
+                elif not entry.is_file(follow_symlinks=False):
+                    raise BundleError("this is neither a file nor a folder", where=path, do="remove it")
+                elif path not in (folder / MANIFEST, folder / SIGNATURE):
+                    files[path.relative_to(folder).as_posix()] = path
+    except OSError as error:
+        raise BundleError(
+            f"a folder cannot be read: {error.strerror}", where=folder, do="check its permissions"
+        ) from None
+    return files
 
 
 def seal(folder: Path, **about: Any) -> None:
     """Write `manifest.json`: facts about the folder and the sha256 and size of each file in it."""
-    files = {
-        str(path.relative_to(folder)): {"sha256": sha256_of(path), "bytes": path.stat().st_size}
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name != MANIFEST
-    }
+    files = {name: _fact(path) for name, path in sorted(contents(folder).items())}
     content = json.loads(json.dumps({**about, "files": files}))
-    (folder / MANIFEST).write_text(json.dumps({**content, "sha256": digest(content)}, indent=2) + "\n")
+    (folder / MANIFEST).write_text(
+        json.dumps({**content, "sha256": digest(content)}, indent=2) + "\n", encoding="utf-8"
+    )
+
+
+def _fact(path: Path) -> dict[str, Any]:
+    return {"sha256": sha256_of(path), "bytes": path.stat().st_size} if path.is_file() else {}
 
 
 def verify(folder: Path) -> dict[str, Any]:
@@ -34,27 +69,35 @@ def verify(folder: Path) -> dict[str, Any]:
     Raises
     ------
     BundleError
-        Where the manifest is absent or unreadable, a file is missing or altered, or one was added.
+        Where the manifest is absent or unreadable, or does not list exactly what is there: a file is missing or
+        altered, or a file, link or empty folder was added.
     """
-    path = folder / MANIFEST
+    path, again = folder / MANIFEST, "copy the bundle again"
     if not path.is_file():
         raise BundleError("no bundle here", where=folder, do="give a folder that `insula fit` wrote")
+    present = contents(folder)
     try:
-        manifest = json.loads(path.read_text())
-        sealed = manifest.pop("sha256")
-        files = {name: str(fact["sha256"]) for name, fact in manifest["files"].items()}
-    except (ValueError, KeyError, TypeError, AttributeError):
-        raise BundleError("the manifest cannot be read", where=path, do="copy the bundle again") from None
-    if digest(manifest) != sealed:
+        if path.stat().st_size > _LARGEST:
+            raise ValueError
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+        sealed, files = manifest.pop("sha256"), dict(manifest["files"].items())
+        altered = digest(manifest) != sealed
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        raise BundleError("the manifest cannot be read", where=path, do=again) from None
+    if altered:
         raise BundleError("the manifest was altered", where=path, do="use the original, or fit it again")
-    present = {str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file() and p.name != MANIFEST}
-    for name, sha256 in files.items():
+    for name, fact in files.items():
         if name not in present:
-            raise BundleError("a file of the bundle is missing", where=folder / name, do="copy the bundle again")
-        if sha256_of(folder / name) != sha256:
-            raise BundleError("the bundle was altered", where=folder / name, do="use the original, or fit it again")
-    for name in sorted(present - set(files)):
-        raise BundleError("the bundle holds a file that is not its own", where=folder / name, do="remove it")
+            raise BundleError("a file is missing", where=folder / name, do=again)
+        try:
+            whole = _fact(present[name]) == fact
+        except OSError as error:
+            what = f"a file cannot be read: {error.strerror}"
+            raise BundleError(what, where=folder / name, do=again) from None
+        if not whole:
+            raise BundleError("a file was altered", where=folder / name, do="use the original, or fit it again")
+    for name in sorted(present.keys() - files.keys()):
+        raise BundleError("a file was added", where=folder / name, do="remove it")
     return manifest
 
 

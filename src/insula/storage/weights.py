@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
@@ -189,20 +188,13 @@ def _carried(record: WeightFile) -> Path | None:
 def _verified(path: Path, record: WeightFile) -> Path:
     if not path.is_file():
         raise WeightsError(f"weights {record.name}: no such file", where=path, do="give the path of the weight file")
-    state = path.stat()
-    if _sha256(path.resolve(), state.st_mtime_ns, state.st_size) != record.sha256:
+    if sha256_of(path) != record.sha256:
         raise WeightsError(
             f"this file is not {record.name} (sha256 {record.sha256[:12]}..., {_size(record.size)})",
             where=path,
             do=f"replace it by the original from {record.source}",
         )
     return path
-
-
-@lru_cache
-def _sha256(path: Path, modified: int, size: int) -> str:
-    """Hash a file once a process; time and size are arguments so that a changed file is hashed again."""
-    return sha256_of(path)
 
 
 def _size(size: int) -> str:

@@ -78,6 +78,8 @@ class System(ABC):
         What each step was fitted on, for the audit.
     facts : dict
         What was measured while fitting (JSON-like), for the report.
+    held_out : tuple of str
+        Units that an evaluation holds out: what is chosen inside training is chosen on such units left out.
     """
 
     Settings: ClassVar[type[Settings]]
@@ -95,6 +97,7 @@ class System(ABC):
         self.settings: Any = settings or self.Settings()
         self.task: Any = None
         self.log, self.facts = FitLog(), dict[str, Any]()
+        self.held_out: tuple[str, ...] = ()
 
     @property
     def predicts_from(self) -> tuple[str, ...]:

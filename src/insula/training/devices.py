@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Sequence
 
 import torch
@@ -10,6 +9,7 @@ from torch import distributed
 from torch.multiprocessing import start_processes
 
 from insula.errors import MachineError
+from insula.storage.atomic import scratch_folder
 
 
 def in_processes(run: Callable[[int], None], count: int, on_gpu: bool) -> None:
@@ -22,7 +22,7 @@ def in_processes(run: Callable[[int], None], count: int, on_gpu: bool) -> None:
     MachineError
         Where one of them fails, with its reason.
     """
-    with tempfile.TemporaryDirectory() as folder:
+    with scratch_folder() as folder:
         about = (run, count, on_gpu, f"file://{folder}/meeting")
         try:
             start_processes(_join, about, nprocs=count, start_method="spawn" if on_gpu else "fork")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -12,6 +11,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from insula.storage.atomic import scratch_folder
 from insula.training.devices import in_processes
 from insula.training.loop import Alter, Companions, Inputs, Loop
 from insula.training.optimisers import Loss, WeightGroup
@@ -117,8 +117,8 @@ def train(
     if settings.devices == 1:
         loop.run(checkpoints=checkpoints)
     else:
-        with tempfile.TemporaryDirectory() as folder:
-            end = Path(folder) / "end.pt"
+        with scratch_folder() as folder:
+            end = folder / "end.pt"
             in_processes(partial(loop.run, checkpoints=checkpoints, end=end), settings.devices, loop.on_gpu)
             loop.load(end)
     _, best, weights = loop.best

@@ -11,7 +11,8 @@ from pydantic import Field
 from insula.errors import DataError
 from insula.samples import Samples
 from insula.storage.settings import Settings
-from insula.systems.baselines.plain import PlainClassifier
+from insula.systems.baselines.plain import PlainClassifier, logistic_regression
+from insula.systems.baselines.strength import inner_groups
 
 if TYPE_CHECKING:
     from torch import nn
@@ -104,13 +105,14 @@ class TangentSpace(PlainClassifier):
 
         return classifier_module(self.estimator[1:], classes)
 
-    def _estimator(self) -> Any:
+    def _classifier(self, train: Samples, features: np.ndarray, targets: np.ndarray) -> Any:
         from pyriemann.tangentspace import TangentSpace as Tangent
-        from sklearn.linear_model import LogisticRegression
         from sklearn.pipeline import make_pipeline
-        from sklearn.preprocessing import StandardScaler
 
-        return make_pipeline(Tangent("riemann"), StandardScaler(), LogisticRegression(C=0.01, max_iter=500))
+        tangent = Tangent("riemann")
+        model = logistic_regression(inner_groups(train, self.held_out), tangent.fit_transform(features), targets)
+        self.facts = {"inverse penalty of the logistic regression": model[-1].C}
+        return make_pipeline(tangent, *model)
 
 
 class AugmentedCovariance(TangentSpace):
@@ -119,7 +121,7 @@ class AugmentedCovariance(TangentSpace):
     Settings: ClassVar = AugmentedSettings
     modes: ClassVar[Mapping[str, str]] = {"plain": "augmented covariance, support vectors"}
 
-    def _estimator(self) -> Any:
+    def _classifier(self, train: Samples, features: np.ndarray, targets: np.ndarray) -> Any:
         from pyriemann.tangentspace import TangentSpace as Tangent
         from sklearn.calibration import CalibratedClassifierCV
         from sklearn.pipeline import make_pipeline

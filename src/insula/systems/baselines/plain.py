@@ -11,12 +11,11 @@ import numpy as np
 
 from insula.emotions import Continuous, LabelTask
 from insula.errors import DataError, SettingsError
-from insula.protocols.units import unit_codes
 from insula.samples import Predictions, Samples
 from insula.storage.folder import load_estimator, save_estimator
 from insula.storage.settings import Settings
 from insula.systems.base import System, TrainingData
-from insula.systems.baselines.ridge import choose_strength
+from insula.systems.baselines.strength import choose_penalty, choose_strength, inner_groups
 from insula.systems.fitting import labelled
 
 if TYPE_CHECKING:
@@ -83,8 +82,8 @@ class PlainClassifier(System):
     modes: ClassVar[Mapping[str, str]] = {"plain": "plain classifier"}
 
     @abstractmethod
-    def _estimator(self) -> Any:
-        """Return an unfitted classifier of scikit-learn's kind."""
+    def _classifier(self, train: Samples, features: np.ndarray, targets: np.ndarray) -> Any:
+        """Return an unfitted classifier of scikit-learn's kind, for what it will be fitted on."""
 
     def _regressor(self, train: Samples, features: np.ndarray, ratings: np.ndarray) -> Any:
         """Return an unfitted estimator of ratings."""
@@ -105,8 +104,8 @@ class PlainClassifier(System):
             raise DataError("no training sample has a label", where=task.label, do="check the label column")
         features, targets = self._features(train), task.targets(train.table)
         rated = isinstance(task, Continuous)
-        estimator = self._regressor(train, features, targets) if rated else self._estimator()
-        self.estimator = estimator.fit(features, targets)
+        choose = self._regressor if rated else self._classifier
+        self.estimator = choose(train, features, targets).fit(features, targets)
         self.log.record(type(self).__name__.lower(), train)
 
     def _predict(self, samples: Samples, mode: str) -> Predictions:
@@ -163,22 +162,31 @@ class PlainClassifier(System):
         self.kind, self.estimator = about.get("kind", ""), load_estimator(folder / "estimator.safetensors")
 
 
-def logistic_regression() -> Any:
-    """Return an unfitted multinomial logistic regression of standardised features."""
+def logistic_regression(groups: np.ndarray, features: np.ndarray, targets: np.ndarray) -> Any:
+    """Return an unfitted multinomial logistic regression of standardised features, its penalty chosen over groups.
+
+    Parameters
+    ----------
+    groups : int array, shape (n,)
+        Rows of one group are left out together: those of `inner_groups`.
+    features, targets : array, shapes (n, d) and (n,)
+        What it will be fitted on.
+    """
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    return make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=500))
+    penalty = choose_penalty(StandardScaler().fit_transform(features), targets, groups)
+    return make_pipeline(StandardScaler(), LogisticRegression(C=penalty, max_iter=500))
 
 
-def ridge_regression(train: Samples, features: np.ndarray, ratings: np.ndarray) -> Any:
-    """Return an unfitted ridge regression of standardised features, its strength chosen on trials left out together.
+def ridge_regression(groups: np.ndarray, features: np.ndarray, ratings: np.ndarray) -> Any:
+    """Return an unfitted ridge regression of standardised features, its strength chosen over groups.
 
     Parameters
     ----------
-    train : Samples
-        Whose trials they are; a sample of no known trial is left out by itself.
+    groups : int array, shape (n,)
+        Rows of one group are left out together: those of `inner_groups`.
     features, ratings : array, shapes (n, d) and (n,)
         What it will be fitted on.
     """
@@ -186,9 +194,7 @@ def ridge_regression(train: Samples, features: np.ndarray, ratings: np.ndarray) 
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    trials = unit_codes(train, "trial")
-    alone = np.where(trials < 0, trials.max(initial=-1) + 1 + np.arange(len(trials)), trials)
-    strength = choose_strength(StandardScaler().fit_transform(features), ratings, alone)
+    strength = choose_strength(StandardScaler().fit_transform(features), ratings, groups)
     return make_pipeline(StandardScaler(), Ridge(strength))
 
 
@@ -201,7 +207,7 @@ def _with_modalities(samples: Samples, system: PlainClassifier) -> Samples:
 class Majority(PlainClassifier):
     """Says the shares of the training classes, or the mean of the training ratings, whatever it is shown."""
 
-    def _estimator(self) -> Any:
+    def _classifier(self, train: Samples, features: np.ndarray, targets: np.ndarray) -> Any:
         from sklearn.dummy import DummyClassifier
 
         return DummyClassifier(strategy="prior")
@@ -238,7 +244,7 @@ class Stratified(Majority):
 
     _answering = System._answering
 
-    def _estimator(self) -> Any:
+    def _classifier(self, train: Samples, features: np.ndarray, targets: np.ndarray) -> Any:
         from sklearn.dummy import DummyClassifier
 
         return DummyClassifier(strategy="stratified", random_state=self.settings.seed)
@@ -250,14 +256,16 @@ class Stratified(Majority):
 class Linear(PlainClassifier):
     """Multinomial logistic regression on standardised plain features; ridge regression where ratings are learnt.
 
-    The strength of the ridge is chosen inside the training part, on trials that the fit has not seen.
+    Penalty and strength are chosen inside the training part, on units of the kind that the protocol holds out.
     """
 
-    def _estimator(self) -> Any:
-        return logistic_regression()
+    def _classifier(self, train: Samples, features: np.ndarray, targets: np.ndarray) -> Any:
+        model = logistic_regression(inner_groups(train, self.held_out), features, targets)
+        self.facts = {"inverse penalty of the logistic regression": model[-1].C}
+        return model
 
     def _regressor(self, train: Samples, features: np.ndarray, ratings: np.ndarray) -> Any:
-        model = ridge_regression(train, features, ratings)
+        model = ridge_regression(inner_groups(train, self.held_out), features, ratings)
         self.facts = {"strength of the ridge": model[-1].alpha}
         return model
 
@@ -265,7 +273,7 @@ class Linear(PlainClassifier):
 class SupportVectors(PlainClassifier):
     """Radial-basis support vectors on standardised plain features."""
 
-    def _estimator(self) -> Any:
+    def _classifier(self, train: Samples, features: np.ndarray, targets: np.ndarray) -> Any:
         from sklearn.calibration import CalibratedClassifierCV
         from sklearn.pipeline import make_pipeline
         from sklearn.preprocessing import StandardScaler

@@ -170,7 +170,7 @@ class FrozenFeatures(PlainClassifier):
         super().__init__(settings)
         self.reader = PictureReader(self.settings)
 
-    def _estimator(self) -> Any:
+    def _classifier(self, train: Samples, features: np.ndarray, targets: np.ndarray) -> Any:
         from sklearn.linear_model import LogisticRegression
         from sklearn.pipeline import make_pipeline
         from sklearn.preprocessing import StandardScaler

@@ -11,6 +11,7 @@ import numpy as np
 from insula.emotions import Continuous
 from insula.storage.folder import load_estimator, save_estimator
 from insula.systems.baselines.plain import logistic_regression, ridge_regression
+from insula.systems.baselines.strength import inner_groups
 from insula.systems.fusion.pairs import Pairs, PairSystem
 
 if TYPE_CHECKING:
@@ -29,7 +30,9 @@ class _LinearPair(PairSystem):
             given, wanted = pairs.train.select(rows), pairs.targets[rows]
             values = self._inputs(way, pairs.cells["eeg"].values[rows], pairs.cells["face"].values[rows])
             rated = isinstance(self.task, Continuous)
-            model = ridge_regression(given, values, wanted) if rated else logistic_regression()
+            model = (ridge_regression if rated else logistic_regression)(
+                inner_groups(given, self.held_out), values, wanted
+            )
             self.models[way] = model.fit(values, wanted)
             self.log.record(f"{way} of {type(self).__name__}", given)
         return list(self.models)

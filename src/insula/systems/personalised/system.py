@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, ClassVar
 
 import numpy as np
@@ -14,6 +13,7 @@ from pydantic import Field
 from insula.emotions import LabelTask
 from insula.errors import SettingsError
 from insula.samples import Predictions, Samples
+from insula.storage.atomic import scratch_folder
 from insula.storage.own_code import is_own
 from insula.storage.settings import Settings, over
 from insula.systems.base import System, TrainingData
@@ -92,15 +92,15 @@ class Personalised(System):
         self.general = self._system({}).fit(train, validation, self.task, unlabelled=unlabelled)
         self.log.fits += self.general.log.fits
         self.people = {}
-        with TemporaryDirectory() as name:
-            self.general.save(Path(name))
+        with scratch_folder() as folder:
+            self.general.save(folder)
             for person, own in _by_person(labelled(train, self.task)):
                 counts = np.bincount(self.task.targets(own.table), minlength=len(self.task.classes))
                 if (counts >= self.settings.least).sum() < 2:
                     continue
                 held = validation.select(validation.units("subject") == person)
                 one = self._system(self.settings.personal)
-                self.people[person] = one.fit(own, held, self.task, start_from=Path(name))
+                self.people[person] = one.fit(own, held, self.task, start_from=folder)
                 self.log.fits += one.log.fits
         self.facts = {**self.general.facts, "people": sorted(self.people)}
 

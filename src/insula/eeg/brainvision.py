@@ -1,0 +1,48 @@
+"""BrainVision's header, where MNE is silent about what it says: units, and the size of the data."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from insula.errors import DataError
+
+
+def check_size(path: Path, data: Path) -> None:
+    """Compare the size of the data with header and markers: MNE drops half a sample and late markers in silence.
+
+    Raises
+    ------
+    DataError
+        If the data are too short or too long.
+    """
+    text = path.read_bytes().decode("latin-1").partition("[Comment]")[0]  # only keys and numbers are looked for
+    entries = re.findall(r"^(\w+)[ \t]*=[ \t]*([^\r\n]*)", text, re.MULTILINE)
+    header = {key.lower(): value for key, value in entries}
+    width = {"INT_16": 2, "UINT_16": 2, "INT_32": 4, "IEEE_FLOAT_32": 4}.get(header.get("binaryformat", "").upper())
+    if width is None or header.get("dataformat", "BINARY").upper() != "BINARY":
+        return
+    size, sample = data.stat().st_size, width * int(header["numberofchannels"])
+    points = header.get("datapoints", "")
+    wanted = int(points) if points.isdigit() else None
+    marks = path.parent / header.get("markerfile", "").replace("$b", path.stem)  # the folder, where none is named
+    last = 0
+    if marks.is_file():
+        samples = re.findall(r"^Mk\d+=[^,\r\n]*,[^,\r\n]*,(\d+)", marks.read_bytes().decode("latin-1"), re.MULTILINE)
+        last = max(map(int, samples), default=0)
+    if size % sample or (wanted is not None and size != wanted * sample) or last > size // sample + 1:
+        says = f"{sample} bytes a sample and markers to sample {last}" if wanted is None else f"{wanted * sample} bytes"
+        what = f"{data.name} has {size} bytes, its header says {says}"
+        raise DataError(what, where=path, do="it is truncated: copy or export it again")
+
+
+def units_of(path: Path) -> list[str]:
+    """Return the unit of each channel as the header spells it, microvolts where it names none."""
+    content = path.read_bytes()
+    try:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError:
+        text = content.decode("latin-1")
+    section = re.search(r"^\[Channel Infos\](.*?)(?=^\[|\Z)", text, re.MULTILINE | re.DOTALL | re.IGNORECASE)
+    rows = re.findall(r"^Ch\d+[ \t]*=[ \t]*([^\r\n]*)", section[1] if section else "", re.MULTILINE)
+    return [(*row.split(","), "", "", "", "")[3].strip() or "uV" for row in rows]
