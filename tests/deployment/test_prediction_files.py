@@ -12,11 +12,12 @@ import pytest
 from PIL import Image
 
 from insula.deployment import prediction_files
+from insula.deployment.exporting import export_bundle
 from insula.deployment.prediction_files import predict_to_folder
 from insula.deployment.predictor import Predictor
 from insula.deployment.recognisers import Recogniser
 from insula.deployment.tracks import crossings
-from insula.errors import DataError
+from insula.errors import DataError, SettingsError
 
 
 @pytest.fixture
@@ -110,3 +111,13 @@ def test_faces_that_pass_each_other_at_a_distance_did_not_meet() -> None:
     right = pd.DataFrame({"time": times[:3], "track": 2, "left": 30, "right": 40})  # lost, three widths away
     assert crossings(pd.concat([left, right]).assign(top=0, bottom=10)) == {}
     assert set(crossings(pd.concat([left, right.assign(left=15, right=25)]).assign(top=0, bottom=10))) == {1, 2}
+
+
+def test_export_replaces_a_graph_and_nothing_else(small_bundle: Path, tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("mine")
+    for output in (tmp_path / "thesis.txt", small_bundle / "mine.onnx", tmp_path):
+        with pytest.raises(SettingsError, match="give the name of a new file"):
+            export_bundle(small_bundle, output)
+    assert (tmp_path / "thesis.txt").read_text() == "mine" and not (small_bundle / "mine.onnx").exists()
+    for _ in range(2):
+        export_bundle(small_bundle, tmp_path / "graph.onnx")
