@@ -58,14 +58,14 @@ def test_a_copy_that_cannot_be_written_costs_itself_alone(
 ) -> None:
     import insula.faces
 
-    read = insula.faces.read_picture
+    read = insula.faces.read_reduced
 
-    def broken(path: Path) -> np.ndarray:
+    def broken(path: Path, side: float) -> tuple[np.ndarray, int]:
         if path.name == "1.png" and (tmp_path / "out" / "000-0.png").exists():
             raise DataError("the file is gone", where=path, do="")
-        return read(path)
+        return read(path, side)
 
-    monkeypatch.setattr(insula.faces, "read_picture", broken)
+    monkeypatch.setattr(insula.faces, "read_reduced", broken)
     table = predict_to_folder(Predictor(faces="cropped"), pictures, tmp_path / "out")
     assert table["label"].notna().all()
     assert table["reason"].tolist()[1] == "no annotated copy: the file is gone" and table["reason"].isna().sum() == 2

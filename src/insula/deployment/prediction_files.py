@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator
 from itertools import groupby
@@ -115,7 +116,7 @@ def _with_copies(
     """Write annotated copies, and return the table; a copy that fails is a reason in it, and spoils nothing else."""
     from insula.deployment.draw_tracks import write_tracks
     from insula.deployment.sheet import annotate
-    from insula.faces import read_picture
+    from insula.faces import read_reduced
     from insula.storage.atomic import write_file
 
     files = {source.name: source.given for source in given}
@@ -128,8 +129,10 @@ def _with_copies(
             if rows["track"].notna().any():
                 write_tracks(path, rows[rows["track"].notna()], stem, rate)
             elif rows["face"].notna().any():
+                picture, divisor = read_reduced(path, math.inf)  # by 1, but for the largest
+                boxes = rows[["left", "top", "right", "bottom"]].astype(float) / divisor
                 with write_file(stem.with_name(f"{stem.name}.png")) as temporary:
-                    annotate(read_picture(path), rows).save(temporary, format="PNG")
+                    annotate(picture, rows.assign(**boxes)).save(temporary, format="PNG")
         except MachineError:
             raise
         except Exception as error:  # of a library that draws or writes: the answer stands
