@@ -96,7 +96,7 @@ def _cut(
     checkpoints.mkdir(parents=True, exist_ok=True)
     checkpoint = checkpoints / "found.json"
     notes = json.loads(checkpoint.read_text()) if checkpoint.exists() else []
-    shapes = {"crops": (len(paths), cutter.size, cutter.size, 3)}
+    shapes: dict[str, tuple[int, ...]] = {"crops": (len(paths), cutter.size, cutter.size, 3)}
     shapes |= {"whole": (len(paths), _SEEN, _SEEN)} if cutter.faces == "detect" else {}
     stores = {
         name: np.memmap(checkpoints / name, np.uint8, "r+" if notes else "w+", shape=shape)

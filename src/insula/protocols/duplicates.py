@@ -104,7 +104,8 @@ def _greyed(pictures: np.ndarray, side: int) -> np.ndarray:
 
     small = np.zeros((len(pictures), side, side), np.uint8)
     for place, picture in enumerate(pictures):
-        small[place] = Image.fromarray(picture).convert("L").resize((side, side), Image.Resampling.LANCZOS)
+        grey = Image.fromarray(picture).convert("L").resize((side, side), Image.Resampling.LANCZOS)
+        small[place] = np.asarray(grey)
     return small
 
 
@@ -310,8 +311,10 @@ def _same(left: Marks, right: Marks, pairs: np.ndarray, mirrored: bool, maps: np
     rest = np.flatnonzero(~blank & ~same & ~apart)
     if not len(rest):
         return same
-    halves = (each[rest].reshape(-1, 16, 2, 16, 2).mean(axis=(2, 4), dtype=np.float32) for each in (one, other))
-    maps, correlation = align(*halves, maps[rest], 4)
+    half, other_half = (
+        each[rest].reshape(-1, 16, 2, 16, 2).mean(axis=(2, 4), dtype=np.float32) for each in (one, other)
+    )
+    maps, correlation = align(half, other_half, maps[rest], 4)
     passing = correlation > _PASSING
     rest, maps = rest[passing], maps[passing]
     side = min(left.side, right.side)
