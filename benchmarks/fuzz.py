@@ -31,7 +31,7 @@ from insula.errors import InsulaError
 
 SECONDS = 5  # of the processor; others may be at work, so the clock has more
 _WAIT = 60
-_BATCH = 250  # inputs a process: one that crashes costs the others of its batch nothing
+_BATCH = 1000  # inputs a process: one that crashes costs the others of its batch nothing
 _OUTCOMES = ("read", "refused", "raw exception", "hang", "crash")
 _KEPT = 20  # of each decoder, inputs that did what none should
 
@@ -121,6 +121,7 @@ def tables(folder: Path) -> list[Path]:
     text = "recording,onset,duration,emotion\nS01,3,1,happy\nS01,8,1.5,sad\nS02,1,1,\nS02,2,1,nan\n"
     (folder / "events.csv").write_text(text)
     (folder / "events.tsv").write_bytes(text.replace(",", "\t").encode("utf-16"))
+    (folder / "rows.csv").write_text("subject,trial\nA,1\nA,2\nB,1\nB,2\n")
     (folder / "split.csv").write_text("index;part\n0;train\n1;train\n2;test\n3;test\n")
     return [folder / name for name in ("events.csv", "events.tsv", "split.csv")]
 
@@ -214,8 +215,10 @@ def _read_table(path: Path) -> None:
     from insula.corpora.recording_files import keyed_table
     from insula.protocols.tables import audit_files
 
-    keyed_table(path)
-    audit_files(path, path)
+    if path.stem == "split":
+        audit_files(path.with_name("rows.csv"), path)
+    else:
+        keyed_table(path)
 
 
 def _read_export(path: Path) -> None:
