@@ -118,8 +118,6 @@ def _events(one: RecordingFile, recording: Recording, layout: Layout) -> pd.Data
     where = one.events or one.path
     table = read_table(one.events, NAMES) if one.events else annotated(recording.events)
     column = layout.column if one.events else "text"
-        (read_table(one.events, NAMES), layout.column) if one.events else (annotated(recording.events), "text")
-    )
     needed = ["onset", column, *layout.labels, *([layout.stimulus] if layout.stimulus else [])]
     absent = [name for name in needed if name not in table]
     if absent:
