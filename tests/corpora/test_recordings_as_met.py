@@ -72,7 +72,7 @@ def test_nothing_fetched_yet_says_how(tmp_path: Path) -> None:
     place = tmp_path / "sub-01" / "eeg"
     place.mkdir(parents=True)
     (place / "sub-01_task-a_eeg.set").symlink_to("../../.git/annex/objects/K/K.set")
-    with pytest.raises(DataError, match="no recording in this folder.*datalad get"):
+    with pytest.raises(DataError, match=r"no recording in this folder.*datalad get"):
         list(of(tmp_path).recordings())
 
 
@@ -95,7 +95,7 @@ def test_linked_folders_are_read_once(tmp_path: Path) -> None:
 
 def test_a_tree_below_the_root_is_pointed_to(tmp_path: Path) -> None:
     in_bids(tmp_path / "ds1", "sub-01_task-a")
-    with pytest.raises(DataError, match="set root to .*ds1, which is a BIDS tree"):
+    with pytest.raises(DataError, match=r"set root to .*ds1, which is a BIDS tree"):
         list(of(tmp_path).recordings())
 
 

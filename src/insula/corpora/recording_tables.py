@@ -124,7 +124,7 @@ class StudyFolder:
 
 
 def _facts(root: Path, files: Sequence[RecordingFile], labels: str | None) -> tuple[pd.DataFrame, list[str]]:
-    facts, notes = pd.DataFrame(index=range(len(files))), []
+    facts, notes = pd.DataFrame(index=range(len(files))), list[str]()
     people = root / "participants.tsv"
     if is_bids(root) and people.is_file():
         facts, notes = _participants(keyed_table(people), files)
