@@ -29,8 +29,9 @@ TITLES = {
     "training_loop": "The loop of the engine beside a plain one",
     "paper_preset": "BMCI, preset paper on one split",
     "fuzz": "Mutated files of every kind",
+    "kills": "Commands killed at random moments, and given again",
 }
-LONG = ("fuzz",)
+LONG = ("fuzz", "kills")
 """Run where they are named: they take an hour."""
 
 

@@ -8,16 +8,22 @@ from collections.abc import Iterable
 # what a terminal obeys and does not show, what turns the order of letters about, and halves of characters
 _UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
+_SECRET = re.compile(
+    r"(?<=://)[^\s'\"]*:[^\s'\"]*@|(?<=[?&])(?:user|(?:ssl)?password|token)=[^\s&'\"]*&?", re.IGNORECASE
+)
+
 
 def printable(text: str) -> str:
-    r"""Return a text from outside as it can be printed: signs that a terminal would obey are spelt out.
+    r"""Return a text from outside as it can be printed: without passwords of addresses; control characters spelt out.
 
     Examples
     --------
     >>> print(printable("\x1b[31mred.jpg"), printable("Zoë\u202f1.jpg") == "Zoë\u202f1.jpg")
     \x1b[31mred.jpg True
+    >>> printable("no answer from postgresql://anna:p@ss@example.org/labels?password=x&port=1")
+    'no answer from postgresql://example.org/labels?port=1'
     """
-    return _UNSEEN.sub(lambda sign: repr(sign[0])[1:-1], text)
+    return _UNSEEN.sub(lambda sign: repr(sign[0])[1:-1], _SECRET.sub("", text))
 
 
 class InsulaError(Exception):
@@ -42,7 +48,8 @@ class InsulaError(Exception):
         self.what, self.where, self.do = what, where, do
         place = f" ({where})" if where is not None else ""
         advice = f": {do}" if do else ""
-        super().__init__(printable(" ".join(f"{what}{place}{advice}".split())))
+        text = " ".join(f"{what}{place}{advice}".split())
+        super().__init__(printable(text))
 
 
 def choices(what: str, name: object, names: Iterable[str]) -> str:

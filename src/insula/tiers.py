@@ -11,12 +11,13 @@ from insula.errors import MissingTierError
 TIERS: dict[str, tuple[str, ...]] = {
     "train": (
         "torch", "torchvision", "timm", "sklearn", "scipy", "skimage", "safetensors",
-        "mapie", "captum", "fairlearn", "imagehash", "joblib", "threadpoolctl", "matplotlib", "jinja2", "openTSNE",
+        "mapie", "captum", "fairlearn", "joblib", "threadpoolctl", "matplotlib", "jinja2", "openTSNE",
         "onnx", "onnxscript", "pyarrow", "pooch", "filelock",
     ),
     "eeg": ("mne", "mne_bids", "mne_icalabel", "autoreject", "braindecode", "pyriemann"),
     "label": ("sqlalchemy", "skactiveml", "matplotlib", "filelock"),
     "postgres": ("psycopg",),
+    "sign": ("cryptography",),
     "scale": ("dask", "distributed", "ray"),
     "heic": ("pi_heif",),
     "develop": ("edfio",),

@@ -215,6 +215,21 @@ def test_the_folders_of_fers_own_script_have_the_labels_of_votes_alone(root: Pat
     assert "no labels but those of FER+" in corpus("fer2013", root=folder).check()[0]
 
 
+def test_the_table_is_read_as_kaggle_gives_it_since(root: Path, cache: Cache) -> None:
+    wanted = corpus("fer2013", root=root, label_mode="majority").samples(cache)
+    path = root / "fer2013" / "fer2013.csv"
+    table = pd.read_csv(path)[["emotion", "Usage", "pixels"]]
+    table.set_axis(["emotion", " Usage", " pixels"], axis=1).to_csv(path.with_name("icml_face_data.csv"), index=False)
+    path.unlink()
+    one = corpus("fer2013", root=root, label_mode="majority")
+    assert one.check() == []
+    samples = one.samples(cache)
+    pd.testing.assert_frame_equal(samples.table[["emotion", "part"]], wanted.table[["emotion", "part"]])
+    np.testing.assert_array_equal(samples.read("picture"), wanted.read("picture"))
+    table.drop(columns="Usage").to_csv(path, index=False)
+    assert "no column 'Usage'" in corpus("fer2013", root=root).check()[0]
+
+
 def test_a_folder_without_any_of_it_is_told_what_to_give(root: Path) -> None:
     (root / "fer2013" / "fer2013.csv").unlink()
     (line,) = corpus("fer2013", root=root).check()

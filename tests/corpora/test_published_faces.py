@@ -67,6 +67,16 @@ def test_raf_db_and_its_mirror_hold_the_same(tmp_path: Path, cache: Cache) -> No
     assert row["emotion"] == RAF_CODES[line.split()[1]] == "fear"
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_raf_dbs_list_is_read_however_it_was_saved(encoding: str, tmp_path: Path) -> None:
+    fake_raf_db(tmp_path)
+    wanted = corpus("raf-db", root=tmp_path).stimuli()
+    path = tmp_path / "raf-db" / "basic" / "EmoLabel" / "list_patition_label.txt"
+    path.write_bytes(path.read_text().replace("\n", "\r\n").replace(".jpg ", "_aligned.jpg,").encode(encoding))
+    one = corpus("raf-db", root=tmp_path)
+    assert one.check() == [] and one.stimuli() == wanted
+
+
 def test_raf_db_says_how_many_pictures_of_each_class_are_missing(tmp_path: Path, cache: Cache) -> None:
     fake_raf_db(tmp_path)
     found = corpus("raf-db", root=tmp_path, size=16)

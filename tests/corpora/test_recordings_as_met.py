@@ -9,6 +9,7 @@ import pytest
 from insula.corpora.catalogue import corpus
 from insula.corpora.recording_folders import unread
 from insula.errors import DataError
+from insula.evaluation.recipe import parse_change
 from insula.storage.below import absent_below, absent_lines, files_below
 from own_eeg import raw_of, write_brainvision, write_edf
 
@@ -110,3 +111,10 @@ def test_the_header_of_a_renamed_recording_says_which_line_to_mend(tmp_path: Pat
     assert of(tmp_path, label=None).check() == []
     (tmp_path / "S01.eeg").unlink()
     assert "copy that file, too" in of(tmp_path, label=None).check()[0]
+
+
+@pytest.mark.parametrize(
+    "pattern", ["{subject}_{session}", "{subject} {session}", "*_{subject}", "{session}/{subject}"]
+)
+def test_a_pattern_is_typed_as_it_is_advised(pattern: str) -> None:
+    assert parse_change(f"corpus.who={pattern}") == ("corpus.who", pattern)

@@ -184,7 +184,7 @@ def test_wrong_mode_and_missing_input_are_one_line(small_bundle: Path, pictures:
 
 def test_annotation_marks_the_face_and_leaves_the_picture(tmp_path: Path) -> None:
     picture = np.full((120, 160, 3), 128, np.uint8)
-    row = {"face": 0, "label": "fear", "p_fear": 0.7, "left": 40, "top": 40, "right": 90, "bottom": 100}
+    row = {"face": 0, "label": "fear", "probability": 0.7, "left": 40, "top": 40, "right": 90, "bottom": 100}
     drawn = np.asarray(annotate(picture, pd.DataFrame([row])))
     assert (drawn[70, 40] != 128).any() and (drawn[110, 150] == 128).all() and (picture == 128).all()
     flagged = np.asarray(annotate(picture, pd.DataFrame([{**row, "quality": "cut"}])))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,10 @@ import pytest
 from onnx import TensorProto, helper
 
 from insula.deployment.bundle import open_bundle, write_bundle
+from insula.deployment.predictor import Predictor
 from insula.deployment.recognisers import find_recogniser
 from insula.emotions import Categorical
-from insula.errors import BundleError, DataError, SettingsError
+from insula.errors import BundleError, DataError, InsulaError, SettingsError
 from insula.evaluation.recipe import Recipe
 from insula.samples import ArrayStore
 from insula.storage.folder import seal, verify
@@ -230,10 +232,76 @@ def _header(shape: str) -> bytes:
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"PK\x03\x04 no zip", _header("(1000000, 10000000)"), _header("(2, 2)") + b"1"]
+    "content",
+    [
+        b"",
+        b"PK\x03\x04 no zip",
+        _header("(1000000, 10000000)"),
+        _header("(2, 2)") + b"1",
+        _header("(6, 6)") + np.full((6, 6), np.nan).tobytes(),
+    ],
 )
 def test_an_array_that_cannot_be_read_is_one_line(of_eeg: Path, tmp_path: Path, content: bytes) -> None:
     folder = Path(shutil.copytree(of_eeg, tmp_path / "copy"))
     (folder / "plain.eeg.npy").write_bytes(content)
     reseal(folder)
     assert "bundle must: before" in refusal(folder)
+
+
+WRONG: tuple[Any, ...] = (None, True, -1, 10**400, float("nan"), float("inf"), "", "x\x1b", [], {}, [[]], {"a": None})
+
+
+def _altered(value: Any) -> Iterator[Any]:
+    """Yield copies of a manifest's values, each with one entry, however deep, of another type, or without it."""
+    yield from WRONG
+    if isinstance(value, dict):
+        for key in value:
+            yield {name: entry for name, entry in value.items() if name != key}
+            yield from ({**value, key: entry} for entry in _altered(value[key]))
+    elif isinstance(value, list):
+        for place in range(len(value)):
+            yield from ([*value[:place], entry, *value[place + 1 :]] for entry in _altered(value[place]))
+
+
+@pytest.mark.parametrize("kind", ["pictures", "eeg"])
+def test_a_manifest_with_any_entry_of_another_type_is_refused_in_one_line_or_opened(
+    small_bundle: Path, of_eeg: Path, tmp_path: Path, kind: str
+) -> None:
+    folder = Path(shutil.copytree({"pictures": small_bundle, "eeg": of_eeg}[kind], tmp_path / "copy"))
+    about = {name: value for name, value in verify(folder).items() if name != "files"}
+    face = np.zeros((48, 48, 3), np.uint8)
+    used = [name for name in about if name not in ("recipe", "created", "code")]
+    wrong = [(name, value) for name in used for value in _altered(about[name])]
+    for name, value in wrong[:: 1 if os.environ.get("INSULA_FUZZ") else 17]:
+        seal(folder, **{**about, name: value})
+        try:
+            bundle = open_bundle(folder)
+            if kind == "pictures":
+                Predictor(folder, "cropped").predict(face)
+            else:
+                bundle.predict(toy_windows())
+        except InsulaError as error:
+            assert "\n" not in str(error)
+        except Exception as error:
+            raise AssertionError(f"{name}={value!r:.200}: {error!r}") from error
+
+
+@pytest.mark.parametrize("text", ["", "[]", "3", "[" * 100_000, '{"files": 3, "sha256": 1}', '{"sha256": NaN}', "\xff"])
+def test_a_manifest_that_is_none_is_one_line(copied: Path, text: str) -> None:
+    (copied / "manifest.json").write_bytes(text.encode("latin-1"))
+    assert "manifest" in refusal(copied)
+
+
+@pytest.mark.parametrize("harm", ["manifest", "folder", "link", "pipe", "linked folder"])
+def test_a_bundle_holds_files_of_its_own_alone(copied: Path, harm: str) -> None:
+    place = copied / "more"
+    if harm == "manifest":
+        place.mkdir()
+        (place / "manifest.json").write_text("{}")
+    elif harm == "folder":
+        place.mkdir()
+    elif harm == "pipe":
+        os.mkfifo(place)
+    else:
+        place.symlink_to(copied / "card.md" if harm == "link" else copied.parent)
+    assert "was added" in (line := refusal(copied)) or "neither a file nor a folder" in line

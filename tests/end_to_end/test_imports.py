@@ -35,7 +35,7 @@ def test_an_audit_loads_nothing_that_trains(tmp_path: Path) -> None:
     pd.DataFrame({"subject": ["a", "b"], "trial": [1, 2], "start": 0, "stop": 1}).to_csv(table, index=False)
     pd.DataFrame({"index": [0, 1], "part": ["train", "test"]}).to_csv(split, index=False)
     loaded = modules_after(MAIN, "audit", table, split, "--unit", "subject")
-    assert "pandas" in loaded and not loaded & (HEAVY | {"PIL", "onnxruntime", "imagehash"})
+    assert "pandas" in loaded and not loaded & (HEAVY | {"PIL", "onnxruntime"})
 
 
 def test_cards_of_corpora_need_the_runtime_alone() -> None:

@@ -96,3 +96,12 @@ def test_paths_are_hidden_and_nothing_else(text, hidden):
 def test_plain_values_are_json():
     value = {"a": np.float32(0.5), 3: (np.arange(2), {"b"}), "nan": float("nan"), "path": Path("x")}
     assert json.loads(json.dumps(plain(value))) == {"a": 0.5, "3": [[0, 1], ["b"]], "nan": None, "path": "(path)"}
+
+
+def test_a_passport_holds_no_credentials_and_moves_no_terminal() -> None:
+    made = plain(
+        {"about": "postgresql://anna:se:cr/et@host/labels", "e\x1bmotion": ["joy\x1b[2J", "http://ben@host/a"]}
+    )
+    assert made == {
+        "about": "postgresql://host/labels", "e\\x1bmotion": ["joy\\x1b[2J", "http://host/a"],
+    }  # fmt: skip

@@ -10,7 +10,7 @@ from PIL import Image
 
 from insula.errors import DataError
 from insula.faces import list_pictures, pictures, read_picture, read_reduced
-from insula.faces.pictures import passed_over
+from insula.faces.pictures import passed_over, picture_size
 
 COLOURS = np.random.default_rng(0).integers(0, 256, (30, 40, 3), dtype=np.uint8)
 
@@ -227,3 +227,31 @@ def test_linked_folders_are_looked_into_and_links_that_lead_nowhere_are_counted(
     assert passed_over(root) == (
         "2 files are passed over: 2 linked to where nothing is (b.jpg; git-annex: git annex get .)"
     )
+
+
+def test_a_format_behind_another_ending_is_not_tried(tmp_path: Path) -> None:
+    for kind in ("PCX", "TGA", "SGI", "PDF"):
+        Image.new("RGB", (32, 32)).save(tmp_path / "other.png", format=kind)
+        with pytest.raises(DataError, match="not a picture that Pillow reads"):
+            read_picture(tmp_path / "other.png")
+
+
+def test_a_picture_of_more_pixels_than_pillow_admits_is_reduced_where_it_can_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10_000)
+    image = Image.new("RGB", (800, 400), (200, 30, 30))
+    image.save(tmp_path / "large.jpg")
+    image.save(tmp_path / "large.png")
+    assert read_picture(tmp_path / "large.jpg").shape == (50, 100, 3)
+    assert picture_size(tmp_path / "large.jpg") == (400, 800)
+    with pytest.raises(DataError, match=r"no JPEG .*: make it smaller: magick .*large\.png -resize"):
+        read_picture(tmp_path / "large.png")
+
+
+def test_what_is_broken_in_exif_costs_no_pixel(tmp_path: Path) -> None:
+    exif = b"Exif\0\0II*\0\x08\0\0\0\x02\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\x1a\x01\x05\0\x01\0\0\0\x26\0\0\0\0\0\0\0"
+    Image.new("RGB", (16, 8)).save(tmp_path / "odd.jpg", exif=exif + b"\xff\xff\xff\xff\0\0\0\0")  # -1 over 0
+    assert read_picture(tmp_path / "odd.jpg").shape == (16, 8, 3)
+    Image.new("RGB", (16, 8)).save(tmp_path / "cut.jpg", exif=exif[:20])
+    assert read_picture(tmp_path / "cut.jpg").shape == (8, 16, 3)

@@ -308,3 +308,29 @@ def test_a_bundle_of_another_corpus_orders_nothing() -> None:
     with pytest.raises(DataError, match="knows low, high, and asked is emotion"):
         uncertainty(POOL, system_of("picture", "low", "high"))
     assert len(uncertainty(POOL, system_of("picture", "joy", "awe"))) == 12
+
+
+def test_an_annotator_spelt_two_ways_is_one_and_an_export_may_be_in_any_encoding(ledger: Ledger, folder: Path) -> None:
+    people = ["A@x.org", "a@x.org", "b@x.org"]
+    path = folder / "export.json"
+    label_all(folder, path, lambda place: [annotation(people[place % 3], "joy")])
+    text = path.read_text()
+    for encoding in ("utf-8-sig", "utf-16"):
+        path.write_text(text, encoding=encoding)
+        tally = import_export(ledger, path)
+        assert tally.joined == ["a@x.org is A@x.org"]
+    assert tally.new == 0 and set(ledger.answered()["annotator"]) == {"A@x.org", "b@x.org"}
+
+
+def test_a_page_is_well_formed_whatever_a_class_is_called_and_its_answers_come_back(tmp_path: Path) -> None:
+    odd = Question(label="x\x1b", classes=("a\x08b", "two\nlines", "\ud800half", "<&>\"'"))
+    values = [one.get("value") for one in Xml.fromstring(page(odd, ["picture"])).iter("Choice")]
+    assert values == ["a\ufffdb", "two lines", "\ufffdhalf", "<&>\"'"]
+    with pytest.raises(SettingsError, match="two classes look alike"):
+        page(Question(label="x", classes=("a b", "a\nb")), ["picture"])
+    pool = Pool(POOL.samples, POOL.units, np.zeros(len(POOL.units), bool), Question(label="x", classes=odd.classes[:2]))
+    ledger = Ledger(tmp_path / "odd.sqlite", pool.question)
+    write_queue(ledger, pool, pool.items(), tmp_path / "round", count=2)
+    label_all(tmp_path / "round", tmp_path / "export.json", lambda place: [annotation(1, values[place])])
+    assert import_export(ledger, tmp_path / "export.json").new == 2
+    assert set(ledger.answered()["answer"]) == set(odd.classes[:2])

@@ -150,7 +150,7 @@ def test_a_copy_of_a_test_picture_in_training(mirrored: bool) -> None:
     copies[train] = np.clip(store.values[test, :, :: -1 if mirrored else 1] * 0.9 + 20, 0, 255)
     leaky = Samples(samples.table, {**samples.stores, "photographs": ArrayStore(copies, store.description)})
     with pytest.raises(
-        LeakageError, match=rf"sample {split.train[0]} is a near-duplicate of that of {split.test[0]} \(1 pair"
+        LeakageError, match=rf"sample {split.train[0]} is a near-duplicate of that of sample {split.test[0]} \(1 pair"
     ):
         audit(split, leaky, rule)
 

@@ -31,6 +31,9 @@ COPIES: dict[str, Callable[[Image.Image], Image.Image]] = {
     "grey": lambda picture: picture.convert("L").convert("RGB"),
     "mirrored": ImageOps.mirror,
     "mirrored and re-encoded": lambda picture: reencoded(ImageOps.mirror(picture), 50),
+    "turned": lambda picture: picture.rotate(5, Image.Resampling.BILINEAR),
+    "cropped a little": lambda picture: picture.crop((10, 8, picture.width - 8, picture.height - 10)),
+    "mirrored, turned and re-encoded": lambda picture: reencoded(ImageOps.mirror(picture).rotate(-5), 50),
 }
 
 
@@ -49,7 +52,7 @@ def photograph_marks(photographs: list[Image.Image]) -> Marks:
 
 
 def test_no_two_of_the_london_photographs_are_taken_for_copies(photograph_marks: Marks) -> None:
-    n = len(photograph_marks.hashes)
+    n = len(photograph_marks)
     assert n == 204
     assert near_duplicates(photograph_marks, photograph_marks).tolist() == [[place, place] for place in range(n)]
 
@@ -58,7 +61,7 @@ def test_no_two_of_the_london_photographs_are_taken_for_copies(photograph_marks:
 def test_copies_of_the_london_photographs_are_found_and_nothing_else(
     kind: str, photographs: list[Image.Image], photograph_marks: Marks
 ) -> None:
-    some = np.arange(0, 204, 6)
+    some = np.arange(0, 204, 12)
     copies = marks([COPIES[kind](photographs[place]) for place in some])
     found = near_duplicates(photograph_marks, copies)
     assert found.tolist() == [[row, place] for place, row in enumerate(some)]
@@ -107,16 +110,6 @@ def test_blank_and_white_pictures_are_copies_of_nothing() -> None:
     assert not len(near_duplicates(blank, blank))
 
 
-def test_many_pictures_are_compared_in_blocks() -> None:
-    rng = np.random.default_rng(0)
-    hashes = rng.integers(0, 2**63, 5000).astype(np.uint64)
-    grey = rng.integers(0, 200, (5000, 32, 32), np.uint8)
-    left = Marks(hashes, hashes + np.uint64(1 << 40), grey)
-    right = left[np.arange(4999, -1, -5)]
-    pairs = near_duplicates(left, right)
-    assert pairs.tolist() == sorted([row, place] for place, row in enumerate(range(4999, -1, -5)))
-
-
 def test_pictures_of_a_store_are_read_once() -> None:
     class Counting(ArrayStore):
         reads = 0
@@ -129,5 +122,5 @@ def test_pictures_of_a_store_are_read_once() -> None:
     store = Counting(values, Description(kind="picture", axes=("row", "column", "colour")))
     first, again = marks_of(store, np.array([3, 1])), marks_of(store, np.array([1, 3, 5]))
     assert Counting.reads == 3
-    assert np.array_equal(first.hashes, again.hashes[[1, 0]])
+    assert np.array_equal(first.grey, again.grey[[1, 0]])
     assert np.array_equal(again.grey, mark_pictures(values[[1, 3, 5]]).grey)

@@ -25,8 +25,8 @@ app = typer.Typer(
 _state = {"debug": False}
 
 for command in (
-    experiments.demo, experiments.run, recognisers.fit, recognisers.predict, recognisers.export, experiments.audit,
-    experiments.compare,
+    experiments.demo, experiments.run, recognisers.fit, recognisers.predict, recognisers.export, recognisers.seal,
+    experiments.audit, experiments.compare,
 ):  # fmt: skip
     app.command()(command)
 app.add_typer(corpora.commands, name="corpora")

@@ -139,6 +139,8 @@ def _finish(results: Results, output: Path, as_json: bool) -> None:
         print_table(_short_ratings(results), f"Error of each {results.series or 'unit'}, with 95 % intervals")
     else:
         print_table(_short(metrics_table(results)), "Accuracy by scored unit, with 95 % intervals")
+    for note in results.passport["corpus"]["notes"]:
+        typer.echo(f"note: {note}")
     typer.echo(f"\n{verdict.sentence}\n")
     if "label_efficiency" in results.tables:
         print_table(efficiency_in_words(results.tables["label_efficiency"]), "Labels that are enough")

@@ -112,6 +112,8 @@ def label_import(
         typer.echo(json.dumps(asdict(tally)))
         return
     typer.echo(f"recorded  {tally.new} new, {tally.known} known before; {tally.skipped} of them skipped")
+    for one in tally.joined:
+        typer.echo(f"joined    {one}: their names differ in case alone")
     left_out = {
         "unfinished": tally.drafts, "without an answer": tally.empty, "tasks that are not ours": tally.strange_tasks,
         f"no answer to the question: {', '.join(sorted(set(tally.strange_answers)))}": len(tally.strange_answers),

@@ -187,6 +187,37 @@ def export(
         typer.echo(f"8 bits   {loss}")
 
 
+def seal(
+    bundle: Annotated[Path | None, typer.Argument(help="A folder that `insula fit` wrote.", show_default=False)] = None,
+    key: Annotated[Path | None, typer.Option(help="Sign the bundle with this private key.")] = None,
+    check: Annotated[Path | None, typer.Option(help="Check that who holds this public key signed the bundle.")] = None,
+    new_key: Annotated[Path | None, typer.Option(help="Write a new private key there, and FILE.pub beside it.")] = None,
+) -> None:
+    """Sign a bundle, so that others can tell who made it; or check it against its seal and a signature.
+
+    insula seal --new-key me.key; insula seal BUNDLE --key me.key; give others me.key.pub; they run insula seal BUNDLE
+    --check me.key.pub: exit code 2 where it was altered, is not signed, or by another key. Without a key the hashes of
+    its files are checked alone.
+    """
+    from insula.errors import SettingsError
+    from insula.storage import signature
+    from insula.storage.folder import verify
+
+    if new_key is not None:
+        typer.echo(f"public   {signature.new_key(new_key)}\nprivate  {new_key}  (keep it to yourself)")
+    elif bundle is None:
+        raise SettingsError("no bundle was named", do="insula seal BUNDLE --key FILE, or insula seal --new-key FILE")
+    elif key is not None:
+        signature.sign(bundle, key)
+        typer.echo(f"signed   {bundle}")
+    elif check is not None:
+        signature.check(bundle, check)
+        typer.echo(f"whole, and signed by the owner of {check}: {bundle}")
+    else:
+        verify(bundle)
+        typer.echo(f"whole: {bundle}")
+
+
 def _percent(values: pd.Series) -> pd.Series:
     """Return shares as whole percentages, blank where there is none."""
     import pandas as pd

@@ -18,13 +18,14 @@ if TYPE_CHECKING:
 
 def print_recordings(bundle: Bundle, inputs: list[str], output: Path | None, *, as_json: bool, **how: Any) -> None:
     """Say what each window of recordings shows, and write it as a table."""
+    from insula.deployment.prediction_files import check_folder
     from insula.deployment.recordings import predict_recordings
     from insula.errors import DataError, printable
-    from insula.storage.atomic import check_writable, write_file
+    from insula.storage.atomic import write_file
     from insula.storage.tables import as_csv
 
     if output is not None:
-        check_writable(output)
+        check_folder(output)
     table = predict_recordings(bundle, inputs, **how)
     answered = table["time"].notna()
     if output is not None:

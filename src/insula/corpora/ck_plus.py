@@ -18,6 +18,7 @@ from insula.emotions import normalise_label
 from insula.errors import DataError
 from insula.faces.pictures import list_pictures
 from insula.storage.settings import Settings
+from insula.storage.tables import encoding_of
 
 CODES = ("neutral", "anger", "contempt", "disgust", "fear", "happiness", "sadness", "surprise")
 """What the codes 0 to 7 of the files `*_emotion.txt` mean; no sequence of the corpus has the code 0."""
@@ -139,7 +140,7 @@ class CkPlus(PublishedFaces):
 def _emotion(file: Path) -> str:
     """Return the emotion of a sequence; the file holds one number, as in `3.0000000e+00`."""
     try:
-        code = float(file.read_text())
+        code = float(file.read_text(encoding=encoding_of(file)))
     except (ValueError, UnicodeError):
         code = np.nan
     if code not in range(len(CODES)):

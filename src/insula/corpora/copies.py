@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
-from insula.protocols.duplicates import copy_groups, marks_of
+from insula.protocols.duplicates import duplicates_between, linked
 from insula.protocols.split import PARTS
-from insula.protocols.units import joined
-from insula.samples import Samples, Store
+from insula.samples import Samples
 from insula.storage.hashing import digest
 
 
-def joined_copies(samples: Samples, label: str, stores: Sequence[tuple[Store, np.ndarray]]) -> Samples:
+def joined_copies(samples: Samples, label: str) -> Samples:
     """Return the samples with copies and near copies of a picture as one stimulus, named as the first of them.
 
     Copies under two labels have none, and those of a picture in a later part are in no part: a test part stays whole.
@@ -26,9 +24,6 @@ def joined_copies(samples: Samples, label: str, stores: Sequence[tuple[Store, np
         One row a picture.
     label : str
         The label column.
-    stores : sequence of (Store, int array of shape (n,))
-        The pictures, in one or more ways to see them, and the rows of the samples in each: what is a copy in one of
-        them, is a copy.
 
     Warns
     -----
@@ -36,8 +31,8 @@ def joined_copies(samples: Samples, label: str, stores: Sequence[tuple[Store, np
         Saying how many there are.
     """
     table = samples.table.copy()
-    group = joined([copy_groups(marks_of(store, rows)) for store, rows in stores])
-    first = np.unique(group, return_index=True)[1][group]
+    everywhere = np.ones(len(table), bool)
+    first = linked(duplicates_between(samples, "picture", everywhere, everywhere), len(table))
     table["stimulus"] = table["stimulus"].to_numpy(object)[first]
     copies = int((first != np.arange(len(first))).sum())
     if not copies:

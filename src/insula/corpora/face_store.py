@@ -24,7 +24,9 @@ PICTURES = Description(kind="picture", axes=("row", "column", "colour"), units="
 """What a store of faces holds."""
 
 _STRETCH = 0.05  # programs that draw pictures round their sides, to multiples of 8 or 32
-_SEEN = 64  # pixels of a whole picture, enough to tell copies
+_WHOLE = Description(kind="picture", axes=("row", "column"), units="uint8 grey")
+_SEEN = 128  # pixels of a whole picture, enough to tell copies
+_LUMA = np.array([0.299, 0.587, 0.114])
 _BLOCK = 256  # pictures, at least, between two notes of how far the work is
 
 
@@ -38,7 +40,6 @@ def store_faces(
     shown: Sequence[Path] | None = None,
     *,
     framing: Framing = "eyes",
-    seen: bool = False,
 ) -> tuple[Path, pd.DataFrame]:
     """Cut the face out of each picture, once; an interrupted cut goes on where it stopped.
 
@@ -62,22 +63,21 @@ def store_faces(
         other, as `read_alike` reads it.
     framing : {"eyes", "box"}
         How a face that was found is cut out, see `insula.faces.cut_faces`.
-    seen : bool
-        Whether to keep the whole pictures, too, small, in a store `seen` beside the other.
 
     Returns
     -------
     store : Path
-        Folder of a store of uint8 (n, size, size, 3); a picture that is of no use is black there.
+        Folder of a store of uint8 (n, size, size, 3); a picture that is of no use is black there. Of faces that were
+        detected it keeps the whole pictures, too, small and grey: a copy may be cut out a little otherwise.
     found : DataFrame
         `problem`, missing where there is none, and `quality`, what was noticed about the face.
     """
     more: dict[str, object] = {"framing": framing} if framing != "eyes" else {}
-    more |= {"seen": _SEEN} if seen else {}
+    more |= {"seen": _SEEN} if faces == "detect" else {}
     whole_key = [faces, size, list(key), *([boxes.tolist()] if boxes is not None else []), *([more] if more else [])]
 
     def build(folder: Path, checkpoints: Path) -> None:
-        _cut(paths, shown, _Cutter(faces, size, framing), boxes, seen, folder, checkpoints)
+        _cut(paths, shown, _Cutter(faces, size, framing), boxes, folder, checkpoints)
 
     folder = cache.resumable("pictures", whole_key, build)
     lines = json.loads((folder / "found.json").read_text())
@@ -89,26 +89,26 @@ def _cut(
     shown: Sequence[Path] | None,
     cutter: _Cutter,
     boxes: np.ndarray | None,
-    seen: bool,
     folder: Path,
     checkpoints: Path,
 ) -> None:
-    """Write the stores `crops` and `seen`, a row for each path, and `found.json`: [problem, quality] of each."""
+    """Write the store `crops`, a row for each path, and `found.json`: [problem, quality] of each."""
     checkpoints.mkdir(parents=True, exist_ok=True)
     checkpoint = checkpoints / "found.json"
     notes = json.loads(checkpoint.read_text()) if checkpoint.exists() else []
-    sides = {"crops": cutter.size, **({"seen": _SEEN} if seen else {})}
+    shapes: dict[str, tuple[int, ...]] = {"crops": (len(paths), cutter.size, cutter.size, 3)}
+    shapes |= {"whole": (len(paths), _SEEN, _SEEN)} if cutter.faces == "detect" else {}
     stores = {
-        name: np.memmap(checkpoints / name, np.uint8, "r+" if notes else "w+", shape=(len(paths), side, side, 3))
-        for name, side in sides.items()
+        name: np.memmap(checkpoints / name, np.uint8, "r+" if notes else "w+", shape=shape)
+        for name, shape in shapes.items()
     }
     block = max(_BLOCK, len(paths) // 100)
     for first in range(len(notes), len(paths), block):
         for row, path in enumerate(paths[first : first + block], first):
             try:
                 picture = read_picture(path)
-                if seen:
-                    stores["seen"][row] = shrink(picture, _SEEN)
+                if "whole" in stores:
+                    stores["whole"][row] = shrink(picture, _SEEN) @ _LUMA
                 drawn = picture if shown is None else read_alike(shown[row], picture)
                 box = None if boxes is None else boxes[row]
                 stores["crops"][row], quality = cutter.cut(path, picture, drawn, box)
@@ -120,8 +120,8 @@ def _cut(
         checkpoint.with_suffix(".new").write_text(json.dumps(notes))
         checkpoint.with_suffix(".new").replace(checkpoint)
         tell(len(notes), len(paths), "reading pictures")
-    for name, store in stores.items():
-        ArrayStore(store, PICTURES).save(folder / name)
+    whole = ArrayStore(stores["whole"], _WHOLE) if "whole" in stores else None
+    ArrayStore(stores["crops"], PICTURES, whole).save(folder / "crops")
     (folder / "found.json").write_text(json.dumps(notes))
 
 

@@ -30,8 +30,10 @@ from insula.storage.tables import read_csv
 CODES = ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral")
 """What the numbers 0 to 6 of the column `emotion` mean."""
 
+_TABLES = ("fer2013.csv", "icml_face_data.csv")  # one table: of the challenge's end, and as Kaggle gives it since
 _EDGE = 48
-_FOLDERS = {"train": "train", "validation": "validation", "valid": "validation", "val": "validation", "test": "test",
+_FOLDERS = {"train": "train", "training": "train", "publictest": "validation", "privatetest": "test",
+            "validation": "validation", "valid": "validation", "val": "validation", "test": "test",
             "fer2013train": "train", "fer2013valid": "validation", "fer2013test": "test"}  # fmt: skip
 _PUBLISHED: dict[str, Counts] = {
     "fer2013": {
@@ -57,7 +59,8 @@ class Fer2013Settings(Settings):
     Parameters
     ----------
     root : Path, optional
-        The folder with `fer2013.csv`, or with `train` and `test`, or the folder above it; by default in `INSULA_DATA`.
+        The folder with `fer2013.csv` or `icml_face_data.csv`, or with `train` and `test`, or the folder above it; by
+        default in `INSULA_DATA`.
     label_mode : str
         `fer2013`, the labels of FER2013 itself (basic7); or what `insula.corpora.fer_votes.labels_of` makes of FER+
         votes (ferplus8): `majority`, `argmax`, `argmax8`, `crossentropy`, `probability` or `multi_target`.
@@ -89,7 +92,8 @@ class Fer2013(PublishedFaces):
         licence="FER2013: none was given, photographs from the internet; FER+ votes: MIT",
         access="pictures: Kaggle, an account and the rules of the challenge, "
         "https://www.kaggle.com/c/challenges-in-representation-learning-facial-expression-recognition-challenge "
-        "(fer2013.csv: emotion,pixels,Usage), or copies of it as folders train/angry to test/surprise; votes: "
+        "(fer2013.csv or icml_face_data.csv, which have emotion, pixels and Usage), or copies of it as folders "
+        "train/angry to test/surprise; votes: "
         "https://github.com/microsoft/FERPlus (fer2013new.csv)",
         size="35,887 grey pictures of 48 x 48: train 28,709, validation 3,589, test 3,589",
         citation="Goodfellow et al. (2013), Challenges in Representation Learning, arXiv:1307.0414; votes: Barsoum et "
@@ -163,7 +167,8 @@ class Fer2013(PublishedFaces):
 
     @property
     def _csv(self) -> Path:
-        return self.layout.root / "fer2013.csv"
+        places = [self.layout.root / name for name in _TABLES]
+        return next((place for place in places if place.is_file()), places[0])
 
     @cached_property
     def _votes(self) -> pd.DataFrame:
@@ -225,13 +230,23 @@ class Fer2013(PublishedFaces):
 
     @cached_property
     def _columns(self) -> pd.DataFrame:
-        return read_csv(self._csv, usecols=["emotion", "Usage"], dtype=str)
+        table = read_csv(self._csv, usecols=lambda name: name.strip() != "pixels", dtype=str)
+        return self._plain(table, "emotion", "Usage").apply(lambda column: column.str.strip())
+
+    def _plain(self, table: pd.DataFrame, *names: str) -> pd.DataFrame:
+        """Return columns of the table, whose names have blanks about them in one of its published forms."""
+        table = table.rename(columns=str.strip)
+        missing = [name for name in names if name not in table]
+        if missing:
+            raise DataError(f"no column {missing[0]!r}", where=self._csv,
+                            do=f"give {' or '.join(_TABLES)}, which have emotion, pixels and Usage")  # fmt: skip
+        return table[list(names)]
 
     def _pixels(self) -> Iterator[tuple[int, np.ndarray]]:
         """Yield each row's number and picture, uint8 (48, 48); a piece of the table is in memory at a time."""
-        pieces = read_csv(self._csv, usecols=["pixels"], dtype=str, chunksize=1024)
+        pieces = read_csv(self._csv, usecols=lambda name: name.strip() == "pixels", dtype=str, chunksize=1024)
         for piece in pieces:
-            for row, text in piece["pixels"].items():
+            for row, text in self._plain(piece, "pixels")["pixels"].items():
                 yield row, self._picture(row, text)
 
     def _picture(self, row: int, text: object) -> np.ndarray:
@@ -256,7 +271,9 @@ class Fer2013(PublishedFaces):
     def _folders(self) -> pd.DataFrame:
         root = self.layout.root
         if not root.is_dir() or not any(path.name.lower() in _FOLDERS for path in root.iterdir()):
-            raise DataError("no such file", where=self._csv, do="give fer2013.csv, or folders train and test")
+            raise DataError(
+                "no such file", where=self._csv, do=f"give {' or '.join(_TABLES)}, or folders train and test"
+            )
         rows = []
         for path in list_pictures(root):
             within = path.relative_to(root).parts

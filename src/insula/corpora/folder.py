@@ -217,13 +217,9 @@ class Folder(BaseCorpus):
     def _own_samples(self, cache: Cache) -> Samples:
         table, layout = self._table(), self.layout
         unknown = not {"stimulus", "identity"} & set(table)
-        photographs = unknown and self._way[0] != "cropped"  # copies of which are cut out a little differently
-        every, folder = self._everything(table, cache, seen=photographs)
-        samples = _pictured(every)
+        samples = _pictured(self._everything(table, cache))
         if unknown:
-            rows = samples.rows("picture")
-            whole = [(open_store(folder.with_name("seen")), rows)] if photographs else []
-            samples = joined_copies(samples, layout.label, [(samples.store("picture"), rows), *whole])
+            samples = joined_copies(samples, layout.label)
         if "part" not in table and (layout.test_share or layout.validation_share):
             part = set_aside(samples.table, layout.label, layout.validation_share, layout.test_share)
             samples = Samples(samples.table.assign(part=part), samples.stores)
@@ -231,12 +227,12 @@ class Folder(BaseCorpus):
 
     def everything(self, cache: Cache) -> Samples:
         """Return one sample a picture, as `samples` does, but without `picture` where that leaves one out."""
-        return self._everything(self._table(), cache)[0]
+        return self._everything(self._table(), cache)
 
-    def _everything(self, table: pd.DataFrame, cache: Cache, *, seen: bool = False) -> tuple[Samples, Path]:
-        """Return one sample a row of the table, and the store of the crops; beside it, if asked, that of the whole."""
+    def _everything(self, table: pd.DataFrame, cache: Cache) -> Samples:
+        """Return one sample a row of the table."""
         layout = self.layout
-        folder, notes = self._cut(table, cache, seen=seen)
+        folder, notes = self._cut(table, cache)
         failed = np.flatnonzero(notes["problem"].notna())
         if len(failed):
             named = "; ".join(f"{table['path'].iloc[row]}: {notes['problem'].iloc[row]}" for row in failed[:3])
@@ -246,11 +242,9 @@ class Folder(BaseCorpus):
             warnings.warn(f"{len(failed)} of {len(table)} pictures are left out: {named}{more}", stacklevel=4)
         ids = {name: table.pop(name).to_numpy(object) for name in _IDS if name in table}
         frame = provenance(len(table), corpus=self.card.name, **{"stimulus": table["path"].to_numpy(object), **ids})
-        frame = frame.assign(
-            **table.drop(columns=["path", *_BOX], errors="ignore"), quality=notes["quality"].astype("str")
-        )
+        frame = frame.assign(**table.drop(columns=[*_BOX], errors="ignore"), quality=notes["quality"].astype("str"))
         rows = np.where(notes["problem"].isna(), range(len(frame)), -1)
-        return Samples(frame, {}).with_modality("picture", "pictures", open_store(folder), rows), folder
+        return Samples(frame, {}).with_modality("picture", "pictures", open_store(folder), rows)
 
     def restyled(self, folder: Path, cache: Cache) -> tuple[Path, pd.Series]:
         """Return the faces as another folder shows them, cut out where the corpus's own pictures have them.
@@ -298,14 +292,17 @@ class Folder(BaseCorpus):
             raise DataError(what, where=folder / lacking[0], do="give one of the same name, of any file type")
         return pairs
 
+    @property
+    def names_stimuli(self) -> bool:
+        """Whether the manifest says what each picture shows; otherwise a picture is called as its file."""
+        return "stimulus" in self._table()
+
     def stimuli(self) -> list[str]:
         """Return what each picture is called; nothing but the folder's or manifest's names is read."""
         table = self._table()
         return list(table["stimulus" if "stimulus" in table else "path"])
 
-    def _cut(
-        self, table: pd.DataFrame, cache: Cache, shown: list[Path] | None = None, *, seen: bool = False
-    ) -> tuple[Path, pd.DataFrame]:
+    def _cut(self, table: pd.DataFrame, cache: Cache, shown: list[Path] | None = None) -> tuple[Path, pd.DataFrame]:
         """Return what `store_faces` does for the rows of the table."""
         layout, (faces, size) = self.layout, self._way
         paths = [layout.root / path for path in table["path"]]
@@ -315,7 +312,7 @@ class Folder(BaseCorpus):
         boxes = table[list(_BOX)].apply(pd.to_numeric, errors="coerce").to_numpy(float) if faces == "boxes" else None
         contents = [*self._contents(paths), *(sha256_of(path) for path in shown or ())]
         framing = layout.framing if faces == "detect" else "eyes"  # what is not found is not framed
-        return store_faces(paths, faces, size, cache, contents, boxes, shown, framing=framing, seen=seen)
+        return store_faces(paths, faces, size, cache, contents, boxes, shown, framing=framing)
 
     def _looked_at(self, paths: pd.Series) -> pd.Series:
         """Return the paths of the pictures that `check` opens."""

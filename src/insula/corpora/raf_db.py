@@ -15,6 +15,7 @@ from insula.corpora.published import Counts, PublishedFaces
 from insula.errors import DataError
 from insula.faces.pictures import list_pictures
 from insula.storage.settings import Settings
+from insula.storage.tables import encoding_of
 
 CODES = {
     "1": "surprise", "2": "fear", "3": "disgust", "4": "happiness", "5": "sadness", "6": "anger", "7": "neutral",
@@ -93,7 +94,8 @@ class RafDb(PublishedFaces):
         )
 
     def _listed(self, root: Path) -> pd.DataFrame:
-        lines = [line.split() for line in (root / _LIST).read_text(encoding="utf-8", errors="replace").splitlines()]
+        text = (root / _LIST).read_text(encoding=encoding_of(root / _LIST), errors="replace")
+        lines = [line.replace(",", " ").replace(";", " ").split() for line in text.splitlines()]
         rows = []
         for number, words in enumerate(lines, 1):
             if not words:
@@ -103,8 +105,8 @@ class RafDb(PublishedFaces):
             if code not in CODES or part not in ("train", "test"):
                 raise DataError(f"line {number} is {' '.join(words)!r}", where=root / _LIST,
                                 do="lines are as train_00001.jpg 5, with labels 1 to 7")  # fmt: skip
-            stem = Path(name).stem
-            path = f"Image/aligned/{stem}_aligned.jpg" if self._aligned else f"Image/original/{name}"
+            stem = Path(name).stem.removesuffix("_aligned")
+            path = f"Image/aligned/{stem}_aligned.jpg" if self._aligned else f"Image/original/{stem}{Path(name).suffix}"
             rows.append((path, CODES[code], part, stem))
         return pd.DataFrame(rows, columns=["path", "emotion", "part", "stimulus"])
 

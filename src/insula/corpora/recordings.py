@@ -30,6 +30,7 @@ from insula.corpora.recording_tables import (
 from insula.eeg.checks import check_events, check_recording
 from insula.eeg.epoch_store import Windows, cleaning_columns, count_windows, epoch_store, learnt_from, window_store
 from insula.eeg.filters import check_length
+from insula.eeg.montage import some
 from insula.eeg.preprocessing import Preprocessing, epochs_within
 from insula.eeg.reading import read_recording, trigger_events
 from insula.errors import DataError, InsulaError
@@ -208,12 +209,14 @@ class Recordings(BaseCorpus):
 
     def notes(self) -> list[str]:
         """Return what one should know and nothing stops at: what is not read, labels and their counts, copies."""
-        settings, notes = self.settings, unread(self.settings.root)
+        settings = self.settings
+        notes = unread(settings.root) if settings.root.is_dir() else []
         try:
             study, (rows, where) = self.study, self.study.rows_as_written()
         except InsulaError:
             return notes  # the rest `check` says
-        opened, wanted = {}, settings.channels
+        opened: dict[RecordingFile, Recording] = {}
+        wanted = None
         with suppress(InsulaError):
             wanted = self._channels(study.files)
         for one in study.files:
@@ -268,8 +271,7 @@ class Recordings(BaseCorpus):
             stores[f"eeg {len(stores)}"] = store
             parts.append(rows.assign(file=one.name, eeg_store=f"eeg {len(parts)}", eeg_row=range(len(rows))))
         if short:
-            named = ", ".join(short[:3]) + (" and more" if len(short) > 3 else "")
-            warnings.warn(f"events too near an end of their recording are left out: {named}", stacklevel=2)
+            warnings.warn(f"events too near an end of their recording are left out: {some(short, 3)}", stacklevel=2)
         for note in self.notes():
             warnings.warn(note, stacklevel=2)
         table = usual_labels(pd.concat(parts, ignore_index=True), self.settings.label, self.settings.classes)
@@ -393,8 +395,6 @@ class Recordings(BaseCorpus):
         label = settings.label
         if label and label not in events and not settings.pictures and (self.study.kind == "tables" or settings.labels):
             names = [name for name in events if name not in (*PROVENANCE, "onset", "duration")]
-            do = (
-                f"set label, as in --set corpus.label={[*names, 'null'][0]}; there is {', '.join(names) or 'no column'}"
-            )
+            do = f"set label, as in --set corpus.label={[*names, 'null'][0]}; there is {some(names) or 'no column'}"
             where = settings.root / settings.labels if settings.labels else where
             raise DataError(f"no label column {label!r}", where=where, do=do)

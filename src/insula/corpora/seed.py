@@ -152,8 +152,9 @@ def _arrays(path: Path, wanted: int) -> list[tuple[str, tuple[int, int]]]:
     absent = sorted(set(range(1, wanted + 1)) - set(arrays))
     if absent:
         more = f" and {len(absent) - 1} more" if len(absent) > 1 else ""
-        others = [name for name in shapes if not _TRIAL.fullmatch(name)]
-        do = f"its variables are {some(others, 5)}: name them as in djc_eeg1" if others else "fetch the file again"
+        do = "fetch the file again"
+        if shapes and not arrays:
+            do = f"its variables are {some(shapes, 5)}: name them as in djc_eeg1"
         raise DataError(f"no array of trial {absent[0]}{more}", where=path, do=do)
     return [arrays[number] for number in range(1, wanted + 1)]
 

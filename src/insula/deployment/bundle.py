@@ -198,7 +198,9 @@ def _check_manifest(manifest: Mapping[str, Any], folder: Path) -> None:
         return all(name.isprintable() for name in value) and len(set(value)) == len(value)
 
     def limit(value: object, most: float = math.inf) -> bool:
-        return isinstance(value, int | float) and 0 <= value <= most
+        return (
+            isinstance(value, int | float) and 0 <= value <= most and not 1e300 < value < math.inf
+        )  # a float holds it
 
     graphs: Any = manifest.get("graphs")
     inputs: Any = manifest.get("inputs")

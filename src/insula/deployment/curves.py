@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image, ImageColor, ImageDraw, ImageFont
 
-from insula.deployment.tracks import no_answer
+from insula.deployment.tracks import crossings, no_answer
 
 _MOST_TRACKS, _MOST_CLASSES = 6, 5
 _GAP = 1.0  # s without the face, after which a curve is broken
@@ -33,7 +33,7 @@ class Panel:
     Parameters
     ----------
     heading : str
-        Its number, and in how many frames nothing was said and why.
+        Its number, whom it came near, and in how many frames nothing was said and why.
     points : dict of str to ndarray, (n, 2)
         Of each class the seconds and the probability in each frame with an answer.
     lines : dict of str to list of ndarray, (n, 2)
@@ -59,11 +59,12 @@ def panels(rows: pd.DataFrame) -> list[Panel]:
     shown = rows["track"].value_counts().index[:_MOST_TRACKS].sort_values()
     often = rows["smoothed_label"].value_counts().index[:_MOST_CLASSES]
     classes = [str(name)[2:] for name in rows if str(name).startswith("p_") and str(name)[2:] in often]
-    return [_panel(rows[rows["track"] == track], int(track), classes) for track in shown]
+    met = crossings(rows)
+    return [_panel(rows[rows["track"] == track], int(track), classes, met.get(int(track), "")) for track in shown]
 
 
-def _panel(rows: pd.DataFrame, track: int, classes: list[str]) -> Panel:
-    remark = no_answer(rows)
+def _panel(rows: pd.DataFrame, track: int, classes: list[str], met: str) -> Panel:
+    remark = ", ".join(filter(None, [met, no_answer(rows)]))
     times = rows["time"].to_numpy(float)
 
     def pieces(column: str) -> list[np.ndarray]:

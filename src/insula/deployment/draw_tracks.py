@@ -11,7 +11,7 @@ from PIL import Image, ImageOps
 
 from insula.deployment.curves import draw_curves
 from insula.deployment.tracks import calm
-from insula.errors import DataError
+from insula.errors import DataError, printable
 from insula.storage.atomic import write_file
 
 _MOST_FRAMES = 12
@@ -36,13 +36,14 @@ def write_tracks(path: Path, rows: pd.DataFrame, stem: Path, rate: float | None)
     """
     from insula.deployment.sheet import sheet
 
+    title = printable(path.name)
     with write_file(stem.with_name(f"{stem.name}-tracks.png")) as temporary:
-        draw_curves(rows, path.name).save(temporary, format="PNG")
+        draw_curves(rows, title).save(temporary, format="PNG")
     with write_file(stem.with_name(f"{stem.name}.mp4")) as temporary:
         drawn = _annotated(path, calm(rows), rate, temporary)
     captions = [f"{time:.1f} s" for time in drawn]
     page = stem.with_name(f"{stem.name}-frames.png")
-    sheet(list(drawn.values()), captions, [None] * len(drawn), path.name, page, columns=3, side=_SIDE)
+    sheet(list(drawn.values()), captions, [None] * len(drawn), title, page, columns=3, side=_SIDE)
 
 
 def _annotated(path: Path, rows: pd.DataFrame, rate: float | None, copy: Path) -> dict[float, np.ndarray]:

@@ -19,6 +19,7 @@ from insula.deployment.onnx import write_onnx
 from insula.deployment.parity import Held, check_parity, hold, hold_rows
 from insula.errors import DataError, SettingsError
 from insula.storage.atomic import write_file
+from insula.storage.folder import MANIFEST
 
 if TYPE_CHECKING:
     from insula.deployment.eight_bits import Loss
@@ -179,7 +180,7 @@ def export_bundle(bundle: Path, output: Path, mode: str | None = None, faces: Pa
     bundle : Path
         A folder that `insula fit` wrote.
     output : Path
-        The file; replaced where it exists.
+        The file; a graph that is there already is replaced.
     mode : str, optional
         One of the bundle's modes.
     faces : Path, optional
@@ -199,6 +200,9 @@ def export_bundle(bundle: Path, output: Path, mode: str | None = None, faces: Pa
     """
     if output.is_dir() or (output.parent.exists() and not output.parent.is_dir()):
         raise SettingsError("this is no file that could be written", where=output, do="give the name of a new file")
+    if (output.exists() and output.suffix.lower() != ".onnx") or (output.parent / MANIFEST).exists():
+        what = "this would replace something else, or lie in a bundle"
+        raise SettingsError(what, where=output, do="give the name of a new file, as in -o graph.onnx")
     opened = open_bundle(bundle)
     mode = opened.mode(mode)
     whole = bundle / opened.manifest["graphs"][mode]["whole"]

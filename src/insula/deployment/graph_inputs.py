@@ -95,6 +95,8 @@ def opened_steps(about: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     for name, plain in about.items():
         file = plain.get("reference")
         reference = None if file is None else np.load(folder / Path(file).name, allow_pickle=False)
+        if reference is not None and not np.isfinite(reference).all():
+            raise ValueError("a number that is not finite")
         steps[name] = BEFORE[plain["name"]].of(plain, reference)
     return steps
 

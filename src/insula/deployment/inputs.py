@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Iterable, Iterator
 from glob import glob, has_magic
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from insula.errors import DataError
+from insula.errors import DataError, printable
 from insula.faces import pictures, video
 from insula.storage.walk import visible_files
 
@@ -122,13 +123,23 @@ def sources(inputs: Inputs) -> list[Source]:
                 warnings.warn(f"{item}: {passed}", stacklevel=3)
             kept = files if files == [Path(item)] else [path for path in files if path not in named]
             named.update(files)
-            # A name that is no text, as file systems allow, is shown as far as it is.
-            looked_at += [Source(str(path).encode("utf-8", "replace").decode(), path) for path in kept]
+            looked_at += [Source(shown(path), path) for path in kept]
         else:
             kind = "frames" if isinstance(item, Iterator) else "picture"
             looked_at.append(Source(f"{kind} {counts[kind]}", item))
             counts[kind] += 1
     return looked_at
+
+
+def shown(path: Path) -> str:
+    r"""Return a path as text: bytes that are none, as file systems allow, and control characters are spelt out.
+
+    Examples
+    --------
+    >>> print(shown(Path(os.fsdecode(b"caf\xe9.jpg"))))
+    caf\xe9.jpg
+    """
+    return printable(os.fsencode(path).decode("utf-8", "backslashreplace"))
 
 
 def is_video(path: Path) -> bool:
@@ -143,6 +154,8 @@ def check_input(path: Path) -> None:
         raise DataError("no picture or video in this folder", where=path, do=do)
     if not path.exists():
         raise DataError("no such file or folder", where=path, do="give pictures, videos, or folders of them")
+    if not path.is_file():  # a pipe would be waited for
+        raise DataError("this is no file", where=path, do="give pictures, videos, or folders of them")
 
 
 def _items(inputs: Any) -> Iterator[Any]:

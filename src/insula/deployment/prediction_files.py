@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator
 from itertools import groupby
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from insula.deployment.inputs import Source, sources
-from insula.errors import InsulaError, SettingsError
+from insula.errors import DataError, InsulaError, MachineError, SettingsError, printable
 
 if TYPE_CHECKING:
     from insula.deployment.inputs import Inputs
@@ -19,6 +20,27 @@ if TYPE_CHECKING:
 
 _BATCH = 64  # pictures that are judged before their copies are written
 _EVERY = 5.0  # s after which what was answered so far is written
+_TABLE = "predictions.csv"
+_LONGEST = 80  # bytes of a name that the name of a copy takes over
+
+
+def check_folder(folder: Path) -> None:
+    """Refuse, before anything is looked at, an output folder that holds something else, and one that cannot be written.
+
+    Raises
+    ------
+    DataError
+        Where there are files in it and no `predictions.csv`, or nothing can be written there.
+    """
+    from insula.storage.atomic import check_writable
+
+    check_writable(folder)
+    if (folder / _TABLE).is_file():
+        return
+    if folder.is_dir() and any(not path.name.startswith(".") for path in folder.iterdir()):
+        raise DataError("the output folder holds something else", where=folder, do="give a new folder with -o")
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / _TABLE).write_text("path\n")  # so that what is broken off is known again
 
 
 def _lies_in(path: Path, folder: Path) -> bool:
@@ -45,17 +67,17 @@ def predict_to_folder(
     DataFrame
         As `Predictor.predict`.
     """
-    from insula.storage.atomic import check_writable, write_file
+    from insula.storage.atomic import write_file
     from insula.storage.tables import as_csv
 
-    check_writable(folder)
     given = sources(inputs)
     within = [source for source in given if isinstance(source.given, Path) and _lies_in(source.given, folder)]
-    if (folder / "predictions.csv").is_file():  # it was written by this before, and lies among the pictures
+    if (folder / _TABLE).is_file():  # it was written by this before, and lies among the pictures
         given = [source for source in given if source not in within]
-    if within and (not given or not (folder / "predictions.csv").is_file()):
+    if within and (not given or not (folder / _TABLE).is_file()):
         do = "give another folder with -o: what is written into this one would be read as a picture next time"
         raise SettingsError("the output folder holds what is to be read", where=within[0].name, do=do)
+    check_folder(folder)
     parts: list[pd.DataFrame] = []
     written = time.monotonic()
     for first, some in _batches(given):
@@ -63,7 +85,7 @@ def predict_to_folder(
         parts.append(_with_copies(part, some, folder, first, rate))
         if first + len(some) == len(given) or time.monotonic() > written + _EVERY:
             table = _joined(parts)
-            with write_file(folder / "predictions.csv") as temporary:
+            with write_file(folder / _TABLE) as temporary:
                 temporary.write_text(as_csv(table), encoding="utf-8")
             parts, written = [table], time.monotonic()
     return parts[0]
@@ -94,22 +116,28 @@ def _with_copies(
     """Write annotated copies, and return the table; a copy that fails is a reason in it, and spoils nothing else."""
     from insula.deployment.draw_tracks import write_tracks
     from insula.deployment.sheet import annotate
-    from insula.faces import read_picture
+    from insula.faces import read_reduced
     from insula.storage.atomic import write_file
 
     files = {source.name: source.given for source in given}
     for number, (name, rows) in enumerate(table.groupby("path", sort=False), start=first):
-        path, stem = files[str(name)], folder / f"{number:03d}-{Path(str(name)).stem}"
+        path = files[str(name)]
+        stem = folder / f"{number:03d}-{Path(str(name)).stem.encode()[:_LONGEST].decode(errors='ignore')}"
         if not isinstance(path, Path):  # what was in memory is not kept
             continue
         try:
             if rows["track"].notna().any():
                 write_tracks(path, rows[rows["track"].notna()], stem, rate)
             elif rows["face"].notna().any():
+                picture, divisor = read_reduced(path, math.inf)  # by 1, but for the largest
+                boxes = rows[["left", "top", "right", "bottom"]].astype(float) / divisor
                 with write_file(stem.with_name(f"{stem.name}.png")) as temporary:
-                    annotate(read_picture(path), rows).save(temporary, format="PNG")
-        except InsulaError as error:
+                    annotate(picture, rows.assign(**boxes)).save(temporary, format="PNG")
+        except MachineError:
+            raise
+        except Exception as error:  # of a library that draws or writes: the answer stands
+            what = error.what if isinstance(error, InsulaError) else f"{type(error).__name__}: {error}"
             places = table.index[table["path"] == name]
             table["reason"] = table["reason"].astype(object)
-            table.loc[places, "reason"] = table.loc[places, "reason"].fillna(f"no annotated copy: {error.what}")
+            table.loc[places, "reason"] = table.loc[places, "reason"].fillna(printable(f"no annotated copy: {what}"))
     return table

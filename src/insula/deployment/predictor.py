@@ -16,7 +16,7 @@ from insula.deployment.recognisers import Faces, Recogniser, find_recogniser
 from insula.deployment.sureness import in_words, withheld
 from insula.deployment.tracks import smoothed
 from insula.emotions import ANCHORS
-from insula.errors import InsulaError, SettingsError
+from insula.errors import InsulaError, SettingsError, printable
 
 if TYPE_CHECKING:
     from insula.deployment.inputs import Inputs
@@ -149,7 +149,11 @@ class Predictor:
                     yield {"path": source.name, **row}, face
             except InsulaError as error:
                 reason = ": ".join(part for part in (error.what, error.do) if part)  # the path says where
-                yield {"path": source.name, "reason": reason}, None
+                yield {"path": source.name, "reason": printable(reason)}, None
+            except Exception as error:
+                if not isinstance(source.given, Path):  # what gives the frames is the caller's own
+                    raise
+                yield {"path": source.name, "reason": printable(f"{type(error).__name__}: {error}")}, None
             else:
                 if not seen:
                     yield {"path": source.name, "reason": NO_FACE}, None

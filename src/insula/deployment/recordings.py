@@ -10,10 +10,11 @@ import numpy as np
 import pandas as pd
 
 from insula.deployment.bundle import Bundle
+from insula.deployment.inputs import shown
 from insula.deployment.sureness import in_words, withheld
 from insula.deployment.tracks import smoothed
 from insula.emotions import ANCHORS
-from insula.errors import DataError, InsulaError, SettingsError
+from insula.errors import DataError, InsulaError, SettingsError, printable
 from insula.tiers import naming_tier
 
 _FIRST = ("path", "window", "time", "stop", "label", "probability", "second")
@@ -71,14 +72,14 @@ def predict_recordings(
         try:
             with preparation.samples(path) as samples:
                 own, predicted = samples.table, bundle.predict(samples, mode).table
-                place = {"path": str(path), "window": range(len(own)), "time": own["start"], "stop": own["stop"]}
+                place = {"path": shown(path), "window": range(len(own)), "time": own["start"], "stop": own["stop"]}
                 rows = pd.DataFrame(place, index=own.index).join(predicted)
                 noticed = own["quality"].replace("", None)
                 rows["reason"] = noticed.fillna(rows["reason"].replace("", None)) if "reason" in rows else noticed
                 parts.append(_answered(rows, bundle.classes, smooth, strict=strict) if bundle.classes else rows)
         except InsulaError as error:
-            reason = ": ".join(part for part in (error.what, error.do) if part)
-            parts.append(pd.DataFrame({"path": [str(path)], "reason": [reason]}))
+            reason = printable(": ".join(part for part in (error.what, error.do) if part))
+            parts.append(pd.DataFrame({"path": [shown(path)], "reason": [reason]}))
     table = pd.concat(parts, ignore_index=True)
     probabilities = [name for name in table if str(name).startswith("p_")]
     main = [*_FIRST, *probabilities, *_THEN] if bundle.classes else [*_FIRST[:4], "rating", "reason"]

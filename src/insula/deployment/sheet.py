@@ -85,8 +85,7 @@ def _caption(row: object) -> str:
     name = "" if pd.isna(track) else f"{track:.0f}: "
     if _refused(row):
         return f"{name}no answer\n{_words(row, 'reason').partition(':')[0]}".rstrip()
-    probability = float(getattr(row, f"p_{row.label}"))  # type: ignore[attr-defined]
-    text = f"{name}{row.label} {100 * probability:.0f} %"  # type: ignore[attr-defined]
+    text = f"{name}{row.label} {100 * row.probability:.0f} %"  # type: ignore[attr-defined]
     sure = _words(row, "sure")
     return "\n".join(line for line in (text, sure if sure.startswith("unsure") else "", _words(row, "quality")) if line)
 

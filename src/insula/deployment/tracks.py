@@ -137,6 +137,5 @@ def no_answer(rows: pd.DataFrame) -> str:
 def calm(rows: pd.DataFrame) -> pd.DataFrame:
     """Return rows of videos with the smoothed answer in place of that of the single frame."""
     names = [name for name in rows if str(name).startswith("smoothed_") and name != "smoothed_label"]
-    return rows.assign(
-        label=rows["smoothed_label"], **{f"p_{name.removeprefix('smoothed_')}": rows[name] for name in names}
-    )
+    values = rows[names].rename(columns=lambda name: f"p_{name.removeprefix('smoothed_')}")
+    return rows.assign(label=rows["smoothed_label"], probability=values.max(axis=1), **values)

@@ -73,8 +73,11 @@ def stored_channels(path: Path) -> tuple[pd.DataFrame, list[str]]:
         volts = table["unit"].map({"uV": 1.0, "µV": 1.0, "μV": 1.0, "\x83\xcaV": 1.0, "mV": 1e3})
         table = table.assign(presumed=volts.fillna(1e6), dropped=None)  # what MNE does not know is a volt
     else:
-        (raw, warned), notes = open_raw(path), []
-        table, notes = _mne_channels(path, raw), warned
+        raw, notes = open_raw(path)
+        try:
+            table = _mne_channels(path, raw)
+        except Exception as error:  # of a type or unit that is no number the format has
+            raise unreadable(path, error) from None
     twice = table["channel"][table["channel"].duplicated()]
     if len(twice):
         raise DataError(f"duplicate channel {twice.iloc[0]!r}", where=path, do="rename or remove one of them")

@@ -6,6 +6,7 @@ import logging
 import math
 import os
 import tempfile
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, as_completed
@@ -79,12 +80,13 @@ def parse_engine(engine: str) -> tuple[str, str]:
 def _processes(jobs: Sequence[Job], processes: int) -> Iterator[Any]:
     """Do the jobs here until a worker is up, and hand it and its like those that are not begun."""
     if processes == 1 or len(jobs) == 1:
-        yield from (_job(None, *job) for job in jobs)
+        yield from (function(*arguments) for function, arguments in jobs)
         return
     from joblib.externals.loky import get_reusable_executor
     from joblib.externals.loky.process_executor import TerminatedWorkerError
 
-    executor = get_reusable_executor(processes, env={"OMP_NUM_THREADS": "1"})
+    ends = {"initializer": _end_with, "initargs": (os.getpid(),)}
+    executor = get_reusable_executor(processes, env={"OMP_NUM_THREADS": "1"}, **ends)
     up = executor.submit(os.getpid)
     waiting, turn = deque(jobs), Lock()
     futures: list[Future[Any]] = []
@@ -101,8 +103,8 @@ def _processes(jobs: Sequence[Job], processes: int) -> Iterator[Any]:
             with turn:
                 if not waiting:
                     break
-                job = waiting.popleft()
-            yield _job(None, *job)
+                function, arguments = waiting.popleft()
+            yield function(*arguments)
         if futures:
             yield from (future.result() for future in as_completed(futures))
     except TerminatedWorkerError:
@@ -117,6 +119,7 @@ def _died(what: str, how: str) -> MachineError:
 
 
 def _job(token: _Token | None, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+    """Do a job in a process that was started for it, here or by a cluster."""
     from joblib.externals.loky import process_executor
 
     # loky ends a worker that holds 300 MB more than after its first job. Here that is no leak but the libraries that
@@ -125,6 +128,17 @@ def _job(token: _Token | None, function: Callable[..., Any], arguments: tuple[An
     if token is not None:
         _check(token)
     return function(*arguments)
+
+
+def _end_with(parent: int) -> None:
+    """Let this process end, whatever it is at, when the one that began it was killed: nobody waits for its work."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(1)
+
+    Thread(target=watch, daemon=True).start()
 
 
 # clusters -------------------------------------------------------------------------------------------------------------

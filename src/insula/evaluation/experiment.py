@@ -94,7 +94,7 @@ def prepare(
 
 def _about(recipe: Recipe) -> str:
     """Return what decides the studies of a recipe, whatever is run on them."""
-    chosen = recipe.model_dump(include={"corpus", "task", "scored", "protocol", "seed"})
+    chosen = recipe.model_dump(include={"corpus", "test", "task", "scored", "protocol", "seed"})
     return Recipe(name="", system={}, **chosen).model_dump_json()
 
 

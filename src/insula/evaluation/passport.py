@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from insula.errors import printable
 from insula.evaluation.wording import protocol_in_words, selection_in_words
 from insula.protocols.protocol import Protocol
 from insula.protocols.split import Split
@@ -34,15 +35,19 @@ _PATH = re.compile(
 
 
 def plain(value: Any) -> Any:
-    """Return a value as JSON knows it, every path on this machine's disks replaced by `(path)`.
+    """Return a value as JSON knows it, every path on this machine's disks replaced by `(path)`, without credentials.
+
+    Control characters are spelt out.
 
     Examples
     --------
     >>> plain({"root": Path("/somewhere/faces"), "r2": np.float32(0.5), "from": "https://example.org/a"})
     {'root': '(path)', 'r2': 0.5, 'from': 'https://example.org/a'}
+    >>> plain("labels from postgresql://anna:secret@example.org/labels")
+    'labels from postgresql://example.org/labels'
     """
     if isinstance(value, Mapping):
-        return {str(key): plain(entry) for key, entry in value.items()}
+        return {printable(str(key)): plain(entry) for key, entry in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [plain(entry) for entry in (sorted(value, key=str) if isinstance(value, set | frozenset) else value)]
     if isinstance(value, np.ndarray | np.generic):
@@ -51,7 +56,8 @@ def plain(value: Any) -> Any:
         return None
     if value is None or isinstance(value, bool | int | float):
         return value
-    return "(path)" if isinstance(value, Path) else _PATH.sub("(path)", str(value))
+    text = re.sub(r"(?<=://)[^\s/'\"]*@", "", printable(str(value)))
+    return "(path)" if isinstance(value, Path) else _PATH.sub("(path)", text)
 
 
 def build_passport(

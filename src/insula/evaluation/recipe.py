@@ -71,6 +71,10 @@ class Recipe(Settings):
         Of the experiment.
     corpus : dict
         `name`, and the corpus's settings.
+    test : dict, optional
+        What is tested, where it lies elsewhere: `root`, and whatever else differs from `corpus`; or `name`, and the
+        settings of another corpus. All of `corpus` is then learnt from, and the protocol's units are kept apart between
+        the two; people are, where all are known.
     task : dict
         As in `insula.emotions`; `classes` may be left out, and are then those that occur in the corpus.
         Several tasks stand under their names, `{emotion: {kind: categorical}, valence: {kind: continuous}}`: the
@@ -118,6 +122,7 @@ class Recipe(Settings):
 
     name: str
     corpus: dict[str, Any]
+    test: dict[str, Any] | None = None
     task: dict[str, Any] = Field(default={"kind": "categorical", "label": "emotion"})
     scored: str | None = None
     protocol: dict[str, Any]

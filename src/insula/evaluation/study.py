@@ -12,6 +12,7 @@ import pandas as pd
 
 from insula.corpora.catalogue import corpus as build_corpus
 from insula.corpora.contract import Corpus
+from insula.corpora.two_roots import TwoRoots
 from insula.emotions import (
     LABEL_SPACES,
     OF_RATINGS,
@@ -31,7 +32,7 @@ from insula.evaluation.recipe import Recipe
 from insula.protocols.protocol import Protocol, protocol
 from insula.protocols.split import Split
 from insula.protocols.splitting import strata_of
-from insula.protocols.units import SAMPLE, lies_within, unit_codes, unit_names
+from insula.protocols.units import SAMPLE, lies_within, unit_codes, unit_names, unknown_rows
 from insula.samples import Predictions, Samples
 from insula.samples.table import PROVENANCE
 from insula.storage.cache import Cache
@@ -73,6 +74,8 @@ def open_study(recipe: Recipe, repeat: int, cache: Cache, tell: Callable[[str], 
         for note in notes_of(corpus):
             tell(note)
     samples = corpus.samples(cache)
+    if recipe.test is not None and not chosen.disjoint:
+        chosen = chosen.model_copy(update={"disjoint": _people_known(samples)})
     task = complete_task(recipe.scored_task(), samples)
     named = {name: complete_task(values, samples) for name, values in named_tasks(recipe.task).items()}
     learnt = Several.parse({"tasks": named}, where="task") if named else task
@@ -130,6 +133,10 @@ def unchecked_corpus(recipe: Recipe, repeat: int) -> Corpus:
     name = settings.pop("name", None)
     if name is None:
         raise SettingsError("the recipe names no corpus", do="set corpus.name")
+    if recipe.test is not None:
+        elsewhere = recipe.test.get("name", name) != name
+        test = recipe.test if elsewhere else {**recipe.corpus, **recipe.test}
+        return TwoRoots(recipe.corpus, test)  # type: ignore[return-value]  # its card is that of what it learns from
     corpus = build_corpus(name, **settings)
     if "seed" in type(corpus.settings).model_fields:
         corpus = build_corpus(name, **{**settings, "seed": settings.get("seed", 0) + recipe.seed + repeat})
@@ -139,7 +146,18 @@ def unchecked_corpus(recipe: Recipe, repeat: int) -> Corpus:
 def protocol_of(recipe: Recipe, repeat: int) -> Protocol:
     """Return the protocol of a repeat: the one that the recipe names, with its changes."""
     changes = {key: value for key, value in recipe.protocol.items() if key != "name"}
+    if recipe.test is not None:
+        changes |= {"parts": "part", "leave_one_out": False, "test_share": None}
     return protocol(recipe.protocol.get("name", ""), **{"seed": recipe.seed + repeat, **changes})
+
+
+def _people_known(samples: Samples) -> tuple[str, ...]:
+    """Return the units that are people and whom every sample names that has one."""
+    return tuple(
+        name
+        for name in ("subject", "identity")
+        if samples.table[name].notna().any() and not unknown_rows(samples, name).any()
+    )
 
 
 def complete_task(values: Mapping[str, Any], samples: Samples) -> AnyTask:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -11,12 +12,13 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as Xml
 
-from insula.errors import DataError
+from insula.errors import DataError, SettingsError
 from insula.labelling.database import keepable
 from insula.labelling.ledger import Answer, Ledger
 from insula.labelling.media import CLIP, SUFFIXES
 from insula.labelling.question import Question
 from insula.storage.hashing import sha256_of
+from insula.storage.tables import encoding_of
 
 KEY = "insula"
 """The field of a task's data that says which request it is: `PROJECT/REQUEST`, and nothing of the item itself."""
@@ -24,6 +26,7 @@ KEY = "insula"
 _ANSWER = "answer"
 _DIGITS = 18  # of a request at most, as databases count
 _AHEAD = timedelta(days=1)  # by which the clock of another machine may be wrong
+_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # what XML 1.0 cannot hold
 _EXPORT = "export it from Label Studio as JSON (not JSON-MIN)"
 
 
@@ -49,10 +52,11 @@ def page(question: Question, kinds: Sequence[str]) -> str:
       </Choices>
     </View>
     """
+    shown = _by_shown(question)
     view = Xml.Element("View")
     for kind in kinds:
         Xml.SubElement(view, "Video" if kind == CLIP else "Image", name=kind, value=f"${kind}")
-    Xml.SubElement(view, "Header", value=question.label)
+    Xml.SubElement(view, "Header", value=_shown(question.label))
     common = {"name": _ANSWER, "toName": kinds[0]}
     if question.scale is not None:
         low, high = question.scale
@@ -61,10 +65,31 @@ def page(question: Question, kinds: Sequence[str]) -> str:
         Xml.SubElement(view, "Number", common | limits, required="true")
     else:
         choices = Xml.SubElement(view, "Choices", common, choice="single-radio", required="true")
-        for name in question.classes:
+        for name in shown:
             Xml.SubElement(choices, "Choice", value=name)
     Xml.indent(view)
     return Xml.tostring(view, encoding="unicode")
+
+
+def _shown(name: str) -> str:
+    """Return a name as a page can hold it: on one line, a sign that no XML has replaced by one that says so."""
+    return " ".join(_NOT_XML.sub("\N{REPLACEMENT CHARACTER}", name).split())
+
+
+def _by_shown(question: Question) -> dict[str, str]:
+    """Return the classes of a question by what the page shows of each.
+
+    Raises
+    ------
+    SettingsError
+        Where two look alike.
+    """
+    names = {_shown(name): name for name in question.classes}
+    if len(names) < len(question.classes):
+        raise SettingsError(
+            "two classes look alike on a page", where=f"label {question.label}", do="rename one of them"
+        )
+    return names
 
 
 def media_name(request: int, kind: str) -> str:
@@ -99,6 +124,8 @@ class Imported:
         Tasks that are none of ours, left out.
     strange_answers : list of str
         Answers that do not fit the question, left out: the page was changed in Label Studio.
+    joined : list of str
+        Annotators whose names differ in case alone, as in `A@x.org is a@x.org`: they count as one.
     """
 
     new: int = 0
@@ -108,13 +135,15 @@ class Imported:
     empty: int = 0
     strange_tasks: int = 0
     strange_answers: list[str] = field(default_factory=list)
+    joined: list[str] = field(default_factory=list)
 
 
 def import_export(ledger: Ledger, path: Path, annotator: str | None = None) -> Imported:
     """Record the answers of an export; doing so again changes nothing.
 
-    Annotators are called as Label Studio calls them: by e-mail where the export has it, else by number. The answers of
-    a round that was asked of one annotator are theirs.
+    Annotators are called as Label Studio calls them: by e-mail where the export has it, else by number; names that
+    differ in case alone are one annotator, called as the ledger has it already. The answers of a round that was asked
+    of one annotator are theirs.
 
     Parameters
     ----------
@@ -134,6 +163,7 @@ def import_export(ledger: Ledger, path: Path, annotator: str | None = None) -> I
     asked = ledger.requests().set_index("id")
     imported, answers = Imported(), []
     people: dict[str, set[str]] = {}
+    spelt = {name.casefold(): name for name in [*ledger.history()["annotator"], *asked["annotator"]]}
     tasks = _tasks(path, ledger, imported)
     if not any(key in asked.index for _, key in tasks):
         raise DataError("the ledger asked none of its tasks", where=path, do="give the --ledger that asked them")
@@ -148,12 +178,15 @@ def import_export(ledger: Ledger, path: Path, annotator: str | None = None) -> I
             if choice is None:
                 continue
             person = _person(annotation, where)
-            name = annotator or request["annotator"] or person
-            if not name:
+            wanted = annotator or request["annotator"] or person
+            if not wanted:
                 raise DataError("an annotation does not say who made it", where=where, do="give --annotator NAME")
-            people.setdefault(name, set()).update([person] if person else [])
+            name = spelt.setdefault(wanted.casefold(), wanted)
+            people.setdefault(name, set()).update([spelt.setdefault(person.casefold(), person)] if person else [])
+            if name != wanted and f"{wanted} is {name}" not in imported.joined:
+                imported.joined.append(f"{wanted} is {name}")
             answers.append(Answer(request["item"], name, choice, _moment(annotation, where)))
-    _one_person_each(people, {annotator, *asked["annotator"]} - {None, ""}, path)
+    _one_person_each(people, {annotator and spelt.get(annotator.casefold()), *asked["annotator"]} - {None, ""}, path)
     imported.new = ledger.record(answers, sha256_of(path))
     imported.known = len(answers) - imported.new
     return imported
@@ -187,7 +220,7 @@ def _tasks(path: Path, ledger: Ledger, imported: Imported) -> list[tuple[dict[st
 def _read(path: Path) -> list[dict[str, Any]]:
     """Return the tasks of an export, each of which has its data and its annotations."""
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = json.loads(path.read_text(encoding=encoding_of(path)))
         json.dumps(values, ensure_ascii=False).encode()  # fails for half a character, which JSON can write
     except OSError as error:
         raise DataError(f"cannot be read: {error.strerror}", where=path, do="give an export of Label Studio") from None
@@ -219,8 +252,9 @@ def _answer(annotation: dict[str, Any], question: Question, imported: Imported, 
     if skipped:
         imported.skipped += 1
         return ""
+    classes = _by_shown(question)
     choices = [
-        answer
+        classes.get(answer, answer)
         for one in _list(annotation, "result", where)
         if one.get("from_name") == _ANSWER and isinstance(one.get("value"), dict)
         for answer in _answers_in(one["value"])
@@ -254,7 +288,7 @@ def _person(annotation: dict[str, Any], where: str) -> str | None:
         return None
     if isinstance(who, bool) or not isinstance(who, int | str) or not keepable(str(who)) or not str(who).strip():
         raise DataError(f"completed_by {who!r} is no name", where=where, do="correct it in the export")
-    return str(who)
+    return str(who).strip()
 
 
 def _moment(annotation: dict[str, Any], where: str) -> datetime:

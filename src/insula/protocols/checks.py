@@ -11,6 +11,7 @@ from insula.errors import DataError
 from insula.protocols.clock import Timeline
 from insula.protocols.duplicates import duplicates_between, picture_modalities
 from insula.protocols.settings import ProtocolSettings
+from insula.protocols.spelling import respelt
 from insula.protocols.split import PARTS, Split
 from insula.protocols.units import (
     SAMPLE,
@@ -48,6 +49,7 @@ class Checks:
         self.target_rows[self._places(split.target, "target")] = True
         # labelled target rows share the target's units by leave of the protocol, but no trial and no scored unit
         self.side = np.where(self.target_rows, _TEST, self.part)
+        self.warnings += respelt(samples.table)
         if split.protocol and split.protocol != protocol.digest():
             self.warnings.append("the split was made by another protocol than the one it is audited against")
 
@@ -74,6 +76,11 @@ class Checks:
     def _by_part(self, rows: np.ndarray) -> list[tuple[str, np.ndarray]]:
         parts = [(name, rows[self.part[rows] == number]) for number, name in enumerate(PARTS)]
         return [(name, some) for name, some in parts if len(some)]
+
+    def _picture(self, row: int) -> str:
+        """Return the name of a picture's file, or its sample."""
+        sample, table = self.samples.ids[row], self.samples.table
+        return f"sample {sample}" if "path" not in table else f"{table['path'].iloc[row]} (sample {sample})"
 
     def _name(self, unit: str, row: int) -> str | None:
         name = unit_names(self.samples.select([row]), unit)[0]
@@ -195,10 +202,10 @@ class Checks:
             pairs = duplicates_between(self.samples, modality, left, np.isin(self.part, (_VALIDATION, _TEST)))
             if len(pairs):
                 copies = _count(len(np.unique(pairs[:, 0])), "training or validation row")
-                first, second = self.samples.ids[pairs[0]]
+                first, second = map(self._picture, pairs[0])
                 self.warnings.append(
                     f"given parts: {copies} left out, near-duplicates of the {modality} of rows in a later part (the "
-                    f"first: sample {first} of sample {second})"
+                    f"first: {first} of {second})"
                 )
 
     def _parts_pictures(self) -> bool:
@@ -212,8 +219,8 @@ class Checks:
         for one, other in ((_TRAIN, _TEST), (_VALIDATION, _TEST), (_TRAIN, _VALIDATION)):
             pairs = duplicates_between(self.samples, modality, self.part == one, self.part == other)
             if len(pairs):
-                first, second = self.samples.ids[pairs[0]]
-                what = f"the {modality} of sample {first} is a near-duplicate of that of {second}"
+                first, second = map(self._picture, pairs[0])
+                what = f"the {modality} of {first} is a near-duplicate of that of {second}"
                 sides = [(PARTS[one], np.unique(pairs[:, 0])), (PARTS[other], np.unique(pairs[:, 1]))]
                 self._leak(f"{what} ({_count(len(pairs), 'pair')})", sides)
                 return

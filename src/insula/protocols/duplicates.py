@@ -1,40 +1,53 @@
-"""Near-duplicate pictures: one photograph stored twice, re-encoded, resized, a little brighter, or mirrored.
+"""Near-duplicate pictures: one photograph stored twice, re-encoded, resized, mirrored, cropped, turned a little, ...
 
-Candidates are pairs whose perceptual hashes (ImageHash's 64-bit `phash`) differ in few bits. A perceptual hash alone
-takes two portraits for one picture, so a candidate counts only where the two pictures agree everywhere: both at 32 x 32
-grey, at equal mean and contrast, correlate, and differ nowhere by more than `LARGEST_DIFFERENCE` standard deviations
-(mean of 3 x 3 points; points that brightening drove into white are left out). Another expression of one face differs at
-the mouth or the brows, whatever the rest. Mirrored copies count, since corpora enlarged by mirroring are common and the
-mirrored picture gives its answer away. Crops, shifts and rotations do not count.
+What may be a copy is proposed by a coarse look: pictures at 32 x 32 grey, blurred, without the mean of all pictures, as
+they are, mirrored, turned by 6 degrees and enlarged by 10 and 22 %, of which the correlations are one matrix product.
+A pair that is proposed is aligned (`insula.protocols.alignment`) and compared everywhere: two photographs of one person
+differ at the mouth or the brows, whatever the rest. Pictures that lie as they are need only agree at 32 x 32: at equal
+mean and contrast they differ nowhere by more than `LARGEST_DIFFERENCE` standard deviations.
 
-Measured on the 204 photographs of the London faces: copies re-encoded (JPEG quality 30), resized (down to 48 pixels),
-brightened by a tenth or by 20 grey levels, darkened, greyed or mirrored differ by at most 10 bits and at most 0.10
-standard deviations; any two different photographs by at least 0.50, those of different people by 0.69. The threshold
-lies halfway, since drawn faces with sharp edges suffer more from copying (up to 0.3 at JPEG quality 30).
+Shifts and one-sided crops by more than a few per cent, borders and turns beyond 10 degrees are not looked for; nor, in
+pictures of less than 96 pixels, crops that enlarge them by less than 6 %.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from itertools import product
 from weakref import WeakKeyDictionary
 
 import numpy as np
 import pandas as pd
 
-from insula.samples import Samples, Store
-
-LARGEST_BITS = 10
-"""Bits of 64 in which the hashes of two copies may differ."""
+from insula.protocols.alignment import align, identity_map, local_difference, moved, places, standardised, white
+from insula.samples import ArrayStore, Samples, Store
+from insula.storage.hashing import digest_array
 
 LARGEST_DIFFERENCE = 0.25
-"""Standard deviations by which two copies may differ at any place."""
+"""Standard deviations by which two copies that were not moved may differ at any place."""
 
-_EDGE = 32  # what phash itself reduces a picture to
-_LEAST_CORRELATION = 0.95  # spares most candidates the closer look; copies of London faces: 0.97 and above
+LARGEST_CHANGE = {48: 0.3, 96: 0.06}
+"""Share of the detail by which two copies that were moved may differ at any place, at so many pixels and more."""
+
+_EDGE = 32
+_SIDES = (48, 128)  # pixels of the closer look, at least and at most
+_VIEWS = [
+    identity_map(),
+    *(identity_map(turn) for turn in (-6, 6)),
+    *(identity_map(zoom=1 / zoom) for zoom in (1.1, 1.22)),
+]
+_TURNED = 3  # of them are the same, whichever picture of a pair is turned
+_LIKELY, _POSSIBLE = 0.85, 0.5  # correlations at which a pair is looked at, and at which only the best of a view is
+_MANY = 50  # pictures from which on their mean is taken out
+_PASSING = 0.9  # correlation of copies, aligned at 16 x 16
+_LEAST_CORRELATION = 0.95  # of copies that were not moved
+_CLEARLY = 0.06  # radians, or share of the size, by which a small copy was moved
+_SLACK = 0.02  # of half the side: what aligning may miss
+_GREY, _OTHER_TINT = 2.0, 0.05  # grey levels between the colours of a picture, and share of its light between two
 _BLANK = 2.0  # grey levels; a picture with less contrast shows nothing to recognise
-_WHITE, _NEARLY_WHITE = 245, 205
-_BLOCK = 4096
+_BLOCK = 2048
 
 
 @dataclass(frozen=True)
@@ -43,49 +56,88 @@ class Marks:
 
     Parameters
     ----------
-    hashes, mirrored : uint64 array, shape (n,)
-        Perceptual hash of each picture, and of its mirror image.
     grey : uint8 array, shape (n, 32, 32)
         The pictures, small and grey.
+    tint : float32 array, shape (n, 2)
+        How much more red than green, and blue than green, there is in them, in shares of their light; NaN where grey.
+    side : int
+        Pixels that a closer look shows, along an edge.
+    closer : callable
+        Returns pictures by their places, uint8 (k, side, side), grey, for places and a side.
     """
 
-    hashes: np.ndarray
-    mirrored: np.ndarray
     grey: np.ndarray
+    tint: np.ndarray
+    side: int
+    closer: Callable[[np.ndarray, int], np.ndarray]
+
+    def __len__(self) -> int:
+        return len(self.grey)
 
     def __getitem__(self, rows: np.ndarray) -> Marks:
-        return Marks(self.hashes[rows], self.mirrored[rows], self.grey[rows])
+        return Marks(
+            self.grey[rows], self.tint[rows], self.side, lambda some, side: self.closer(np.asarray(rows)[some], side)
+        )
 
 
 def mark_pictures(pictures: np.ndarray) -> Marks:
     """Return the marks of pictures, uint8 (n, height, width, 3) or (n, height, width)."""
-    from imagehash import phash
+    side = _side(pictures.shape[1:3])
+    return Marks(_greyed(pictures, _EDGE), _tint(pictures), side, lambda some, side: _greyed(pictures[some], side))
+
+
+def _tint(pictures: np.ndarray) -> np.ndarray:
+    tint = np.full((len(pictures), 2), np.nan, np.float32)
+    if pictures.ndim == 4:
+        light = pictures.mean(axis=(1, 2), dtype=np.float32)
+        coloured = np.ptp(light, axis=1) > _GREY
+        tint[coloured] = (light[coloured][:, [0, 2]] - light[coloured][:, 1:2]) / light[coloured].mean(1, keepdims=True)
+    return tint
+
+
+def _side(shape: tuple[int, ...]) -> int:
+    return int(np.clip(min(shape), *_SIDES))
+
+
+def _greyed(pictures: np.ndarray, side: int) -> np.ndarray:
     from PIL import Image
 
-    n = len(pictures)
-    marks = Marks(np.zeros(n, np.uint64), np.zeros(n, np.uint64), np.zeros((n, _EDGE, _EDGE), np.uint8))
+    small = np.zeros((len(pictures), side, side), np.uint8)
     for place, picture in enumerate(pictures):
-        small = Image.fromarray(picture).convert("L").resize((_EDGE, _EDGE), Image.Resampling.LANCZOS)
-        flipped = small.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-        marks.hashes[place] = np.packbits(phash(small).hash).view(np.uint64)[0]
-        marks.mirrored[place] = np.packbits(phash(flipped).hash).view(np.uint64)[0]
-        marks.grey[place] = np.asarray(small)
-    return marks
+        grey = Image.fromarray(picture).convert("L").resize((side, side), Image.Resampling.LANCZOS)
+        small[place] = np.asarray(grey)
+    return small
 
 
-_MEMORY: WeakKeyDictionary[Store, dict[int, tuple]] = WeakKeyDictionary()  # pictures are marked once, not once a fold
+class _Memory:
+    """The small pictures of a store, read once and not once a fold, and the copies that were found among its rows."""
+
+    def __init__(self, store: Store) -> None:
+        self.grey = np.zeros((len(store), _EDGE, _EDGE), np.uint8)
+        self.tint = np.zeros((len(store), 2), np.float32)
+        self.read = np.zeros(len(store), bool)
+        self.side = _SIDES[0]
+        self.pairs: dict[str, np.ndarray] = {}
+
+
+_MEMORY: WeakKeyDictionary[Store, _Memory] = WeakKeyDictionary()
 
 
 def marks_of(store: Store, rows: np.ndarray) -> Marks:
     """Return the marks of rows of a picture store, read in pieces and remembered as long as the store lives."""
-    marked = _MEMORY.setdefault(store, {})
-    fresh = [row for row in rows.tolist() if row not in marked]
+    memory = _MEMORY.get(store) or _MEMORY.setdefault(store, _Memory(store))
+    fresh = np.unique(rows[~memory.read[rows]])
     for first in range(0, len(fresh), 256):
         piece = fresh[first : first + 256]
-        marks = mark_pictures(np.asarray(store.read(np.array(piece))))
-        marked.update(zip(piece, zip(marks.hashes, marks.mirrored, marks.grey, strict=True), strict=True))
-    hashes, mirrored, grey = zip(*(marked[row] for row in rows.tolist()), strict=True)
-    return Marks(np.array(hashes), np.array(mirrored), np.array(grey))
+        pictures = np.asarray(store.read(piece))
+        memory.grey[piece], memory.side = _greyed(pictures, _EDGE), _side(pictures.shape[1:3])
+        memory.tint[piece], memory.read[piece] = _tint(pictures), True
+    return Marks(
+        memory.grey[rows],
+        memory.tint[rows],
+        memory.side,
+        lambda some, side: _greyed(np.asarray(store.read(rows[some])), side),
+    )
 
 
 def picture_modalities(samples: Samples) -> list[str]:
@@ -101,6 +153,8 @@ def picture_modalities(samples: Samples) -> list[str]:
 def duplicates_between(samples: Samples, modality: str, one: np.ndarray, other: np.ndarray) -> np.ndarray:
     """Return int64 (pairs, 2): a row of `one` and a row of `other` whose pictures are copies of each other.
 
+    Where faces were cut out of pictures, whole pictures are compared besides: a copy may be cut out a little otherwise.
+
     Parameters
     ----------
     samples : Samples
@@ -110,24 +164,38 @@ def duplicates_between(samples: Samples, modality: str, one: np.ndarray, other: 
     one, other : bool array, shape (n,)
         The rows to compare. Of rows that show one and the same picture the first stands for all.
     """
-    left, right = _marked(samples, modality, one), _marked(samples, modality, other)
-    return np.concatenate([
-        np.column_stack([places[pairs[:, 0]], others[pairs[:, 1]]])
-        for (mark, places), (further, others) in product(left, right)
-        for pairs in [near_duplicates(mark, further)]
-    ] or [np.empty((0, 2), np.int64)])  # fmt: skip
+    pairs = [np.empty((0, 2), np.int64)]
+    for (name, rows), (second, others) in product(
+        _pictured(samples, modality, one), _pictured(samples, modality, other)
+    ):
+        crops = samples.stores[name], samples.stores[second]
+        wholes = tuple(store.whole for store in crops if isinstance(store, ArrayStore) and store.whole is not None)
+        for store, further in (crops, wholes) if len(wholes) == len(crops) else (crops,):
+            between = _remembered(store, further, *(samples.rows(modality)[some] for some in (rows, others)))
+            pairs.append(np.column_stack([rows[between[:, 0]], others[between[:, 1]]]))
+    return np.unique(np.concatenate(pairs), axis=0)
 
 
-def _marked(samples: Samples, modality: str, where: np.ndarray) -> list[tuple[Marks, np.ndarray]]:
-    """Return the marks of the pictures of some rows, and the rows, store by store."""
+def _remembered(one: Store, other: Store, rows: np.ndarray, others: np.ndarray) -> np.ndarray:
+    marks = marks_of(one, rows), marks_of(other, others)
+    if one is not other:
+        return near_duplicates(*marks)
+    pairs, key = _MEMORY[one].pairs, f"{digest_array(rows)}{digest_array(others)}"
+    if key not in pairs:
+        pairs[key] = near_duplicates(*marks)
+    return pairs[key]
+
+
+def _pictured(samples: Samples, modality: str, where: np.ndarray) -> list[tuple[str, np.ndarray]]:
+    """Return the stores of the pictures of some rows, and the rows, the first of those that show one picture."""
     rows, stores = samples.rows(modality), samples.table[f"{modality}_store"].to_numpy(object)
-    marked = []
+    pictured = []
     for name in pd.unique(stores[samples.has(modality)]):
-        places = np.flatnonzero(where & (rows >= 0) & (stores == name))
-        places = places[np.unique(rows[places], return_index=True)[1]]  # many rows may show one picture
-        if len(places) and samples.stores[name].description.kind == "picture":
-            marked.append((marks_of(samples.stores[name], rows[places]), places))
-    return marked
+        some = np.flatnonzero(where & (rows >= 0) & (stores == name))
+        some = some[np.unique(rows[some], return_index=True)[1]]
+        if len(some) and samples.stores[name].description.kind == "picture":
+            pictured.append((name, some))
+    return pictured
 
 
 def near_duplicates(left: Marks, right: Marks) -> np.ndarray:
@@ -141,68 +209,166 @@ def near_duplicates(left: Marks, right: Marks) -> np.ndarray:
     [[0, 1], [2, 0]]
     """
     pairs = [np.empty((0, 2), np.int64)]
-    flipped = Marks(right.mirrored, right.hashes, right.grey[:, :, ::-1])
-    step = max(1, 2**22 // max(1, len(right.hashes)))
-    for other in (right, flipped):
-        for first in range(0, len(left.hashes), step):
-            bits = np.bitwise_count(left.hashes[first : first + step, None] ^ other.hashes)
-            candidates = np.argwhere(bits <= LARGEST_BITS) + (first, 0)
-            for start in range(0, len(candidates), _BLOCK):
-                some = candidates[start : start + _BLOCK]
-                pairs.append(some[_same(left.grey[some[:, 0]], other.grey[some[:, 1]])])
+    for candidates, mirrored, maps in _candidates(left, right):
+        for first in range(0, len(candidates), _BLOCK):
+            some, starts = candidates[first : first + _BLOCK], maps[first : first + _BLOCK]
+            pairs.append(some[_same(left, right, some, mirrored, starts)])
     return np.unique(np.concatenate(pairs), axis=0)
 
 
-def copy_groups(marks: Marks) -> np.ndarray:
-    """Return int64 (n,): for each picture the first place of those that are copies of it, or copies of its copies.
-
-    Examples
-    --------
-    >>> grey = np.random.default_rng(0).integers(0, 200, (3, 8, 8), np.uint8).repeat(8, axis=1).repeat(8, axis=2)
-    >>> copy_groups(mark_pictures(np.concatenate([grey, grey[1:2] + 9]))).tolist()
-    [0, 1, 2, 1]
-    """
+def linked(pairs: np.ndarray, n: int) -> np.ndarray:
+    """Return int64 (n,): for each place the first of those that pairs, int (k, 2), link it with."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
-    n, pairs = len(marks.hashes), near_duplicates(marks, marks)
     links = coo_array((np.ones(len(pairs), bool), (pairs[:, 0], pairs[:, 1])), shape=(n, n))
     groups = connected_components(links, directed=False)[1]
     return np.unique(groups, return_index=True)[1][groups]
 
 
-def _same(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Return bool (n,): whether small grey pictures, uint8 (n, 32, 32), agree everywhere."""
-    from scipy.ndimage import uniform_filter
+# the coarse look ------------------------------------------------------------------------------------------------------
 
-    same = np.zeros(len(one), bool)
-    flat_one, flat_other = _centred(one, np.ones(one.shape, bool)), _centred(other, np.ones(other.shape, bool))
-    deviations = np.minimum(_deviation(flat_one), _deviation(flat_other))[:, 0, 0]
-    correlation = _correlation(flat_one, flat_other)
-    close = np.flatnonzero((deviations > _BLANK) & (correlation > _LEAST_CORRELATION))
-    if not len(close):
+
+@cache
+def _looks() -> np.ndarray:
+    """Return float32 (views, 1024, k): how a picture is seen in each view: moved, blurred, at 12 x 12 in a circle."""
+    from scipy.ndimage import gaussian_filter, zoom
+
+    pixels = np.eye(_EDGE**2, dtype=np.float32).reshape(-1, _EDGE, _EDGE)
+    across, down = places(12)
+    circle = np.hypot(across, down) <= 0.95
+    looks = []
+    for view in _VIEWS:
+        values, _ = moved(pixels, np.repeat(view[None], len(pixels), 0), *places(_EDGE))
+        blurred = gaussian_filter(values.reshape(pixels.shape), (0, 1.2, 1.2), mode="nearest")
+        looks.append(zoom(blurred, (1, 12 / _EDGE, 12 / _EDGE), order=1, grid_mode=True, mode="nearest")
+                     .reshape(len(pixels), -1)[:, circle])  # fmt: skip
+    return np.stack(looks)
+
+
+def _seen(grey: np.ndarray, view: int, mean: np.ndarray | float) -> np.ndarray:
+    """Return what a view shows of pictures, float32 (n, k), of unit length."""
+    seen = _unit(grey.reshape(len(grey), -1).astype(np.float32) @ _looks()[view])
+    return _unit(seen - mean, centred=False)
+
+
+def _unit(values: np.ndarray, *, centred: bool = True) -> np.ndarray:
+    values = values - values.mean(axis=1, keepdims=True) if centred else values
+    return values / np.maximum(np.linalg.norm(values, axis=1, keepdims=True), 1e-6)
+
+
+def _candidates(left: Marks, right: Marks) -> Iterator[tuple[np.ndarray, bool, np.ndarray]]:
+    """Yield pairs that may be copies, int64 (k, 2), whether mirrored, and maps of left to right to begin with."""
+    several = len(left) + len(right) >= _MANY
+    mean = np.concatenate([_seen(marks.grey, 0, 0.0) for marks in (left, right)]).mean(axis=0) if several else 0.0
+    for mirrored in (False, True):
+        grey = right.grey[:, :, ::-1] if mirrored else right.grey
+        still = _seen(grey, 0, mean)
+        looks = [(_seen(left.grey, view, mean), still, _inverse(_VIEWS[view])) for view in range(len(_VIEWS))]
+        still = _seen(left.grey, 0, mean)
+        looks += [(still, _seen(grey, view, mean), _VIEWS[view]) for view in range(_TURNED, len(_VIEWS))]
+        parts = [_alike(one, other) for one, other, _ in looks]
+        codes, scores = (np.concatenate(column) for column in zip(*parts, strict=True))
+        views = np.repeat(np.arange(len(parts)), [len(part[0]) for part in parts])
+        order = np.lexsort((-scores, codes))
+        order = order[np.unique(codes[order], return_index=True)[1]]  # each pair once, as its best view has it
+        pairs = np.column_stack(np.divmod(codes[order], len(right)))
+        yield pairs, mirrored, np.stack([start for *_, start in looks])[views[order]]
+
+
+def _inverse(view: np.ndarray) -> np.ndarray:
+    return np.linalg.inv(np.vstack([view, [0, 0, 1]]))[:2].astype(np.float32)
+
+
+def _alike(one: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the numbers of pairs that look alike (row of `one` times n, plus row of `other`), and how much."""
+    codes, scores = [np.empty(0, np.int64)], [np.empty(0, np.float32)]
+    step = max(1, 2**24 // max(1, len(other)))
+    for first in range(0, len(one) if len(other) else 0, step):
+        correlations = one[first : first + step] @ other.T
+        rows = np.arange(len(correlations))
+        likely = np.flatnonzero(correlations > _LIKELY)
+        best = correlations.argmax(axis=1) + rows * len(other)
+        best = best[correlations.ravel()[best] > _POSSIBLE]
+        for some in (likely, best):
+            codes.append(some + first * len(other))
+            scores.append(correlations.ravel()[some])
+    return np.concatenate(codes), np.concatenate(scores)
+
+
+# the closer look ------------------------------------------------------------------------------------------------------
+
+
+def _same(left: Marks, right: Marks, pairs: np.ndarray, mirrored: bool, maps: np.ndarray) -> np.ndarray:
+    """Return bool (n,): whether pairs, int (n, 2), show one picture, as it lies or moved a little."""
+    one, other = left.grey[pairs[:, 0]], right.grey[pairs[:, 1]]
+    other = other[:, :, ::-1] if mirrored else other
+    blank = np.minimum(one.std(axis=(1, 2)), other.std(axis=(1, 2))) <= _BLANK
+    same = ~blank & _unmoved(one, other)
+    apart = (
+        np.abs(left.tint[pairs[:, 0]] - right.tint[pairs[:, 1]]).max(axis=1) > _OTHER_TINT
+    )  # never where one is grey
+    rest = np.flatnonzero(~blank & ~same & ~apart)
+    if not len(rest):
         return same
-    one, other = one[close], other[close]
-    white = (np.maximum(one, other) >= _WHITE) & (np.minimum(one, other) >= _NEARLY_WHITE)
-    usable = ~white
-    usable[usable.mean(axis=(1, 2)) < 0.1] = True  # a picture that is nearly all white is compared as it is
-    first, second = _centred(one, usable), _centred(other, usable)
-    scale = np.sqrt(usable.mean(axis=(1, 2), keepdims=True))
-    difference = scale * (first / _deviation(first) - second / _deviation(second))
-    worst = np.abs(uniform_filter(difference, (1, 3, 3))).max(axis=(1, 2))
-    same[close] = worst <= LARGEST_DIFFERENCE
+    half, other_half = (
+        each[rest].reshape(-1, 16, 2, 16, 2).mean(axis=(2, 4), dtype=np.float32) for each in (one, other)
+    )
+    maps, correlation = align(half, other_half, maps[rest], 4)
+    passing = correlation > _PASSING
+    rest, maps = rest[passing], maps[passing]
+    side = min(left.side, right.side)
+    clearly = _CLEARLY if side < max(LARGEST_CHANGE) else 0.0  # what hardly moved is judged as it lies
+    for pixels in dict.fromkeys((_SIDES[0], side)):
+        least = max(size for size in LARGEST_CHANGE if size <= pixels)
+        for first in range(0, len(rest), 256):  # keeps memory small
+            some = slice(first, first + 256)
+            first_of, second_of = (
+                _softened(marks, pairs[rest[some], column], pixels) for column, marks in enumerate((left, right))
+            )
+            second_of = second_of[:, :, ::-1] if mirrored else second_of
+            maps[some], _ = align(first_of, np.ascontiguousarray(second_of), maps[some], 6)
+            change = local_difference(first_of, np.ascontiguousarray(second_of), maps[some])
+            same[rest[some]] = (change <= LARGEST_CHANGE[least]) & _plausible(maps[some], clearly)
+        maps, rest = maps[same[rest]], rest[same[rest]]
     return same
 
 
-def _centred(pictures: np.ndarray, usable: np.ndarray) -> np.ndarray:
-    mean = pictures.mean(axis=(1, 2), keepdims=True, where=usable, dtype=np.float32)
-    return np.where(usable, pictures - mean, np.float32(0))
+def _plausible(maps: np.ndarray, clearly: float) -> np.ndarray:
+    """Return bool (n,): whether maps turn or crop a picture, and no more: a crop lies within what it was cut out of.
+
+    Two people photographed alike can often be brought over each other by stretching, slanting or shifting one of them.
+    """
+    wide, high = (np.hypot(maps[:, 0, axis], maps[:, 1, axis]) for axis in (0, 1))
+    slanted = np.abs((maps[:, :, 0] * maps[:, :, 1]).sum(axis=1)) / (wide * high)
+    within = np.abs(maps[:, :, 2]) <= np.abs(1 - np.column_stack([wide, high])) + _SLACK
+    turned, enlarged = np.arctan2(maps[:, 1, 0], maps[:, 0, 0]), np.log(wide * high) / 2
+    far = np.maximum(np.abs(turned), np.abs(enlarged)) >= clearly
+    return far & (slanted <= _SLACK) & (np.abs(np.log(wide / high)) <= 2 * _SLACK) & within.all(axis=1)
 
 
-def _deviation(centred: np.ndarray) -> np.ndarray:
-    return np.maximum(np.sqrt(np.mean(centred * centred, axis=(1, 2), keepdims=True)), np.float32(1e-6))
+def _softened(marks: Marks, some: np.ndarray, side: int) -> np.ndarray:
+    """Return pictures by their places, float32 (n, side, side), without what a change of size does not keep."""
+    from scipy.ndimage import gaussian_filter
+
+    shown, place = np.unique(some, return_inverse=True)
+    return gaussian_filter(marks.closer(shown, side).astype(np.float32), (0, 1, 1))[place]
 
 
-def _correlation(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    scale = (_deviation(one) * _deviation(other))[:, 0, 0]
-    return np.mean(one * other, axis=(1, 2)) / scale
+def _unmoved(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Return bool (n,): whether small grey pictures, uint8 (n, 32, 32), agree everywhere as they lie."""
+    from scipy.ndimage import uniform_filter
+
+    shape, n = one.shape, len(one)
+    one, other = (each.reshape(n, -1).astype(np.float32) for each in (one, other))
+    all_of_it = np.ones_like(one)
+    (first, _), (second, _) = (standardised(each, all_of_it) for each in (one, other))
+    close = np.flatnonzero((first * second).mean(axis=1) > _LEAST_CORRELATION)
+    one, other = one[close], other[close]
+    usable = ~white(one, other)
+    usable[usable.mean(axis=1) < 0.1] = True  # a picture that is nearly all white is compared as it is
+    (first, _), (second, _) = (standardised(each, usable) for each in (one, other))
+    worst = np.abs(uniform_filter((first - second).reshape(-1, *shape[1:]), (1, 3, 3))).max(axis=(1, 2))
+    same = np.zeros(n, bool)
+    same[close] = worst <= LARGEST_DIFFERENCE
+    return same

@@ -71,6 +71,8 @@ def audit_tables(table: pd.DataFrame, split: pd.DataFrame, units: Sequence[str] 
         {"name": "table", "disjoint": tuple(dict.fromkeys(wanted)), "scored_unit": SAMPLE}, where="units"
     )
     report = audit(_split(split, samples, "index" in table.columns), samples, protocol)
+    if report.counts["unused"]:
+        notes.append(f"{report.counts['unused']} of {len(samples)} rows are in no part")
     shared = {name: count for name, count in report.shared.items() if name in table.columns}
     return replace(report, shared=shared, warnings=(*report.warnings, *notes))
 

@@ -87,6 +87,8 @@ class ArrayStore:
         An array or a memory map; of text, NumPy's own strings, `np.array(texts, str)`.
     description : Description
         What it holds.
+    whole : Store, optional
+        What the rows were cut out of, row by row, such as the pictures of faces: in it the audit looks for copies.
 
     Examples
     --------
@@ -96,7 +98,7 @@ class ArrayStore:
     (2, 2, 4)
     """
 
-    def __init__(self, values: np.ndarray, description: Description) -> None:
+    def __init__(self, values: np.ndarray, description: Description, whole: ArrayStore | None = None) -> None:
         if values.ndim != len(description.axes) + 1:
             raise DataError(f"rows have {values.ndim - 1} axes, the description names {len(description.axes)}")
         if description.channels and values.shape[1 + description.axes.index("channel")] != len(description.channels):
@@ -106,6 +108,7 @@ class ArrayStore:
             raise DataError(what, do="give text as np.array(texts, str), of the kind text")
         self.values = values
         self.description = description
+        self.whole = whole
 
     def __len__(self) -> int:
         return len(self.values)
@@ -127,11 +130,15 @@ class ArrayStore:
         with write_folder(folder) as temporary:
             np.save(temporary / "values.npy", self.values)
             _describe(temporary, "array", self.description)
+            if self.whole is not None:
+                self.whole.save(temporary / "whole")
 
     @classmethod
     def open(cls, folder: Path, description: Description) -> Self:
         """Open a saved store, memory-mapped."""
-        return cls(np.load(folder / "values.npy", mmap_mode="r", allow_pickle=False), description)
+        whole = open_store(folder / "whole") if (folder / "whole").is_dir() else None
+        assert whole is None or isinstance(whole, ArrayStore)
+        return cls(np.load(folder / "values.npy", mmap_mode="r", allow_pickle=False), description, whole)
 
 
 def new_store(folder: Path, shape: tuple[int, ...], dtype: np.dtype | type, description: Description) -> np.memmap:

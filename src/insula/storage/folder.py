@@ -14,13 +14,13 @@ from insula.storage.hashing import digest, sha256_of
 if TYPE_CHECKING:
     from insula.storage.settings import Settings
 
-MANIFEST = "manifest.json"
+MANIFEST, SIGNATURE = "manifest.json", "manifest.sig"
 _LARGEST = 1 << 26  # bytes of a manifest
 _SYSTEM = "system.yaml"
 
 
 def contents(folder: Path) -> dict[str, Path]:
-    """Return the files of a folder by name, but not its manifest; of folders those that are empty, as `name/`.
+    """Return the files of a folder by name, without its manifest and signature; of folders those that are empty.
 
     Raises
     ------
@@ -41,7 +41,7 @@ def contents(folder: Path) -> dict[str, Path]:
                     folders.append(path)
                 elif not entry.is_file(follow_symlinks=False):
                     raise BundleError("this is neither a file nor a folder", where=path, do="remove it")
-                elif path != folder / MANIFEST:
+                elif path not in (folder / MANIFEST, folder / SIGNATURE):
                     files[path.relative_to(folder).as_posix()] = path
     except OSError as error:
         raise BundleError(
