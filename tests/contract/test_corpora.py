@@ -40,6 +40,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "dens": {"window": 20},
     "emoeeg-mc": {"window": 4},
     "music-emotion": {"window": 6},
+    "feature-table": {},
     "simulated-faces": {"pictures": 14, "identities": 4, "size": 24, "cartoons": 0.5},
     "simulated-pairs": {"subjects": 2, "trials": 6, "seconds": 4, "label_noise": 0.5, "drawn": True, "size": 24},
     "simulated-ratings": {"subjects": 2, "films": 4, "seconds": 4},
@@ -69,6 +70,7 @@ CHANGED: dict[str, dict[str, Any]] = {
     "dens": {"window": 30},
     "emoeeg-mc": {"window": 3},
     "music-emotion": {"window": 4},
+    "feature-table": {"features": ("feature_1", "feature_0")},
     "simulated-faces": {"seed": 1},
     "simulated-pairs": {"seed": 1},
     "simulated-ratings": {"seed": 1},
@@ -90,7 +92,8 @@ LABELS = {"eegmat": "condition", "deap": "quadrant", "mahnob-hci": "felt_emotion
           "music-emotion": "pleasant", "simulated-ratings": "valence"}  # fmt: skip
 FORMS = {"picture": (np.uint8, "picture", "uint8 RGB"), "eeg": (np.float32, "signal", "uV"),
          "features": (np.float32, "features", "nats"), "face_features": (np.float32, "features", ""),
-         "mahnob-features features": (np.float32, "features", "")}  # fmt: skip
+         "mahnob-features features": (np.float32, "features", ""),
+         "feature-table features": (np.float32, "features", "")}  # fmt: skip
 
 
 class Study(NamedTuple):

@@ -135,7 +135,9 @@ def test_an_order_of_play_that_is_none_is_refused(root: Path) -> None:
 
 
 def test_both_forms_in_one_folder_are_refused(root: Path) -> None:
-    (root / "faced" / "dataset_description.json").write_text("{}")
+    place = root / "faced" / "sub-000" / "eeg"
+    place.mkdir(parents=True)
+    (place / "sub-000_task-emotion_eeg.bdf").touch()
     assert "the same trials" in refused(root)
 
 

@@ -109,7 +109,7 @@ def test_codes_are_classes_and_nothing_written_as_a_word_is_no_label(tmp_path: P
     found = understood(tmp_path)
     assert found.settings["classes"] == ["0", "1"] and "1 without" in found.summary
     one = corpus("recordings", **found.settings)
-    assert one.check() == [] and "1 of 5 recordings without a label label" in one.notes()[0]  # type: ignore[attr-defined]
+    assert one.check() == [] and "1 of 5 recordings without a label" in one.notes()[0]  # type: ignore[attr-defined]
     with pytest.warns(UserWarning, match="without a label"):
         samples = one.samples(Cache(tmp_path / "cache"))
     assert samples.table.groupby("file")["label"].first().tolist()[:4] == ["0", "1", "0", "1"]
@@ -118,13 +118,14 @@ def test_codes_are_classes_and_nothing_written_as_a_word_is_no_label(tmp_path: P
 
 def test_annotations_that_name_conditions_are_events(tmp_path: Path) -> None:
     write(tmp_path, "S1", "S2", notes=("smile", "frown", "BAD_blink"))
-    (tmp_path / "S3.xdf").touch()
+    (tmp_path / "S3.nwb").touch()
     found = understood(tmp_path)
     assert found.settings["events"] == "annotations" and "frown 2, smile 2" in found.summary
     assert found.settings["preprocessing"]["epoch"] == [0.0, 1.0]  # nothing says how long they last
     one = corpus("recordings", **found.settings)
-    assert one.notes() == ["1 .xdf is not read: S3.xdf"]  # type: ignore[attr-defined]
-    with pytest.warns(UserWarning, match=r"1 \.xdf is not read"):
+    notes = one.notes()  # type: ignore[attr-defined]
+    assert notes[0] == "1 .nwb is not read: S3.nwb" and "2 classes: frown 2, smile 2" in notes
+    with pytest.warns(UserWarning, match=r"1 \.nwb is not read"):
         assert len(one.samples(Cache(tmp_path / "cache"))) == 4
 
 

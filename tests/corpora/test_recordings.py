@@ -281,7 +281,7 @@ def test_check_looks_at_signals_headers_events_and_labels(root: Path, tmp_path: 
     write(root / "double_1.edf", channels=("Fz", "Fz", "Pz", "Oz"))
     lacks = check(root)
     for name, what in (
-        ("volts_1.edf", "looks like volts"),
+        ("volts_1.edf", "they look like V"),
         ("flat_1.edf", "is flat"),
         ("short_1.edf", "truncated"),
         ("double_1.edf", "duplicate channel 'Fz'"),

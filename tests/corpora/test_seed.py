@@ -123,3 +123,11 @@ def test_a_trial_that_is_no_array_of_numbers_is_missing(folder: Path) -> None:
     arrays = {name: array for name, array in loadmat(path).items() if not name.startswith("__")}
     savemat(path, arrays | {"s1_eeg9": np.array([{"a": 1}], object)})
     assert [line.split(" (")[0] for line in seed(folder.parents[1]).check()] == ["no array of trial 9"]
+
+
+def test_variables_of_other_names_are_named(folder: Path) -> None:
+    path = folder / "1_20131027.mat"
+    arrays = {name.replace("_eeg", "eeg_"): array for name, array in loadmat(path).items() if not name.startswith("__")}
+    savemat(path, arrays)
+    (line,) = seed(folder.parents[1]).check()
+    assert "its variables are s1eeg_1, s1eeg_2" in line and "as in djc_eeg1" in line

@@ -32,6 +32,7 @@ CORPORA: dict[str, str] = {
     "dens": "insula.corpora.bids_sets:Dens",
     "emoeeg-mc": "insula.corpora.bids_sets:EmoEegMc",
     "music-emotion": "insula.corpora.bids_sets:MusicEmotion",
+    "feature-table": "insula.corpora.feature_table:FeatureTable",
     "simulated-faces": "insula.corpora.simulated_faces:SimulatedFaces",
     "simulated-pairs": "insula.corpora.simulated_pairs:SimulatedPairs",
     "simulated-ratings": "insula.corpora.simulated_ratings:SimulatedRatings",

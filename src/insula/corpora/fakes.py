@@ -143,6 +143,19 @@ def fake_semi_simulated(root: Path) -> None:
     fake_size_cont_emo(root)
 
 
+def fake_feature_table(root: Path, people: int = 3) -> None:
+    """Write `feature-table/features.csv`: two windows of each of six trials of some people, five numbers a row."""
+    rows = pd.MultiIndex.from_product(
+        [range(1, people + 1), range(1, 7), range(2)], names=["subject", "trial", "start"]
+    )
+    table = rows.to_frame(index=False)
+    table = table.assign(stop=table["start"] + 1, emotion=np.array(["joy", "sad"])[table["trial"] % 2])
+    values = np.random.default_rng(0).standard_normal((len(table), 5)).astype(np.float32)
+    (root / "feature-table").mkdir(parents=True, exist_ok=True)
+    features = pd.DataFrame(values, columns=[f"feature_{number}" for number in range(5)])
+    table.join(features).to_csv(root / "feature-table" / "features.csv", index=False)
+
+
 FAKES: dict[str, Callable[[Path], None]] = {
     "folder": fake_folder,
     "london-faces": fake_london_faces,
@@ -166,6 +179,7 @@ FAKES: dict[str, Callable[[Path], None]] = {
     "dens": fake_dens,
     "emoeeg-mc": fake_emoeeg_mc,
     "music-emotion": fake_music_emotion,
+    "feature-table": fake_feature_table,
 }
 """What writes the fake of a corpus under a root; a corpus without one is simulated."""
 

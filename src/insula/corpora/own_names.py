@@ -192,7 +192,8 @@ def _unknown(names: Sequence[str], codes: str) -> str:
     meant = {name: normalise_label(matches[0]) for name, matches in near.items() if matches}
     shown = [f"{name} ({meant[name]}?)" if name in meant else name for name in names]
     one = next(iter(meant), None)
-    cure = f"; to join one to another, --set 'corpus.{codes}={{{one}: {meant[one]}}}'" if one else ""
+    join = f"--set 'corpus.{codes}={{{one}: {meant.get(one or '')}}}'" if codes == "codes" else "write both alike"
+    cure = f"; to join one to another, {join}" if one else ""
     return f"names that are no known class stay classes of their own: {_some(shown)}{cure}"
 
 

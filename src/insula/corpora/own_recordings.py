@@ -21,6 +21,7 @@ from insula.eeg.preprocessing import HIGHEST_EDGE, Preprocessing
 from insula.eeg.reading import channel_table, outline
 from insula.emotions import OF_RATINGS, normalise_label
 from insula.errors import DataError
+from insula.storage.below import files_below
 from insula.storage.tables import is_missing
 
 USUAL_LABELS = ("label", "emotion", "condition", "trial_type", "class", "category")
@@ -79,7 +80,9 @@ def understand(given: Mapping[str, Any], label: str | None = None, *, classes: b
     settings, root = dict(given), Path(given["root"])
     if not root.is_dir():
         raise DataError("no such folder", where=root, do="correct root")
-    tables = {} if any(root.rglob("*_events.[ct]sv")) else _tables(root)
+    tables = (
+        {} if any(path.name.endswith(("_events.csv", "_events.tsv")) for path in files_below(root)) else _tables(root)
+    )
     if not {"events", "labels"} & set(given):
         settings |= _chosen_tables(tables, root)
     if not is_bids(root) and "who" not in given:

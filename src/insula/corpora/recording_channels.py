@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -10,11 +10,10 @@ import pandas as pd
 import yaml
 
 from insula.corpora.recording_files import RecordingFile
-from insula.eeg.montage import canonical, some
+from insula.eeg.montage import canonical
+from insula.eeg.opening import stored_channels
 from insula.eeg.reading import channel_table
-from insula.eeg.triggers import TRIGGERS
-from insula.errors import DataError, InsulaError, SettingsError
-from insula.samples import Recording
+from insula.errors import DataError, SettingsError
 from insula.storage.tables import read_table
 
 Names = Mapping[str, str | None]
@@ -53,14 +52,45 @@ def names_in(one: RecordingFile, rename: Names, unit: str | None = None) -> tupl
     """
     if one.channels is None:
         return rename, []
-    table = read_table(one.channels)
-    if not {"name", "type"} <= set(table.columns):
-        raise DataError("no column name or type", where=one.channels, do="complete it as BIDS says")
-    names = table["name"].astype("str")
-    rename = {**dict.fromkeys(names[table["type"].str.upper() != "EEG"]), **rename}
-    marked = names[table["status"] == "bad"] if "status" in table else []
+    table = channel_sidecar(one.channels)
+    table["name"] = spelt_as(table["name"], stored_channels(one.path)[0]["channel"])
+    rename = {**dict.fromkeys(table["name"][table["name"].notna() & (table["type"] != "EEG")]), **rename}
     electrodes = channel_table(one.path, rename, unit).set_index("channel")["electrode"]
-    return rename, [electrodes[name] for name in marked if name in electrodes and pd.notna(electrodes[name])]
+    bad = electrodes[table["name"][table["bad"]].dropna()]
+    return rename, bad.dropna().tolist()
+
+
+def channel_sidecar(path: Path) -> pd.DataFrame:
+    """Return BIDS `channels.tsv`: `name` as text, `type` in capitals, whether one is `bad`, and what else it says.
+
+    Raises
+    ------
+    DataError
+        If it lacks a column.
+    """
+    table = read_table(path, ["name"])
+    table.columns = table.columns.str.lower()
+    if not {"name", "type"} <= set(table.columns):
+        raise DataError("no column name or type", where=path, do="complete it as BIDS says")
+    marks = table["status"].astype("str").str.strip().str.lower() if "status" in table else pd.Series("", table.index)
+    kinds = table["type"].astype("str").str.strip().str.upper()
+    return table.assign(type=kinds, bad=marks == "bad")
+
+
+def spelt_as(names: pd.Series, channels: pd.Series) -> pd.Series:
+    """Return names of channels as the file spells them, missing where it has none: capitals and blanks do not matter.
+
+    Examples
+    --------
+    >>> spelt_as(pd.Series(["FP1", "fp2", "Cz"]), pd.Series(["Fp1", "FP2", "fp2"])).tolist()
+    ['Fp1', 'fp2', nan]
+    """
+    spellings = {_plain(name): name for name in channels} | {name: name for name in channels}
+    return names.map(lambda name: spellings.get(name, spellings.get(_plain(name)))).astype("str")
+
+
+def _plain(name: str) -> str:
+    return "".join(str(name).split()).casefold()
 
 
 def shared_channels(
@@ -100,31 +130,14 @@ def shared_channels(
     return common
 
 
-def notes_about(
-    files: Sequence[RecordingFile], opened: Callable[[RecordingFile], Recording], without_events: bool
-) -> list[str]:
-    """Return what is odd about files, a line a kind of oddity, such as triggers where there are no other events.
-
-    Parameters
-    ----------
-    files : sequence of RecordingFile
-        Of a corpus; those that cannot be read are passed over.
-    opened : callable
-        From a file to its recording.
-    without_events : bool
-        Whether nothing says when something happened.
-    """
-    names: dict[str, list[str]] = {}
+def readable_of(files: Sequence[RecordingFile]) -> list[RecordingFile]:
+    """Return the recordings whose header can be read."""
+    readable = []
     for one in files:
-        with suppress(InsulaError):
-            notes = opened(one).notes
-            channels = channel_table(one.path)["channel"] if without_events else pd.Series(dtype=str)
-            for channel in channels[channels.str.contains(TRIGGERS)]:
-                do = "--set corpus.events=annotations makes events of them"
-                notes += (f"the channel {channel} may hold triggers, which are not read: {do}",)
-            for note in notes:
-                names.setdefault(note, []).append(one.path.name)
-    return [f"{note} ({some(several, 3)})" for note, several in names.items()]
+        with suppress(DataError):
+            channel_table(one.path)
+            readable.append(one)
+    return readable
 
 
 def _electrodes(one: RecordingFile, rename: Names, unit: str | None, *, strict: bool) -> tuple[str, ...]:

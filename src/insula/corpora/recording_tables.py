@@ -21,6 +21,7 @@ from insula.corpora.recording_files import (
     with_people,
 )
 from insula.corpora.recording_folders import is_bids
+from insula.eeg.montage import some
 from insula.emotions import label_map, normalise_label
 from insula.errors import DataError
 from insula.storage.tables import is_missing, read_table
@@ -47,6 +48,8 @@ class StudyFolder:
         The file of one table of the events of all recordings; without it each recording has its own.
     rows : DataFrame, optional
         What it holds, with `place`: which of the files a row speaks of.
+    notes : tuple of str
+        What `participants.tsv` leaves open.
     """
 
     files: tuple[RecordingFile, ...]
@@ -54,6 +57,7 @@ class StudyFolder:
     facts: pd.DataFrame
     above: Path | None = None
     rows: pd.DataFrame | None = None
+    notes: tuple[str, ...] = ()
 
     @classmethod
     def open(cls, root: Path, who: str, events: str, labels: str | None) -> StudyFolder:
@@ -78,7 +82,7 @@ class StudyFolder:
             lacking = [one for one in files if one.events is None]
             if lacking:
                 what = f"no table of events beside {lacking[0].path.name}, where other recordings have one"
-                raise DataError(what, where=lacking[0].path, do="add it, or set events")
+                raise DataError(what, where=lacking[0].path, do="add it, or cut windows: --set corpus.events=none")
         elif above is None:
             kind = "windows"
         rows = keyed_table(above) if above else None
@@ -88,7 +92,8 @@ class StudyFolder:
             files = with_people(files, rows, above)
             rows = rows.assign(place=rows_of(files, rows, above))
         check_sessions(files)
-        return cls(tuple(files), kind, _facts(root, files, labels), above, rows)
+        facts, notes = _facts(root, files, labels)
+        return cls(tuple(files), kind, facts, above, rows, tuple(notes))
 
     def table_of(self, one: RecordingFile) -> Path:
         """Return the file that a recording's events are in."""
@@ -118,14 +123,11 @@ class StudyFolder:
         return read_table(one.events, NAMES)
 
 
-def _facts(root: Path, files: Sequence[RecordingFile], labels: str | None) -> pd.DataFrame:
-    facts = pd.DataFrame(index=range(len(files)))
+def _facts(root: Path, files: Sequence[RecordingFile], labels: str | None) -> tuple[pd.DataFrame, list[str]]:
+    facts, notes = pd.DataFrame(index=range(len(files))), list[str]()
     people = root / "participants.tsv"
     if is_bids(root) and people.is_file():
-        table = keyed_table(people)
-        if "subject" in table:
-            table = table.set_index(table.pop("subject").str.removeprefix("sub-"))
-            facts = table.reindex([one.subject for one in files]).set_axis(facts.index)
+        facts, notes = _participants(keyed_table(people), files)
     if labels:
         path = root / labels
         table = _row_a_recording(keyed_table(path), files)
@@ -140,7 +142,39 @@ def _facts(root: Path, files: Sequence[RecordingFile], labels: str | None) -> pd
         table = table.drop(columns=[name for name in _KEYS if name in table]).set_axis(places)
         facts = facts.drop(columns=facts.columns.intersection(table.columns)).join(table)
     _check_names(facts, root / (labels or "participants.tsv"))
-    return facts
+    return facts, notes
+
+
+def _participants(table: pd.DataFrame, files: Sequence[RecordingFile]) -> tuple[pd.DataFrame, list[str]]:
+    """Return what `participants.tsv` says of each recording, of its person or session, and what it leaves open."""
+    if "subject" not in table:
+        return pd.DataFrame(index=range(len(files))), ["participants.tsv has no column participant_id: it is not read"]
+    people = table["subject"].str.removeprefix("sub-")
+    times = table.get("session", people).astype("str").map(_session_of)
+    columns = [name for name in table if name not in _KEYS]
+    facts, several, absent = [], [], []
+    for one in files:
+        rows = table[(people == one.subject).to_numpy(bool)]
+        if len(rows) > 1 and (times[rows.index] == _session_of(one.session)).any():
+            rows = rows[times[rows.index] == _session_of(one.session)]
+        agreed = {name: rows[name].iloc[0] for name in columns if len(rows[name].unique()) == 1}
+        facts.append(agreed)
+        several += [f"sub-{one.subject}"] if len(rows) > 1 else []
+        absent += [] if len(rows) else [f"sub-{one.subject}"]
+    notes = []
+    if several:
+        do = "what they agree on is taken; add a column session, or keep one row a person"
+        notes = [
+            f"participants.tsv has several rows of one session or person ({some(dict.fromkeys(several), 3)}): {do}"
+        ]
+    if absent:
+        notes += [f"participants.tsv has no row of {some(dict.fromkeys(absent), 3)}: add it"]
+    return pd.DataFrame(facts, index=range(len(files)), columns=columns), notes
+
+
+def _session_of(name: str) -> str:
+    """Return the session in a name such as `ses-01_task-rest`, zeros before it left out."""
+    return name.removeprefix("ses-").partition("_")[0].lstrip("0")
 
 
 def _row_a_recording(table: pd.DataFrame, files: Sequence[RecordingFile]) -> pd.DataFrame:
@@ -205,37 +239,6 @@ def windows_within(events: pd.DataFrame, seconds: float, hop: float) -> pd.DataF
     rows = np.repeat(np.arange(len(events)), counts)
     place = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)
     return events.iloc[rows].assign(onset=events["onset"].to_numpy(float)[rows] + place * hop)
-
-
-def label_notes(rows: pd.DataFrame, label: str, what: str, where: Path) -> list[str]:
-    """Return what one should know of the labels in tables: missing ones, odd ones, and events that are there twice.
-
-    Examples
-    --------
-    >>> rows = pd.DataFrame({"onset": [1.0, 1.0, 3.0], "place": 0, "emotion": ["fear", "fear", "nan"]})
-    >>> for note in label_notes(rows, "emotion", "events", Path("events.csv")):
-    ...     print(note)
-    1 of 3 events without a label emotion (1 x 'nan'): never scored; give it
-    events that are there twice: 1 (first: events.csv, row 1); remove them: each counts as a trial
-    """
-    if label not in rows:
-        return [f"no label {label}: nothing in the folder gives it; set label to its column, or to null"]
-    notes = []
-    missing = is_missing(rows[label])
-    if missing.any():
-        words = rows[label][missing].dropna().astype("str").value_counts()
-        written = f" ({', '.join(f'{count} x {word!r}' for word, count in words.items())})" if len(words) else ""
-        notes.append(f"{missing.sum()} of {len(rows)} {what} without a label {label}{written}: never scored; give it")
-    broken = [name for name in rows[label][~missing].astype("str").unique() if len(name.splitlines()) > 1]
-    if broken:
-        notes.append(f"the label {broken[0]!r} holds a line break ({where}): write it on one line")
-    copies = rows.duplicated(["place", "onset", label]) if "onset" in rows else pd.Series(False, rows.index)
-    if copies.any():
-        first = f"{where}, row {copies.idxmax()}"
-        notes.append(
-            f"events that are there twice: {copies.sum()} (first: {first}); remove them: each counts as a trial"
-        )
-    return notes
 
 
 def tidy_events(

@@ -16,13 +16,13 @@ import pandas as pd
 from insula.corpora.contract import BaseCorpus, Card
 from insula.corpora.folder import Folder, FolderSettings
 from insula.corpora.pairing import pair, stimulus_names
-from insula.corpora.recording_channels import Names, names_in, notes_about, read_names, shared_channels
+from insula.corpora.recording_channels import Names, names_in, read_names, readable_of, shared_channels
 from insula.corpora.recording_files import RecordingFile
 from insula.corpora.recording_folders import unread
+from insula.corpora.recording_notes import label_notes, notes_about
 from insula.corpora.recording_tables import (
     StudyFolder,
     annotated,
-    label_notes,
     tidy_events,
     usual_labels,
     windows_within,
@@ -32,7 +32,7 @@ from insula.eeg.epoch_store import Windows, cleaning_columns, count_windows, epo
 from insula.eeg.filters import check_length
 from insula.eeg.montage import some
 from insula.eeg.preprocessing import Preprocessing, epochs_within
-from insula.eeg.reading import channel_table, read_recording, trigger_events
+from insula.eeg.reading import read_recording, trigger_events
 from insula.errors import DataError, InsulaError
 from insula.samples import PROVENANCE, ArrayStore, Recording, Samples, Store, provenance
 from insula.storage.cache import Cache
@@ -173,7 +173,7 @@ class Recordings(BaseCorpus):
         """Return what is missing or broken, one line each; headers are read, and a few seconds of each signal."""
         files, wanted = self.study.files, None
         if self.settings.channels is not None:
-            wanted = self._channels([one for one in files if _readable(one)] or files)
+            wanted = self._channels(readable_of(files) or files)
         lacks: list[str] = []
         readable: list[RecordingFile] = []
         events: list[pd.DataFrame] = []
@@ -208,19 +208,27 @@ class Recordings(BaseCorpus):
         return list(dict.fromkeys(lacks + (self._folder.check() if self._folder else [])))
 
     def notes(self) -> list[str]:
-        """Return what one should know and nothing stops at: files that are not read, rows without a label, copies."""
+        """Return what one should know and nothing stops at: what is not read, labels and their counts, copies."""
+        settings = self.settings
+        notes = unread(settings.root) if settings.root.is_dir() else []
         try:
-            notes, rows, where = unread(self.settings.root), *self.study.rows_as_written()
+            study, (rows, where) = self.study, self.study.rows_as_written()
         except InsulaError:
-            return []  # which `check` says
+            return notes  # the rest `check` says
+        opened: dict[RecordingFile, Recording] = {}
         wanted = None
         with suppress(InsulaError):
-            wanted = self._channels(self.study.files)
-        notes += notes_about(self.study.files, lambda one: self._recording(one, wanted), self.study.kind == "windows")
-        label = self.settings.label
-        if label is None or self.settings.pictures or self.study.kind == "annotations":
+            wanted = self._channels(study.files)
+        for one in study.files:
+            with suppress(InsulaError):
+                opened[one] = self._recording(one, wanted)
+        notes += [*study.notes, *notes_about(opened, study.kind == "windows", settings.unit)]
+        if settings.label is None or settings.pictures:
             return notes
-        return notes + label_notes(rows, label, "recordings" if self.study.kind == "windows" else "events", where)
+        if study.kind == "annotations" or settings.markers:
+            rows = pd.concat([one.events.assign(place=place) for place, one in enumerate(opened.values())] or [rows])
+        what, named = "recordings" if study.kind == "windows" else "events", bool(settings.classes or settings.markers)
+        return notes + label_notes(rows, settings.label, what, where, named=named)
 
     def _shown(self) -> list[str] | None:
         """Return what stimuli may be called; None where there are no pictures, or where their own check says why."""
@@ -387,15 +395,6 @@ class Recordings(BaseCorpus):
         label = settings.label
         if label and label not in events and not settings.pictures and (self.study.kind == "tables" or settings.labels):
             names = [name for name in events if name not in (*PROVENANCE, "onset", "duration")]
-            do = (
-                f"set label, as in --set corpus.label={[*names, 'null'][0]}; there is {', '.join(names) or 'no column'}"
-            )
+            do = f"set label, as in --set corpus.label={[*names, 'null'][0]}; there is {some(names) or 'no column'}"
             where = settings.root / settings.labels if settings.labels else where
             raise DataError(f"no label column {label!r}", where=where, do=do)
-
-
-def _readable(one: RecordingFile) -> bool:
-    with suppress(DataError):
-        channel_table(one.path)
-        return True
-    return False

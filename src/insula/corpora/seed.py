@@ -15,7 +15,7 @@ from insula.corpora.contract import Card
 from insula.corpora.matlab import matlab_array, matlab_shapes
 from insula.corpora.places import corpus_folder
 from insula.corpora.trials import Trial, TrialCorpus, TrialSettings, array_recording
-from insula.eeg.montage import canonical
+from insula.eeg.montage import canonical, some
 from insula.eeg.preprocessing import Preprocessing
 from insula.errors import DataError
 from insula.storage.hashing import digest, sha256_of
@@ -136,7 +136,8 @@ class _SeedFamily(TrialCorpus, ABC):
 def _arrays(path: Path, wanted: int) -> list[tuple[str, tuple[int, int]]]:
     """Return name and shape of each trial's array, the first trial first."""
     arrays: dict[int, tuple[str, tuple[int, int]]] = {}
-    for name, shape in matlab_shapes(path).items():
+    shapes = matlab_shapes(path)
+    for name, shape in shapes.items():
         match = _TRIAL.fullmatch(name)
         if match is None:
             continue
@@ -151,7 +152,10 @@ def _arrays(path: Path, wanted: int) -> list[tuple[str, tuple[int, int]]]:
     absent = sorted(set(range(1, wanted + 1)) - set(arrays))
     if absent:
         more = f" and {len(absent) - 1} more" if len(absent) > 1 else ""
-        raise DataError(f"no array of trial {absent[0]}{more}", where=path, do="fetch the file again")
+        do = "fetch the file again"
+        if shapes and not arrays:
+            do = f"its variables are {some(shapes, 5)}: name them as in djc_eeg1"
+        raise DataError(f"no array of trial {absent[0]}{more}", where=path, do=do)
     return [arrays[number] for number in range(1, wanted + 1)]
 
 

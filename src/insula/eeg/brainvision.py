@@ -16,9 +16,7 @@ def check_size(path: Path, data: Path) -> None:
     DataError
         If the data are too short or too long.
     """
-    text = path.read_bytes().decode("latin-1").partition("[Comment]")[0]  # only keys and numbers are looked for
-    entries = re.findall(r"^(\w+)[ \t]*=[ \t]*([^\r\n]*)", text, re.MULTILINE)
-    header = {key.lower(): value for key, value in entries}
+    header = _entries(path, "latin-1")  # only keys and numbers are looked for
     width = {"INT_16": 2, "UINT_16": 2, "INT_32": 4, "IEEE_FLOAT_32": 4}.get(header.get("binaryformat", "").upper())
     if width is None or header.get("dataformat", "BINARY").upper() != "BINARY":
         return
@@ -34,6 +32,33 @@ def check_size(path: Path, data: Path) -> None:
         says = f"{sample} bytes a sample and markers to sample {last}" if wanted is None else f"{wanted * sample} bytes"
         what = f"{data.name} has {size} bytes, its header says {says}"
         raise DataError(what, where=path, do="it is truncated: copy or export it again")
+
+
+def check_files(path: Path) -> None:
+    """Refuse a header that names files which are not there, as where all three were renamed.
+
+    Raises
+    ------
+    DataError
+        Naming the line of the header and, where it is there, the file that is meant.
+    """
+    header = _entries(path, "utf-8")
+    for key, suffix in (("DataFile", ".eeg"), ("MarkerFile", ".vmrk")):
+        name = header.get(key.lower(), "").replace("$b", path.stem)
+        if not name or (path.parent / name).is_file():
+            continue
+        beside = [other.name for other in (path.with_suffix(suffix), path.with_suffix(".dat")) if other.is_file()]
+        if beside or key == "DataFile":  # MNE reads a recording without markers
+            do = f"write {key}={beside[0]} in it" if beside else "copy that file, too, to where the header lies"
+            raise DataError(f"its line {key}={name} names no file", where=path, do=do)
+
+
+def _entries(path: Path, encoding: str) -> dict[str, str]:
+    """Return what a header says before its comments, by keys in lower case."""
+    text = path.read_bytes().decode(encoding, errors="replace").partition("[Comment]")[0]
+    return {
+        key.lower(): value.strip() for key, value in re.findall(r"^(\w+)[ \t]*=[ \t]*([^\r\n]*)", text, re.MULTILINE)
+    }
 
 
 def units_of(path: Path) -> list[str]:

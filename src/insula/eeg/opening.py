@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from insula.eeg.brainvision import units_of
+from insula.eeg.brainvision import check_files, units_of
 from insula.eeg.edf import DURATION, edf_channels
 from insula.eeg.units import unit_in_microvolts
 from insula.eeg.xdf import open_xdf
@@ -126,6 +126,8 @@ def open_raw(path: Path, names: tuple[str, ...] = ()) -> tuple[Any, list[str]]:
     """
     import mne
 
+    if suffix_of(path) == ".vhdr" and path.is_file():
+        check_files(path)
     only = {"include": list(names)} if names and suffix_of(path) in _EDF else {}
     raw, failure = None, None
     if suffix_of(path) == ".set":

@@ -12,6 +12,7 @@ from insula.eeg.reading import suffix_of
 from insula.errors import DataError
 from insula.faces.pictures import SUFFIXES as PICTURES
 from insula.faces.pictures import passed_over
+from insula.storage.below import files_below
 
 
 def recipe_name(folder: Path) -> str:
@@ -31,7 +32,7 @@ def recipe_name(folder: Path) -> str:
     >>> recipe_name(folder)
     'pictures'
     """
-    endings = {suffix_of(path) for path in folder.rglob("*") if path.is_file()}
+    endings = {suffix_of(path) for path in files_below(folder)}
     if endings & set(RECORDINGS):
         return "recordings"
     if endings & PICTURES:

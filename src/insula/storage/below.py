@@ -65,8 +65,8 @@ def first_of(names: Sequence[str]) -> str:
 
 def _below(root: Path) -> Iterator[tuple[Path, str]]:
     """Yield paths below a folder and what they are: a `file`, or what stands in place of one."""
-    folders, entered = [root], set(root.resolve().parents)  # a link that leads above the root is none to enter
-    links: list[Path] = []
+    folders, links = [root], list[Path]()
+    entered = set(root.resolve().parents)  # a link to what lies above is none to enter
     while folders or links:
         folder = folders.pop() if folders else links.pop()  # links once all folders are entered that are none
         if folder.resolve() in entered:
