@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from insula.errors import BundleError, DataError
 from insula.storage.atomic import write_file
@@ -13,8 +14,6 @@ from insula.tiers import naming_tier
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-
-Key = TypeVar("Key")
 
 
 def new_key(path: Path) -> Path:
@@ -106,10 +105,10 @@ def check(folder: Path, key: Path) -> None:
         raise BundleError("the bundle was signed by another key, or altered since", where=folder, do=do) from None
 
 
-def _key(path: Path, load: object, kind: type[Key], name: str) -> Key:
+def _key(path: Path, load: Callable[[bytes], Any], kind: type, name: str) -> Any:
     """Read a key of ed25519."""
     try:
-        key = load(path.read_bytes())  # type: ignore[operator]
+        key = load(path.read_bytes())
     except OSError as error:
         raise DataError(f"the key cannot be read: {error.strerror}", where=path, do="check its name") from None
     except Exception:  # whatever cryptography says of a file that is none
