@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -104,7 +105,7 @@ def check(folder: Path, key: Path) -> None:
         raise BundleError("the bundle was signed by another key, or altered since", where=folder, do=do) from None
 
 
-def _key(path: Path, load: Any, kind: Any, name: str) -> Any:
+def _key(path: Path, load: Callable[[bytes], Any], kind: type, name: str) -> Any:
     """Read a key of ed25519."""
     try:
         key = load(path.read_bytes())
