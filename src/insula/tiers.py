@@ -14,7 +14,7 @@ TIERS: dict[str, tuple[str, ...]] = {
         "mapie", "captum", "fairlearn", "joblib", "threadpoolctl", "matplotlib", "jinja2", "openTSNE",
         "onnx", "onnxscript", "pyarrow", "pooch", "filelock",
     ),
-    "eeg": ("mne", "mne_bids", "mne_icalabel", "autoreject", "braindecode", "pyriemann"),
+    "eeg": ("mne", "mne_bids", "mne_icalabel", "autoreject", "braindecode", "pyriemann", "pyxdf"),
     "label": ("sqlalchemy", "skactiveml", "matplotlib", "filelock"),
     "postgres": ("psycopg",),
     "sign": ("cryptography",),

@@ -90,7 +90,7 @@ def test_check_names_what_is_missing_or_broken(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("channel", "scale", "message"),
-    [("EEG T4", 1e-6, "looks like volts, not microvolts"), ("EEG F33", 1.0, "unknown channel 'EEG F33'")],
+    [("EEG T4", 1e-6, "says that values are uV, and they look like V"), ("EEG F33", 1.0, "unknown channel 'EEG F33'")],
 )
 def test_check_looks_at_signals_and_names(tmp_path: Path, channel: str, scale: float, message: str) -> None:
     fake_eegmat(tmp_path, subjects=1)

@@ -30,9 +30,10 @@ class OneOfEach(System):
     modes: ClassVar[Mapping[str, str]] = {"each": "a linear model of each task"}
 
     def _fit(self, data: TrainingData) -> None:
-        self.parts = {
-            name: Linear(self.settings).fit(data.train, data.validation, one) for name, one in self.task.tasks.items()
-        }
+        self.parts = {name: Linear(self.settings) for name in self.task.tasks}
+        for name, part in self.parts.items():
+            part.held_out = self.held_out
+            part.fit(data.train, data.validation, self.task.tasks[name])
         self.log.fits = [fit for part in self.parts.values() for fit in part.log.fits]
 
     def _predict(self, samples: Samples, mode: str) -> Predictions:

@@ -130,7 +130,7 @@ def open_raw(path: Path, names: tuple[str, ...] = ()) -> tuple[Any, list[str]]:
         check_files(path)
     only = {"include": list(names)} if names and suffix_of(path) in _EDF else {}
     raw, failure = None, None
-    if suffix_of(path) == ".set":
+    if suffix_of(path) in (".set", ".gdf", ".cnt", *_FIF):
         _survive(path, sha256_of(path))
     with warnings.catch_warnings(), mne.utils.catch_logging(verbose="warning") as log:
         warnings.simplefilter("ignore")  # the log says the same
@@ -165,8 +165,8 @@ def open_raw(path: Path, names: tuple[str, ...] = ()) -> tuple[Any, list[str]]:
 
 @lru_cache(maxsize=4096)
 def _survive(path: Path, _content: str) -> None:
-    """Refuse an EEGLAB file on which the library crashes, or never ends."""
-    read_in_child("insula.eeg.eeglab:openable", path)
+    """Refuse a file on which the library crashes, or never ends."""
+    read_in_child("insula.eeg.first_try:openable", path, suffix_of(path))
 
 
 def _with_a_point(path: Path, only: dict[str, Any]) -> Any:
