@@ -43,11 +43,11 @@ def check_files(path: Path) -> None:
         Naming the line of the header and, where it is there, the file that is meant.
     """
     header = _entries(path, "utf-8")
-    for key, suffix in (("DataFile", ".eeg"), ("MarkerFile", ".vmrk")):
+    for key, suffixes in (("DataFile", (".eeg", ".dat")), ("MarkerFile", (".vmrk",))):
         name = header.get(key.lower(), "").replace("$b", path.stem)
-        if not name or (path.parent / name).is_file():
+        if not name or "\ufffd" in name or (path.parent / name).is_file():  # of another code page MNE knows more
             continue
-        beside = [other.name for other in (path.with_suffix(suffix), path.with_suffix(".dat")) if other.is_file()]
+        beside = [other.name for other in map(path.with_suffix, suffixes) if other.is_file()]
         if beside or key == "DataFile":  # MNE reads a recording without markers
             do = f"write {key}={beside[0]} in it" if beside else "copy that file, too, to where the header lies"
             raise DataError(f"its line {key}={name} names no file", where=path, do=do)
