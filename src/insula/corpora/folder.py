@@ -356,7 +356,7 @@ class Folder(BaseCorpus):
     def _manifest(self, path: Path) -> pd.DataFrame:
         layout = self.layout
         table = read_table(path, [*PATHS, *NAMES, *CODES, layout.label, layout.identity, *_IDS])
-        table = usual_columns(table.mask(table.apply(is_missing)), layout.label, self._codes, path)
+        table = usual_columns(table, layout.label, self._codes, path)
         needed = [*([layout.identity] if layout.identity != "identity" else []),
                   *(_BOX if layout.faces == "boxes" else [])]  # fmt: skip
         missing = [name for name in needed if name not in table]

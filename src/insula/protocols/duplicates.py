@@ -28,7 +28,7 @@ from insula.storage.hashing import digest_array
 LARGEST_DIFFERENCE = 0.25
 """Standard deviations by which two copies that were not moved may differ at any place."""
 
-LARGEST_CHANGE = {48: 0.14, 96: 0.06}
+LARGEST_CHANGE = {48: 0.1, 96: 0.06}
 """Share of the detail by which two copies that were moved may differ at any place, at so many pixels and more."""
 
 _EDGE = 32
