@@ -267,7 +267,10 @@ def answers(study: Study, groups: Sequence[str] | None = None) -> pd.DataFrame:
     if study.protocol.test_corpora:  # names hold within a corpus
         people = first["corpus"] + "/" + first["identity"]
         named["identity"] = people.where(people.notna(), first.index.to_series())
-    return held.join(pd.DataFrame(named)).assign(**_series(study, units, scored))
+    series = _series(study, units, scored)
+    if "corpus" not in named:  # names hold as they are
+        series = {name: values for name, values in series.items() if name not in named}
+    return held.join(pd.DataFrame(named)).assign(**series)
 
 
 def _corpus(study: Study) -> list[str]:
