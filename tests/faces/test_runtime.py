@@ -30,7 +30,8 @@ for frame in read_video(folder / "film.mp4", 5):
     for crop, track in zip(crops, tracker.update(frame.time, faces)):
         box = dict(zip(("left", "top", "right", "bottom"), crop.face.box))
         rows.append({"time": frame.time, "track": track, "face": 0, **box, **head_pose(crop.face)._asdict(),
-                     "quality": " ".join(crop.flags), "label": "fear", "probability": 0.8, "reason": None, "p_fear": 0.8, "p_joy": 0.2})
+                     "quality": " ".join(crop.flags), "label": "fear", "probability": 0.8, "reason": None,
+                     "p_fear": 0.8, "p_joy": 0.2})
 table = pd.DataFrame(rows).assign(smoothed_fear=0.8, smoothed_joy=0.2, smoothed_label="fear")
 write_tracks(folder / "film.mp4", table, folder / "out", 5)
 annotate(picture, table[:1])
