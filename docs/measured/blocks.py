@@ -90,7 +90,7 @@ def _arms(run: str) -> str:
     for arm in table(run, "metrics.csv").to_dict("records"):
         headline = pd.isna(arm["difference"])
         bold = "**" if headline else ""
-        gain = "" if headline else f"{percent(arm['difference'], '+')} ({_between(arm, 'difference_', '+')})"
+        gain = "" if headline else f"{percent(arm['difference'], '+')}{_in_brackets(arm, 'difference_', '+')}"
         rows.append([f"{bold}{arm['title']}{bold}", f"{bold}{percent(arm['accuracy'])}{bold}", _between(arm), gain])
     return _markdown(["", "accuracy %", "95 % interval", "headline minus this, points"], rows, text_columns=1)
 
@@ -102,7 +102,7 @@ def _beside(runs: list[str]) -> str:
         found = table(run, "metrics.csv").set_index("arm")
         titles |= {str(arm): title for arm, title in found["title"].items() if arm not in titles}
         said = found.to_dict("index")
-        cells.append({str(arm): f"{percent(row['accuracy'])} ({_between(row)})" for arm, row in said.items()})
+        cells.append({str(arm): f"{percent(row['accuracy'])}{_in_brackets(row)}" for arm, row in said.items()})
     rows = [[title, *(cell.get(arm, "") for cell in cells)] for arm, title in titles.items()]
     rows.append(["*verdict*", *(f"*{_kind(run)}*" for run in runs)])
     return _markdown(["accuracy % (95 % interval)", *(about(run)["title"] for run in runs)], rows, text_columns=1)
@@ -110,6 +110,11 @@ def _beside(runs: list[str]) -> str:
 
 def _kind(run: str) -> str:
     return "none: the split leaks" if about(run)["passport"].get("as_published") else about(run).get("kind", "none")
+
+
+def _in_brackets(row: dict[str, Any], prefix: str = "", sign: str = "") -> str:
+    between = _between(row, prefix, sign)
+    return f" ({between})" if between else ""
 
 
 def _between(row: dict[str, Any], prefix: str = "", sign: str = "") -> str:
