@@ -106,6 +106,8 @@ def audit(split: Split, samples: Samples, protocol: Protocol, fits: Iterable[Fit
     check.trials_and_units()
     check.persons()
     check.time()
+    check.rows()
+    check.signals()
     check.pictures()
     check.given_parts()
     check.target()

@@ -6,11 +6,13 @@ from collections.abc import Iterable
 from functools import cache, partial
 
 import numpy as np
+import pandas as pd
 
 from insula.errors import DataError
 from insula.protocols.clock import Timeline
-from insula.protocols.duplicates import duplicates_between, picture_modalities
+from insula.protocols.duplicates import NOT_LOOKED_FOR, duplicates_between, picture_modalities
 from insula.protocols.settings import ProtocolSettings
+from insula.protocols.signal_copies import copied_people, signal_modalities
 from insula.protocols.spelling import respelt
 from insula.protocols.split import PARTS, Split
 from insula.protocols.units import (
@@ -128,8 +130,10 @@ class Checks:
 
     def _parted(self, name: str, codes: np.ndarray, side: np.ndarray) -> None:
         """Look for units on two sides; codes have the shape (n,), or (2, n) for the persons of EEG and face."""
-        self.checks.append(name)
         codes = np.atleast_2d(codes)
+        if not ((codes >= 0) & (side >= 0)).any():
+            return  # nobody knows of any, which is told; it is not said to have been looked for
+        self.checks.append(name)
         seen = np.zeros((codes.max(initial=-1) + 1, 3), bool)
         for key in codes:
             use = (key >= 0) & (side >= 0)
@@ -172,11 +176,51 @@ class Checks:
                 self._leak(f"windows of {session} overlap{embargo} ({_count(close.sum(), 'row')})", pair)
                 return
 
+    def rows(self) -> None:
+        """Tell of rows that are there twice, of windows without a width, and of tested people on whom was chosen."""
+        table = self.samples.table
+        clock, start, stop = clock_codes(self.samples), *(table[name].to_numpy(float) for name in ("start", "stop"))
+        used = (self.part >= 0) & (clock >= 0) & np.isfinite(start)
+        empty = used & (stop <= start)
+        if empty.any():
+            self.warnings.append(
+                f"time: {_count(empty.sum(), 'row')} of no duration touch nothing: give start and stop"
+            )
+        times = pd.DataFrame({"clock": clock, "start": start, "stop": stop})[used & ~empty]
+        twice = int(times.duplicated().sum())
+        if twice:
+            self.warnings.append(
+                f"time: {_count(twice, 'row')} of a recording, start and stop that another row has, too"
+            )
+        for name in ("subject", "identity"):
+            people = [set(self.codes(name)[self.part == number]) - {-1} for number in range(len(PARTS))]
+            chosen = people[_TEST] & people[_VALIDATION]
+            if chosen and not people[_TEST] & people[_TRAIN] and name not in self.protocol.disjoint:
+                what = f"{len(chosen)} of {len(people[_TEST])} in the test part are in validation"
+                self.warnings.append(f"{name}: {what}, and none in training: what was chosen has seen them")
+
+    def signals(self) -> None:
+        """Look for recordings of one person under two people's names, where the protocol keeps people apart."""
+        if not any(is_about_people(name) for name in self.protocol.disjoint):
+            return
+        for modality in signal_modalities(self.samples):
+            self.checks.append("copies of signals")
+            subjects = self.codes("subject")
+            for one, other in copied_people(self.samples, modality):
+                rows = [np.flatnonzero((subjects == person) & (self.part >= 0)) for person in (one, other)]
+                parts = [set(self.part[some]) for some in rows]
+                if all(len(some) for some in rows) and len(parts[0] | parts[1]) > 1:
+                    first, second = (self._name("subject", some[0]) for some in rows)
+                    what = f"the {modality} of {first} and {second} rises and falls alike: one recording, two names"
+                    self._leak(what, self._by_part(np.concatenate(rows)))
+                    break
+
     def pictures(self) -> None:
         """Look for near-duplicate pictures, where the protocol parts what pictures show."""
         for modality in picture_modalities(self.samples):
             if self._parts_pictures():
                 self.checks.append("near-duplicate pictures")
+                self.warnings.append(f"near-duplicate pictures: {NOT_LOOKED_FOR}")
                 self._duplicates(modality)
             else:
                 self.warnings.append("near-duplicate pictures: not compared, the protocol lets pictures be shared")

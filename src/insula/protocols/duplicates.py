@@ -25,6 +25,11 @@ from insula.protocols.alignment import align, identity_map, local_difference, mo
 from insula.samples import ArrayStore, Samples, Store
 from insula.storage.hashing import digest_array
 
+NOT_LOOKED_FOR = (
+    "shifts and one-sided crops by more than a few per cent, borders, blur and turns beyond 10 degrees are not looked "
+    "for"
+)
+
 LARGEST_DIFFERENCE = 0.25
 """Standard deviations by which two copies that were not moved may differ at any place."""
 

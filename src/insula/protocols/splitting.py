@@ -68,8 +68,10 @@ class _Splitter:
             self.whole = joined(glue)
             self._refuse_unknown()
         self.scorable = self._scorable()
+        self.classes = self._classes(self.scorable)
         self.units = self._units(glue)
         self.keys = {name: self._keys(unit) for name, unit in self.units.items()}
+        self.first = {name: np.unique(keys, return_index=True)[1] for name, keys in self.keys.items()}
 
     def _refuse_unknown(self) -> None:
         for name in dict.fromkeys([*self.protocol.disjoint, self.protocol.scored_unit]):
@@ -120,9 +122,11 @@ class _Splitter:
         return table.groupby(list(table), sort=False).ngroup().to_numpy()
 
     def _entries(self, name: str, where: np.ndarray) -> np.ndarray:
-        """Return one row for each scored unit (of each class), so that balance counts what is scored."""
-        rows = np.flatnonzero(where)
-        return rows[~pd.Series(self.keys[name][rows]).duplicated().to_numpy()]
+        """Return one row for each scored unit (of each class) that is there, so that balance counts what is scored."""
+        first, keys = self.first[name], self.keys[name]
+        there = np.zeros(len(first), bool)
+        there[keys[where]] = True
+        return first[there]
 
     def _spread(self, numbers: np.ndarray, unit: np.ndarray, rows: np.ndarray) -> np.ndarray:
         """Return for every sample the number given to its unit in `rows`, -1 for units that are not there."""
@@ -256,7 +260,7 @@ class _Splitter:
                             do="use another unit, or a smaller validation_share")  # fmt: skip
         if self.task.kind in ("categorical", "binary"):
             self._refuse_one_class(train, f"the training part of fold {fold} holds {{}} alone")
-            lacking = np.setdiff1d(self._classes(self.scorable), self._classes(train))
+            lacking = np.setdiff1d(self.classes, self._classes(train))
             if len(lacking):
                 do = (
                     "use fewer folds, or stratify"

@@ -14,10 +14,17 @@ from insula.protocols.audit import Audit, audit
 from insula.protocols.protocol import Protocol
 from insula.protocols.split import PARTS, Split
 from insula.protocols.units import SAMPLE
-from insula.samples import PROVENANCE, Samples, provenance
+from insula.samples import PROVENANCE, Fit, Samples, provenance
 from insula.storage.tables import read_csv
 
 _IDS = PROVENANCE[:6]
+_FITTED, _YES, _NO = "fitted_", ("1", "1.0", "true", "yes"), ("0", "0.0", "false", "no", "", "nan")
+
+OTHER_NAMES = {
+    **{f"{name}_id": name for name in ("subject", "session", "trial", "stimulus", "identity")},
+    "participant_id": "subject", "sub_id": "subject", "start_at": "start", "end_at": "stop",
+}  # fmt: skip
+"""Other names in use for columns of provenance: those of torcheeg's `info.csv`, of LibEER and of BIDS."""
 
 
 def audit_tables(table: pd.DataFrame, split: pd.DataFrame, units: Sequence[str] | None = None) -> Audit:
@@ -30,10 +37,11 @@ def audit_tables(table: pd.DataFrame, split: pd.DataFrame, units: Sequence[str] 
     ----------
     table : DataFrame
         One row a sample, with any of the columns `corpus, subject, session, trial, stimulus, identity`, and `start,
-        stop` (seconds of the session).
+        stop` (seconds of the session); `OTHER_NAMES` will do, such as torcheeg's `subject_id` and `start_at`.
     split : DataFrame
         Columns `index` (numbers of the table's rows from 0 or, where the table has a column `index`, its values) and
-        `part` (`train`, `validation` or `val`, `test`).
+        `part` (`train`, `validation` or `val`, `test`). A column such as `fitted_scaler` says, by 1, of which rows
+        a step has seen the inputs.
     units : sequence of str, optional
         What must not be shared besides, for example `("subject", "stimulus")`.
 
@@ -56,6 +64,7 @@ def audit_tables(table: pd.DataFrame, split: pd.DataFrame, units: Sequence[str] 
     ...
     insula.errors.LeakageError: trial S1/1 is in train and test (train: row 0; test: row 1)
     """
+    table = table.rename(columns={name: ours for name, ours in OTHER_NAMES.items() if ours not in table.columns})
     wanted = list(units or ())
     missing = [part for unit in wanted for part in unit.split("+") if part != "person" and part not in table.columns]
     if missing:
@@ -67,10 +76,11 @@ def audit_tables(table: pd.DataFrame, split: pd.DataFrame, units: Sequence[str] 
             "nothing to audit: the table has neither trial nor start and stop", do="add them, or name a unit"
         )
     samples, notes = _samples(table)
+    parts = _split(split, samples, "index" in table.columns)
     protocol = Protocol.parse(
         {"name": "table", "disjoint": tuple(dict.fromkeys(wanted)), "scored_unit": SAMPLE}, where="units"
     )
-    report = audit(_split(split, samples, "index" in table.columns), samples, protocol)
+    report = audit(parts, samples, protocol, _fits(split, samples, "index" in table.columns))
     if report.counts["unused"]:
         notes.append(f"{report.counts['unused']} of {len(samples)} rows are in no part")
     shared = {name: count for name, count in report.shared.items() if name in table.columns}
@@ -142,7 +152,7 @@ def _split(split: pd.DataFrame, samples: Samples, by_index: bool) -> Split:
     if len(unknown):
         raise DataError(f"unknown part {split['part'].iloc[unknown[0]]!r}", where=f"row {unknown[0]} of the split",
                         do=f"parts are {', '.join(PARTS)}")  # fmt: skip
-    ids = pd.Index(_text(split["index"]) if by_index else _numbers(split["index"], "index"))
+    ids = _ids(split, by_index)
     outside = np.flatnonzero(~ids.isin(samples.table.index))
     if len(outside):
         raise DataError(
@@ -150,9 +160,26 @@ def _split(split: pd.DataFrame, samples: Samples, by_index: bool) -> Split:
             where=f"row {outside[0]} of the split",
             do="use the table's column index" if by_index else f"the table has {len(samples)} rows, numbered from 0",
         )
-    if not by_index:
-        ids = ids.astype(np.int64)
     for name in ("train", "test"):
         if name not in parts:
             raise DataError(f"the split has no {name} row", do="give the parts train and test")
     return Split(*(ids[parts == name].to_numpy() for name in PARTS))
+
+
+def _ids(split: pd.DataFrame, by_index: bool) -> pd.Index:
+    numbers = _text(split["index"]) if by_index else _numbers(split["index"], "index")
+    ids = pd.Index(numbers)
+    return ids if by_index or ids.hasnans or (ids % 1 != 0).any() else ids.astype(np.int64)
+
+
+def _fits(split: pd.DataFrame, samples: Samples, by_index: bool) -> list[Fit]:
+    """Return what the split's columns say that steps were fitted on."""
+    ids, fits = _ids(split, by_index), []
+    for column in (str(name) for name in split.columns if str(name).startswith(_FITTED)):
+        words = split[column].astype("str").str.strip().str.lower()
+        strange = ~words.isin((*_YES, *_NO)) & split[column].notna()
+        if strange.any():
+            what = f"{column} is {split[column][strange].iloc[0]!r}"
+            raise DataError(what, where=f"row {int(strange.to_numpy().argmax())} of the split", do="write 1 or 0")
+        fits.append(Fit(column.removeprefix(_FITTED), ids[words.isin(_YES).to_numpy()].to_numpy(), "inputs"))
+    return fits

@@ -1,0 +1,147 @@
+"""What an audit tells beside leaks, and what it finds in tables and signals of others."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from studies import TASK, windows
+
+from insula.errors import DataError, LeakageError
+from insula.protocols import Split, audit, protocol
+from insula.protocols.signal_copies import copied_people
+from insula.protocols.tables import audit_tables
+from insula.samples import ArrayStore, Description, Samples, provenance
+
+PARTS = pd.DataFrame({"index": range(4), "part": ["train", "train", "test", "test"]})
+
+
+def recorded(people: dict[str, np.ndarray], kind: str) -> Samples:
+    """Return windows of people, their EEG or features given (windows, channels[, times])."""
+    values = np.concatenate(list(people.values())).astype(np.float32)
+    names = np.repeat(list(people), [len(one) for one in people.values()])
+    rows = np.concatenate([np.arange(len(one)) for one in people.values()])
+    table = provenance(
+        len(names), corpus="c", subject=names, session="1", trial=rows.astype(str), start=rows, stop=rows + 1
+    )
+    table["emotion"] = np.array(TASK.classes, object)[rows % 3]
+    axes = ("channel", "time") if kind == "signal" else ("feature",)
+    more = {"rate": 100.0, "channels": ("Fz", "Cz", "Pz"), "units": "uV"} if kind == "signal" else {}
+    store = ArrayStore(values, Description(kind=kind, axes=axes, **more))  # type: ignore[arg-type]
+    return Samples(table, {}).with_modality("eeg", "eeg", store, range(len(values)))
+
+
+def eeg(seed: int, windows: int = 24) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    return rng.standard_normal((windows, 3, 100)) * rng.uniform(5, 30, (windows, 3, 1))
+
+
+@pytest.mark.parametrize("how", ["scaled and shifted", "resampled", "filtered", "features"])
+def test_one_recording_under_two_names_is_a_leak(how: str) -> None:
+    one, other = eeg(0), eeg(1)
+    twin = {
+        "scaled and shifted": 3.0 * one + 7.0,
+        "resampled": np.repeat(one[:, :, ::2], 2, axis=2),
+        "filtered": (one + np.roll(one, 1, axis=2)) / 2,
+        "features": one,
+    }[how]
+    people = {"S01": one, "S02": other, "S15": twin, "S03": eeg(2)}
+    kind = "features" if how == "features" else "signal"
+    if kind == "features":
+        people = {name: np.log(values.var(axis=2)) for name, values in people.items()}
+        people["S15"] = 0.5 * people["S15"] - 1
+    samples = recorded(people, kind)
+    assert len(copied_people(samples, "eeg")) == 1
+    split = next(
+        split
+        for seed in range(9)
+        for split in protocol("subject-disjoint", folds=2, validation_share=0, seed=seed).splits(samples, TASK)
+        if len({name in set(samples.by_id(split.test).table["subject"]) for name in ("S01", "S15")}) == 2
+    )
+    with pytest.raises(LeakageError, match=r"eeg of c/S01 and c/S15 rises and falls alike"):
+        audit(split, samples, protocol("subject-disjoint"))
+
+
+def test_people_who_saw_the_same_films_are_no_copies() -> None:
+    shared = np.random.default_rng(9).uniform(0.7, 1.4, (24, 1, 1))  # what a film does to everybody
+    samples = recorded({f"S{number}": shared * eeg(number) for number in range(6)}, "signal")
+    assert copied_people(samples, "eeg") == []
+    few = recorded({"S1": eeg(1, 6), "S2": eeg(1, 6)}, "signal")
+    assert copied_people(few, "eeg") == [], "of six windows nothing can be said"
+
+
+def test_rows_that_are_odd_are_told() -> None:
+    table = pd.DataFrame(
+        {"subject": list("AABB"), "trial": [1, 2, 1, 2], "start": [0, 10, 0, 10], "stop": [5, 10, 5, 15]}
+    )
+    notes = audit_tables(table, PARTS).warnings
+    assert any("1 row of no duration" in note for note in notes), notes
+    table = pd.DataFrame(
+        {"subject": list("AABB"), "trial": [1, 1, 2, 2], "start": [3, 3, 9, 20], "stop": [5, 5, 11, 22]}
+    )
+    assert any(
+        "1 row of a recording, start and stop that another row has" in note
+        for note in audit_tables(table, PARTS).warnings
+    )
+
+
+def test_people_who_validate_and_are_tested_are_told() -> None:
+    table = pd.DataFrame({"subject": list("ABBB"), "trial": [1, 2, 3, 4]})
+    split = pd.DataFrame({"index": range(4), "part": ["train", "validation", "test", "test"]})
+    assert any("subject: 1 of 1 in the test part are in validation, and none in training" in note
+               for note in audit_tables(table, split).warnings)  # fmt: skip
+
+
+def test_what_a_step_was_fitted_on_is_read_from_a_column() -> None:
+    table = pd.DataFrame({"subject": list("AABB"), "trial": [1, 2, 1, 2]})
+    clean = audit_tables(table, PARTS.assign(fitted_scaler=[1, 1, 0, 0]))
+    assert clean.clean
+    with pytest.raises(LeakageError, match=r"step scaler was fitted \(inputs\) on 1 sample outside its part .*row 2"):
+        audit_tables(table, PARTS.assign(fitted_scaler=[1, "yes", "true", "no"]))
+    with pytest.raises(DataError, match=r"fitted_scaler is 'perhaps'.*write 1 or 0"):
+        audit_tables(table, PARTS.assign(fitted_scaler=[1, 1, 0, "perhaps"]))
+
+
+def test_torcheegs_table_is_read_as_it_writes_it() -> None:
+    table = pd.DataFrame({"start_at": [0, 128, 0, 64], "end_at": [128, 256, 128, 192], "clip_id": list("abcd"),
+                          "subject_id": [0, 0, 1, 1], "trial_id": [0, 1, 0, 0]})  # fmt: skip
+    assert audit_tables(table, PARTS).clean
+    crossed = PARTS.assign(part=["train", "train", "train", "test"])
+    with pytest.raises(LeakageError, match="trial 1/0 is in train and test"):
+        audit_tables(table, crossed)
+
+
+def test_an_unknown_trial_is_not_said_to_have_been_looked_for() -> None:
+    table = provenance(4, corpus="c", subject=list("AABB"))
+    split = Split(np.array([0, 1]), np.array([], int), np.array([2, 3]))
+    checks = audit(split, Samples(table, {}), protocol("subject-disjoint", scored_unit="sample")).checks
+    assert "subject" in checks and "trial" not in checks
+
+
+def test_a_leak_of_many_rows_names_the_first_and_counts_the_others() -> None:
+    samples = windows(subjects=2, trials=2, length=5)
+    ids = samples.ids
+    split = Split(ids[:7], np.array([], int), ids[7:])
+    with pytest.raises(LeakageError, match=r"trial c0/S0/0/1 is in train and test "
+                       r"\(train: rows 5, 6; test: rows 7, 8, 9\)"):  # fmt: skip
+        audit(split, samples, protocol("trial-disjoint"))
+    with pytest.raises(LeakageError, match=r"train: rows 0, 1, 2 and 2 more; test: rows 5, 6, 7 and 2 more\)"):
+        audit(Split(ids[:5], np.array([], int), ids[5:10]), samples, protocol("subject-disjoint"))
+
+
+def test_na_may_be_somebodys_name_and_a_table_without_sessions_is_one() -> None:
+    table = pd.DataFrame({"subject": ["NA", "NA", "B", "B"], "trial": ["1", "2", "1", "2"]})
+    assert audit_tables(table, PARTS, ["subject"]).clean
+    with pytest.raises(LeakageError, match="subject NA is in train and test"):
+        audit_tables(table, PARTS.assign(part=["train", "test", "train", "train"]), ["subject"])
+    alone = pd.DataFrame({"trial": [1, 1, 2, 2], "start": [0, 1, 1.5, 3], "stop": [1, 2, 3, 4]})
+    with pytest.raises(LeakageError, match=r"windows of .* overlap"):
+        audit_tables(alone, PARTS)
+
+
+def test_clocks_that_begin_anew_with_each_trial_are_not_compared() -> None:
+    table = pd.DataFrame({"subject": list("AAAA"), "trial": [1, 1, 2, 2], "start": [0, 1, 0, 1], "stop": [1, 2, 1, 2]})
+    assert any("begin anew with every trial" in note for note in audit_tables(table, PARTS).warnings)
+    moved = table.assign(start=[0, 1, 0.5, 1], stop=[1, 2, 1, 2])
+    with pytest.raises(LeakageError, match="overlap"):
+        audit_tables(moved, PARTS)
