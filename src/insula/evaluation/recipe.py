@@ -59,7 +59,7 @@ SWEEPS = {
 
 
 _PARTS = ("corpus", "system", "protocol")
-_FIELDS = re.compile(r"[^:,\[\]]*\{(?:subject|session)\}[^:,\[\]]*$")  # what YAML would take for a mapping
+_FIELDS = re.compile(r"[^:,\[\]'\"]*\{(?:subject|session)\}[^:,\[\]]*$")  # what YAML would take for a mapping
 
 
 class Recipe(Settings):
