@@ -43,6 +43,26 @@ def test_a_row_a_session_in_participants(tmp_path: Path) -> None:
     assert any("no row of sub-03" in note for note in notes)
 
 
+def test_participants_with_a_column_subject_and_people_without_a_folder(tmp_path: Path) -> None:
+    in_bids(tmp_path, "sub-01_ses-1_task-a", "sub-01_ses-2_task-a")
+    rows = "sub-01\tx\t1\tyoung\nsub-01\tx\t2\told\nsub-09\ty\t1\told\n"
+    (tmp_path / "participants.tsv").write_text(f"participant_id\tsubject\tsession_id\tgroup\n{rows}")
+    one = of(tmp_path, events="none", label="group")
+    assert [recording.events["group"].tolist() for recording in one.recordings()] == [["young"], ["old"]]
+    notes = one.notes()
+    assert "participants.tsv names sub-09, of whom there is no folder" in notes
+    assert not any("no row" in note or "several rows" in note for note in notes)
+
+
+def test_events_at_one_time_under_two_labels_are_noticed(tmp_path: Path) -> None:
+    write_edf(raw_of([True, False], 0), tmp_path / "S01")
+    events = "recording,onset,trial_type\nS01,0.5,smile\nS01,0.5,frown\nS01,2,frown\nS01,2,frown\nS01,2,none\n"
+    (tmp_path / "events.csv").write_text(events)
+    notes = "\n".join(of(tmp_path).notes())
+    assert "at one time under two labels: 1 (first:" in notes and "events.csv, row 1)" in notes
+    assert "there twice: 1" in notes
+
+
 def test_marks_types_and_units_beside_a_file_are_compared_with_it(tmp_path: Path) -> None:
     in_bids(tmp_path, "sub-01_task-a", "sub-02_task-a")
     one = of(tmp_path)

@@ -96,10 +96,19 @@ def label_notes(rows: pd.DataFrame, label: str, what: str, where: Path, *, named
     notes = about_labels(rows[label].rename(label), what, "markers")
     if named:
         notes = notes[: 1 + int(is_missing(rows[label]).any())]
-    copies = rows.duplicated(["place", "onset", label]) if "onset" in rows else pd.Series(False, rows.index)
+    if "onset" not in rows:
+        return notes
+    copies = rows.duplicated(["place", "onset", label])
     if copies.any():
         first = f"{where}, row {copies.idxmax()}"
         notes.append(
             f"events that are there twice: {copies.sum()} (first: {first}); remove them: each counts as a trial"
+        )
+    words = rows[~copies & ~is_missing(rows[label])]
+    differ = words.duplicated(["place", "onset"])
+    if differ.any():
+        first = f"{where}, row {differ.idxmax()}"
+        notes.append(
+            f"events at one time under two labels: {differ.sum()} (first: {first}); keep one, or each is a trial"
         )
     return notes

@@ -127,7 +127,7 @@ def _facts(root: Path, files: Sequence[RecordingFile], labels: str | None) -> tu
     facts, notes = pd.DataFrame(index=range(len(files))), list[str]()
     people = root / "participants.tsv"
     if is_bids(root) and people.is_file():
-        facts, notes = _participants(keyed_table(people), files)
+        facts, notes = _participants(root, keyed_table(people), files)
     if labels:
         path = root / labels
         table = _row_a_recording(keyed_table(path), files)
@@ -145,13 +145,14 @@ def _facts(root: Path, files: Sequence[RecordingFile], labels: str | None) -> tu
     return facts, notes
 
 
-def _participants(table: pd.DataFrame, files: Sequence[RecordingFile]) -> tuple[pd.DataFrame, list[str]]:
+def _participants(root: Path, table: pd.DataFrame, files: Sequence[RecordingFile]) -> tuple[pd.DataFrame, list[str]]:
     """Return what `participants.tsv` says of each recording, of its person or session, and what it leaves open."""
-    if "subject" not in table:
+    named = next((name for name in ("participant_id", "subject") if name in table), None)
+    if named is None:  # where there are both, BIDS means the first
         return pd.DataFrame(index=range(len(files))), ["participants.tsv has no column participant_id: it is not read"]
-    people = table["subject"].str.removeprefix("sub-")
-    times = table.get("session", people).astype("str").map(_session_of)
-    columns = [name for name in table if name not in _KEYS]
+    people = table[named].str.removeprefix("sub-")
+    times = table.get("session", table.get("session_id", people)).astype("str").map(_session_of)
+    columns = [name for name in table if name not in (*_KEYS, "participant_id", "session_id")]
     facts, several, absent = [], [], []
     for one in files:
         rows = table[(people == one.subject).to_numpy(bool)]
@@ -169,6 +170,9 @@ def _participants(table: pd.DataFrame, files: Sequence[RecordingFile]) -> tuple[
         ]
     if absent:
         notes += [f"participants.tsv has no row of {some(dict.fromkeys(absent), 3)}: add it"]
+    lost = [f"sub-{name}" for name in people.dropna().unique() if not (root / f"sub-{name}").is_dir()]
+    if lost:
+        notes += [f"participants.tsv names {some(lost, 3)}, of whom there is no folder"]
     return pd.DataFrame(facts, index=range(len(files)), columns=columns), notes
 
 
