@@ -66,6 +66,10 @@ def test_people_who_saw_the_same_films_are_no_copies() -> None:
     shared = np.random.default_rng(9).uniform(0.7, 1.4, (24, 1, 1))  # what a film does to everybody
     samples = recorded({f"S{number}": shared * eeg(number) for number in range(6)}, "signal")
     assert copied_people(samples, "eeg") == []
+    strong = 20 * np.random.default_rng(3).standard_normal((24, 5))  # what everybody was shown is nearly all there is
+    noise = np.random.default_rng(4).standard_normal((8, 24, 5))
+    assert copied_people(recorded({f"S{one}": strong + 3 * noise[one] for one in range(8)}, "features"), "eeg") == []
+    assert copied_people(recorded({f"S{one}": strong + 3 * noise[one] for one in range(2)}, "features"), "eeg") == []
     few = recorded({"S1": eeg(1, 6), "S2": eeg(1, 6)}, "signal")
     assert copied_people(few, "eeg") == [], "of six windows nothing can be said"
 

@@ -14,7 +14,10 @@ from insula.protocols.units import unit_codes
 from insula.samples import Samples
 
 ALIKE = 0.9
-"""Correlation from which two people's series are one recording; of twins in public use 0.97, of others about 0."""
+"""Correlation from which two people's series may be one recording; of twins in public use 0.97, of others about 0."""
+
+_TIMES = 5  # by which two series of one recording differ less than people do, who may share what they were shown
+_FEW, _SHARED = 3, 0.9  # people of whom what they share cannot be told, and what is then supposed
 
 _ROWS, _LEAST = 48, 8  # windows of a person that are compared, and below which nothing can be said
 _NUMBERS, _FEWEST = 64, 3  # channels or features that are compared, and below which nothing can be said
@@ -60,7 +63,9 @@ def _pairs(samples: Samples, modality: str) -> list[tuple[int, int]]:
         length = min(len(changes) for changes in people.values())
         rows = np.stack([_standardised(changes[:length]).ravel() for changes in people.values()])
         strengths = rows @ rows.T / np.maximum((rows**2).sum(axis=1), 1e-12)
-        alike += [(names[one], names[other]) for one, other in np.argwhere(np.triu(strengths, 1) > ALIKE).tolist()]
+        shared = np.median(strengths[np.triu_indices(len(names), 1)]) if len(names) > _FEW else _SHARED
+        least = max(ALIKE, 1 - (1 - shared) / _TIMES)
+        alike += [(names[one], names[other]) for one, other in np.argwhere(np.triu(strengths, 1) > least).tolist()]
     return alike
 
 
