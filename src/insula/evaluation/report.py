@@ -24,6 +24,7 @@ from insula.evaluation.statistics import drawn_units
 from insula.evaluation.table import metrics_table
 from insula.evaluation.typeset import typeset
 from insula.evaluation.verdict import MINUS, Verdict, between, in_units, percent, points, verdict
+from insula.protocols.duplicates import NOT_LOOKED_FOR
 from insula.storage.atomic import write_into
 from insula.storage.tables import as_csv
 
@@ -129,6 +130,7 @@ def render_report(
         none_mark=NONE,
         task=flat(record.get("task", {})),
         record=record,
+        not_looked_for=NOT_LOOKED_FOR,
         record_text=json.dumps(record, indent=2),
         number=number_in_words,
         percent=percent,

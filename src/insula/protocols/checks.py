@@ -10,7 +10,7 @@ import pandas as pd
 
 from insula.errors import DataError
 from insula.protocols.clock import Timeline
-from insula.protocols.duplicates import NOT_LOOKED_FOR, duplicates_between, picture_modalities
+from insula.protocols.duplicates import duplicates_between, picture_modalities
 from insula.protocols.settings import ProtocolSettings
 from insula.protocols.signal_copies import copied_people, signal_modalities
 from insula.protocols.spelling import respelt
@@ -201,7 +201,7 @@ class Checks:
 
     def signals(self) -> None:
         """Look for recordings of one person under two people's names, where the protocol keeps people apart."""
-        if not any(is_about_people(name) for name in self.protocol.disjoint):
+        if not {"subject", "person"} & {part for name in self.protocol.disjoint for part in name.split("+")}:
             return
         for modality in signal_modalities(self.samples):
             self.checks.append("copies of signals")
@@ -220,7 +220,6 @@ class Checks:
         for modality in picture_modalities(self.samples):
             if self._parts_pictures():
                 self.checks.append("near-duplicate pictures")
-                self.warnings.append(f"near-duplicate pictures: {NOT_LOOKED_FOR}")
                 self._duplicates(modality)
             else:
                 self.warnings.append("near-duplicate pictures: not compared, the protocol lets pictures be shared")
