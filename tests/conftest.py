@@ -7,7 +7,7 @@ import random
 import sys
 import zlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -59,6 +59,18 @@ def data() -> Path:
             pytest.fail(message)
         pytest.skip(message)
     return folder
+
+
+@pytest.fixture(scope="session")
+def case(data: Path) -> Callable[[str], Path]:
+    """Return where a case lies; skip, or fail under INSULA_REQUIRE_DATA=1, where the folder of cases is absent."""
+    folder = Path(os.environ.get("INSULA_CASES", data.parent / "cases"))
+    if not (folder / "README.md").exists():
+        message = "cases absent: set INSULA_CASES"
+        if os.environ.get("INSULA_REQUIRE_DATA") == "1":
+            pytest.fail(message)
+        pytest.skip(message)
+    return lambda name: folder / name
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -39,7 +39,7 @@ def test_a_run_of_ratings_has_the_constant_and_a_ridge_asked_for_or_not(insula: 
     arms = {row["arm"]: row for row in told["metrics"]}
     assert set(arms) == {"plain", "permuted", "majority", "linear"}  # zero is off the scale from 1 to 5
     assert arms["plain"]["rmse_per_subject"] < arms["majority"]["rmse_per_subject"]
-    assert arms["plain"]["pcc_pooled"] > 0.5 and "constant predictor" in told["verdict"]
+    assert arms["plain"]["pcc_pooled"] > 0.3 and "constant predictor" in told["verdict"]
     passport = json.loads((tmp_path / "run" / "passport.json").read_text())
     assert passport["task"]["kind"] == "continuous"
     plain = insula("run", write(tmp_path, BASE), "-o", str(tmp_path / "run"), "--jobs", "1")

@@ -15,6 +15,7 @@ import pytest
 from insula.errors import DataError, SettingsError
 from insula.storage import child
 from insula.storage.child import read_in_child, stream_from_child
+from insula.storage.hashing import sha256_of
 
 HERE = Path(os.devnull)
 
@@ -104,3 +105,11 @@ def test_a_reader_that_stops_early_leaves_a_process_that_serves_the_next() -> No
     begin = time.process_time()
     assert list(stream_from_child("test_child:count", HERE, 2)) == [0, 1]
     assert time.process_time() - begin < 1
+
+
+def test_a_path_is_meant_from_the_folder_that_one_is_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("one", "other"):  # the process that was started in the first waits for the second
+        (tmp_path / name).mkdir()
+        monkeypatch.chdir(tmp_path / name)
+        Path("file.txt").write_text(name)
+        assert read_in_child("insula.storage.hashing:sha256_of", Path("file.txt")) == sha256_of(Path("file.txt"))

@@ -70,6 +70,7 @@ def predict_to_folder(
     from insula.storage.atomic import write_file
     from insula.storage.tables import as_csv
 
+    predictor.check(mode, rate, smooth)
     given = sources(inputs)
     within = [source for source in given if isinstance(source.given, Path) and _lies_in(source.given, folder)]
     if (folder / _TABLE).is_file():  # it was written by this before, and lies among the pictures

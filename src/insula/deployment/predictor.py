@@ -100,11 +100,15 @@ class Predictor:
         """
         return self._predict(sources(inputs), mode, rate, smooth)
 
-    def _predict(self, given: list[Source], mode: str | None, rate: float | None, smooth: float) -> pd.DataFrame:
+    def check(self, mode: str | None, rate: float | None, smooth: float) -> None:
+        """Refuse an unknown mode, rate or time."""
         self.recogniser.check_mode(mode)
         if (rate is not None and not 0 < rate < np.inf) or not 0 <= smooth < np.inf:
             what = f"no video at {rate} frames a second, smoothed over {smooth} seconds"
             raise SettingsError(what, do="give a rate above 0 and a time from 0")
+
+    def _predict(self, given: list[Source], mode: str | None, rate: float | None, smooth: float) -> pd.DataFrame:
+        self.check(mode, rate, smooth)
         rows: list[_Row] = []
         held: dict[int, np.ndarray] = {}
         answers: list[pd.DataFrame] = []

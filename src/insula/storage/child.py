@@ -76,7 +76,13 @@ def stream_from_child(function: str, path: Path, *arguments: Any) -> Iterator[An
     child = _idle.pop() if _idle else _Child()
     if child.process.poll() is not None:
         child = _Child()
-    request = {"function": function, "path": str(path), "arguments": arguments, "seconds": seconds, "memory": memory}
+    request = {
+        "function": function,
+        "path": str(path.absolute()),
+        "arguments": arguments,
+        "seconds": seconds,
+        "memory": memory,
+    }
     ended = False
     try:
         child.connection.send_bytes(json.dumps(request).encode())
