@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from insula.corpora.recordings import Recordings, RecordingsSettings
+from insula.errors import DataError
 from insula.evaluation.experiment import run
 from insula.evaluation.recipe import Recipe
 from insula.storage.cache import Cache
@@ -68,6 +69,12 @@ def test_the_cure_that_is_printed_cures(case: Callable[[str], Path], name: str) 
     corpus = opened(case(name) / "data", unit="uV")
     assert corpus.check() == []
     assert next(iter(corpus.recordings())).channels == EIGHT
+
+
+def test_units_that_are_mixed_stop_a_study_too(case: Callable[[str], Path], tmp_path: Path) -> None:
+    root = case("run-mixed-units") / "data"
+    with pytest.raises(DataError, match=r"O1, O2 \(mV\) spread .*S05\.edf.*--set corpus\.unit=uV"):
+        opened(root, preprocessing={"epoch": (0, 1)}).samples(Cache(tmp_path))
 
 
 @pytest.mark.parametrize("name", ["edf-anno-beyond", "edf-neg-onset"])

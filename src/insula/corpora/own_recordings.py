@@ -222,7 +222,7 @@ def _channels(files: Sequence[RecordingFile], settings: Mapping[str, Any], root:
     if "channels" in settings:
         return {}
     rename = read_names(settings.get("rename"), root)
-    tables = [channel_table(one.path, rename) for one in files]
+    tables = [channel_table(one.path, rename, settings.get("unit")) for one in files]
     kept = [table[table["dropped"].isna()]["electrode"] for table in tables]
     differ = len({frozenset(electrodes) for electrodes in kept}) > 1
     return {"channels": "common"} if differ and all(one.notna().all() for one in kept) else {}

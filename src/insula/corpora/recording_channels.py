@@ -135,7 +135,7 @@ def readable_of(files: Sequence[RecordingFile]) -> list[RecordingFile]:
     readable = []
     for one in files:
         with suppress(DataError):
-            channel_table(one.path)
+            stored_channels(one.path)
             readable.append(one)
     return readable
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import pandas as pd
@@ -10,10 +11,12 @@ import pandas as pd
 from insula.corpora.own_names import about_labels
 from insula.corpora.recording_channels import channel_sidecar, spelt_as
 from insula.corpora.recording_files import RecordingFile
+from insula.eeg.checks import check_scales
 from insula.eeg.montage import some
 from insula.eeg.opening import stored_channels
 from insula.eeg.triggers import TRIGGERS
 from insula.eeg.units import unit_in_microvolts
+from insula.errors import InsulaError
 from insula.samples import Recording
 from insula.storage.tables import is_missing
 
@@ -33,6 +36,8 @@ def notes_about(recordings: Mapping[RecordingFile, Recording], without_events: b
     names: dict[str, list[str]] = {}
     for one, recording in recordings.items():
         notes = [*recording.notes, *_beside(one, recording, unit)]
+        with suppress(InsulaError):  # which `check` says
+            notes += check_scales(recording, where=one.path)
         channels = stored_channels(one.path)[0]["channel"] if without_events else pd.Series(dtype=str)
         for channel in channels[channels.str.contains(TRIGGERS)]:
             do = "--set corpus.events=annotations makes events of them"

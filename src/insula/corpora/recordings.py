@@ -27,7 +27,7 @@ from insula.corpora.recording_tables import (
     usual_labels,
     windows_within,
 )
-from insula.eeg.checks import check_events, check_recording
+from insula.eeg.checks import check_events, check_recording, check_scales
 from insula.eeg.epoch_store import Windows, cleaning_columns, count_windows, epoch_store, learnt_from, window_store
 from insula.eeg.filters import check_length
 from insula.eeg.montage import some
@@ -264,15 +264,15 @@ class Recordings(BaseCorpus):
         short: list[str] = []
         cut = self._windows if self.study.kind == "windows" else self._epochs
         for one, recording in zip(self.study.files, self.recordings(), strict=True):
+            check_scales(recording, where=one.path)
             self._check_events(one, recording)
             rows, store, left = cut(recording, cache)
             if left:
                 short.append(f"{left} of {one.name}")
             stores[f"eeg {len(stores)}"] = store
             parts.append(rows.assign(file=one.name, eeg_store=f"eeg {len(parts)}", eeg_row=range(len(rows))))
-        if short:
-            warnings.warn(f"events too near an end of their recording are left out: {some(short, 3)}", stacklevel=2)
-        for note in self.notes():
+        near = [f"events too near an end of their recording are left out: {some(short, 3)}"] if short else []
+        for note in [*near, *self.notes()]:
             warnings.warn(note, stacklevel=2)
         table = usual_labels(pd.concat(parts, ignore_index=True), self.settings.label, self.settings.classes)
         if self.settings.marked == "drop" and "eeg_quality" in table:

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
+from pydantic import Field
 
+from insula.eeg.checks import check_scales
 from insula.eeg.epoch_store import Windows, feature_store, window_store
 from insula.eeg.preprocessing import Preprocessing
 from insula.eeg.reading import read_recording
@@ -38,6 +40,8 @@ class Preparation(Settings):
         Electrodes to read, in this order; None where a step makes the bundle's montage of any.
     rename : mapping, optional
         From channels as files name them to electrodes, or to None.
+    unit : str, optional
+        Of the values that files hold, whatever their headers say.
     preprocessing : Preprocessing
         How the EEG is cleaned; its epoch and baseline are not used.
     windows : Windows
@@ -50,6 +54,7 @@ class Preparation(Settings):
 
     channels: tuple[str, ...] | None
     rename: dict[str, str | None] | None = None
+    unit: str | None = Field(None, exclude_if=lambda unit: unit is None)
     preprocessing: Preprocessing
     windows: Windows
     features: bool = False
@@ -84,6 +89,7 @@ class Preparation(Settings):
         return cls(
             channels=None if any_montage else form.channels,
             rename=rename if isinstance(rename, dict) else None,
+            unit=getattr(settings, "unit", None),
             preprocessing=Preprocessing(**{**cleaning.model_dump(), "rate": form.rate}),
             windows=windows,
             features="features" in samples.modalities,
@@ -99,7 +105,10 @@ class Preparation(Settings):
         DataError
             Where it cannot be read, lacks an electrode, or is too short.
         """
-        recording = read_recording(path, "recording", path.stem, "1", rename=self.rename, channels=self.channels)
+        recording = read_recording(
+            path, "recording", path.stem, "1", rename=self.rename, channels=self.channels, unit=self.unit
+        )
+        check_scales(recording, where=path)
         with scratch_folder() as folder:
             cache = Cache(folder)
             store, clock = window_store([recording], self.preprocessing, self.windows, cache)

@@ -157,10 +157,9 @@ def _check_scales(recording: Recording, looks: list[tuple[float, np.ndarray]], w
         usual = ~odd & (spreads > 0)
         names = [name for (name, _), mark in zip(about, odd, strict=True) if mark]
         wrong, right = ({unit for (_, unit), mark in zip(about, marks, strict=True) if mark} for marks in (odd, usual))
-        what = (
-            f"{some(names)} ({some(sorted(wrong))}) spread {np.median(spreads[odd]):.2g} uV, the other {usual.sum()} "
-            f"({some(sorted(right))}) {np.median(spreads[usual]):.2g}"
-        )
+        wide, other = (_rounded(np.median(spreads[marks])) for marks in (odd, usual))
+        what = f"{some(names)} ({some(sorted(wrong))}) spread {wide} uV, the other {usual.sum()} "
+        what += f"({some(sorted(right))}) {other}"
         if not wrong & right:
             do = f"their unit is wrong in the header: --set corpus.unit={min(right)}"
             raise DataError(what, where=where, do=do)
@@ -214,7 +213,7 @@ def check_spread(signal: np.ndarray, length: int, where: object, unit: str | Non
     near = {other: stored * (unit_in_microvolts(other) or 1.0) for other in ("uV", "mV", "V", "nV")}
     likely = min(near, key=lambda other: abs(np.log(near[other] / _TYPICAL)))
     if unit is not None and low <= near[likely] <= high:
-        what = f"a spread of {spread:.2g} uV: the header says that values are {unit}, and they look like {likely}"
+        what = f"a spread of {_rounded(spread)} uV: the header says that values are {unit}, and they look like {likely}"
         raise DataError(what, where=where, do=f"mend the header, or overrule it by --set corpus.unit={likely}")
     if spread < low:
         unit, factor = ("millivolts", "1e3") if spread > 5e-4 else ("volts", "1e6")
@@ -223,6 +222,10 @@ def check_spread(signal: np.ndarray, length: int, where: object, unit: str | Non
         )
     what = f"a spread of {spread:.2g} looks like nanovolts or raw counts, not microvolts"
     raise DataError(what, where=where, do="apply the scale of the file's header")
+
+
+def _rounded(value: float) -> str:
+    return f"{float(f'{value:.2g}'):g}"
 
 
 def _pieces(signal: np.ndarray, length: int) -> np.ndarray:

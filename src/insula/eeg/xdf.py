@@ -37,7 +37,7 @@ def _opened(path: Path, written: int) -> tuple[Any, list[str], list[str]]:
     warned = _Lines(logging.WARNING)
     pyxdf.pyxdf.logger.addHandler(warned)
     try:
-        streams, _ = pyxdf.load_xdf(path, verbose=False)
+        streams, _ = pyxdf.load_xdf(path, verbose=False, jitter_break_threshold_samples=0)  # of any rate, a second
     finally:
         pyxdf.pyxdf.logger.removeHandler(warned)
     chosen = [one for one in streams if one["info"]["type"][0].upper() == "EEG" and len(one["time_stamps"]) > 1]
