@@ -184,3 +184,22 @@ def test_bad_input_is_one_line(tmp_path: Path) -> None:
 def test_steps_of_pipelines_can_be_read(name: str) -> None:
     assert len(parse_steps(PIPELINES[name].steps)) == len(PIPELINES[name].steps)
     assert len({pipeline.digest() for pipeline in PIPELINES.values()}) == len(PIPELINES)
+
+
+def test_few_labels_keeps_those_of_some_people_and_all_that_was_recorded(tmp_path):
+    table = provenance(corpus="c", subject=list("aabbccdd"), trial=[str(i) for i in range(8)])
+    samples = Samples(table.assign(emotion=["fear", "calm"] * 4), {})
+    train = samples.select(table["subject"].isin(list("abc")).to_numpy())
+    few, fewer = (
+        parse_steps([{"name": "few-labels", "label": "emotion", "count": count}])["1 few-labels"] for count in (2, 1)
+    )
+    kept, less = (step.apply(samples, train, Cache(tmp_path)).table for step in (few, fewer))
+    labelled, fewest = (set(one["subject"][one["emotion"].notna()]) for one in (kept, less))
+    assert len(kept) == 8
+    assert len(labelled & set("abc")) == 2
+    assert fewest < labelled
+    assert "d" in fewest  # of the test part, whose labels are nobody's to take
+    with pytest.raises(DataError, match="3 labelled subjects in the training part, of which 4 are wanted"):
+        parse_steps([{"name": "few-labels", "label": "emotion", "count": 4}])["1 few-labels"].apply(
+            samples, train, Cache(tmp_path)
+        )

@@ -43,8 +43,8 @@ class Eegmat(TrialCorpus):
     """Windows of EEG at rest and during mental arithmetic.
 
     Samples have the modalities `eeg` (microvolts, channels x times) and `features` (differential entropy, channels x
-    bands) and the label `condition`. A recording is a session and a trial. Columns of `subject-info.csv`, where that
-    file is there, are joined under names in lower case.
+    bands), the label `condition` and `recording`, its number for the person. A recording is a session and a trial.
+    Columns of `subject-info.csv`, where that file is there, are joined under names in lower case.
     """
 
     card: ClassVar[Card] = Card(
@@ -95,7 +95,8 @@ class Eegmat(TrialCorpus):
         trials = []
         for recording in self.recordings():
             person = about.loc[recording.subject].to_dict() if recording.subject in about.index else {}
-            labels = {"condition": CONDITIONS[recording.session[-1]], **person}
+            number = recording.session[-1]
+            labels = {"condition": CONDITIONS[number], "recording": number, **person}
             trials.append(Trial(recording, recording.session, 0.0, labels))
         return trials
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
+from pydantic import Field
 
 from insula import protocols
 from insula.eeg.alignment import Alignment, OnlineAlignment
@@ -120,7 +121,7 @@ class BaselineSubtraction(Settings):
         rate = before.rate or 0.0
 
         def pieces() -> Iterator[Piece]:
-            for places in _in_order(samples, "trial", "features"):
+            for places in in_order(samples, "trial", "features"):
                 signal = samples.select(places[:1]).read("baseline")[0]
                 entropy = differential_entropy(signal, rate, BANDS, self.window).mean(axis=0)
                 yield places, samples.select(places).read("features") - entropy
@@ -153,7 +154,7 @@ class Smoothing(Settings):
         smoother = lds_causal if self.causal else lds
 
         def pieces() -> Iterator[Piece]:
-            for places in _in_order(samples, "trial", self.modality):
+            for places in in_order(samples, "trial", self.modality):
                 values = samples.select(places).read(self.modality)
                 yield places, smoother(values.reshape(len(values), -1)).reshape(values.shape)
 
@@ -187,10 +188,10 @@ class OnlineNormalisation(Settings):
             return values.reshape(len(values), -1)
 
         def pieces() -> Iterator[Piece]:
-            people = (flat(source.select(places)) for places in _in_order(source, "subject", self.modality))
+            people = (flat(source.select(places)) for places in in_order(source, "subject", self.modality))
             each = [initial_moments(values, np.zeros(len(values))) for values in people]
             mean, variance = np.mean(each, axis=0)
-            for places in _in_order(samples, "session", self.modality):
+            for places in in_order(samples, "session", self.modality):
                 some = samples.select(places)
                 yield places, online_normalise(flat(some), mean, variance).reshape(some.read(self.modality).shape)
 
@@ -228,7 +229,7 @@ class AlignmentOnline(Settings):
         def pieces() -> Iterator[Piece]:
             present = source.select(source.has(self.modality))
             reference = reference_covariance(present, self.modality, self.method)
-            for session in _in_order(samples, "session", self.modality):
+            for session in in_order(samples, "session", self.modality):
                 online = OnlineAlignment(reference, self.method, self.weight)
                 for first in range(0, len(session), _ROWS):
                     places = session[first : first + _ROWS]
@@ -237,7 +238,57 @@ class AlignmentOnline(Settings):
         return _rewritten(samples, self.modality, self, source.ids, pieces, cache)
 
 
+class FewLabels(Settings):
+    """Labels of a few people of the training part; of the others what was recorded remains.
+
+    Labels of the validation part stay: set `protocol.validation_share` to 0 where they, too, are to count.
+
+    Parameters
+    ----------
+    label : str
+        The column of labels.
+    count : int
+        Of how many units labels are kept.
+    unit : str
+        Whose: `subject`, `trial` and so on.
+    seed : int
+        Which; a larger `count` keeps those of a smaller one.
+    """
+
+    learns: ClassVar[bool] = False
+
+    label: str
+    count: int = Field(ge=1)
+    unit: str = "subject"
+    seed: int = Field(0, ge=0)
+
+    def access(self, protocol: protocols.Protocol) -> str:
+        """Return `none`: it takes something away."""
+        return "none"
+
+    def apply(self, samples: Samples, source: Samples, cache: Cache) -> Samples:
+        """Return the samples with fewer labels.
+
+        Raises
+        ------
+        DataError
+            Where the training part has fewer units with a label.
+        """
+        if self.label not in samples.table:
+            raise SettingsError(f"no column {self.label!r}", where="step few-labels", do="name the column of labels")
+        known = source.table[self.label].notna().to_numpy()
+        units = sorted({str(unit) for unit in source.units(self.unit)[known] if unit is not None})
+        if len(units) < self.count:
+            what = f"{len(units)} labelled {self.unit}s in the training part, of which {self.count} are wanted"
+            raise DataError(what, where="step few-labels", do=f"set count to {len(units)} or less")
+        kept = np.random.default_rng(self.seed).permutation(units)[: self.count]
+        without = known & ~np.isin(source.units(self.unit).astype(str), kept)
+        labels = samples.table[self.label].mask(samples.table.index.isin(source.ids[without]))
+        return samples.with_columns(**{self.label: labels})
+
+
 STEPS: Mapping[str, type[Step]] = {
+    "few-labels": FewLabels,
     "harmonise": Harmonisation,
     "align": Alignment,
     "align-online": AlignmentOnline,
@@ -298,13 +349,19 @@ def _access_of_sessions(protocol: protocols.Protocol) -> str:
     return "none" if _WHOLE & set(protocol.disjoint) else "unlabelled"
 
 
-def _in_order(samples: Samples, unit: str, modality: str) -> list[np.ndarray]:
-    """Return the places of each unit's samples that have the modality, in the order of their starts."""
+def in_order(samples: Samples, unit: str, modality: str, do: str = "drop the step") -> list[np.ndarray]:
+    """Return the places of each unit's samples that have the modality, in the order of their starts.
+
+    Raises
+    ------
+    DataError
+        Where one of them belongs to no such unit, or does not say when it starts; `do` is the cure.
+    """
     codes, present = unit_codes(samples, unit), samples.has(modality)
     start = samples.table["start"].to_numpy(float)
     for what, lacking in ((f"belong to no {unit}", codes < 0), ("do not say when they start", np.isnan(start))):
         if (lacking & present).any():
-            raise DataError(f"{int((lacking & present).sum())} samples {what}", where=modality, do="drop the step")
+            raise DataError(f"{int((lacking & present).sum())} samples {what}", where=modality, do=do)
     order = np.lexsort((start, codes))
     order = order[present[order]]
     return np.split(order, np.flatnonzero(np.diff(codes[order])) + 1) if len(order) else []

@@ -48,6 +48,8 @@ SWEEPS = {
     "eeg-baselines": ("insula.systems.baselines", "eeg.yaml"),
     "eeg-protocols": ("insula.systems.baselines", "protocols.yaml"),
     "faces": ("insula.systems.faces", "recipe.yaml"),
+    "mdjpt-eegmat": ("insula.systems.mdjpt", "eegmat.yaml"),
+    "mdjpt-simulated": ("insula.systems.mdjpt", "simulated.yaml"),
     "neurogaze-ablations": ("insula.systems.neurogaze", "ablations.yaml"),
     "ucmc-ablations": ("insula.systems.ucmc", "ablations.yaml"),
     "ucmc-mahnob-features": ("insula.systems.ucmc", "mahnob.yaml"),

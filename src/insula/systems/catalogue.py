@@ -28,6 +28,7 @@ SYSTEMS = {
     "band-power-transformer": "insula.systems.baselines.deep:BandPowerTransformer",
     "rbtransformer": "insula.systems.rbtransformer.system:RBTransformer",
     "histn": "insula.systems.histn.system:HiSTN",
+    "mdjpt": "insula.systems.mdjpt.system:MdJPT",
     "pretrained": "insula.systems.pretrained.system:Pretrained",
     "personalised": "insula.systems.personalised.system:Personalised",
     "face-network": "insula.systems.faces.system:FaceNetwork",

@@ -114,7 +114,7 @@ class Loop:
         kept = checkpoints / "training.pt" if checkpoints else None
         if kept and kept.exists():
             self.load(kept)
-        with _repeatable(self.on_gpu):
+        with repeatable(self.on_gpu):
             while len(self.train_losses) < settings.epochs and not self._has_ended():
                 with recomputing(self.network) if settings.recompute else nullcontext():
                     self._train_epoch(len(self.train_losses))
@@ -310,7 +310,7 @@ def _total(loss: torch.Tensor | Mapping[str, torch.Tensor]) -> torch.Tensor:
 
 
 @contextmanager
-def _repeatable(on_gpu: bool) -> Iterator[None]:
+def repeatable(on_gpu: bool) -> Iterator[None]:
     """Leave the caller's random state alone; on a GPU, take algorithms that repeat themselves."""
     if on_gpu:
         os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"

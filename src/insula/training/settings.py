@@ -61,7 +61,7 @@ class Training(Settings):
         (data-parallel training). Batch normalisation sees each one's own share.
     """
 
-    epochs: int = 15
+    epochs: int = Field(15, ge=1)
     patience: int = 4
     batch_size: int = 64
     learning_rate: float = 1e-3
@@ -86,7 +86,7 @@ class Training(Settings):
 
     @model_validator(mode="after")
     def _possible(self) -> Self:
-        least = {"epochs": 1, "patience": 1, "batch_size": 1, "weight_decay": 0}
+        least = {"patience": 1, "batch_size": 1, "weight_decay": 0}
         wrong = next((name for name, value in least.items() if getattr(self, name) < value), None)
         if wrong or not self.learning_rate > 0:
             name = wrong or "learning_rate"
@@ -98,4 +98,36 @@ class Training(Settings):
         if self.averaging and self.keep == "best":
             do = "set training.keep=last: running means are judged at the end"
             raise SettingsError("averaged weights of the best epoch are not kept", where="training", do=do)
+        return self
+
+
+class Pretraining(Training):
+    """How a network is trained without labels: by steps.
+
+    Batches are what the objective draws; `batch_size`, `patience`, `accumulate`, `workers`, `averaging` and `keep` are
+    of trainings that have rows and labels, and do nothing here.
+
+    Parameters
+    ----------
+    epochs, steps : int
+        So many epochs of so many steps; without epochs the network stays as it began.
+    draws : int
+        Batches whose mean gradient is one step's. Several processes share them.
+    keep_every : int
+        Steps from which on an interrupted run goes on.
+    """
+
+    epochs: int = Field(20, ge=0)
+    steps: int = Field(1024, ge=1)
+    draws: int = Field(1, ge=1)
+    keep_every: int = Field(100, ge=1)
+    learning_rate: float = 5e-4
+    optimiser: Literal["adamw", "adam", "sgd"] = "adam"
+    gradient_clip: float | None = None
+
+    @model_validator(mode="after")
+    def _a_draw_each(self) -> Self:
+        if self.devices > self.draws:
+            do = f"set draws={self.devices} or more"
+            raise SettingsError(f"{self.devices} devices share {self.draws} draws of a step", where="training", do=do)
         return self

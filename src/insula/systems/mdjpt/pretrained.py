@@ -1,0 +1,85 @@
+"""The encoder as pre-training leaves it, made once of the same data and settings and read from then on."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from safetensors.torch import load_file, save_file
+
+from insula.networks.mdjpt import MdJPT
+from insula.networks.stratified import Moments
+from insula.samples import PROVENANCE, Samples
+from insula.storage.cache import Cache
+from insula.storage.code import code_version
+from insula.systems.mdjpt.aligning import PairAlignment
+from insula.systems.mdjpt.encoding import Places, source_moments
+from insula.systems.mdjpt.settings import MdJPTSettings
+from insula.systems.mdjpt.windows import Windows
+from insula.training.pairs import PairSampler
+from insula.training.pretraining import pretrain
+
+
+class Pretrained(NamedTuple):
+    """The network, moments and loudness of those it learnt from, and what its pre-training did (JSON-like)."""
+
+    network: Any
+    source: Places
+    loudness: float
+    facts: dict[str, Any]
+
+    def save(self, folder: Path) -> None:
+        """Write it to a folder that is there."""
+        save_file(self.network.state_dict(), folder / "encoder.safetensors")
+        named = {f"{place}.{name}": value.contiguous() for place, moments in enumerate(self.source)
+                 for name, value in moments._asdict().items()}  # fmt: skip
+        save_file(named, folder / "moments.safetensors")
+        (folder / "encoder.json").write_text(json.dumps({"loudness": self.loudness, "facts": self.facts}))
+
+    @classmethod
+    def load(cls, folder: Path, settings: MdJPTSettings) -> Pretrained:
+        """Read what `save` wrote, of a network of these settings."""
+        network = untrained(settings)
+        network.load_state_dict(load_file(folder / "encoder.safetensors"))
+        arrays = load_file(folder / "moments.safetensors")
+        first, second = (Moments(arrays[f"{place}.mean"], arrays[f"{place}.deviation"]) for place in range(2))
+        about = json.loads((folder / "encoder.json").read_text())
+        return cls(network.eval(), (first, second), about["loudness"], about["facts"])
+
+
+def untrained(settings: MdJPTSettings) -> MdJPT:
+    """Return the network as it begins."""
+    sizes = settings.encoder.model_dump(exclude={"montage"})
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(settings.seed)
+        return MdJPT(channels=len(settings.encoder.montage), **sizes).eval()
+
+
+def pretrained(samples: Samples, settings: MdJPTSettings) -> Pretrained:
+    """Pre-train on these samples, or read what was pre-trained on the same.
+
+    Nothing but signals and provenance is looked at, and the column that `settings.condition` names. Where several
+    processes want it at the same time, one trains and the others wait; an interrupted pre-training goes on.
+    """
+    kept = {*PROVENANCE, *(f"{settings.modality}_{name}" for name in ("store", "row")), settings.condition}
+    bare = samples.without([name for name in samples.table if name not in kept])
+    names = set(bare.table[f"{settings.modality}_store"].dropna())
+    stores = {name: store for name, store in bare.stores.items() if name in names}
+    bare = Samples(bare.table, stores, bare.one_person)
+    data = bare.fingerprint()
+
+    def build(folder: Path, checkpoints: Path) -> None:
+        network, facts = untrained(settings), {"corpora": sorted(set(bare.table["corpus"]))}
+        windows = Windows(bare, settings.modality, settings.encoder.montage)
+        if settings.pretraining.epochs:
+            sampler = PairSampler(bare.table, settings.pairs, settings.condition, settings.clips)
+            objective = PairAlignment(windows, sampler, settings, data)
+            history = pretrain(network, objective, settings.pretraining, settings.seed, checkpoints)
+            facts |= {"pre-training": history, "drawn from": sampler.counts}
+        source, loudness = source_moments(network, windows, bare, settings)
+        Pretrained(network, source, loudness, facts).save(folder)
+
+    about = {"code": code_version(), "settings": settings.of_pretraining(), "data": data}
+    return Pretrained.load(Cache().resumable("mdjpt", about, build), settings)
