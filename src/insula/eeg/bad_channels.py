@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from insula.eeg.harmonisation import nearest_mean
+from insula.eeg.loudness import median_magnitude
 from insula.eeg.montage import canonical
 from insula.errors import DataError
 
@@ -47,7 +48,7 @@ def loud_channels(signal: np.ndarray) -> np.ndarray:
 
 def loud_channels_of_parts(parts: Sequence[np.ndarray]) -> np.ndarray:
     """Return `loud_channels` of one trial that comes in parts (channels, times): memory is that of the largest."""
-    median = _median_magnitude(parts)
+    median = median_magnitude(parts)
     if median == 0:
         raise DataError("a trial that is zero for the most part", do="drop it, or the channels that are off")
     times = sum(part.shape[-1] for part in parts)
@@ -96,26 +97,3 @@ def repair(signal: np.ndarray, channels: Sequence[str], bad: np.ndarray, untouch
     weights = nearest_mean([names[row] for row in mend], [names[row] for row in good], inverse_distance=True)
     result[mend] = weights @ signal[good]
     return result
-
-
-def _median_magnitude(signals: Sequence[np.ndarray]) -> float:
-    """Return the exact median of magnitudes: the bits of non-negative floats are in the order of their values."""
-
-    def bits(signal: np.ndarray) -> np.ndarray:
-        magnitude = np.abs(signal, dtype=np.float32).ravel()
-        if not np.isfinite(magnitude).all():
-            raise DataError("signals with NaN or infinite values", do="repair or drop them first")
-        return magnitude.view(np.uint32)
-
-    size = sum(signal.size for signal in signals)
-    if not size:
-        raise DataError("no signal to take an amplitude from", do="give at least one session")
-    below = np.cumsum(sum(np.bincount(bits(signal) >> 16, minlength=1 << 15) for signal in signals))
-    middle = []
-    for rank in ((size - 1) // 2, size // 2):
-        high = int(np.searchsorted(below, rank, side="right"))
-        parts = (part[part >> 16 == high] & 0xFFFF for part in map(bits, signals))
-        within = np.cumsum(sum(np.bincount(part, minlength=1 << 16) for part in parts))
-        low = int(np.searchsorted(within, rank - (below[high - 1] if high else 0), side="right"))
-        middle.append(np.uint32(high << 16 | low).view(np.float32))
-    return float(np.mean(middle, dtype=np.float64))
