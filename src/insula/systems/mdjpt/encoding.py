@@ -20,10 +20,11 @@ from insula.systems.mdjpt.windows import Windows
 if TYPE_CHECKING:
     from torch import nn
 
-Places = tuple[Moments, Moments]
-"""Moments at the two places where the encoder normalises."""
+Places = tuple[Moments, ...]
+"""Moments at the places where the encoder normalises."""
 
 _DO = "fill in the column, since mdJPT normalises by session and smooths by trial"
+_SMALL = 1e-10
 _SESSIONS = 8  # of each corpus, whose moments stand for those of pre-training
 
 
@@ -47,12 +48,12 @@ def source_moments(network: Any, windows: Windows, samples: Samples, settings: M
     count = np.array([1 / sum(corpora[other[0]] == corpora[places[0]] for other in chosen) for places in chosen])
     share = torch.tensor(count / count.sum(), dtype=torch.float32)[:, None, None]
     means = []
-    for place in range(2):
+    for place in range(len(each[0])):
         mean = torch.stack([moments[place].mean for moments in each])
         deviation = torch.stack([moments[place].deviation for moments in each])
         means.append(Moments((share * mean).sum(dim=0), (share * deviation.square()).sum(dim=0).sqrt()))
     loudness = float(np.median([windows.loudness(windows.person[places[0]])[1] for places in chosen]))
-    return (means[0], means[1]), loudness
+    return tuple(means), loudness
 
 
 def encoded(encoder: Any, samples: Samples, settings: MdJPTSettings) -> np.ndarray:
@@ -107,11 +108,16 @@ def first_moments(features: np.ndarray, samples: Samples) -> tuple[np.ndarray, n
 def finished(
     features: np.ndarray, samples: Samples, settings: MdJPTSettings, moments: tuple[np.ndarray, np.ndarray]
 ) -> np.ndarray:
-    """Return features as classifiers get them: normalised by their session so far, and smoothed over their trial."""
+    """Return features as classifiers get them: normalised, and smoothed over their trial.
+
+    They are normalised by their session so far or, where `online` is off, by the moments of labelled people.
+    """
     features = features.copy()
     if settings.online:
         for places in _strata(samples, settings):
             features[places] = online_normalise(features[places], *moments)
+    else:
+        features = ((features - moments[0]) / np.sqrt(moments[1] + _SMALL)).astype(np.float32)
     if settings.smoothing != "none":
         smooth = lds if settings.smoothing == "lds" else lds_causal
         for places in in_order(samples, "trial", settings.modality, _DO):

@@ -38,7 +38,6 @@ def trained_classifier(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = classifier(features.shape[1], classes)
-    own, other = (tuple(map(torch.from_numpy, part)) for part in ((features, labels), held))
-    loss = nn.CrossEntropyLoss()
-    done = train(network, loss, *own, other if len(held[0]) else None, settings, seed)  # type: ignore[arg-type]
-    return network, done
+    inputs, targets, *other = map(torch.from_numpy, (features, labels, *held))
+    validation = (other[0], other[1]) if len(other[0]) else None
+    return network, train(network, nn.CrossEntropyLoss(), inputs, targets, validation, settings, seed)

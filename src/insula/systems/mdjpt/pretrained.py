@@ -6,9 +6,11 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import pandas as pd
 import torch
 from safetensors.torch import load_file, save_file
 
+from insula.networks.daest import CLISA, DAEST
 from insula.networks.mdjpt import MdJPT
 from insula.networks.stratified import Moments
 from insula.samples import PROVENANCE, Samples
@@ -44,17 +46,21 @@ class Pretrained(NamedTuple):
         network = untrained(settings)
         network.load_state_dict(load_file(folder / "encoder.safetensors"))
         arrays = load_file(folder / "moments.safetensors")
-        first, second = (Moments(arrays[f"{place}.mean"], arrays[f"{place}.deviation"]) for place in range(2))
+        places = range(len(arrays) // 2)
+        source = tuple(Moments(arrays[f"{place}.mean"], arrays[f"{place}.deviation"]) for place in places)
         about = json.loads((folder / "encoder.json").read_text())
-        return cls(network.eval(), (first, second), about["loudness"], about["facts"])
+        return cls(network.eval(), source, about["loudness"], about["facts"])
 
 
-def untrained(settings: MdJPTSettings) -> MdJPT:
+def untrained(settings: MdJPTSettings) -> Any:
     """Return the network as it begins."""
-    sizes = settings.encoder.model_dump(exclude={"montage"})
+    encoder = settings.encoder
+    channels, sizes = len(encoder.montage), encoder.model_dump(exclude={"montage", "kind"})
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
-        return MdJPT(channels=len(settings.encoder.montage), **sizes).eval()
+        if encoder.kind == "mdjpt":
+            return MdJPT(channels=channels, **sizes).eval()
+        return (CLISA if encoder.kind == "clisa" else DAEST)(channels).eval()
 
 
 def pretrained(samples: Samples, settings: MdJPTSettings) -> Pretrained:
@@ -71,11 +77,13 @@ def pretrained(samples: Samples, settings: MdJPTSettings) -> Pretrained:
     data = bare.fingerprint()
 
     def build(folder: Path, checkpoints: Path) -> None:
-        network, facts = untrained(settings), {"corpora": sorted(set(bare.table["corpus"]))}
+        network = untrained(settings)
+        facts: dict[str, Any] = {"corpora": sorted(set(bare.table["corpus"]))}
         windows = Windows(bare, settings.modality, settings.encoder.montage)
         if settings.pretraining.epochs:
             sampler = PairSampler(bare.table, settings.pairs, settings.condition, settings.clips)
-            objective = PairAlignment(windows, sampler, settings, data)
+            shared = None if settings.condition is None else pd.factorize(bare.table[settings.condition])[0]
+            objective = PairAlignment(windows, sampler, settings, data, shared)
             history = pretrain(network, objective, settings.pretraining, settings.seed, checkpoints)
             facts |= {"pre-training": history, "drawn from": sampler.counts}
         source, loudness = source_moments(network, windows, bare, settings)

@@ -23,8 +23,14 @@ class Encoder(Settings):
 
     Parameters
     ----------
+    kind : {"mdjpt", "daest", "clisa"}
+        The network, or one of its predecessors in their published sizes, which align people alone.
     montage : tuple of str
         The electrodes that every corpus is brought to.
+    channel_encoder : {"linear attention", "transformer"}
+        How each channel is encoded.
+    dynamics : {"dynamic attention", "transformer"}
+        How virtual channels become maps over time.
     patch, stride : int
         Samples of a token, and from one to the next.
     width, blocks, heads, hidden : int
@@ -41,7 +47,10 @@ class Encoder(Settings):
         Patches that the attention over maps looks back, and that are averaged before the projection.
     """
 
+    kind: Literal["mdjpt", "daest", "clisa"] = "mdjpt"
     montage: tuple[str, ...] = MONTAGE_60
+    channel_encoder: Literal["linear attention", "transformer"] = "linear attention"
+    dynamics: Literal["dynamic attention", "transformer"] = "dynamic attention"
     patch: int = Field(32, ge=1)
     stride: int = Field(6, ge=1)
     width: int = Field(128, ge=1)

@@ -16,6 +16,11 @@ from insula.systems.base import System, TrainingData
 from insula.systems.fitting import labelled
 from insula.systems.mdjpt.settings import Encoder, MdJPTSettings
 
+MONTAGE_19 = (
+    "Fp1", "Fp2", "F7", "F3", "Fz", "F4", "F8", "T7", "C3", "Cz", "C4", "T8", "P7", "P3", "Pz", "P4", "P8", "O1", "O2",
+)  # fmt: skip
+"""The 10-20 system without ears."""
+
 _SHARPNESS = 0.1  # what cosines to prototypes are divided by before they become probabilities
 
 
@@ -48,7 +53,11 @@ class MdJPT(System):
     placebos: ClassVar[Mapping[str, str]] = {"untrained": "the same encoder with random weights"}
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "small": {
-            "encoder": Encoder(width=32, blocks=1, heads=4, hidden=64, features=8, projected=16, filters=16),
+            "encoder": Encoder(
+                montage=MONTAGE_19, stride=12, width=32, blocks=1, heads=4, hidden=64, features=8, projected=16,
+                filters=16, dilations=(1, 2, 4), attention_kernel=7, pooling=5,
+            ),
+            "clips": 24,
             "pretraining": {"epochs": 6, "steps": 50, "learning_rate": 1e-3},
             "head": {"epochs": 60, "batch_size": 64, "keep": "best", "patience": 10, "learning_rate": 1e-3},
         },
