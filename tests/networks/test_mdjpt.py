@@ -15,10 +15,10 @@ from insula.networks.projector import Projector
 DILATIONS, GROUPS = (1, 2), torch.tensor([1, 0, 0, 1, 1])
 
 
-def tiny(channels: int = 4) -> MdJPT:
+def tiny(**arms: str) -> MdJPT:
     sizes = {"width": 8, "blocks": 2, "heads": 2, "hidden": 12, "features": 3, "projected": 5, "filters": 6}
     times = {"patch": 8, "stride": 3, "dilations": DILATIONS, "attention_kernel": 4, "pooling": 2}
-    return MdJPT(channels=channels, **sizes, **times).double()  # type: ignore[arg-type]
+    return MdJPT(channels=4, **sizes, **times, **arms).double().eval()  # type: ignore[arg-type]
 
 
 def windows(number: int = 5, time: int = 50) -> torch.Tensor:
@@ -133,3 +133,31 @@ def test_windows_too_short_to_pre_train_on_are_refused_with_the_least_length() -
 def test_a_session_without_windows_has_no_moments() -> None:
     with pytest.raises(DataError, match="no window to take moments of"):
         tiny().session_moments([])
+
+
+@pytest.mark.parametrize("arm", [{"channel_encoder": "transformer"}, {"dynamics": "transformer"}])
+def test_a_transformer_takes_the_place_of_an_encoder(arm: dict[str, str]) -> None:
+    network, given = tiny(**arm), windows()
+    everybody = torch.zeros(len(given), dtype=torch.int64)
+    with torch.inference_mode():
+        views = network.views(given, everybody)
+        features = network(given, network.session_moments(given.split(2)))
+        projection = network.project(views.maps, everybody)
+    steps = 50 if "channel_encoder" in arm else 15
+    assert views.spatial is not None and views.spatial.shape == (5, 3, 5, steps) and views.maps.shape == (5, 12, steps)
+    assert torch.allclose(features, network.feature(views.maps), atol=1e-8)
+    assert torch.allclose(projection.norm(dim=1), torch.ones(5).double())
+
+
+def test_the_channel_transformer_has_one_layer_and_positions_as_published() -> None:
+    network, given = tiny(channel_encoder="transformer"), windows()
+    parts = reference.within(reference.weights_of(network), "channel_encoder.steps")
+    embedded = reference.linear(parts, "entry", given.numpy().transpose(0, 2, 1)) + parts["positions"][:50]
+    hidden = network.channel_encoder.steps.layer(torch.from_numpy(embedded)).detach().numpy()
+    tokens = network.tokens(given).detach()
+    expected = reference.linear(parts, "exit", hidden).transpose(0, 2, 1)
+    assert all(np.allclose(tokens[:, :, channel], expected, atol=1e-10) for channel in range(4))
+    sizes = network.channel_encoder.steps.layer.linear1.weight.shape, parts["positions"].shape
+    assert sizes == ((2048, 8), (1024, 8))
+    with pytest.raises(DataError, match="1025 steps are more than the 1024 positions"):
+        network.tokens(windows(1, 1025))

@@ -44,7 +44,7 @@ def test_given_moments_are_of_all_windows_or_of_each() -> None:
 
 
 def test_gradients_flow_through_the_moments() -> None:
-    values = drawn()[:, :1, :2, :3].requires_grad_()
+    values = drawn()[:, :1, :1, :2].requires_grad_()
     assert torch.autograd.gradcheck(lambda given: stratified(given, GROUPS), values)
     (moved,) = torch.autograd.grad(stratified(values, GROUPS)[0, 0, 0, 0], values)
     assert moved[2, 0, 0].abs().min() > 0 and moved[1].abs().max() == 0

@@ -12,8 +12,8 @@ from torch.nn import functional
 class DynamicsEncoder(nn.Module):
     """Convolutions over space and time with several dilations, weighted by what the maps were like just before.
 
-    Written from the description of DAEST's encoder ("dynamic attention encoding of spatiotemporal features") as mdJPT
-    uses it; no code of either is used.
+    Written from the description of DAEST's encoder (Shen et al. 2024, arXiv 2411.04568) as mdJPT uses it; no code of
+    either is used.
 
     Parameters
     ----------

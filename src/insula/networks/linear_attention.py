@@ -10,8 +10,8 @@ from torch.nn import functional
 class LinearAttentionBlock(nn.Module):
     """Gated attention whose cost grows with the number of tokens, not with its square.
 
-    Written from the description of mdJPT's channel encoder ("multi-dataset joint pre-training", 2025), a form of the
-    linear attention with Mamba's gate (Han et al. 2024, arXiv 2405.16605); no code of either is used. Each of three
+    Written from the description of mdJPT's channel encoder (arXiv 2510.22197), a form of the linear attention with
+    Mamba's gate (Han et al. 2024, arXiv 2405.16605); no code of either is used. Each of three
     tokens in a row is mixed by a convolution per number before the attention, in it and after it. The feed-forward
     layers have no normalisation before them, as published.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 from torch import nn
@@ -13,6 +13,7 @@ from insula.networks.dynamics import DynamicsEncoder
 from insula.networks.linear_attention import LinearAttentionBlock
 from insula.networks.projector import Projector
 from insula.networks.stratified import SMALL, Moments, deviations, mean_and_covariance, normalised, stratified
+from insula.networks.transformer_arms import ChannelTransformer, DynamicsTransformer
 
 
 class Views(NamedTuple):
@@ -64,10 +65,10 @@ class ChannelEncoder(nn.Module):
 class MdJPT(nn.Module):
     """Patches of each channel, a projection across channels, and maps over time.
 
-    Written from the description of the published model ("multi-dataset joint pre-training of emotional EEG", NeurIPS
-    2025), whose sizes are the defaults; no code of it is used. Normalisation stands at two places: of the tokens, and
-    of their projection. In training its moments are those of each person's windows in the batch (`views`); in use they
-    are given (`forward`), of a whole session (`session_moments`), of some minutes of it, or of other people.
+    Written from the description of the published model (NeurIPS 2025, arXiv 2510.22197), whose sizes are the defaults;
+    no code of it is used. Normalisation stands at two places: of the tokens, and of their projection. In training its
+    moments are those of each person's windows in the batch (`views`); in use they are given (`forward`), of a whole
+    session (`session_moments`), of some minutes of it, or of other people.
 
     Parameters
     ----------
@@ -83,6 +84,9 @@ class MdJPT(nn.Module):
         Maps of each dilation, dilations, and lengths in patches.
     pooling : int
         Patches that the projector of pre-training averages to one.
+    channel_encoder, dynamics : str
+        `transformer` for a transformer layer in the place of that encoder, to see what the encoder brings. It has
+        dropout; that in the place of the channel encoder has a step for each sample, not for each patch.
 
     Attributes
     ----------
@@ -115,13 +119,25 @@ class MdJPT(nn.Module):
         time_kernel: int = 3,
         attention_kernel: int = 15,
         pooling: int = 15,
+        channel_encoder: Literal["linear attention", "transformer"] = "linear attention",
+        dynamics: Literal["dynamic attention", "transformer"] = "dynamic attention",
     ) -> None:
         super().__init__()
-        self.channel_encoder = ChannelEncoder(patch, stride, width, blocks, heads, hidden, features)
+        self.channel_encoder: ChannelEncoder | ChannelTransformer
+        if channel_encoder == "transformer":
+            self.channel_encoder = ChannelTransformer(channels, width, features)
+        else:
+            self.channel_encoder = ChannelEncoder(patch, stride, width, blocks, heads, hidden, features)
         self.projection = nn.Linear(channels, projected)
-        self.dynamics_encoder = DynamicsEncoder(features, projected, filters, dilations, time_kernel, attention_kernel)
-        reach, stride = self.channel_encoder.reach, self.channel_encoder.stride
-        self.projector = Projector(self.dynamics_encoder.maps, pooling, reach, stride)
+        self.dynamics_encoder: DynamicsEncoder | DynamicsTransformer
+        maps = filters * len(dilations)
+        if dynamics == "transformer":
+            self.dynamics_encoder = DynamicsTransformer(features, projected, width, maps)
+        else:
+            self.dynamics_encoder = DynamicsEncoder(
+                features, projected, filters, dilations, time_kernel, attention_kernel
+            )
+        self.projector = Projector(maps, pooling, self.channel_encoder.reach, self.channel_encoder.stride)
         self.least_samples = self.projector.least_samples
 
     def forward(self, windows: torch.Tensor, moments: Sequence[Moments]) -> torch.Tensor:
