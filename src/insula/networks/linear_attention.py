@@ -11,9 +11,9 @@ class LinearAttentionBlock(nn.Module):
     """Gated attention whose cost grows with the number of tokens, not with its square.
 
     Written from the description of mdJPT's channel encoder (arXiv 2510.22197), a form of the linear attention with
-    Mamba's gate (Han et al. 2024, arXiv 2405.16605); no code of either is used. Each of three
-    tokens in a row is mixed by a convolution per number before the attention, in it and after it. The feed-forward
-    layers have no normalisation before them, as published.
+    Mamba's gate (Han et al. 2024, arXiv 2405.16605); no code of either is used. Each three tokens in a row are mixed by
+    convolutions before the attention, in it and after it, every number of a token on its own. The feed-forward layers
+    have no normalisation before them, as published.
 
     Parameters
     ----------
