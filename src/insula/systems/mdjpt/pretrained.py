@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -32,23 +33,22 @@ class Pretrained(NamedTuple):
     loudness: float
     facts: dict[str, Any]
 
-    def save(self, folder: Path) -> None:
-        """Write it to a folder that is there."""
+    def save(self, folder: Path) -> dict[str, Any]:
+        """Write it to a folder that is there; return plain values that `load` needs."""
         save_file(self.network.state_dict(), folder / "encoder.safetensors")
         named = {f"{place}.{name}": value.contiguous() for place, moments in enumerate(self.source)
                  for name, value in moments._asdict().items()}  # fmt: skip
         save_file(named, folder / "moments.safetensors")
-        (folder / "encoder.json").write_text(json.dumps({"loudness": self.loudness, "facts": self.facts}))
+        return {"loudness": self.loudness, "facts": self.facts}
 
     @classmethod
-    def load(cls, folder: Path, settings: MdJPTSettings) -> Pretrained:
-        """Read what `save` wrote, of a network of these settings."""
+    def load(cls, folder: Path, settings: MdJPTSettings, about: Mapping[str, Any]) -> Pretrained:
+        """Read what `save` wrote and returned, of a network of these settings."""
         network = untrained(settings)
         network.load_state_dict(load_file(folder / "encoder.safetensors"))
         arrays = load_file(folder / "moments.safetensors")
         places = range(len(arrays) // 2)
         source = tuple(Moments(arrays[f"{place}.mean"], arrays[f"{place}.deviation"]) for place in places)
-        about = json.loads((folder / "encoder.json").read_text())
         return cls(network.eval(), source, about["loudness"], about["facts"])
 
 
@@ -87,7 +87,9 @@ def pretrained(samples: Samples, settings: MdJPTSettings) -> Pretrained:
             history = pretrain(network, objective, settings.pretraining, settings.seed, checkpoints)
             facts |= {"pre-training": history, "drawn from": sampler.counts}
         source, loudness = source_moments(network, windows, bare, settings)
-        Pretrained(network, source, loudness, facts).save(folder)
+        values = Pretrained(network, source, loudness, facts).save(folder)
+        (folder / "encoder.json").write_text(json.dumps(values))
 
     about = {"code": code_version(), "settings": settings.of_pretraining(), "data": data}
-    return Pretrained.load(Cache().resumable("mdjpt", about, build), settings)
+    folder = Cache().resumable("mdjpt", about, build)
+    return Pretrained.load(folder, settings, json.loads((folder / "encoder.json").read_text()))

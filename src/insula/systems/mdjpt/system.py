@@ -105,6 +105,7 @@ class MdJPT(System):
         """
         from insula.systems.mdjpt.encoding import finished, first_moments
         from insula.systems.mdjpt.head import trained_classifier
+        from insula.systems.mdjpt.windows import Windows
 
         task, settings, self._remembered = self.task, self.settings, None
         everyone = data.train.select(data.train.has(settings.modality))
@@ -112,6 +113,7 @@ class MdJPT(System):
         if len(np.unique(task.targets(own.table))) < 2:
             what = f"{len(own)} labelled training windows of fewer than two classes"
             raise DataError(what, where=task.label, do="give labelled samples of at least two classes")
+        Windows(everyone, settings.modality, settings.encoder.montage)  # refuses what cannot be read together
         self.encoder = self._encoder(self._to_pretrain_on(everyone, own))
         raw = self._encoded(own)
         self.first = first_moments(raw, own)
@@ -235,8 +237,7 @@ class MdJPT(System):
         arrays = {name: torch.from_numpy(np.array(value)) for name, value in kept.items()}
         save_file(arrays, folder / "features.safetensors")
         save_file(self.head.state_dict(), folder / "classifier.safetensors")
-        self.encoder.save(folder)
-        return {"clips": self.clips.tolist()}
+        return {**self.encoder.save(folder), "clips": self.clips.tolist()}
 
     def _load(self, folder: Path, about: dict[str, Any]) -> None:
         from safetensors.torch import load_file, load_model
@@ -247,7 +248,7 @@ class MdJPT(System):
         arrays = {name: value.numpy() for name, value in load_file(folder / "features.safetensors").items()}
         self.gallery, self.labels, self.prototypes = (arrays[name] for name in ("gallery", "labels", "prototypes"))
         self.first, self.clips = (arrays["mean"], arrays["variance"]), np.array(about["clips"])
-        self.encoder = Pretrained.load(folder, self.settings)
+        self.encoder = Pretrained.load(folder, self.settings, about)
         self.head = classifier(self.gallery.shape[1], len(self.task.classes))
         load_model(self.head, folder / "classifier.safetensors")
         self.head.eval()

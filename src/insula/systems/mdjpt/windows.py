@@ -11,6 +11,7 @@ import torch
 
 from insula.eeg.harmonisation import montage_matrix
 from insula.eeg.loudness import robust_moments
+from insula.eeg.montage import canonical
 from insula.errors import DataError
 from insula.samples import Samples
 
@@ -60,7 +61,12 @@ class Windows:
             do = "set one window and one rate for all corpora, or pipeline=mdjpt"
             raise DataError(f"windows of two kinds: {each}", where=modality, do=do)
         self.length = shapes.pop()[1] if shapes else 0
-        self.matrices = [montage_matrix(form.channels, montage) for form in forms]
+        self.matrices = []
+        for form, name in zip(forms, names, strict=True):
+            if not set(canonical(form.channels)) & set(canonical(montage)):
+                do = "set system.encoder.montage to electrodes that all corpora have, or leave it out"
+                raise DataError("no electrode of the encoder's montage", where=str(name), do=do)
+            self.matrices.append(montage_matrix(form.channels, montage))
 
     def __len__(self) -> int:
         return len(self.rows)
