@@ -27,6 +27,7 @@ TITLES = {
     "first_answer": "The first answer of a process, and its memory",
     "face_training": "Training on faces",
     "training_loop": "The loop of the engine beside a plain one",
+    "pretraining": "A step of mdJPT's pre-training at its published sizes",
     "paper_preset": "BMCI, preset paper on one split",
     "fuzz": "Mutated files of every kind",
     "kills": "Commands killed at random moments, and given again",
