@@ -1,8 +1,8 @@
 """A step of mdJPT's pre-training at its published sizes: joint, corpus by corpus, and with activations made again.
 
 Two corpora of eight windows (four clips, two people) of five seconds at 125 Hz, brought to 60 electrodes. Each way is a
-process of its own, one thread, of which processor time a step and peak memory are told, the process's own beginning taken
-off. Then windows a second as the loader reads, brings to the montage and scales them, beside what the network takes.
+process of its own, one thread; told are processor time a step, and peak memory without what the process begins with.
+Then windows a second as the loader reads, brings to the montage and scales them, beside what the network takes.
 """
 
 from __future__ import annotations
