@@ -33,6 +33,7 @@ CORPORA: dict[str, str] = {
     "emoeeg-mc": "insula.corpora.bids_sets:EmoEegMc",
     "music-emotion": "insula.corpora.bids_sets:MusicEmotion",
     "feature-table": "insula.corpora.feature_table:FeatureTable",
+    "simulated-caps": "insula.corpora.simulated_caps:SimulatedCaps",
     "simulated-faces": "insula.corpora.simulated_faces:SimulatedFaces",
     "simulated-pairs": "insula.corpora.simulated_pairs:SimulatedPairs",
     "simulated-ratings": "insula.corpora.simulated_ratings:SimulatedRatings",
