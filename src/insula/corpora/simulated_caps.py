@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
-from typing import ClassVar, NamedTuple, Self
+from typing import ClassVar, Literal, NamedTuple, Self
 
 import numpy as np
 import pandas as pd
@@ -94,8 +94,10 @@ class SimulatedCapsSettings(Settings):
 
     Parameters
     ----------
+    sources : tuple of str
+        The corpora beside the target; none for what learns from the target alone. The target stays as it is.
     people, clips : int
-        Of each of the three source corpora; all people of a corpus watch the same clips, a third of each class.
+        Of each source corpus; all people of a corpus watch the same clips, a third of each class.
     target_people, target_clips : int
         Of the target corpus.
     seconds : float
@@ -128,6 +130,7 @@ class SimulatedCapsSettings(Settings):
         Where a window is longer than a clip, or too short for its bands.
     """
 
+    sources: tuple[Literal["cap-60", "cap-32", "cap-14"], ...] = ("cap-60", "cap-32", "cap-14")
     people: int = Field(12, ge=2)
     clips: int = Field(12, ge=3)
     target_people: int = Field(16, ge=2)
@@ -191,15 +194,19 @@ class SimulatedCaps(BaseCorpus):
         settings = self.settings
         key = [_NAME, _GENERATION, settings.model_dump(mode="json")]
         folder = cache.folder(_NAME, key, self._build)
-        table = pd.concat([self._table(name) for name in CAPS], ignore_index=True)
+        table = pd.concat([self._table(name) for name in self._names], ignore_index=True)
         samples = Samples(table, {})
         of_corpus = table.groupby("corpus").cumcount().to_numpy()
         for modality in self.card.modalities:
-            for name in CAPS:
+            for name in self._names:
                 rows = np.where(table["corpus"] == name, of_corpus, -1)
                 store = open_store(folder / name / modality)
                 samples = samples.with_modality(modality, f"{modality} {name}", store, rows)
         return samples
+
+    @property
+    def _names(self) -> list[str]:
+        return [name for name in CAPS if name in (*self.settings.sources, TARGET)]
 
     def _size(self, name: str) -> tuple[int, int]:
         """Return how many people and clips a corpus has."""
@@ -243,7 +250,8 @@ class SimulatedCaps(BaseCorpus):
 
     def _build(self, folder: Path) -> None:
         window, bands = self.settings.window, len(BANDS)
-        for name, (electrodes, _, _) in CAPS.items():
+        for name in self._names:
+            electrodes = CAPS[name].electrodes
             people, clips = self._size(name)
             forms = {
                 "eeg": Description(kind="signal", axes=("channel", "time"), rate=RATE, channels=electrodes, units="uV"),

@@ -98,8 +98,9 @@ class PlainClassifier(System):
         if self.settings.modality is None:
             self.settings = self.settings.model_copy(update={"modality": present_modality(train)})
         modality = self.settings.modality
+        train = labelled(train, task)
         self.kind = train.store(modality).description.kind if modality in train.modalities else ""
-        train = _with_modalities(labelled(train, task), self)
+        train = _with_modalities(train, self)
         if not len(train):
             raise DataError("no training sample has a label", where=task.label, do="check the label column")
         features, targets = self._features(train), task.targets(train.table)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,6 +12,7 @@ import pandas as pd
 import torch
 from safetensors.torch import load_file, save_file
 
+from insula.errors import DataError
 from insula.networks.daest import CLISA, DAEST
 from insula.networks.mdjpt import MdJPT
 from insula.networks.stratified import Moments
@@ -81,6 +83,11 @@ def pretrained(samples: Samples, settings: MdJPTSettings) -> Pretrained:
         facts: dict[str, Any] = {"corpora": sorted(set(bare.table["corpus"]))}
         windows = Windows(bare, settings.modality, settings.encoder.montage)
         if settings.pretraining.epochs:
+            if windows.length < network.least_samples:
+                what = f"windows of {windows.length / windows.rate:g} s are too short for this encoder"
+                least = math.ceil(10 * network.least_samples / windows.rate) / 10
+                do = f"set corpus.window={least:g} or longer, or a smaller system.encoder.pooling"
+                raise DataError(what, where=settings.modality, do=do)
             sampler = PairSampler(bare.table, settings.pairs, settings.condition, settings.clips)
             shared = None if settings.condition is None else pd.factorize(bare.table[settings.condition])[0]
             objective = PairAlignment(windows, sampler, settings, data, shared)

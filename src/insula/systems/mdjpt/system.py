@@ -55,7 +55,7 @@ class MdJPT(System):
         "small": {
             "encoder": Encoder(
                 montage=MONTAGE_19, stride=12, width=32, blocks=1, heads=4, hidden=64, features=8, projected=16,
-                filters=16, dilations=(1, 2, 4), attention_kernel=7, pooling=5,
+                filters=16, dilations=(1, 2, 4), attention_kernel=7, pooling=3,
             ),
             "clips": 24,
             "pretraining": {"epochs": 6, "steps": 50, "learning_rate": 1e-3},

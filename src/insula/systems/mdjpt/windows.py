@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -54,13 +53,13 @@ class Windows:
         if odd:
             what = f"mdJPT reads channels x times at a rate, not {' x '.join(odd.axes)}"
             raise DataError(what, where=modality, do="set system.modality to the EEG's windows")
-        shapes: set[tuple[Any, int]] = {(form.rate, np.shape(store.read(np.arange(1)))[-1])
+        shapes = {(form.rate or 1.0, np.shape(store.read(np.arange(1)))[-1])
                   for form, store in zip(forms, self.stores, strict=True)}  # fmt: skip
         if len(shapes) > 1:
             each = " and ".join(f"{length} samples at {rate:g} Hz" for rate, length in sorted(shapes))
             do = "set one window and one rate for all corpora, or pipeline=mdjpt"
             raise DataError(f"windows of two kinds: {each}", where=modality, do=do)
-        self.length = shapes.pop()[1] if shapes else 0
+        self.rate, self.length = max(shapes, default=(1.0, 0))
         self.matrices = []
         for form, name in zip(forms, names, strict=True):
             if not set(canonical(form.channels)) & set(canonical(montage)):
