@@ -26,7 +26,7 @@ def study(corpus: str = "demo", people: int = 3, sessions: int = 2, windows: int
         for window in range(windows)
     ]
     table = pd.DataFrame(rows, columns=["corpus", "subject", "session", "stimulus", "start"])
-    table["stop"], table["trial"] = table["start"] + 5, None
+    table["stop"] = table["start"] + 5
     table["second"] = table["start"] - table["stimulus"].map(CLIPS) - table["subject"].str[1:].astype(int)
     return table.sample(frac=1, random_state=0)
 

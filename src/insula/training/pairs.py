@@ -125,7 +125,7 @@ class _Corpus:
     def __init__(self, name: str, table: pd.DataFrame, kind: Kind, column: str | None, limit: int | None) -> None:
         self.kind, self.limit = kind, limit
         clip = column or ("stimulus" if table["stimulus"].notna().any() else "trial")
-        table = table[table["subject"].notna() & table[clip].notna()].fillna({"session": "", "trial": ""})
+        table = table[table["subject"].notna() & table[clip].notna()]
         if table.empty:
             raise DataError(f"no window of a person has a {clip}", where=name, do=f"fill in subject and {clip}")
         subject = table["subject"].factorize()[0]
@@ -136,32 +136,32 @@ class _Corpus:
         if clip == "trial" and not by_session:
             do = "name sessions alike, fill in the column stimulus, or pair by same-condition"
             raise DataError("no two people have a session of one name", where=name, do=do)
-        meeting = table["session"].factorize()[0] if by_session else np.zeros(len(table), int)
-        both = np.stack([meeting, subject], axis=1)
-        people, person = np.unique(both, axis=0, return_inverse=True)
+        meeting = table["session"].factorize(use_na_sentinel=False)[0] if by_session else np.zeros(len(table), int)
+        sitting, person = np.unique(meeting * (subject.max() + 1) + subject, return_inverse=True)
+        meets = sitting // (subject.max() + 1)
         clip_code, clips = table[clip].factorize(sort=True)
         time = np.zeros(len(table))
         if not column:
-            own = table.groupby([meeting, "subject", clip, "session", "trial"])
+            own = table.groupby([person, "session", clip, "trial"], sort=False, dropna=False)
             time = (table["start"] - own["start"].transform("min")).round(2).to_numpy(float)
             lasted = own["stop"].transform("max") - own["start"].transform("min")
             _compare(name, table.assign(lasted=lasted), clip, meeting)
         order = np.lexsort((time, clip_code, person))
         self.places, self.time = table.index.to_numpy()[order], time[order]
         cell = (person * len(clips) + clip_code)[order]
-        cells = np.arange(len(people) * len(clips)).reshape(len(people), len(clips))
+        cells = np.arange(len(meets) * len(clips)).reshape(len(meets), len(clips))
         self.begin, self.end = np.searchsorted(cell, cells), np.searchsorted(cell, cells, side="right")
         moments = cell[np.flatnonzero(np.diff(cell, prepend=-1) | (np.diff(self.time, prepend=-1) != 0))]
         self.has = np.bincount(moments, minlength=cells.size).reshape(cells.shape) > (kind == "same-clip")
         self.shared = np.zeros((meeting.max() + 1, len(clips)), int)
-        np.add.at(self.shared, people[:, 0], self.has)
-        self.has &= self.shared[people[:, 0]] > 1
+        np.add.at(self.shared, meets, self.has)
+        self.has &= self.shared[meets] > 1
         if not self.has.any():
             what = f"no two people have {'two windows' if kind == 'same-clip' else 'a window'} of one {clip}"
             raise DataError(what, where=name, do="name alike what is the same, or pair by another kind or column")
         # People who have the same clips have the same partners: few patterns stand for all pairs, however many.
         patterns, self.pattern, count = np.unique(
-            np.column_stack([people[:, 0], self.has]), axis=0, return_inverse=True, return_counts=True
+            np.column_stack([meets, self.has]), axis=0, return_inverse=True, return_counts=True
         )
         self.alike = (patterns[:, 1:] @ patterns[:, 1:].T > 0) & (patterns[:, :1] == patterns[:, 0])
         self.partners = (self.alike @ count - self.alike.diagonal())[self.pattern]
