@@ -98,8 +98,8 @@ def average(states: Sequence[State], weights: Sequence[float]) -> dict[str, torc
 def median(states: Sequence[State]) -> dict[str, torch.Tensor]:
     """Return the median of what clients shared, number by number: fewer than half of the clients cannot move it far.
 
-    Yin, Chen, Kannan and Bartlett, "Byzantine-robust distributed learning: towards optimal statistical rates", ICML
-    2018, arXiv 1803.01498.
+    Yin, Chen, Ramchandran and Bartlett, "Byzantine-robust distributed learning: towards optimal statistical rates",
+    ICML 2018, arXiv 1803.01498.
 
     Parameters
     ----------
