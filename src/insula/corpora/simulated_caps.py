@@ -120,7 +120,7 @@ class SimulatedCapsSettings(Settings):
     gain : float
         Nats, standard deviation of the log-gain of a corpus, of a person, and of each source and channel of a person.
     noise : float
-        Microvolts of 1/f noise at an electrode.
+        Microvolts of 1/f noise at an electrode, times the cap's own (`CAPS`).
     seed : int
         Fixes everything; another seed is another, independent study.
 
@@ -137,7 +137,7 @@ class SimulatedCapsSettings(Settings):
     target_clips: int = Field(18, ge=3)
     seconds: PositiveFloat = 20.0
     window: PositiveFloat = 2.0
-    hop: PositiveFloat = 2.0
+    hop: float = Field(2.0, ge=1 / RATE)
     emotion_strength: float = Field(1.0, ge=0)
     clip_identity: float = Field(1.0, ge=0)
     course: float = Field(0.5, ge=0)
