@@ -78,6 +78,7 @@ RUNS = {
         ("fer2013-train", "london-faces"),
     ),
     "simulator": Run("simulator", "python tests/corpora/calibrate_simulated_study.py", ("size-cont-emo",)),
+    "simulated-caps": Run("simulated caps", "python tests/corpora/calibrate_simulated_caps.py"),
     "faces": Run("faces", "python docs/measured/measure_faces.py", ("london-faces", "portraits")),
 }
 
