@@ -19,6 +19,8 @@ class Timeline:
         Seconds.
     embargo : float
         Seconds that must lie between; 0 lets windows meet.
+    whole : int array, shape (n,), optional
+        Rows of one number are never asked about apart: windows that touch those of their own number alone do not count.
 
     Examples
     --------
@@ -27,7 +29,9 @@ class Timeline:
     array([False,  True, False, False])
     """
 
-    def __init__(self, clock: np.ndarray, start: np.ndarray, stop: np.ndarray, embargo: float) -> None:
+    def __init__(
+        self, clock: np.ndarray, start: np.ndarray, stop: np.ndarray, embargo: float, whole: np.ndarray | None = None
+    ) -> None:
         timed = np.flatnonzero(clock >= 0)
         order = timed[np.lexsort((start[timed], clock[timed]))]
         group, begin = clock[order], start[order]
@@ -35,7 +39,9 @@ class Timeline:
         self._slack = embargo - _ROUNDING
         latest = pd.Series(end).groupby(group).cummax().to_numpy()
         meets_next = (group[1:] == group[:-1]) & (begin[1:] < latest[:-1] + self._slack)
-        crowded = np.append(meets_next, False) | np.append(False, meets_next) if len(order) else np.zeros(0, bool)
+        parted = meets_next if whole is None else meets_next & (whole[order][1:] != whole[order][:-1])
+        chain = np.cumsum(np.append(False, ~meets_next))[: len(order)]
+        crowded = np.isin(chain, chain[1:][parted])
         self._order, self._group, self._begin, self._end = (each[crowded] for each in (order, group, begin, end))
 
     def touching(self, mask: np.ndarray) -> np.ndarray:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import warnings
+from functools import cache
+from typing import Any
 
 import numpy as np
 
@@ -28,20 +30,42 @@ def assign_folds(groups: np.ndarray, strata: np.ndarray | None, folds: int, seed
     >>> np.bincount(fold)
     array([4, 4, 4])
     """
-    from sklearn.model_selection import GroupKFold, StratifiedGroupKFold, StratifiedKFold
+    from sklearn.model_selection import GroupKFold, StratifiedKFold
 
     if strata is None or np.bincount(strata).max() < folds:  # no class is in as many rows as there are folds
         splitter, grouping = GroupKFold(folds, shuffle=True, random_state=seed), groups
     elif len(np.unique(groups)) == len(groups):  # the same, without a loop over groups
         splitter, grouping = StratifiedKFold(folds, shuffle=True, random_state=seed), None
     else:
-        splitter, grouping = StratifiedGroupKFold(folds, shuffle=True, random_state=seed), groups
+        splitter, grouping = _group_splitter()(folds, shuffle=True, random_state=seed), groups
     fold = np.empty(len(groups), np.int64)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "The least populated class", UserWarning)
         for number, (_, rows) in enumerate(splitter.split(groups, strata, grouping)):
             fold[rows] = number
     return fold
+
+
+@cache
+def _group_splitter() -> Any:
+    """Return scikit-learn's splitter of groups with strata, which looks at all folds at once and chooses as it does."""
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    class Splitter(StratifiedGroupKFold):  # type: ignore[misc]
+        def _find_best_fold(self, y_counts_per_fold: np.ndarray, y_cnt: np.ndarray, group_y_counts: np.ndarray) -> int:
+            folds = len(y_counts_per_fold)
+            proposed = np.repeat(y_counts_per_fold[None], folds, axis=0)
+            proposed[np.arange(folds), np.arange(folds)] += group_y_counts
+            uneven = np.std(proposed / y_cnt, axis=1).mean(axis=1).tolist()
+            sizes = y_counts_per_fold.sum(axis=1).tolist()
+            best = 0
+            for fold in range(1, folds):
+                close = abs(uneven[fold] - uneven[best]) <= 1e-8 + 1e-5 * abs(uneven[best])  # as numpy.isclose has it
+                if uneven[fold] < uneven[best] or (close and sizes[fold] < sizes[best]):
+                    best = fold
+            return best
+
+    return Splitter
 
 
 def hold_out(groups: np.ndarray, strata: np.ndarray | None, share: float, seed: int) -> np.ndarray:

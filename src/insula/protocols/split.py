@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -53,6 +53,27 @@ class Split:
     target: np.ndarray = field(default_factory=_nobody)
     fold: int = 0
     protocol: str = ""
+
+    @classmethod
+    def made_when_asked(
+        cls, test: np.ndarray, fold: int, protocol: str, make: Callable[[], Mapping[str, np.ndarray]]
+    ) -> Split:
+        """Return a split of which all but the test part is made when it is asked for.
+
+        Folds that leave one person out list everybody else each: together as many rows as people squared.
+        """
+        split = object.__new__(cls)
+        vars(split).update(test=test, fold=fold, protocol=protocol, _make=make)
+        return split
+
+    def __getattr__(self, name: str) -> np.ndarray:
+        if name in (*PARTS, "target") and "_make" in vars(self):
+            part: np.ndarray = vars(self)["_make"]()[name]
+            return part
+        raise AttributeError(name)
+
+    def __reduce__(self) -> tuple[type[Split], tuple[Any, ...]]:
+        return Split, (self.train, self.validation, self.test, self.target, self.fold, self.protocol)
 
     def __repr__(self) -> str:
         return f"Split(fold {self.fold}: {', '.join(f'{name} {len(getattr(self, name))}' for name in PARTS)})"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from functools import cache, partial
-from itertools import product
+from collections.abc import Sequence
+from functools import cache, lru_cache, partial
 
 import numpy as np
 import pandas as pd
@@ -28,6 +28,7 @@ from insula.protocols.units import (
 from insula.samples import Samples
 
 _BINS = 5  # quantiles of a continuous rating over which folds are balanced
+_ROWS, _UNITS = 2**22, 2**14  # that the splits which are made at once hold out of, in all; others wait to be asked for
 
 
 def make_splits(protocol: ProtocolSettings, samples: Samples, task: Task) -> list[Split]:
@@ -58,8 +59,6 @@ class _Splitter:
     def __init__(self, protocol: ProtocolSettings, samples: Samples, task: Task) -> None:
         self.protocol, self.samples, self.task = protocol, samples, task
         self.strata = strata_of(task, samples)
-        start, stop = (samples.table[name].to_numpy(float) for name in ("start", "stop"))
-        self.timeline = Timeline(clock_codes(samples), start, stop, protocol.embargo)
         self.codes = cache(partial(unit_codes, samples))
         if protocol.as_published:
             self.whole, glue = np.arange(len(samples)), []
@@ -72,6 +71,7 @@ class _Splitter:
         self.units = self._units(glue)
         self.keys = {name: self._keys(unit) for name, unit in self.units.items()}
         self.first = {name: np.unique(keys, return_index=True)[1] for name, keys in self.keys.items()}
+        self.timeline = self._timeline()
 
     def _refuse_unknown(self) -> None:
         for name in dict.fromkeys([*self.protocol.disjoint, self.protocol.scored_unit]):
@@ -110,6 +110,14 @@ class _Splitter:
             people = [self.codes(name) for name in ("subject", "identity")]
             return {self.protocol.scored_unit: joined([self.whole, *people, person_codes(self.samples)])}
         return units or {self.protocol.scored_unit: self.whole}
+
+    def _timeline(self) -> Timeline:
+        samples, protocol = self.samples, self.protocol
+        start, stop = (samples.table[name].to_numpy(float) for name in ("start", "stop"))
+        whole = None
+        if protocol.parts is None and protocol.target.share is None:  # which cut through units
+            whole = pd.DataFrame(self.units).groupby(list(self.units), sort=False).ngroup().to_numpy()
+        return Timeline(clock_codes(samples), start, stop, protocol.embargo, whole)
 
     def _strata(self, rows: np.ndarray) -> np.ndarray | None:
         return self.strata[rows] if self.protocol.stratify else None
@@ -171,13 +179,41 @@ class _Splitter:
         if self.protocol.parts is not None:
             return [self._given(self.protocol.parts)]
         folds, counts = zip(*(self._folds(place, name) for place, name in enumerate(self.units)), strict=True)
-        splits: list[Split] = []
-        for cell in product(*(range(count) for count in counts)):
-            held = [fold == number for fold, number in zip(folds, cell, strict=True)]
-            test = np.logical_and.reduce(held) & self.scorable
-            if test.any():  # where units are crossed, a combination may not occur
-                splits.append(self._split(len(splits), test, ~np.logical_or.reduce(held)))
+        tests = self._tests(folds, counts)
+        make = lru_cache(max(1, _ROWS // len(self.samples)))(partial(self._make, folds, tests))
+        ids, protocol = self.samples.ids, self.protocol.digest()
+        splits = [
+            Split.made_when_asked(ids[rows[~moved]], fold, protocol, partial(make, fold))
+            for fold, (rows, moved) in enumerate(tests)
+        ]
+        units = max(1, sum(map(len, self.first.values())))
+        for fold in range(min(len(tests), max(1, min(_ROWS // len(self.samples), _UNITS // units)))):
+            make(fold)  # says at once what is wrong
         return splits
+
+    def _tests(self, folds: Sequence[np.ndarray], counts: Sequence[int]) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Return the rows held out by each split, and which of them access to the target moves into training.
+
+        There is a split for every combination of folds that occurs; where units are crossed, one may not.
+        """
+        cell, inside = np.zeros(len(self.samples), np.int64), self.scorable
+        for fold, count in zip(folds, counts, strict=True):
+            inside = inside & (fold >= 0) & (fold < count)
+            cell = cell * count + fold
+        rows = np.flatnonzero(inside)
+        rows = rows[np.argsort(cell[rows], kind="stable")]
+        tests = np.split(rows, np.flatnonzero(np.diff(cell[rows])) + 1) if len(rows) else []
+        return [(some, self._target(fold, some)) for fold, some in enumerate(tests)]
+
+    def _make(
+        self, folds: Sequence[np.ndarray], tests: Sequence[tuple[np.ndarray, np.ndarray]], number: int
+    ) -> dict[str, np.ndarray]:
+        """Return all parts of a split but its test part."""
+        rows, moved = tests[number]
+        test, target = np.zeros((2, len(self.samples)), bool)
+        test[rows], target[rows[moved]] = True, True
+        train = ~np.logical_or.reduce([fold == fold[rows[0]] for fold in folds])
+        return self._parts(number, test, target, train)
 
     def _given(self, column: str) -> Split:
         """Return the split that the corpus gives, without what copies a picture of a later part.
@@ -193,7 +229,12 @@ class _Splitter:
         train, validation = self._without_copies(train, test), self._without_copies(validation, test)
         if not validation.any():
             validation, train = self._validation(0, train)
-        return self._split(0, test, self._without_copies(train, validation), validation)
+        train = self._without_copies(train, validation)
+        rows = np.flatnonzero(test)
+        moved = np.zeros(len(test), bool)
+        moved[rows[self._target(0, rows)]] = True
+        parts = self._parts(0, test, moved, train, validation)
+        return Split(**parts, test=self.samples.ids[test & ~moved], fold=0, protocol=self.protocol.digest())
 
     def _without_copies(self, rows: np.ndarray, of: np.ndarray) -> np.ndarray:
         kept = rows.copy()
@@ -205,17 +246,19 @@ class _Splitter:
             kept &= ~(shown.isin(shown[copies]) & (pictures >= 0))
         return kept
 
-    def _split(self, fold: int, test: np.ndarray, train: np.ndarray, validation: np.ndarray | None = None) -> Split:
+    def _parts(
+        self, fold: int, test: np.ndarray, moved: np.ndarray, train: np.ndarray, validation: np.ndarray | None = None
+    ) -> dict[str, np.ndarray]:
+        """Return the ids of training, validation and target, from masks of what is held out and of the rest."""
         train &= ~self._touching(test)
         if validation is None:
             validation, train = self._validation(fold, train)
-        moved = self._target(fold, test)
         test = test & ~moved
         validation &= ~self._touching(test)
         train = (train | moved) & ~self._touching(test | validation)
-        ids = self.samples.ids
         self._refuse_poor(fold, train)
-        return Split(ids[train], ids[validation], ids[test], ids[moved & train], fold, self.protocol.digest())
+        parts = {"train": train, "validation": validation, "target": moved & train}
+        return {name: self.samples.ids[rows] for name, rows in parts.items()}
 
     def _touching(self, rows: np.ndarray) -> np.ndarray:
         if self.protocol.as_published:
@@ -235,12 +278,10 @@ class _Splitter:
             validation, rest = validation & inside, rest & ~inside
         return validation, rest
 
-    def _target(self, fold: int, test: np.ndarray) -> np.ndarray:
-        """Return the labelled rows of the test side that access to the target moves into training."""
-        moved = np.zeros(len(test), bool)
+    def _target(self, fold: int, rows: np.ndarray) -> np.ndarray:
+        """Return which of the rows to test access to the target moves into training, labels included."""
         if self.protocol.target.share is None:
-            return moved
-        rows = np.flatnonzero(test)
+            return np.zeros(len(rows), bool)
         wholes, first = np.unique(self.whole[rows], return_index=True)
         if len(wholes) < 2:
             raise DataError(f"fold {fold} has one {self.protocol.scored_unit} to test, of which none can be moved",
@@ -251,8 +292,7 @@ class _Splitter:
         strata = table.sample(frac=1, random_state=self._seed(0, fold, 2)).groupby(["unit", "stratum"])["whole"]
         place = (strata.cumcount() + 0.5) / strata.transform("size")
         count = min(max(1, round(self.protocol.target.share * len(wholes))), len(wholes) - 1)
-        moved[rows] = np.isin(self.whole[rows], wholes[place.sort_values(kind="stable").index[:count]])
-        return moved
+        return np.isin(self.whole[rows], wholes[place.sort_values(kind="stable").index[:count]])
 
     def _refuse_poor(self, fold: int, train: np.ndarray) -> None:
         if not (train & (self.strata >= 0)).any():
