@@ -112,11 +112,11 @@ def align(one: np.ndarray, other: np.ndarray, maps: np.ndarray, steps: int) -> t
     return maps, (first * second).sum(axis=1) / count[:, 0]
 
 
-def local_difference(one: np.ndarray, other: np.ndarray, maps: np.ndarray) -> np.ndarray:
-    """Return float32 (n,): the share of its detail by which two aligned pictures differ where they differ most.
+def local_difference(one: np.ndarray, other: np.ndarray, maps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return by how much aligned pictures differ where they differ most, float32 (n,) each: in light, and in detail.
 
-    0 is the same, 1 is as unlike as two pictures of different things. Detail is what a blur of a thirtieth of the side
-    takes away; a place is a tenth of the side wide.
+    Of light it is in standard deviations. Of detail it is the share: 0 is the same, 1 as unlike as two pictures of
+    different things. Detail is what a blur of a thirtieth of the side takes away; a place is a tenth of the side wide.
 
     Parameters
     ----------
@@ -131,18 +131,25 @@ def local_difference(one: np.ndarray, other: np.ndarray, maps: np.ndarray) -> np
     across, down = places(side)
     values, inside = moved(other, maps, across, down)
     values, inside = values.reshape(one.shape), inside.reshape(one.shape)
-    usable = uniform_filter((inside & ~white(one, values)).astype(np.float32), (1, _MARGIN, _MARGIN)) > 0.999
-    usable &= (np.hypot(across, down) <= _CIRCLE).reshape(side, side)
-    blur, window = max(3, side / 32), max(8, side // 10)
-    first, second = (
-        standardised((each - gaussian_filter(each, (0, blur, blur))).reshape(n, -1), usable.reshape(n, -1))[0]
-        for each in (one, values)
-    )
-    around = (1, window, window)
-    difference = uniform_filter(((first - second) ** 2).reshape(one.shape), around, mode="constant")
-    energy = uniform_filter((first**2 + second**2).reshape(one.shape), around, mode="constant")
-    worst = (difference / (energy + _FLAT)).max(axis=(1, 2))
-    return np.where(usable.mean(axis=(1, 2)) > 0.1, worst, np.float32(1))
+    circle = (np.hypot(across, down) <= _CIRCLE).reshape(side, side)
+    shown = inside & ~white(one, values)
+    usable = circle & (uniform_filter(shown.astype(np.float32), (1, _MARGIN, _MARGIN)) > 0.999)
+    shown = (circle & shown).astype(np.float32)
+    blur, around = (0, *[max(3, side / 32)] * 2), (1, *[max(4, side // 10)] * 2)
+    count = gaussian_filter(shown, blur) + np.float32(1e-6)  # what is not shown is not blurred into what is
+
+    def compared(*pictures: np.ndarray) -> list[np.ndarray]:
+        return [standardised(each.reshape(n, -1), usable.reshape(n, -1))[0].reshape(one.shape) for each in pictures]
+
+    first, second = compared(one, values)
+    light = np.abs(uniform_filter(first - second, around, mode="constant")).max(axis=(1, 2))
+    around = (1, *[max(8, side // 10)] * 2)
+    first, second = compared(*(each - gaussian_filter(each * shown, blur) / count for each in (one, values)))
+    difference = uniform_filter((first - second) ** 2, around, mode="constant")
+    energy = uniform_filter(first**2 + second**2, around, mode="constant")
+    detail = (difference / (energy + _FLAT)).max(axis=(1, 2))
+    compares = usable.mean(axis=(1, 2)) > 0.1
+    return np.where(compares, light, np.float32(np.inf)), np.where(compares, detail, np.float32(1))
 
 
 def white(one: np.ndarray, other: np.ndarray) -> np.ndarray:

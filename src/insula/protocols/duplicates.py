@@ -1,13 +1,13 @@
 """Near-duplicate pictures: one photograph stored twice, re-encoded, resized, mirrored, cropped, turned a little, ...
 
 What may be a copy is proposed by a coarse look: pictures at 32 x 32 grey, blurred, without the mean of all pictures, as
-they are, mirrored, turned by 6 degrees and enlarged by 10 and 22 %, of which the correlations are one matrix product.
-A pair that is proposed is aligned (`insula.protocols.alignment`) and compared everywhere: two photographs of one person
-differ at the mouth or the brows, whatever the rest. Pictures that lie as they are need only agree at 32 x 32: at equal
-mean and contrast they differ nowhere by more than `LARGEST_DIFFERENCE` standard deviations.
+they are, mirrored, turned by 4 and 8 degrees and enlarged by 6 to 25 %, of which the correlations are one matrix
+product. A pair that is proposed is aligned (`insula.protocols.alignment`) and compared everywhere: two photographs of
+one person differ at the mouth or the brows, whatever the rest. Pictures that lie as they are need only agree at
+32 x 32: at equal mean and contrast they differ nowhere by more than `LARGEST_DIFFERENCE` standard deviations.
 
-Shifts and one-sided crops by more than a few per cent, borders and turns beyond 10 degrees are not looked for; nor, in
-pictures of less than 96 pixels, crops that enlarge them by less than 6 %.
+Shifts, crops on one side or by more than a fifth, a strong blur, borders and turns beyond 10 degrees are not looked for.
+In pictures of less than 96 pixels a slight smile is no difference, so that two of one person may count as one.
 """
 
 from __future__ import annotations
@@ -26,29 +26,29 @@ from insula.samples import ArrayStore, Samples, Store
 from insula.storage.hashing import digest_array
 
 NOT_LOOKED_FOR = (
-    "shifts and one-sided crops by more than a few per cent, borders, blur and turns beyond 10 degrees are not looked "
-    "for"
+    "those that were shifted, cropped on one side or by more than a fifth, blurred, framed by a border or turned by more "
+    "than 10 degrees are not looked for"
 )
 
 LARGEST_DIFFERENCE = 0.25
-"""Standard deviations by which two copies that were not moved may differ at any place."""
+"""Standard deviations by which two copies may differ in their light at any place."""
 
-LARGEST_CHANGE = {48: 0.1, 96: 0.06}
-"""Share of the detail by which two copies that were moved may differ at any place, at so many pixels and more."""
+LARGEST_CHANGE = 0.1
+"""Share of the detail by which two copies that were moved may differ at any place."""
 
 _EDGE = 32
 _SIDES = (48, 128)  # pixels of the closer look, at least and at most
 _VIEWS = [
     identity_map(),
-    *(identity_map(turn) for turn in (-6, 6)),
-    *(identity_map(zoom=1 / zoom) for zoom in (1.1, 1.22)),
+    *(identity_map(turn) for turn in (4, 8)),
+    *(identity_map(zoom=1 / zoom) for zoom in (1.06, 1.12, 1.18, 1.25)),
+    *(identity_map(turn) for turn in (-4, -8)),
 ]
-_TURNED = 3  # of them are the same, whichever picture of a pair is turned
-_LIKELY, _POSSIBLE = 0.85, 0.5  # correlations at which a pair is looked at, and at which only the best of a view is
+_TURNED, _BACK = 3, 7  # views are the same, whichever picture is turned, before the one and from the other on
+_LIKELY, _POSSIBLE = 0.93, 0.5  # correlations at which a pair is looked at, and at which only the best of a view is
 _MANY = 50  # pictures from which on their mean is taken out
 _PASSING = 0.9  # correlation of copies, aligned at 16 x 16
 _LEAST_CORRELATION = 0.95  # of copies that were not moved
-_CLEARLY = 0.06  # radians, or share of the size, by which a small copy was moved
 _SLACK = 0.02  # of half the side: what aligning may miss
 _GREY, _OTHER_TINT = 2.0, 0.05  # grey levels between the colours of a picture, and share of its light between two
 _BLANK = 2.0  # grey levels; a picture with less contrast shows nothing to recognise
@@ -182,7 +182,8 @@ def duplicates_between(samples: Samples, modality: str, one: np.ndarray, other: 
 
 
 def _remembered(one: Store, other: Store, rows: np.ndarray, others: np.ndarray) -> np.ndarray:
-    marks = marks_of(one, rows), marks_of(other, others)
+    left = marks_of(one, rows)
+    marks = left, left if one is other and np.array_equal(rows, others) else marks_of(other, others)
     if one is not other:
         return near_duplicates(*marks)
     pairs, key = _MEMORY[one].pairs, f"{digest_array(rows)}{digest_array(others)}"
@@ -218,6 +219,8 @@ def near_duplicates(left: Marks, right: Marks) -> np.ndarray:
         for first in range(0, len(candidates), _BLOCK):
             some, starts = candidates[first : first + _BLOCK], maps[first : first + _BLOCK]
             pairs.append(some[_same(left, right, some, mirrored, starts)])
+    if left is right:
+        pairs += [each[:, ::-1] for each in pairs]
     return np.unique(np.concatenate(pairs), axis=0)
 
 
@@ -266,39 +269,41 @@ def _candidates(left: Marks, right: Marks) -> Iterator[tuple[np.ndarray, bool, n
     """Yield pairs that may be copies, int64 (k, 2), whether mirrored, and maps of left to right to begin with."""
     several = len(left) + len(right) >= _MANY
     mean = np.concatenate([_seen(marks.grey, 0, 0.0) for marks in (left, right)]).mean(axis=0) if several else 0.0
+    alone = left is right  # then either order of a pair will do
     for mirrored in (False, True):
         grey = right.grey[:, :, ::-1] if mirrored else right.grey
         still = _seen(grey, 0, mean)
-        looks = [(_seen(left.grey, view, mean), still, _inverse(_VIEWS[view])) for view in range(len(_VIEWS))]
-        still = _seen(left.grey, 0, mean)
-        looks += [(still, _seen(grey, view, mean), _VIEWS[view]) for view in range(_TURNED, len(_VIEWS))]
-        parts = [_alike(one, other) for one, other, _ in looks]
-        codes, scores = (np.concatenate(column) for column in zip(*parts, strict=True))
-        views = np.repeat(np.arange(len(parts)), [len(part[0]) for part in parts])
-        order = np.lexsort((-scores, codes))
-        order = order[np.unique(codes[order], return_index=True)[1]]  # each pair once, as its best view has it
-        pairs = np.column_stack(np.divmod(codes[order], len(right)))
-        yield pairs, mirrored, np.stack([start for *_, start in looks])[views[order]]
+        looks = [(_seen(left.grey, view, mean), still, _inverse(_VIEWS[view]))
+                 for view in range(_BACK if alone else len(_VIEWS))]  # fmt: skip
+        if not alone:
+            still = looks[0][0]
+            looks += [(still, _seen(grey, view, mean), _VIEWS[view]) for view in range(_TURNED, _BACK)]
+        codes, views, scores = _alike([look[:2] for look in looks])
+        pairs = np.column_stack(np.divmod(codes, len(right)))
+        same = np.sort(pairs, axis=1) @ [len(right), 1] if alone else codes
+        order = np.lexsort((-scores, same))
+        order = order[np.unique(same[order], return_index=True)[1]]  # each pair once, as its best view has it
+        yield pairs[order], mirrored, np.stack([start for *_, start in looks])[views[order]]
 
 
 def _inverse(view: np.ndarray) -> np.ndarray:
     return np.linalg.inv(np.vstack([view, [0, 0, 1]]))[:2].astype(np.float32)
 
 
-def _alike(one: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the numbers of pairs that look alike (row of `one` times n, plus row of `other`), and how much."""
-    codes, scores = [np.empty(0, np.int64)], [np.empty(0, np.float32)]
-    step = max(1, 2**24 // max(1, len(other)))
-    for first in range(0, len(one) if len(other) else 0, step):
-        correlations = one[first : first + step] @ other.T
-        rows = np.arange(len(correlations))
-        likely = np.flatnonzero(correlations > _LIKELY)
-        best = correlations.argmax(axis=1) + rows * len(other)
-        best = best[correlations.ravel()[best] > _POSSIBLE]
-        for some in (likely, best):
-            codes.append(some + first * len(other))
-            scores.append(correlations.ravel()[some])
-    return np.concatenate(codes), np.concatenate(scores)
+def _alike(looks: list[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return pairs that look alike, as numbers (row times m, plus column), in which look they do, and how much."""
+    (n, _), (m, _) = (each.shape for each in looks[0])
+    parts = [(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.float32))]
+    step = max(1, 2**22 // max(1, m))  # keeps memory small
+    for first in range(0, n if m else 0, step):
+        for look, (one, other) in enumerate(looks):
+            correlations = one[first : first + step] @ other.T
+            best = correlations.argmax(axis=1) + np.arange(len(correlations)) * m
+            correlations = correlations.ravel()
+            some = np.concatenate([np.flatnonzero(correlations > _LIKELY), best[correlations[best] > _POSSIBLE]])
+            parts.append((some + first * m, np.full(len(some), look), correlations[some]))
+    codes, views, scores = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return codes, views, scores
 
 
 # the closer look ------------------------------------------------------------------------------------------------------
@@ -322,24 +327,22 @@ def _same(left: Marks, right: Marks, pairs: np.ndarray, mirrored: bool, maps: np
     maps, correlation = align(half, other_half, maps[rest], 4)
     passing = correlation > _PASSING
     rest, maps = rest[passing], maps[passing]
-    side = min(left.side, right.side)
-    clearly = _CLEARLY if side < max(LARGEST_CHANGE) else 0.0  # what hardly moved is judged as it lies
-    for pixels in dict.fromkeys((_SIDES[0], side)):
-        least = max(size for size in LARGEST_CHANGE if size <= pixels)
+    for pixels in dict.fromkeys((_SIDES[0], min(left.side, right.side))):
         for first in range(0, len(rest), 256):  # keeps memory small
             some = slice(first, first + 256)
             first_of, second_of = (
                 _softened(marks, pairs[rest[some], column], pixels) for column, marks in enumerate((left, right))
             )
-            second_of = second_of[:, :, ::-1] if mirrored else second_of
-            maps[some], _ = align(first_of, np.ascontiguousarray(second_of), maps[some], 6)
-            change = local_difference(first_of, np.ascontiguousarray(second_of), maps[some])
-            same[rest[some]] = (change <= LARGEST_CHANGE[least]) & _plausible(maps[some], clearly)
+            second_of = np.ascontiguousarray(second_of[:, :, ::-1]) if mirrored else second_of
+            maps[some], _ = align(first_of, second_of, maps[some], 6)
+            light, detail = local_difference(first_of, second_of, maps[some])
+            alike = (light <= LARGEST_DIFFERENCE) & (detail <= LARGEST_CHANGE)
+            same[rest[some]] = alike & _plausible(maps[some])
         maps, rest = maps[same[rest]], rest[same[rest]]
     return same
 
 
-def _plausible(maps: np.ndarray, clearly: float) -> np.ndarray:
+def _plausible(maps: np.ndarray) -> np.ndarray:
     """Return bool (n,): whether maps turn or crop a picture, and no more: a crop lies within what it was cut out of.
 
     Two people photographed alike can often be brought over each other by stretching, slanting or shifting one of them.
@@ -347,9 +350,7 @@ def _plausible(maps: np.ndarray, clearly: float) -> np.ndarray:
     wide, high = (np.hypot(maps[:, 0, axis], maps[:, 1, axis]) for axis in (0, 1))
     slanted = np.abs((maps[:, :, 0] * maps[:, :, 1]).sum(axis=1)) / (wide * high)
     within = np.abs(maps[:, :, 2]) <= np.abs(1 - np.column_stack([wide, high])) + _SLACK
-    turned, enlarged = np.arctan2(maps[:, 1, 0], maps[:, 0, 0]), np.log(wide * high) / 2
-    far = np.maximum(np.abs(turned), np.abs(enlarged)) >= clearly
-    return far & (slanted <= _SLACK) & (np.abs(np.log(wide / high)) <= 2 * _SLACK) & within.all(axis=1)
+    return (slanted <= _SLACK) & (np.abs(np.log(wide / high)) <= 2 * _SLACK) & within.all(axis=1)
 
 
 def _softened(marks: Marks, some: np.ndarray, side: int) -> np.ndarray:
