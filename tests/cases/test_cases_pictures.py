@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
@@ -71,6 +72,25 @@ def test_parts_of_a_folder_are_trained_on_and_tested(case: Case, tmp_path: Path)
     recipe = Recipe.load(str(root), ["system.name=majority", "corpus.faces=cropped"])
     study = plan(recipe, Cache(tmp_path)).studies[0]
     assert study.task.classes == ("happiness", "neutral") and len(study.splits[0].test) == 4
+
+
+def test_every_kind_of_copy_of_a_tested_picture_leaves_training(case: Case, tmp_path: Path) -> None:
+    root = shutil.copytree(case("fold-augmented") / "data", tmp_path / "data")
+    tables = [pd.read_csv(path) for path in sorted(root.glob("only_*.csv"))]
+    pd.concat(tables).drop_duplicates().to_csv(root / "all.csv", index=False)
+    changes = ["system.name=majority", "corpus.manifest=all.csv", "corpus.faces=detect"]
+    recipe = Recipe.load(str(root), changes)
+    with pytest.warns(UserWarning, match="10 of 34 pictures are copies .* 10 repeat one of a later part and are left"):
+        study = plan(recipe, Cache(tmp_path)).studies[0]
+    assert (len(study.splits[0].train), len(study.splits[0].test)) == (12, 8)
+
+
+def test_photographs_that_were_saved_again_stay_with_the_first(case: Case, tmp_path: Path) -> None:
+    recipe = Recipe.load(str(case("fold-recompressed") / "data"), ["system.name=majority", "corpus.faces=detect"])
+    with pytest.warns(UserWarning, match="32 of 64 pictures are copies of others and stay with them"):
+        study = plan(recipe, Cache(tmp_path)).studies[0]
+    table = study.samples.table.assign(number=lambda table: table["path"].str.extract(r"[ab](\d+)\.jpg$"))
+    assert (table.groupby(["emotion", "number"])["part"].agg(["size", "nunique"]) == (2, 1)).all(axis=None)
 
 
 @pytest.mark.parametrize(
