@@ -30,10 +30,11 @@ TITLES = {
     "pretraining": "A step of mdJPT's pre-training at its published sizes",
     "paper_preset": "BMCI, preset paper on one split",
     "fuzz": "Mutated files of every kind",
+    "copies": "Copies of pictures: what is found, and what is taken for one",
     "kills": "Commands killed at random moments, and given again",
 }
-LONG = ("fuzz", "kills")
-"""Run where they are named: they take an hour."""
+LONG = ("fuzz", "kills", "copies")
+"""Run where they are named: they take up to an hour."""
 
 
 def main(names: list[str]) -> None:
