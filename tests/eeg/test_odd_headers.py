@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import edfio
@@ -15,6 +16,7 @@ from insula.eeg.montage import canonical, without_reference
 from insula.eeg.reading import channel_table, read_recording, trigger_events
 from insula.errors import DataError, SettingsError
 from insula.storage.cache import Cache
+from own_eeg import raw_of, write_brainvision
 
 NAMES = ("Fp1", "F3", "C3", "Pz", "O1")
 
@@ -144,3 +146,79 @@ def test_a_bundle_refuses_a_unit_that_is_wrong_and_keeps_the_one_that_its_corpus
     without = preparation.model_copy(update={"unit": None})
     with pytest.raises(DataError, match=r"Pz, O1 \(mV\) spread"), without.samples(tmp_path / "one.edf"):
         pass
+
+
+def patch(path: Path, at: int, text: str) -> None:
+    """Write eight characters into a header."""
+    content = path.read_bytes()
+    path.write_bytes(content[:at] + text.ljust(8).encode("latin-1") + content[at + 8 :])
+
+
+@pytest.mark.parametrize(
+    ("at", "text", "words"),
+    [
+        (244, "-1", "the duration of a record is '-1'"),
+        (244, "one", "the duration of a record is 'one'"),
+        (236, "many", "the number of records is 'many'"),
+        (256 + 5 * 104, "low", "the physical range of Fp1 is 'low'"),
+        (256 + 5 * 216 + 8, "", "the samples of F3 a record is ''"),
+    ],
+)
+def test_the_field_of_a_header_that_is_wrong_is_named(tmp_path: Path, at: int, text: str, words: str) -> None:
+    write(tmp_path / "one.edf")
+    patch(tmp_path / "one.edf", at, text)
+    with pytest.raises(DataError, match=words):
+        read(tmp_path / "one.edf")
+
+
+def test_a_channel_whose_values_have_no_scale_is_left_out_and_named(tmp_path: Path) -> None:
+    write(tmp_path / "one.edf")
+    for at in (104, 112):
+        patch(tmp_path / "one.edf", 256 + 5 * at, "0")
+    recording = read_recording(tmp_path / "one.edf", "demo", "S1", "1")
+    assert recording.channels == NAMES[1:]
+    assert any("Fp1 (physical range from 0 to 0)" in note for note in recording.notes)
+
+
+def test_annotations_that_are_no_utf_8_are_read_and_that_is_told(tmp_path: Path) -> None:
+    write(tmp_path / "one.edf")
+    signals = edfio.read_edf(tmp_path / "one.edf").signals
+    edfio.Edf(signals, annotations=[edfio.EdfAnnotation(1, 1, "fr@hlich")]).write(tmp_path / "one.edf")
+    content = (tmp_path / "one.edf").read_bytes()
+    (tmp_path / "one.edf").write_bytes(content.replace(b"fr@hlich", b"fr\xf6hlich"))
+    recording = read_recording(tmp_path / "one.edf", "demo", "S1", "1")
+    assert recording.events["stimulus"].tolist() == ["fr\N{LATIN SMALL LETTER O WITH DIAERESIS}hlich"]
+    assert any("Latin-1" in note for note in recording.notes)
+
+
+@pytest.mark.parametrize("suffix", [".edf", ".vhdr", ".set", ".fif", ".xdf"])
+def test_a_file_of_no_bytes_is_called_empty(tmp_path: Path, suffix: str) -> None:
+    (tmp_path / f"S01{suffix}").touch()
+    with pytest.raises(DataError, match="empty"):
+        read(tmp_path / f"S01{suffix}")
+
+
+def test_a_recording_of_which_all_channels_are_bad_is_refused_as_that(tmp_path: Path) -> None:
+    write(tmp_path / "one.edf")
+    recording = replace(read_recording(tmp_path / "one.edf", "demo", "S1", "1"), bad=NAMES)
+    with pytest.raises(DataError, match="all its channels are marked bad"):
+        check_recording(recording, where="one.edf")
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "words"),
+    [
+        ("SamplingInterval=7812.5", "SamplingInterval=7812,5", "SamplingInterval=7812,5 .*with a point"),
+        ("SamplingInterval=7812.5", "SamplingInterval=0", "SamplingInterval=0 "),
+        ("Fz,,1,", "Fz,,0,1,", "'Fz,,0,1,"),
+    ],
+)
+def test_the_line_of_a_brainvision_header_that_is_wrong_is_named(
+    tmp_path: Path, right: str, wrong: str, words: str
+) -> None:
+    write_brainvision(raw_of([True, False], 0), tmp_path / "S01")
+    header = (tmp_path / "S01.vhdr").read_text(encoding="utf-8")
+    assert right in header
+    (tmp_path / "S01.vhdr").write_text(header.replace(right, wrong), encoding="utf-8")
+    with pytest.raises(DataError, match=words):
+        read(tmp_path / "S01.vhdr")

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from insula.errors import DataError
 
+_NUMBER = r"(?=[\d.]*[1-9])\d*\.?\d*(?:[eE][+-]?\d+)?"  # above 0
+
 
 def check_size(path: Path, data: Path) -> None:
     """Compare the size of the data with header and markers: MNE drops half a sample and late markers in silence.
@@ -35,7 +37,7 @@ def check_size(path: Path, data: Path) -> None:
 
 
 def check_files(path: Path) -> None:
-    """Refuse a header that names files which are not there, as where all three were renamed.
+    """Refuse a header that names files which are not there, as where all three were renamed, or no number.
 
     Raises
     ------
@@ -43,6 +45,15 @@ def check_files(path: Path) -> None:
         Naming the line of the header and, where it is there, the file that is meant.
     """
     header = _entries(path, "utf-8")
+    for key in ("SamplingInterval", "NumberOfChannels"):
+        text = header.get(key.lower(), "1")
+        if not re.fullmatch(_NUMBER, text):
+            do = f"write a number above 0{', with a point' if ',' in text else ''}, or export it again"
+            raise DataError(f"its line {key}={text} is no number above 0", where=path, do=do)
+    for row in _channel_lines(path):
+        if not re.fullmatch(rf"[^,]*,[^,]*,\s*(-?{_NUMBER})?\s*(,[^,\d]*(,.*)?)?", row):
+            do = "write name,reference,resolution,unit there, with a point in the number, or export it again"
+            raise DataError(f"its line of a channel is {row!r}", where=path, do=do)
     for key, suffixes in (("DataFile", (".eeg", ".dat")), ("MarkerFile", (".vmrk",))):
         name = header.get(key.lower(), "").replace("$b", path.stem)
         if not name or "\ufffd" in name or (path.parent / name).is_file():  # of another code page MNE knows more
@@ -63,11 +74,15 @@ def _entries(path: Path, encoding: str) -> dict[str, str]:
 
 def units_of(path: Path) -> list[str]:
     """Return the unit of each channel as the header spells it, microvolts where it names none."""
+    return [(*row.split(","), "", "", "", "")[3].strip() or "uV" for row in _channel_lines(path)]
+
+
+def _channel_lines(path: Path) -> list[str]:
+    """Return what the header says of each channel: name, reference, resolution and unit, with commas between."""
     content = path.read_bytes()
     try:
         text = content.decode("utf-8")
     except UnicodeDecodeError:
         text = content.decode("latin-1")
     section = re.search(r"^\[Channel Infos\](.*?)(?=^\[|\Z)", text, re.MULTILINE | re.DOTALL | re.IGNORECASE)
-    rows = re.findall(r"^Ch\d+[ \t]*=[ \t]*([^\r\n]*)", section[1] if section else "", re.MULTILINE)
-    return [(*row.split(","), "", "", "", "")[3].strip() or "uV" for row in rows]
+    return re.findall(r"^Ch\d+[ \t]*=[ \t]*([^\r\n]*)", section[1] if section else "", re.MULTILINE)

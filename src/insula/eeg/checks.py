@@ -105,7 +105,7 @@ def check_recording(recording: Recording, *, where: object) -> list[str]:
     DataError
         As `check_signal` and `check_scales`.
     """
-    looks = _looks(recording)
+    looks = _looks(recording, where)
     names = [name for name in recording.channels if name not in recording.bad]
     for start, look in looks:
         _check_finite(look, names, recording.rate, where, start)
@@ -135,13 +135,16 @@ def check_scales(recording: Recording, *, where: object) -> list[str]:
     DataError
         Where units of the header are why some are, or all of it lies outside `PLAUSIBLE_SPREAD`.
     """
-    return _check_scales(recording, _looks(recording), where)
+    return _check_scales(recording, _looks(recording, where), where)
 
 
-def _looks(recording: Recording) -> list[tuple[float, np.ndarray]]:
+def _looks(recording: Recording, where: object) -> list[tuple[float, np.ndarray]]:
     """Return pieces of a recording without its bad channels, and the second that each begins at."""
     rate, length = recording.rate, min(recording.n_times, samples_in(_LOOK_SECONDS, recording.rate))
     rows = [row for row, name in enumerate(recording.channels) if name not in recording.bad]
+    if not rows or not length:
+        raise DataError("all its channels are marked bad" if length else "it holds no sample", where=where,
+                        do="leave the recording out")  # fmt: skip
     starts = np.unique(np.linspace(0, recording.n_times - length, _LOOKS).astype(int))
     return [(start / rate, recording.read(int(start), int(start) + length)[rows]) for start in starts]
 

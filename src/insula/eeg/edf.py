@@ -7,7 +7,9 @@ European data format plus; BDF has three bytes a value where EDF has two.
 
 from __future__ import annotations
 
+import math
 import re
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -19,12 +21,15 @@ DURATION = slice(244, 252)
 """Where in the header the duration of a record stands: the one number that some programs write with a comma."""
 
 ANNOTATIONS = ("EDF Annotations", "BDF Annotations")
+_RANGES = (104, 112, 120, 128)  # where the ends of the physical and of the digital range stand
 _JUMP = 0.1  # seconds that a record may begin early or late: clocks and rounding, not a gap
 _BEGINS = re.compile(rb"([+-]\d+(?:\.\d*)?)(?:\x15\d*(?:\.\d*)?)?\x14")
 
 
 def edf_channels(path: Path) -> tuple[pd.DataFrame, list[str]]:
     """Return `channel`, `unit` and `rate` of each channel as the header spells them, and what is odd about the file.
+
+    `dropped` says of a channel whose values have no scale that it is so.
 
     Raises
     ------
@@ -35,21 +40,27 @@ def edf_channels(path: Path) -> tuple[pd.DataFrame, list[str]]:
     try:
         with open(path, "rb") as file:
             fixed = file.read(256).decode("latin-1")
-            size, kind, records = int(fixed[184:192]), fixed[192:236].strip(), int(fixed[236:244])
-            n = int(fixed[252:])
+            size, kind, n = int(fixed[184:192]), fixed[192:236].strip(), int(fixed[252:])
             fields = file.read(256 * n).decode("latin-1")
-
-        def column(offset: int, width: int) -> list[str]:
-            return [fields[offset * n + width * i :][:width].strip() for i in range(n)]
-
-        labels, lengths = column(0, 16), [int(text) for text in column(216, 8)]
-        if all(label in ANNOTATIONS for label in labels) and labels:
-            raise DataError("no EEG in this file: it holds annotations alone", where=path, do="leave it out")
-        seconds = float(fixed[DURATION].replace(",", "."))
-        rates = [length / seconds for length in lengths]
-    except (ValueError, ZeroDivisionError):
+        if len(fields) < 256 * n or n < 1:
+            raise ValueError
+    except ValueError:
         what = f"this {path.suffix.lower()} file cannot be read: its header is cut off or of another kind"
         raise DataError(what, where=path, do="copy or export it again") from None
+
+    def column(offset: int, width: int) -> list[str]:
+        return [fields[offset * n + width * i :][:width].strip() for i in range(n)]
+
+    labels = column(0, 16)
+    if all(label in ANNOTATIONS for label in labels):
+        raise DataError("no EEG in this file: it holds annotations alone", where=path, do="leave it out")
+    seconds = _number(fixed[DURATION], "the duration of a record", path)
+    records = int(_number(fixed[236:244], "the number of records", path, above=None))
+    lengths = [int(_number(text, f"the samples of {label} a record", path))
+               for text, label in zip(column(216, 8), labels, strict=True)]  # fmt: skip
+    ends = [column(offset, 8) for offset in _RANGES]
+    dropped = [_dropped(label, ends, path) for label, ends in zip(labels, zip(*ends, strict=True), strict=True)]
+    rates = [length / seconds for length in lengths]
     width = 2 if path.suffix.lower() == ".edf" else 3
     record = sum(lengths) * width
     beyond = path.stat().st_size - size - records * record
@@ -64,9 +75,29 @@ def edf_channels(path: Path) -> tuple[pd.DataFrame, list[str]]:
         _check_times([float(match[1]) if match else np.nan for match in begins], seconds, kind, path)
     elif kind.endswith("+D"):
         _check_times([np.nan], seconds, kind, path)
-    table = pd.DataFrame({"channel": labels, "unit": column(96, 8), "rate": rates})
+    table = pd.DataFrame({"channel": labels, "unit": column(96, 8), "rate": rates, "dropped": dropped})
     notes = [f"{beyond} bytes after the last record are not read"] if beyond else []
     return table[~table["channel"].isin(ANNOTATIONS)].reset_index(drop=True), notes
+
+
+def _dropped(label: str, ends: tuple[str, ...], path: Path) -> str | None:
+    """Return why the values of a channel have no scale, by the ends of its ranges; None where they have one."""
+    for of, texts in (("physical", ends[:2]), ("digital", ends[2:])):
+        low, high = (_number(text, f"the {of} range of {label}", path, above=None) for text in texts)
+        if low == high and label not in ANNOTATIONS:
+            return f"{of} range from {low:g} to {high:g}"
+    return None
+
+
+def _number(text: str, what: str, path: Path, above: float | None = 0) -> float:
+    """Return a number of the header, which some programs write with a comma."""
+    with suppress(ValueError):
+        value = float(text.replace(",", "."))
+        if math.isfinite(value) and (above is None or value > above):
+            return value
+    positive = "" if above is None else " above 0"
+    do = f"write a number{positive} there, or export it again"
+    raise DataError(f"{what} is {text.strip()!r} in the header", where=path, do=do)
 
 
 def _check_times(begins: list[float], seconds: float, kind: str, path: Path) -> None:

@@ -33,6 +33,7 @@ UNREAD = (
 
 _EDF, _FIF, _XDF = (".edf", ".bdf"), (".fif", ".fif.gz"), (".xdf", ".xdfz")
 _RENAMED = re.compile(r"not unique.*\{(.*)\}", re.DOTALL)  # MNE would call them X-0 and X-1
+_FOR_PROGRAMMERS = re.compile(r"[.,;]? (You might want|Please|[Pp]ass [^ ]*=).*", re.DOTALL)  # who call the library
 _SETTLED = re.compile(r"Setting channel types to misc")  # what MNE warns of and the table of channels settles
 
 
@@ -66,12 +67,14 @@ def stored_channels(path: Path) -> tuple[pd.DataFrame, list[str]]:
     """
     if not path.is_file():
         raise DataError("no such file", where=path, do="correct the path")
+    if not path.stat().st_size:
+        raise DataError("the file is empty (0 bytes)", where=path, do="copy or export it again")
     if suffix_of(path) not in SUFFIXES:
         raise DataError("not a kind of EEG file that is read", where=path, do=f"give one of {', '.join(SUFFIXES)}")
     if suffix_of(path) in _EDF:
         table, notes = edf_channels(path)
         volts = table["unit"].map({"uV": 1.0, "µV": 1.0, "μV": 1.0, "\x83\xcaV": 1.0, "mV": 1e3})
-        table = table.assign(presumed=volts.fillna(1e6), dropped=None)  # what MNE does not know is a volt
+        table = table.assign(presumed=volts.fillna(1e6))  # what MNE does not know is a volt
     else:
         raw, notes = open_raw(path)
         try:
@@ -129,7 +132,7 @@ def open_raw(path: Path, names: tuple[str, ...] = ()) -> tuple[Any, list[str]]:
     if suffix_of(path) == ".vhdr" and path.is_file():
         check_files(path)
     only = {"include": list(names)} if names and suffix_of(path) in _EDF else {}
-    raw, failure = None, None
+    raw, failure, own = None, None, list[str]()
     if suffix_of(path) in (".set", ".gdf", ".cnt", *_FIF):
         _survive(path, sha256_of(path))
     with warnings.catch_warnings(), mne.utils.catch_logging(verbose="warning") as log:
@@ -147,7 +150,10 @@ def open_raw(path: Path, names: tuple[str, ...] = ()) -> tuple[Any, list[str]]:
             failure = error.__context__ or error if suffix_of(path) == ".cnt" else error  # MNE quotes its traceback
             if isinstance(error, ValueError) and suffix_of(path) in _EDF:
                 raw = _with_a_point(path, only)
-    warned = log.getvalue()
+            if "invalid byte" in str(error) and suffix_of(path) in _EDF:
+                raw = mne.io.read_raw(path, preload=False, encoding="latin1", **only)
+                own = ["annotations that are no UTF-8 are read as Latin-1: where letters are wrong, export it again"]
+    warned = re.sub(r":\n", ": ", log.getvalue())
     renamed = _RENAMED.search(warned)
     if renamed:
         raise DataError(f"duplicate channel {renamed[1]}", where=path, do="rename or remove one of them")
@@ -160,7 +166,8 @@ def open_raw(path: Path, names: tuple[str, ...] = ()) -> tuple[Any, list[str]]:
         warned = "\n".join(open_xdf(path)[2])
     lines = [textwrap.shorten(line.replace(str(path), path.name), 200) for line in warned.splitlines()]
     library = "pyxdf" if suffix_of(path) in _XDF else "MNE"
-    return raw, [f"{library} says: {line}" for line in dict.fromkeys(lines) if line and not _SETTLED.search(line)]
+    notes = [f"{library} says: {line}" for line in dict.fromkeys(lines) if line and not _SETTLED.search(line)]
+    return raw, own + notes
 
 
 @lru_cache(maxsize=4096)
@@ -183,5 +190,6 @@ def _with_a_point(path: Path, only: dict[str, Any]) -> Any:
 
 def unreadable(path: Path, error: object) -> DataError:
     """Return what says that a file cannot be read, and why."""
-    message = textwrap.shorten(str(error), 400, placeholder=" ...")  # a parser may quote half a broken file
+    message = _FOR_PROGRAMMERS.sub("", str(error).replace(str(path), path.name))
+    message = textwrap.shorten(message, 400, placeholder=" ...")  # a parser may quote half a broken file
     return DataError(f"this {suffix_of(path)} file cannot be read: {message}", where=path, do="copy or export it again")

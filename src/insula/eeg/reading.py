@@ -89,7 +89,8 @@ def _channels(path: Path, rename: Mapping[str, str | None] | None, unit: str | N
         raise DataError(f"channel {some(map(repr, blank))} has no unit", where=path, do=f"say it, {_AS_UNIT}")
     table["dropped"] = table["dropped"].mask(left, "unit '" + table["unit"] + "'")
     cure = f"; of electrodes say the unit, {_AS_UNIT}" if (left & electrodes).any() else ""
-    out = table[left | (channels.str.contains(r"(?i)^pol\b") & (table["dropped"] == "no electrode"))]
+    unscaled = table["dropped"].str.contains(" range from ", na=False)
+    out = table[left | unscaled | (channels.str.contains(r"(?i)^pol\b") & (table["dropped"] == "no electrode"))]
     if len(out):
         notes = [
             *notes,
