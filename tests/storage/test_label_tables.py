@@ -8,13 +8,14 @@ import pandas as pd
 import pytest
 
 from insula.corpora.own_names import about_labels
+from insula.errors import DataError
 from insula.storage.tables import is_missing, read_csv, read_table
 
 NOTHING = ["nan", "NA", "N/A", "n/a", "None", "none", "null", "NULL", "", "  "]
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
-@pytest.mark.parametrize("separator", [",", ";", "\t"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-32", "cp1252"])
+@pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
 def test_a_table_is_read_however_it_was_saved(tmp_path: Path, encoding: str, separator: str) -> None:
     path = tmp_path / "labels.csv"
     lines = [["person", "émotion", "length"], ["01", "fierté", "1.5"], ["02", "none", "2"]]
@@ -25,6 +26,22 @@ def test_a_table_is_read_however_it_was_saved(tmp_path: Path, encoding: str, sep
     assert table["length"].tolist() == [1.5, 2.0]
     assert read_csv(path)["émotion"].tolist()[0] == "fierté"
     assert read_csv(path)["émotion"].isna().tolist() == [False, True]
+
+
+@pytest.mark.parametrize("rows", ["a.jpg,joy,\nb.jpg,fear,\n", "1,a.jpg,joy\n2,b.jpg,fear\n"])
+def test_rows_that_are_longer_than_the_head_shift_no_column(tmp_path: Path, rows: str) -> None:
+    (tmp_path / "labels.csv").write_text(f"path,emotion\n{rows}")
+    for table in (read_table(tmp_path / "labels.csv"), read_csv(tmp_path / "labels.csv")):
+        assert table["path"].tolist() == ["a.jpg", "b.jpg"] and table["emotion"].tolist() == ["joy", "fear"]
+
+
+def test_two_columns_of_one_name_and_a_workbook_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "twice.csv").write_text("path,emotion,emotion\na.jpg,joy,fear\n")
+    with pytest.raises(DataError, match="two columns are called 'emotion'"):
+        read_table(tmp_path / "twice.csv")
+    (tmp_path / "book.csv").write_bytes(b"PK\3\4\24\0\6\0\n" + bytes(range(256)))
+    with pytest.raises(DataError, match="no text.*save it as CSV"):
+        read_table(tmp_path / "book.csv")
 
 
 def test_what_software_writes_for_nothing_is_missing() -> None:
@@ -42,4 +59,7 @@ def test_labels_that_may_be_no_class_are_questioned() -> None:
         name in questions for name in ("hapy (happiness?)", "happy/surprise", "'hap\\npy'", "train", "p001", "left")
     )
     assert "happiness 2" not in questions
+    several = about_labels(pd.Series(["happy_sad", "sad and angry", "['joy', 'fear']", "very_happy"]), "events", "codes")
+    assert "several classes in one (['joy', 'fear'], happy_sad, sad and angry)" in several[1]
+    assert about_labels(pd.Series([1.5, 2.0]), "events", "codes") == ["2 ratings from 1.5 to 2"]
     assert about_labels(pd.Series(["Sad", "anger"]), "events", "codes") == ["2 classes: anger 1, sadness 1"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from functools import cached_property
+from os.path import normpath
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -368,7 +369,7 @@ class Folder(BaseCorpus):
         reserved = [name for name in table.columns if name in _OURS]
         if reserved:
             raise DataError(f"the column name {reserved[0]!r} is taken", where=path, do="rename the column")
-        twice = table["path"][table["path"].duplicated()]
+        twice = table["path"][table["path"].map(normpath).duplicated()]
         if len(twice):
             raise DataError(f"{twice.iloc[0]} is named twice", where=path, do="keep one row a picture")
         return table.assign(identity=table.pop(layout.identity)) if layout.identity in table else table

@@ -54,7 +54,7 @@ def usual_columns(table: pd.DataFrame, label: str, codes: Mapping[str, str] | No
     >>> usual_columns(table, "emotion", {"0": "anger", "1": "fear"}, Path("list.csv")).to_dict("list")
     {'path': ['a.png', 'b.png'], 'emotion': ['anger', 'fear']}
     """
-    plain = {name.lower(): name for name in reversed(table.columns)} | {name: name for name in table}
+    plain = {name.lower().replace(" ", "_"): name for name in reversed(table.columns)} | {name: name for name in table}
     path = next((plain[name] for name in PATHS if name in plain), None)
     column = next((plain[name] for name in (label, *NAMES, *CODES) if name in plain), None)
     if path is None or column is None:
@@ -67,7 +67,7 @@ def usual_columns(table: pd.DataFrame, label: str, codes: Mapping[str, str] | No
     number = labels.str.fullmatch(r"[+-]?\d+(\.\d*)?").fillna(False)
     if number.any():
         raise DataError(f"the label {labels[number].iloc[0]} is a number", where=f"{where}, column {column}",
-                        do="give its name in codes, for example codes={0: anger}")  # fmt: skip
+                        do=f"give its name in codes, as in --set 'corpus.codes={{{labels[number].iloc[0]}: anger}}'")  # fmt: skip
     given = next((plain[name] for name in _PARTS if name in plain), None)
     parts = table[given].astype("str").map(part_of, na_action="ignore") if given else pd.Series()
     if given and parts.notna().equals(table[given].notna()):

@@ -91,12 +91,14 @@ def about_names(table: pd.DataFrame, label: str, folders: Mapping[str, str]) -> 
     """
     lines = about_labels(table[label].dropna(), "pictures", "codes", folders)
     if "part" in table:
-        parts = table["part"].value_counts()
-        lines += ["parts as given: " + ", ".join(f"{name} {count:,}" for name, count in parts.items())]
+        parts = table["part"].value_counts(dropna=False)
+        lines += ["parts as given: " + ", ".join(f"{'in none' if name != name else name} {count:,}"
+                                                 for name, count in parts.items())]  # fmt: skip
     people = table["identity"].dropna() if "identity" in table else pd.Series(dtype=str)
     if not len(people):
         return [*lines, NOBODY]
-    lines += [f"{people.nunique():,} people: {_some(people.unique())}"]
+    lacking = f"; of {len(table) - len(people):,} pictures it is not said who" if len(people) < len(table) else ""
+    lines += [f"{people.nunique():,} {'people' if people.nunique() > 1 else 'person'}: {_some(people.unique())}{lacking}"]
     alike = _alike(people)
     return [*lines, alike] if alike else lines
 
@@ -139,7 +141,7 @@ def about_labels(
     values = values[~missing]
     if values.empty:
         return lines
-    if pd.api.types.is_numeric_dtype(values) and len(values.unique()) > _MOST_CODES:
+    if pd.api.types.is_numeric_dtype(values) and (len(values.unique()) > _MOST_CODES or (values % 1 != 0).any()):
         return [*lines, f"{len(values):,} ratings from {values.min():g} to {values.max():g}"]
     counts = dict(sorted(_words(values).value_counts().items(), key=lambda one: (-one[1], one[0])))
     lines.append(_classes(counts, folders))
@@ -168,7 +170,7 @@ def _kind(name: str, names: Collection[str]) -> str:
         return "part"
     if re.fullmatch(f"{PERSON}|{SHORT}", name, re.I):
         return "person"
-    several = [part.strip() for part in re.split(r"[/|;,+&]", name)]
+    several = [part for part in re.split(r"[\W_]+(?:(?:and|und|et)[\W_]+)?", name) if part]
     return "several" if len(several) > 1 and all(is_known(part) or part in names for part in several) else "unknown"
 
 

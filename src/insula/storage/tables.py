@@ -21,7 +21,7 @@ _BLOCK = 1 << 20
 
 
 def encoding_of(path: Path) -> str:
-    """Return how a text file is encoded: UTF-16 or UTF-8, with a byte order mark or without, or Windows.
+    """Return how a text file is encoded: UTF-8, 16 or 32, with a byte order mark or without, or Windows.
 
     Examples
     --------
@@ -37,8 +37,13 @@ def encoding_of(path: Path) -> str:
     try:
         with path.open("rb") as file:
             start = file.read(_BLOCK)
+            if start.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
+                return "utf-32"
             if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
                 return "utf-16"
+            for place, name in enumerate(("utf-16-be", "utf-16-le")):  # without the mark every other byte is 0
+                if 2 * start[place::2].count(0) > len(start[place::2]) > 2 * start[1 - place :: 2].count(0):
+                    return name
             decoder = codecs.getincrementaldecoder("utf-8")()
             while start:
                 decoder.decode(start)
@@ -52,7 +57,7 @@ def encoding_of(path: Path) -> str:
 
 
 def separator_of(path: Path, encoding: str) -> str:
-    r"""Return what parts the cells of a table: of comma, semicolon and tab the one that its first line has most of.
+    r"""Return what parts the cells of a table: of `,`, `;`, `|` and tab the one that its first line has most of.
 
     Examples
     --------
@@ -67,7 +72,7 @@ def separator_of(path: Path, encoding: str) -> str:
             head = re.sub(r'"[^"]*"', "", next(iter(lines), ""))
     except OSError:  # which the reader says
         return ","
-    return max(",;\t", key=head.count)
+    return max(",;\t|", key=head.count)
 
 
 def read_csv(path: Path, **options: Any) -> pd.DataFrame:
@@ -88,11 +93,25 @@ def read_csv(path: Path, **options: Any) -> pd.DataFrame:
     if not path.is_file():
         raise DataError("no such file", where=path, do="give a CSV file")
     encoding = options.pop("encoding", None) or encoding_of(path)
+    with path.open("rb") as file:
+        if b"\0" in file.read(8) and not encoding.startswith(("utf-16", "utf-32")):
+            raise DataError("this is no text, but a workbook or the like", where=path, do="save it as CSV, in UTF-8")
     usual = {"sep": separator_of(path, encoding), "na_values": _SPELLINGS}
     try:
-        return pd.read_csv(path, encoding=encoding, **{**usual, **options})
+        table = pd.read_csv(path, encoding=encoding, **{**usual, **options})
     except (ValueError, UnicodeError) as error:
         raise DataError(f"not a CSV file: {error}", where=path, do="save it as CSV, in UTF-8") from None
+    return table if "chunksize" in options else _tidy(table)
+
+
+def _tidy(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table as its head says, where rows are longer: an empty cell ends each, or a number begins it."""
+    columns = table.columns
+    if isinstance(table.index, pd.RangeIndex):
+        return table
+    if table.iloc[:, -1].isna().all():
+        table = table.reset_index().iloc[:, : len(columns)].set_axis(columns, axis=1)
+    return table.reset_index(drop=True)
 
 
 def read_table(path: Path, names: Collection[str] = ()) -> pd.DataFrame:
@@ -118,12 +137,14 @@ def read_table(path: Path, names: Collection[str] = ()) -> pd.DataFrame:
     DataError
         If it cannot be read, or two columns have one name.
     """
-    table = read_csv(path, dtype=str, keep_default_na=False, na_values=["", "n/a"])
+    encoding = encoding_of(path)
+    table = read_csv(path, encoding=encoding, dtype=str, keep_default_na=False, na_values=["", "n/a"])
     table.columns = table.columns.str.strip()
-    if not table.columns.is_unique:
-        twice = table.columns[table.columns.duplicated()][0]
+    head = read_csv(path, encoding=encoding, dtype=str, header=None, nrows=1).iloc[0].str.strip().dropna()  # pandas numbers what is twice
+    if not head.is_unique:
+        twice = head[head.duplicated()].iloc[0]
         raise DataError(f"two columns are called {twice!r}", where=path, do="rename or remove one of them")
-    comma = separator_of(path, encoding_of(path)) == ";"
+    comma = separator_of(path, encoding) == ";"
     for column in table.columns:
         empty = is_missing(table[column])
         if column in names:
