@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+import os
 import zlib
 from pathlib import Path
 
@@ -224,9 +225,26 @@ def test_linked_folders_are_looked_into_and_links_that_lead_nowhere_are_counted(
     for name in ("b.jpg", "c.jpg"):
         (root / name).symlink_to(".git/annex/objects/nothing")
     assert list_pictures(root) == [root / "joy" / "a.png"]
-    assert passed_over(root) == (
-        "2 files are passed over: 2 linked to where nothing is (b.jpg; git-annex: git annex get .)"
-    )
+    line = str(passed_over(root))
+    assert "git-annex has not fetched b.jpg, c.jpg:" in line and "read already, or lie above: joy/round" in line
+
+
+def test_a_class_of_which_nothing_is_read_is_named_whatever_the_reason(tmp_path: Path) -> None:
+    for name in ("joy", "empty", "text", "pointer", "pipe", "d.jpg"):
+        (tmp_path / name).mkdir()
+    save(Image.fromarray(COLOURS), tmp_path / "joy" / "a.png")
+    (tmp_path / "text" / "a.txt").touch()
+    (tmp_path / "pointer" / "a.jpg").write_text("version https://git-lfs.github.com/spec/v1")
+    os.mkfifo(tmp_path / "pipe" / "a.jpg")
+    assert list_pictures(tmp_path) == [tmp_path / "joy" / "a.png"]
+    line = str(passed_over(tmp_path))
+    assert "Git LFS has not fetched pointer/a.jpg" in line and "pipes or devices: pipe/a.jpg" in line
+    assert "nothing is read in d.jpg, empty, pipe and 2 more" in line
+    with pytest.raises(DataError, match="Git LFS has not fetched a.jpg"):
+        read_picture(tmp_path / "pointer" / "a.jpg")
+    (tmp_path / "joy" / "b.jpg").touch()
+    with pytest.raises(DataError, match="empty"):
+        read_picture(tmp_path / "joy" / "b.jpg")
 
 
 def test_a_format_behind_another_ending_is_not_tried(tmp_path: Path) -> None:

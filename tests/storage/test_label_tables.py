@@ -59,7 +59,9 @@ def test_labels_that_may_be_no_class_are_questioned() -> None:
         name in questions for name in ("hapy (happiness?)", "happy/surprise", "'hap\\npy'", "train", "p001", "left")
     )
     assert "happiness 2" not in questions
-    several = about_labels(pd.Series(["happy_sad", "sad and angry", "['joy', 'fear']", "very_happy"]), "events", "codes")
+    several = about_labels(
+        pd.Series(["happy_sad", "sad and angry", "['joy', 'fear']", "very_happy"]), "events", "codes"
+    )
     assert "several classes in one (['joy', 'fear'], happy_sad, sad and angry)" in several[1]
     assert about_labels(pd.Series([1.5, 2.0]), "events", "codes") == ["2 ratings from 1.5 to 2"]
     assert about_labels(pd.Series(["Sad", "anger"]), "events", "codes") == ["2 classes: anger 1, sadness 1"]

@@ -11,7 +11,7 @@ import pandas as pd
 from insula.corpora.own_names import part_of
 from insula.errors import DataError
 from insula.faces.pictures import SUFFIXES
-from insula.storage.walk import visible_files
+from insula.storage.below import files_below
 
 PATHS = ("path", "image_path", "img", "image", "file", "filepath", "filename", "file_name", "image_name")
 """Names in use for the column of paths."""
@@ -78,6 +78,6 @@ def usual_columns(table: pd.DataFrame, label: str, codes: Mapping[str, str] | No
 def unnamed(root: Path, paths: Iterable[str]) -> str | None:
     """Return how many pictures in a folder its manifest does not name, in words; None where it names all."""
     named = {normpath(root / path) for path in paths}
-    others = [path for path in visible_files(root) if path.suffix.lower() in SUFFIXES and normpath(path) not in named]
+    others = [path for path in files_below(root) if path.suffix.lower() in SUFFIXES and normpath(path) not in named]
     first = f"the first is {others[0].relative_to(root)}" if others else ""
     return f"{len(others):,} pictures that the manifest does not name are left out: {first}" if others else None

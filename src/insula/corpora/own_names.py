@@ -98,7 +98,9 @@ def about_names(table: pd.DataFrame, label: str, folders: Mapping[str, str]) -> 
     if not len(people):
         return [*lines, NOBODY]
     lacking = f"; of {len(table) - len(people):,} pictures it is not said who" if len(people) < len(table) else ""
-    lines += [f"{people.nunique():,} {'people' if people.nunique() > 1 else 'person'}: {_some(people.unique())}{lacking}"]
+    lines += [
+        f"{people.nunique():,} {'people' if people.nunique() > 1 else 'person'}: {_some(people.unique())}{lacking}"
+    ]
     alike = _alike(people)
     return [*lines, alike] if alike else lines
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from insula.errors import DataError, printable
 from insula.faces import pictures, video
-from insula.storage.walk import visible_files
+from insula.storage.below import files_below
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -208,7 +208,7 @@ def _files(item: str | Path) -> list[Path]:
 def _within(folder: Path) -> list[Path]:
     if not folder.is_dir():
         return []
-    return sorted(path for path in visible_files(folder) if path.suffix.lower() in _KNOWN and path.is_file())
+    return [path for path in files_below(folder) if path.suffix.lower() in _KNOWN]
 
 
 def _in_memory(item: Any, where: str) -> np.ndarray:

@@ -18,6 +18,7 @@ from insula.eeg.edf import DURATION, edf_channels
 from insula.eeg.units import unit_in_microvolts
 from insula.eeg.xdf import open_xdf
 from insula.errors import DataError, InsulaError
+from insula.storage.below import not_fetched
 from insula.storage.child import read_in_child
 from insula.storage.hashing import sha256_of
 from insula.tiers import naming_tier
@@ -69,6 +70,9 @@ def stored_channels(path: Path) -> tuple[pd.DataFrame, list[str]]:
         raise DataError("no such file", where=path, do="correct the path")
     if not path.stat().st_size:
         raise DataError("the file is empty (0 bytes)", where=path, do="copy or export it again")
+    absent = not_fetched(path)
+    if absent:
+        raise DataError(absent, where=path)
     if suffix_of(path) not in SUFFIXES:
         raise DataError("not a kind of EEG file that is read", where=path, do=f"give one of {', '.join(SUFFIXES)}")
     if suffix_of(path) in _EDF:

@@ -15,7 +15,7 @@ import numpy as np
 from PIL import ExifTags, Image, JpegImagePlugin, features
 
 from insula.errors import DataError
-from insula.storage.walk import visible_files
+from insula.storage.below import absent_below, absent_lines, files_below, first_of, not_fetched
 
 _HEIC = frozenset({".heic", ".heif", ".hif"})  # what phones write
 SUFFIXES = frozenset({
@@ -36,7 +36,6 @@ _TURNS = {
 """By EXIF orientation, what turns a picture the right side up."""
 
 _BESIDE = {".csv", ".tsv", ".txt", ".md", ".json", ".yaml", ".yml", ".db", ".ini"}  # of documents and systems
-_NAMED = 5  # folders that are named at most
 
 
 def read_picture(path: Path) -> np.ndarray:
@@ -151,6 +150,11 @@ def _broken(path: Path, error: Exception) -> DataError:
     if isinstance(error, FileNotFoundError):
         return DataError("no such file", where=path, do="correct the path")
     if isinstance(error, Image.UnidentifiedImageError):
+        if not path.stat().st_size:
+            return DataError("the file is empty (0 bytes)", where=path, do="restore it or leave it out")
+        absent = not_fetched(path)
+        if absent:
+            return DataError(absent, where=path)
         return DataError("this is not a picture that Pillow reads", where=path, do=_readable(path))
     what = str(error)[:300] or type(error).__name__
     return DataError(f"broken picture: {what}", where=path, do="restore the file or leave it out")
@@ -188,7 +192,7 @@ def from_image(image: Image.Image, where: object) -> np.ndarray:
 def list_pictures(folder: Path) -> list[Path]:
     """Return the picture files in a folder and the folders below it, sorted.
 
-    Linked folders are looked into; what is hidden is left out (`insula.storage.walk.visible_files`).
+    Linked folders are looked into; what is hidden is left out (`insula.storage.below.files_below`).
 
     Raises
     ------
@@ -197,7 +201,7 @@ def list_pictures(folder: Path) -> list[Path]:
     """
     if not folder.is_dir():
         raise DataError("no such folder", where=folder, do="give a folder of pictures")
-    paths = sorted(path for path in visible_files(folder) if path.suffix.lower() in SUFFIXES and path.is_file())
+    paths = [path for path in files_below(folder) if path.suffix.lower() in SUFFIXES]
     if not paths:
         do = passed_over(folder) or f"known endings are {' '.join(sorted(SUFFIXES))}"
         raise DataError("no picture in this folder", where=folder, do=do)
@@ -224,8 +228,8 @@ def picture_size(path: Path) -> tuple[int, int]:
 def passed_over(folder: Path, read: frozenset[str] = SUFFIXES) -> str | None:
     """Return how many files in a folder and below it are not read, by ending, in words; None where all are.
 
-    Links that lead nowhere are among them, and folders of which nothing is read are named: a class or a person that is
-    not there. Hidden files, tables and texts do not count.
+    What stands for files that are not there is named (`insula.storage.below.absent_lines`), and so are folders of which
+    nothing is read: a class or a person that is not there. Hidden files, tables and texts do not count.
 
     Parameters
     ----------
@@ -245,30 +249,28 @@ def passed_over(folder: Path, read: frozenset[str] = SUFFIXES) -> str | None:
     '3 files are passed over: 2 .doc, 1 without an ending; nothing is read in sad'
     """
     counts: Counter[str] = Counter()
-    with_read, without = {folder}, dict[Path, None]()
-    for path in visible_files(folder):
+    with_read, without, absent = {folder}, dict[Path, None](), absent_below(folder)
+    for path in [*absent, *files_below(folder)]:
         ending = path.suffix.lower()
         above = path.parents[: len(path.parts) - len(folder.parts)]
-        if not path.exists():
-            kind = f"linked to where nothing is ({path.relative_to(folder)}; git-annex: git annex get .)"
-            ending = next((one for one in counts if one.startswith("linked")), kind)
+        if path in absent:
+            without.update(dict.fromkeys([*reversed(above), *([path] if absent[path] in ("empty", "closed") else [])]))
         elif ending in read:
             with_read.update(above)
-            continue
-        elif ending in _BESIDE:
-            continue
-        counts[ending] += 1
-        without.update(dict.fromkeys(reversed(above)))
-    if not counts:
-        return None
-    named = ", ".join(f"{count:,} {ending or 'without an ending'}" for ending, count in counts.most_common())
+        else:
+            counts[ending] += ending not in _BESIDE
+            without.update(dict.fromkeys(reversed(above)))
+    empty = sorted(path for path in without if path not in with_read and path.parent in with_read)
+    names = [path.relative_to(folder).as_posix() for path in empty]
+    named = ", ".join(f"{count:,} {ending or 'without an ending'}" for ending, count in counts.most_common() if count)
     total = counts.total()
-    empty = [path for path in without if path not in with_read and path.parent in with_read]
-    names = ", ".join(path.relative_to(folder).as_posix() for path in empty[:_NAMED])
-    nothing = f"nothing is read in {names}" if empty else ""
-    more = f" and {len(empty) - _NAMED} more" if len(empty) > _NAMED else ""
-    what = f"{total:,} {'file is' if total == 1 else 'files are'} passed over: {named}"
-    return "; ".join(filter(None, [what, f"{nothing}{more}", _cure(counts)]))
+    lines = [
+        f"{total:,} {'file is' if total == 1 else 'files are'} passed over: {named}" if total else "",
+        *absent_lines({path: kind for path, kind in absent.items() if kind != "empty"}, folder),
+        f"nothing is read in {first_of(names)}" if names else "",
+        _cure(counts),
+    ]
+    return "; ".join(filter(None, lines)) or None
 
 
 def _to_rgb(image: Image.Image, path: object) -> Image.Image:

@@ -12,6 +12,8 @@ _WAYS_OUT = {
     "link": "links that lead nowhere: {}; copy what they stand for, or leave them out",
     "text": "links that were copied as text: {}; copy what they stand for, as with cp -rL",
     "closed": "folders that may not be opened: {}; allow reading them, or leave them out",
+    "special": "no files, but pipes or devices: {}; leave them out",
+    "empty": "folders that hold nothing: {}",
     "again": "links to folders that are read already, or lie above: {}; each folder is read once",
 }
 
@@ -33,7 +35,8 @@ def absent_lines(absent: Mapping[Path, str], root: Path) -> list[str]:
     """Return a line for each kind of thing that stands for files and holds none, with a way out.
 
     Links that lead nowhere, those of git-annex told apart, pointers of Git LFS and git-annex, links that a copy made
-    texts of, folders that may not be opened, and links to a folder that is read under another name.
+    texts of, folders that may not be opened or that hold nothing, pipes, and links to a folder that is read under
+    another name.
 
     Examples
     --------
@@ -63,6 +66,12 @@ def first_of(names: Sequence[str]) -> str:
     return ", ".join(names[:3]) + (f" and {len(names) - 3:,} more" if len(names) > 3 else "")
 
 
+def not_fetched(path: Path) -> str | None:
+    """Return that a file only stands for another that is not there, in words; None where it is one itself."""
+    kind = _stub(path)
+    return _WAYS_OUT[kind].format(path.name) if kind else None
+
+
 def _below(root: Path) -> Iterator[tuple[Path, str]]:
     """Yield paths below a folder and what they are: a `file`, or what stands in place of one."""
     folders, links = [root], list[Path]()
@@ -78,13 +87,17 @@ def _below(root: Path) -> Iterator[tuple[Path, str]]:
         except OSError:
             yield folder, "closed"
             continue
+        if not entries and folder != root:
+            yield folder, "empty"
         for entry in entries:
             if entry.is_dir():
                 (links if entry.is_symlink() else folders).append(entry)
             elif entry.is_file():
                 yield entry, _stub(entry) or "file"
-            elif entry.is_symlink():
+            elif entry.is_symlink() and not entry.exists():
                 yield entry, "annex" if "annex/objects" in str(entry.readlink()) else "link"
+            else:
+                yield entry, "special"
 
 
 def _stub(path: Path) -> str | None:
