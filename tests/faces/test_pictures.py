@@ -240,11 +240,19 @@ def test_a_class_of_which_nothing_is_read_is_named_whatever_the_reason(tmp_path:
     line = str(passed_over(tmp_path))
     assert "Git LFS has not fetched pointer/a.jpg" in line and "pipes or devices: pipe/a.jpg" in line
     assert "nothing is read in d.jpg, empty, pipe and 2 more" in line
-    with pytest.raises(DataError, match="Git LFS has not fetched a.jpg"):
+    with pytest.raises(DataError, match="Git LFS has not fetched"):
         read_picture(tmp_path / "pointer" / "a.jpg")
     (tmp_path / "joy" / "b.jpg").touch()
     with pytest.raises(DataError, match="empty"):
         read_picture(tmp_path / "joy" / "b.jpg")
+
+
+def test_a_path_that_no_table_can_hold_is_refused_as_that(tmp_path: Path) -> None:
+    folder = tmp_path / os.fsdecode(b"tr\xe4urig")
+    folder.mkdir()
+    save(Image.fromarray(COLOURS), folder / "a.png")
+    with pytest.raises(DataError, match=r"no UTF-8 text: 1 \(tr.udce4urig/a.png\): rename"):
+        list_pictures(tmp_path)
 
 
 def test_a_format_behind_another_ending_is_not_tried(tmp_path: Path) -> None:

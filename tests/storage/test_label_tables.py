@@ -40,7 +40,7 @@ def test_two_columns_of_one_name_and_a_workbook_are_refused(tmp_path: Path) -> N
     with pytest.raises(DataError, match="two columns are called 'emotion'"):
         read_table(tmp_path / "twice.csv")
     (tmp_path / "book.csv").write_bytes(b"PK\3\4\24\0\6\0\n" + bytes(range(256)))
-    with pytest.raises(DataError, match="no text.*save it as CSV"):
+    with pytest.raises(DataError, match=r"no text.*save it as CSV"):
         read_table(tmp_path / "book.csv")
 
 

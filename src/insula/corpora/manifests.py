@@ -66,8 +66,9 @@ def usual_columns(table: pd.DataFrame, label: str, codes: Mapping[str, str] | No
     labels = labels.replace(dict(codes or {}))
     number = labels.str.fullmatch(r"[+-]?\d+(\.\d*)?").fillna(False)
     if number.any():
-        raise DataError(f"the label {labels[number].iloc[0]} is a number", where=f"{where}, column {column}",
-                        do=f"give its name in codes, as in --set 'corpus.codes={{{labels[number].iloc[0]}: anger}}'")  # fmt: skip
+        first = labels[number].iloc[0]
+        raise DataError(f"the label {first} is a number", where=f"{where}, column {column}",
+                        do=f"give its name in codes, as in --set 'corpus.codes={{{first}: anger}}'")  # fmt: skip
     given = next((plain[name] for name in _PARTS if name in plain), None)
     parts = table[given].astype("str").map(part_of, na_action="ignore") if given else pd.Series()
     if given and parts.notna().equals(table[given].notna()):

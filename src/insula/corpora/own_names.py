@@ -98,9 +98,8 @@ def about_names(table: pd.DataFrame, label: str, folders: Mapping[str, str]) -> 
     if not len(people):
         return [*lines, NOBODY]
     lacking = f"; of {len(table) - len(people):,} pictures it is not said who" if len(people) < len(table) else ""
-    lines += [
-        f"{people.nunique():,} {'people' if people.nunique() > 1 else 'person'}: {_some(people.unique())}{lacking}"
-    ]
+    names = people.unique()
+    lines += [f"{len(names):,} {'people' if len(names) > 1 else 'person'}: {_some(names)}{lacking}"]
     alike = _alike(people)
     return [*lines, alike] if alike else lines
 

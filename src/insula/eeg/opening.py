@@ -152,11 +152,8 @@ def open_raw(path: Path, names: tuple[str, ...] = ()) -> tuple[Any, list[str]]:
             raise
         except Exception as error:
             failure = error.__context__ or error if suffix_of(path) == ".cnt" else error  # MNE quotes its traceback
-            if isinstance(error, ValueError) and suffix_of(path) in _EDF:
-                raw = _with_a_point(path, only)
-            if "invalid byte" in str(error) and suffix_of(path) in _EDF:
-                raw = mne.io.read_raw(path, preload=False, encoding="latin1", **only)
-                own = ["annotations that are no UTF-8 are read as Latin-1: where letters are wrong, export it again"]
+            if suffix_of(path) in _EDF:
+                raw, own = _in_spite_of(error, path, only)
     warned = re.sub(r":\n", ": ", log.getvalue())
     renamed = _RENAMED.search(warned)
     if renamed:
@@ -180,16 +177,22 @@ def _survive(path: Path, _content: str) -> None:
     read_in_child("insula.eeg.first_try:openable", path, suffix_of(path))
 
 
-def _with_a_point(path: Path, only: dict[str, Any]) -> Any:
-    """Return MNE's reader of an EDF file whose records last `0,5` seconds, read whole; None where that is not why."""
+def _in_spite_of(error: Exception, path: Path, only: dict[str, Any]) -> tuple[Any, list[str]]:
+    """Return MNE's reader of an EDF file that it does not read as it is, and what is odd of it; None for neither.
+
+    Annotations may be no UTF-8; where records last `0,5` seconds, the file is read whole.
+    """
     import mne
 
-    content = bytearray(path.read_bytes())
+    if "invalid byte" in str(error):
+        note = "annotations that are no UTF-8 are read as Latin-1: where letters are wrong, export it again"
+        return mne.io.read_raw(path, preload=False, encoding="latin1", **only), [note]
+    content = bytearray(path.read_bytes()) if isinstance(error, ValueError) else bytearray()
     if b"," not in content[DURATION]:
-        return None
+        return None, []
     content[DURATION] = content[DURATION].replace(b",", b".")
     read = mne.io.read_raw_edf if suffix_of(path) == ".edf" else mne.io.read_raw_bdf
-    return read(BytesIO(content), preload=True, **only)
+    return read(BytesIO(content), preload=True, **only), []
 
 
 def unreadable(path: Path, error: object) -> DataError:

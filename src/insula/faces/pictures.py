@@ -15,7 +15,7 @@ import numpy as np
 from PIL import ExifTags, Image, JpegImagePlugin, features
 
 from insula.errors import DataError
-from insula.storage.below import absent_below, absent_lines, files_below, first_of, not_fetched
+from insula.storage.below import absent_below, absent_lines, check_names, files_below, first_of, not_fetched
 
 _HEIC = frozenset({".heic", ".heif", ".hif"})  # what phones write
 SUFFIXES = frozenset({
@@ -197,7 +197,7 @@ def list_pictures(folder: Path) -> list[Path]:
     Raises
     ------
     DataError
-        Where there is no such folder or no picture in it.
+        Where there is no such folder or no picture in it, or a path is no text.
     """
     if not folder.is_dir():
         raise DataError("no such folder", where=folder, do="give a folder of pictures")
@@ -205,6 +205,7 @@ def list_pictures(folder: Path) -> list[Path]:
     if not paths:
         do = passed_over(folder) or f"known endings are {' '.join(sorted(SUFFIXES))}"
         raise DataError("no picture in this folder", where=folder, do=do)
+    check_names(paths, folder)
     return paths
 
 

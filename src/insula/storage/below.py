@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+
+from insula.errors import DataError
 
 _LONGEST = 1024  # bytes of a pointer or of a link that was written as text
 _WAYS_OUT = {
@@ -70,6 +73,20 @@ def not_fetched(path: Path) -> str | None:
     """Return that a file only stands for another that is not there, in words; None where it is one itself."""
     kind = _stub(path)
     return _WAYS_OUT[kind].format(path.name) if kind else None
+
+
+def check_names(paths: Sequence[Path], root: Path) -> None:
+    """Refuse names that no table can hold: file systems allow bytes that are no text.
+
+    Raises
+    ------
+    DataError
+        Naming the first.
+    """
+    odd = [path for path in paths if re.search("[\ud800-\udfff]", path.as_posix())]
+    if odd:
+        do = "rename them; convmv -f latin1 -t utf8 -r --notest FOLDER renames those of older systems"
+        raise DataError(f"paths that are no UTF-8 text: {len(odd):,}", where=odd[0].relative_to(root), do=do)
 
 
 def _below(root: Path) -> Iterator[tuple[Path, str]]:

@@ -143,7 +143,7 @@ def read_table(path: Path, names: Collection[str] = ()) -> pd.DataFrame:
     head = (
         read_csv(path, encoding=encoding, dtype=str, header=None, nrows=1).iloc[0].str.strip().dropna()
     )  # pandas numbers what is twice
-    if not head.is_unique:
+    if not head.is_unique:  # pandas numbers what is there twice
         twice = head[head.duplicated()].iloc[0]
         raise DataError(f"two columns are called {twice!r}", where=path, do="rename or remove one of them")
     comma = separator_of(path, encoding) == ";"
