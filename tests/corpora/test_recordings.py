@@ -321,8 +321,8 @@ def test_check_looks_at_signals_headers_events_and_labels(root: Path, tmp_path: 
         ("recording,onset\n,1\n", {}, "row 0 names no recording"),
         ("recording,subject,onset\nanna_1,,1\n", {}, "row 0 has no subject"),
         ("recording,onset,mood\nanna_1,1,a\n", {}, r"no label column 'emotion' .*there is mood"),
-        ("recording,onset,emotion\nanna_1,1,a\n", {}, "no event of the recording 'anna_2'"),
-        ("recording,onset,emotion\nanna_1,11.9,a\n", {}, "no event of the recording 'anna_1' that an epoch fits"),
+        ("recording,onset,emotion\nanna_1,1,a\n", {}, r"no event of the recording .*anna_2"),
+        ("recording,onset,emotion\nanna_1,11.9,a\n", {}, r"no event of the recording that an epoch fits .*anna_1"),
         ("", {}, "not a CSV file"),
     ],
 )
@@ -336,7 +336,7 @@ def test_a_table_that_does_not_fit_is_one_line(root: Path, content: str, setting
 
 
 def test_check_finds_what_would_stop_the_cutting(root: Path) -> None:
-    assert "no event of the recording 'anna_1'" in check(root, events="annotations")[0]
+    assert re.search("no event of the recording .*anna_1", check(root, events="annotations")[0])
     assert "no electrode is named" in check(root, channels=())[0]
     write(root / "carl_1.edf", rate=200)
     (lack,) = check(root)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
+import mne
 import pytest
 
 from insula.corpora.catalogue import corpus
@@ -11,7 +13,7 @@ from insula.corpora.recording_folders import unread
 from insula.errors import DataError
 from insula.evaluation.recipe import parse_change
 from insula.storage.below import absent_below, absent_lines, files_below
-from own_eeg import raw_of, write_brainvision, write_edf
+from own_eeg import raw_of, write_bdf, write_brainvision, write_edf
 
 CHANNELS = "name\ttype\tunits\tstatus\nFZ\tEEG\tmV\tBAD\nC3\tEEG\tmV\tgood\nx1\teog\tuV\tbad\n"
 
@@ -138,3 +140,75 @@ def test_the_header_of_a_renamed_recording_says_which_line_to_mend(tmp_path: Pat
 )
 def test_a_pattern_is_typed_as_it_is_advised(pattern: str) -> None:
     assert parse_change(f"corpus.who={pattern}") == ("corpus.who", pattern)
+
+
+def noted(root: Path, **settings: object) -> str:
+    return "\n".join(corpus("recordings", root=root, **settings).notes())
+
+
+def test_a_file_a_person_is_questioned_where_names_say_otherwise(tmp_path: Path) -> None:
+    for place, name in enumerate(("S01_rest", "S01_task", "S02_rest", "s02_task")):
+        write_edf(raw_of([True, False], place), tmp_path / name)
+    line = next(note for note in noted(tmp_path, label=None).splitlines() if "counts as a person" in note)
+    assert "--set 'corpus.who={subject}_{session}'" in line
+    again = noted(tmp_path, label=None, who="{subject}_{session}")
+    assert "counts as a person" not in again and "S02 and s02 count as different people" in again
+
+
+def test_one_recording_under_two_names_or_in_two_formats_is_told(tmp_path: Path) -> None:
+    for name in ("S01", "S02"):
+        write_edf(raw_of([True, False], 0), tmp_path / name)
+    write_edf(raw_of([True, False], 1), tmp_path / "S03")
+    assert "recordings that are the same: S01 and S02;" in noted(tmp_path, label=None)
+    write_bdf(raw_of([True, False], 1), tmp_path / "S03")
+    (line,) = of(tmp_path, label=None).check()
+    assert "S03.bdf and S03.edf are one recording in two formats" in line and "keep one" in line
+
+
+def test_annotations_and_tables_that_are_not_read_are_told_with_what_reads_them(tmp_path: Path) -> None:
+    raw = raw_of([True, False], 0)
+    raw.set_annotations(mne.Annotations([0.5, 2.0], 1.0, ["smile", "frown"]))
+    write_edf(raw, tmp_path / "S01")
+    (tmp_path / "ratings.txt").write_text("recording,emotion\nS01,joy\n")
+    notes = noted(tmp_path)
+    assert "2 annotations (smile, frown) are not read: --set corpus.events=annotations" in notes
+    assert "--set corpus.labels=ratings.txt" in notes
+    assert "annotations (" not in noted(tmp_path, events="annotations") + noted(tmp_path, events="none")
+    assert "1 class: happiness 1" in noted(tmp_path, events="none", labels="ratings.txt")
+
+
+def test_what_is_wrong_with_several_files_is_one_line(tmp_path: Path) -> None:
+    for name in ("S01", "S02", "S03", "S04"):
+        (tmp_path / f"{name}.edf").touch()
+    (line,) = of(tmp_path, label=None).check()
+    assert "S01.edf" in line and "S03.edf and 1 more" in line and "empty" in line
+
+
+def test_times_that_are_no_seconds_are_one_line(tmp_path: Path) -> None:
+    write_edf(raw_of([True, False], 0), tmp_path / "S01")
+    (tmp_path / "Events.CSV").write_text("recording,Onset,emotion\nS01,500,joy\nS01,1500,fear\n")
+    (line,) = corpus("recordings", root=tmp_path).check()
+    assert "all 2 events (the first 500 s to 500 s) lie outside" in line and "give seconds" in line
+
+
+def test_types_of_channels_that_are_not_said_or_leave_out_electrodes(tmp_path: Path) -> None:
+    in_bids(tmp_path, "sub-01_task-a")
+    table = tmp_path / "sub-01" / "eeg" / "sub-01_task-a_channels.tsv"
+    table.write_text("name\ttype\tunits\nFz\tn/a\tuV\nC3\tEEG\tuV\nPz\tmisc\tuV\n")
+    events = table.with_name("sub-01_task-a_events.tsv")
+    events.write_text(events.read_text().replace("onset", "Onset"))
+    one = of(tmp_path)
+    assert one.check() == []
+    assert {"Fz", "C3"} <= set(next(iter(one.recordings())).channels)
+    assert any("leaves out Pz (MISC), which are named as electrodes" in note for note in one.notes())
+
+
+def test_a_folder_or_a_pipe_that_is_called_as_a_recording_is_named(tmp_path: Path) -> None:
+    write_edf(raw_of([True, False], 0), tmp_path / "S01")
+    (tmp_path / "S02.edf").mkdir()
+    os.mkfifo(tmp_path / "S03.edf")
+    notes = noted(tmp_path, label=None)
+    assert "folders that hold nothing: S02.edf" in notes and "pipes or devices: S03.edf" in notes
+    (tmp_path / "S01.edf").rename(tmp_path / os.fsdecode(b"\xe9.edf"))
+    (line,) = of(tmp_path, label=None).check()
+    assert "no UTF-8 text" in line

@@ -63,5 +63,7 @@ def test_labels_that_may_be_no_class_are_questioned() -> None:
         pd.Series(["happy_sad", "sad and angry", "['joy', 'fear']", "very_happy"]), "events", "codes"
     )
     assert "several classes in one (['joy', 'fear'], happy_sad, sad and angry)" in several[1]
+    codes = about_labels(pd.Series(["S 11", "R  1", "S 11"]), "events", "markers")[1]
+    assert "numbers (s 11, r  1)" in codes and "--set 'corpus.markers={S 11: joy}'" in codes
     assert about_labels(pd.Series([1.5, 2.0]), "events", "codes") == ["2 ratings from 1.5 to 2"]
     assert about_labels(pd.Series(["Sad", "anger"]), "events", "codes") == ["2 classes: anger 1, sadness 1"]

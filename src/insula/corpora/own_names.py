@@ -18,6 +18,8 @@ _KNOWN = {*SYNONYMS, *_CLASSES}
 _NEAR = 0.74  # of difflib: "hap" and "happy" are 0.75
 _SHOWN, _MOST_CLASSES, _MOST_CODES = 5, 30, 10  # numbers of more than ten values are ratings
 
+_CODE = re.compile(r"[sr] *\d+")  # as BrainVision calls stimuli and responses
+
 _PERSON_WORD = r"(?:sub|subj|subject|participant|person|proband|ppt?|vpn?)"
 PERSON = rf"{_PERSON_WORD}[-_ ]?\d+"
 """Regular expression of a name that is a person's."""
@@ -100,8 +102,8 @@ def about_names(table: pd.DataFrame, label: str, folders: Mapping[str, str]) -> 
     lacking = f"; of {len(table) - len(people):,} pictures it is not said who" if len(people) < len(table) else ""
     names = people.unique()
     lines += [f"{len(names):,} {'people' if len(names) > 1 else 'person'}: {_some(names)}{lacking}"]
-    alike = _alike(people)
-    return [*lines, alike] if alike else lines
+    spelt = alike(people)
+    return [*lines, spelt] if spelt else lines
 
 
 def about_labels(
@@ -144,13 +146,19 @@ def about_labels(
         return lines
     if pd.api.types.is_numeric_dtype(values) and (len(values.unique()) > _MOST_CODES or (values % 1 != 0).any()):
         return [*lines, f"{len(values):,} ratings from {values.min():g} to {values.max():g}"]
-    counts = dict(sorted(_words(values).value_counts().items(), key=lambda one: (-one[1], one[0])))
+    words = _words(values)
+    written = dict(zip(words, values, strict=True))  # one of the ways in which each is written
+    counts = dict(sorted(words.value_counts().items(), key=lambda one: (-one[1], one[0])))
     lines.append(_classes(counts, folders))
     kinds = defaultdict(list)
     for name in counts:
-        kinds[_kind(name, counts)].append(name)
-    lines += [f"{_KINDS[kind][0]} ({_some(kinds[kind])}): {_KINDS[kind][1].format(codes=codes, one=kinds[kind][0])}"
-              for kind in _KINDS if kinds[kind]]  # fmt: skip
+        code = codes == "markers" and _CODE.fullmatch(name)
+        kinds["number" if code else _kind(name, counts)].append(name)
+    for kind, (what, do) in _KINDS.items():
+        if kinds[kind]:
+            one = kinds[kind][0]
+            one = one if isinstance(written[one], float) else written[one]
+            lines.append(f"{what} ({_some(kinds[kind])}): {do.format(codes=codes, one=one)}")
     return lines + ([_unknown(kinds["unknown"], codes)] if kinds["unknown"] else [])
 
 
@@ -206,15 +214,15 @@ def _begun(name: str) -> list[str]:
     return classes if len(classes) == 1 else []
 
 
-def _alike(names: Iterable[str]) -> str | None:
+def alike(names: Iterable[str]) -> str | None:
     """Return names of people that differ in case, blanks, zeros or `sub-` alone; None where none do."""
     groups = defaultdict(list)
     for name in dict.fromkeys(names):
         number = re.sub(r"\.0$|[\s_-]", "", re.sub(rf"^{_PERSON_WORD}(?=[-_ ]?\d+$)", "", name.strip().casefold()))
         groups[re.sub(r"(?<!\d)0+(?=\d)", "", number)].append(_plain(name))
-    alike = [" and ".join(group) for group in groups.values() if len(group) > 1]
+    several = [" and ".join(group) for group in groups.values() if len(group) > 1]
     do = "write a person the same way everywhere"
-    return f"{_some(alike)} count as different people: {do}" if alike else None
+    return f"{_some(several)} count as different people: {do}" if several else None
 
 
 def _some(names: Sequence[str]) -> str:

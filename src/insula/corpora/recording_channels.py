@@ -54,7 +54,8 @@ def names_in(one: RecordingFile, rename: Names, unit: str | None = None) -> tupl
         return rename, []
     table = channel_sidecar(one.channels)
     table["name"] = spelt_as(table["name"], stored_channels(one.path)[0]["channel"])
-    rename = {**dict.fromkeys(table["name"][table["name"].notna() & (table["type"] != "EEG")]), **rename}
+    other = table["type"].notna() & (table["type"] != "EEG")
+    rename = {**dict.fromkeys(table["name"][table["name"].notna() & other]), **rename}
     electrodes = channel_table(one.path, rename, unit).set_index("channel")["electrode"]
     bad = electrodes[table["name"][table["bad"]].dropna()]
     return rename, bad.dropna().tolist()

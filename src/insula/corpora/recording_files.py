@@ -27,7 +27,7 @@ OTHER_NAMES = {
 """Other names in use for the columns that say which recording, or whose, a row of a table speaks of."""
 
 NAMES = {"recording", "subject", "session", "trial", "stimulus", "identity", "image_id"}.union(*OTHER_NAMES.values())
-_MARK = re.compile(r"[-_](raw|eeg|meg)$", re.I)  # ends the name of a FIF file, and says nothing of who or when
+_MARK = re.compile(r"[-_](raw|eeg|meg)$", re.I)  # ends a file's name, and says nothing of who or when
 _FIELD = re.compile(r"\\\{(subject|session)\\\}|\\\*")  # in a pattern that was escaped
 
 
@@ -148,7 +148,7 @@ def _in_folder(root: Path, pattern: str) -> list[RecordingFile]:
             tree = next((folder for folder in path.parents if folder.is_relative_to(root) and is_bids(folder)), None)
             do = f"set root to {tree}, which is a BIDS tree" if tree else do
             raise DataError(f"the path {name!r} does not fit the pattern {pattern!r}", where=path, do=do)
-        stems = dict.fromkeys((_stem(path), Path(name).name))
+        stems = dict.fromkeys((_stem(path), Path(name).name, _MARK.sub("", _stem(path))))
         beside = [path.with_name(f"{stem}_events{suffix}") for stem in stems for suffix in TABLES]
         events = next((table for table in beside if table.is_file()), None)
         files.append(RecordingFile(path, name, *who, events))
@@ -287,6 +287,9 @@ def check_sessions(files: Iterable[RecordingFile]) -> None:
     seen: dict[tuple[str, str], RecordingFile] = {}
     for one in files:
         other = seen.setdefault((one.subject, one.session), one)
+        if other.name == one.name and other is not one:
+            what = f"{other.path.name} and {one.path.name} are one recording in two formats"
+            raise DataError(what, where=one.path.parent, do="keep one of them")
         if other is not one:
             what = f"{other.name} and {one.name} are both session {one.session} of subject {one.subject}"
             do = "set who so that it says the session, as in --set 'corpus.who={subject}_{session}'"

@@ -27,6 +27,7 @@ from insula.errors import DataError
 from insula.storage.tables import is_missing, read_table
 
 _NO_EVENT = r"(?i)^(?:bad|edge|boundary|new segment|syncstatus)"  # what software writes among the annotations
+_EVENTS = {f"events{suffix}" for suffix in TABLES}
 _KEYS = ("recording", "subject", "session")
 _TAKEN = ("corpus", "start", "stop", "file", "quality", "eeg_quality", "eeg_cleaned_on", "eeg_store", "eeg_row",
           "picture_store", "picture_row")  # fmt: skip
@@ -69,7 +70,7 @@ class StudyFolder:
             If there is no recording, a table does not fit, or a recording has no events where others have.
         """
         files = find_recordings(root, who)
-        above = next((root / f"events{suffix}" for suffix in TABLES if (root / f"events{suffix}").is_file()), None)
+        above = next((path for path in sorted(root.iterdir()) if path.name.lower() in _EVENTS and path.is_file()), None)
         kind: Literal["tables", "annotations", "windows"] = "tables"
         if events == "annotations":
             kind, above = "annotations", None
@@ -120,7 +121,9 @@ class StudyFolder:
         if self.rows is not None:
             return self.rows[self.rows["place"] == self.files.index(one)].drop(columns="place")
         assert one.events is not None
-        return read_table(one.events, NAMES)
+        table = read_table(one.events, NAMES)
+        plain = {name: name.lower() for name in table if name.lower() in ("onset", "duration")}
+        return table.rename(columns=plain) if len(set(plain.values())) == len(plain) else table
 
 
 def _facts(root: Path, files: Sequence[RecordingFile], labels: str | None) -> tuple[pd.DataFrame, list[str]]:
@@ -150,7 +153,7 @@ def _participants(root: Path, table: pd.DataFrame, files: Sequence[RecordingFile
     named = next((name for name in ("participant_id", "subject") if name in table), None)
     if named is None:  # where there are both, BIDS means the first
         return pd.DataFrame(index=range(len(files))), ["participants.tsv has no column participant_id: it is not read"]
-    people = table[named].str.removeprefix("sub-")
+    people = table[named].str.replace(r"(?i)^sub-", "", regex=True)
     times = table.get("session", table.get("session_id", people)).astype("str").map(_session_of)
     columns = [name for name in table if name not in (*_KEYS, "participant_id", "session_id")]
     facts, several, absent = [], [], []

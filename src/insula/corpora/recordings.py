@@ -19,7 +19,7 @@ from insula.corpora.pairing import pair, stimulus_names
 from insula.corpora.recording_channels import Names, names_in, read_names, readable_of, shared_channels
 from insula.corpora.recording_files import RecordingFile
 from insula.corpora.recording_folders import unread
-from insula.corpora.recording_notes import label_notes, notes_about
+from insula.corpora.recording_notes import label_notes, lines_of, notes_about, people_notes
 from insula.corpora.recording_tables import (
     StudyFolder,
     annotated,
@@ -174,8 +174,7 @@ class Recordings(BaseCorpus):
         files, wanted = self.study.files, None
         if self.settings.channels is not None:
             wanted = self._channels(readable_of(files) or files)
-        lacks: list[str] = []
-        readable: list[RecordingFile] = []
+        lacks, errors, readable = list[str](), list[InsulaError](), list[RecordingFile]()
         events: list[pd.DataFrame] = []
         rates: dict[float, str] = {}
         shown = self._shown()
@@ -191,7 +190,7 @@ class Recordings(BaseCorpus):
                     stimulus_names(recording.events["stimulus"], shown, self.study.table_of(one))
                 events.append(recording.events)
             except InsulaError as error:
-                lacks.append(str(error))
+                errors.append(error)
         try:
             if readable and wanted is None:
                 self._channels(readable)
@@ -205,7 +204,7 @@ class Recordings(BaseCorpus):
         if len(rates) > 1 and self.settings.preprocessing.rate is None:
             examples = ", ".join(f"{rate:g} Hz in {name}" for rate, name in sorted(rates.items()))
             lacks.append(f"recordings differ in sampling rate ({examples}): set preprocessing.rate")
-        return list(dict.fromkeys(lacks + (self._folder.check() if self._folder else [])))
+        return list(dict.fromkeys([*lines_of(errors), *lacks, *(self._folder.check() if self._folder else [])]))
 
     def notes(self) -> list[str]:
         """Return what one should know and nothing stops at: what is not read, labels and their counts, copies."""
@@ -222,8 +221,9 @@ class Recordings(BaseCorpus):
         for one in study.files:
             with suppress(InsulaError):
                 opened[one] = self._recording(one, wanted)
-        notes += [*study.notes, *notes_about(opened, study.kind == "windows", settings.unit)]
-        if settings.label is None or settings.pictures:
+        cut = study.kind == "windows" and settings.events == "auto"
+        notes += [*study.notes, *people_notes(study.files, settings.who), *notes_about(opened, cut, settings.unit)]
+        if settings.label is None or settings.pictures or (study.kind == "annotations" and not opened):
             return notes
         if study.kind == "annotations" or settings.markers:
             rows = pd.concat([one.events.assign(place=place) for place, one in enumerate(opened.values())] or [rows])
@@ -384,9 +384,9 @@ class Recordings(BaseCorpus):
             return self._check_label(events, where)
         cut, preprocessing = self._cut(events)
         if not epochs_within(cut, recording.n_times, recording.rate, preprocessing).any():
-            what = f"no event of the recording {one.name!r} that an epoch fits around"
-            do = "add one (BrainVision's lie in a .vmrk file beside it), or leave the recording out"
-            raise DataError(what, where=where, do=do)
+            what, do = "no event of the recording", "add one (BrainVision's lie in a .vmrk file), or leave it out"
+            place = where if where == one.path else f"{one.path.name} in {where}"
+            raise DataError(f"{what} that an epoch fits around", where=place, do=do)
         self._check_label(events, where)
 
     def _check_label(self, events: pd.DataFrame, where: Path) -> None:

@@ -266,8 +266,11 @@ def check_events(events: pd.DataFrame, n_times: int, rate: float, *, where: obje
     if not inside.all():
         row = int(np.argmin(inside))
         span = f"{onset[row]:g} s to {onset[row] + duration[row]:g} s"
-        what = f"event {events.index[row]} ({span}) lies outside the {n_times / rate:g} s recorded"
-        raise DataError(what, where=where, do="correct or drop the row")
+        what, do = f"event {events.index[row]} ({span}) lies", "correct or drop the row"
+        if len(inside) > 1 and not inside.any():
+            what, do = f"all {len(inside)} events (the first {span}) lie", "give seconds from the recording's start"
+        what += f" outside the {n_times / rate:g} s recorded"
+        raise DataError(what, where=where, do=do)
 
 
 def check_rate(declared: float, header: float, *, where: object) -> None:

@@ -21,12 +21,12 @@ from insula.errors import DataError, SettingsError
 from insula.samples import Recording
 from insula.storage.hashing import digest, sha256_of
 
-__all__ = ["SUFFIXES", "channel_table", "outline", "read_recording", "suffix_of", "trigger_events"]
+__all__ = ["SUFFIXES", "annotations_of", "channel_table", "outline", "read_recording", "suffix_of", "trigger_events"]
 
 # No electrode of the 10-05 system is named so; files say "EEG" of nearly everything that they hold.
 _OTHER = re.compile(
-    r"e[ck]g|eog|emg|^exg|^pol\b|gsr|eda\b|\berg|resp|pleth?|temp|status|trig|stim|marker|event|photo|battery|acc|gyro"
-    r"|\b[am][12]-[am][12]$",
+    r"e[ck]g|eog|emg|^exg|^pol\b|gsr|eda\b|\berg|resp|pleth?|temp|photo|battery|acc|gyro|^dc ?\d|\b[am][12]-[am][12]$|"
+    + TRIGGERS,
     re.IGNORECASE,
 )
 _AS_UNIT = "as in --set corpus.unit=uV"
@@ -71,7 +71,7 @@ def _channels(path: Path, rename: Mapping[str, str | None] | None, unit: str | N
     own = ~channels.isin(list(new))
     reasons = reasons.mask(reasons.isna() & channels.str.contains(_OTHER) & own, "no electrode")
     unwanted = channels.isin([channel for channel, name in new.items() if name is None])
-    reasons = reasons.mask(reasons.isna() & unwanted, "left out by rename")
+    reasons = reasons.mask(reasons.isna() & unwanted, "left out by rename or channels.tsv")
     plain = without_reference(channels[own & reasons.isna()].tolist())
     names = channels.map(new).where(~own, channels).fillna(channels)
     names[own & reasons.isna()] = plain
@@ -84,7 +84,7 @@ def _channels(path: Path, rename: Mapping[str, str | None] | None, unit: str | N
     if unit is not None:
         microvolts = microvolts.mask(microvolts.notna() | electrodes, unit_in_microvolts(unit))
     left = strange & microvolts.isna()
-    blank = table["channel"][left & (table["unit"] == "")]
+    blank = table["channel"][left & (table["unit"] == "") & table["electrode"].notna()]
     if len(blank):
         raise DataError(f"channel {some(map(repr, blank))} has no unit", where=path, do=f"say it, {_AS_UNIT}")
     table["dropped"] = table["dropped"].mask(left, "unit '" + table["unit"] + "'")
@@ -220,6 +220,17 @@ def outline(path: Path) -> tuple[float, float, pd.DataFrame]:
     return rate, raw.n_times / raw.info["sfreq"], marks if len(marks) else trigger_events(path)
 
 
+def annotations_of(path: Path) -> pd.DataFrame:
+    """Return the annotations of a file, as `outline` does.
+
+    Raises
+    ------
+    DataError
+        For a file that cannot be read.
+    """
+    return _annotations(open_raw(path)[0])
+
+
 def trigger_events(path: Path) -> pd.DataFrame:
     """Return events from a file's channel of triggers, such as BioSemi's Status: where its code changes, but to 0.
 
@@ -236,7 +247,9 @@ def trigger_events(path: Path) -> pd.DataFrame:
         For a file that cannot be read.
     """
     table, _ = stored_channels(path)
-    for row in table[table["channel"].str.contains(TRIGGERS) | (table["dropped"] == "type stim")].itertuples():
+    for row in table[
+        table["channel"].str.contains(TRIGGERS, case=False) | (table["dropped"] == "type stim")
+    ].itertuples():
         raw, _ = open_raw(path, (row.channel,))
         codes = raw.get_data(picks=[row.channel])[0]
         if raw.get_channel_types(picks=[row.channel]) != ["stim"]:

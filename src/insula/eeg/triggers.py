@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-TRIGGERS = r"(?i)status|trig|stim|marker|event|^sti\b"
-"""Names of channels that hold codes."""
+TRIGGERS = "status|trig|stim|marker|^marks?$|event|photic|^sti\\b|^din ?\\d|digital"
+"""Names of channels that hold codes; capitals do not matter."""
 
 _MOST_CODES = 256  # of a channel with more different values, something else was recorded
 
