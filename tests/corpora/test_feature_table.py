@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from insula.corpora.catalogue import corpus
+from insula.evaluation.recipe import parse_change
 from insula.samples import Samples
 from insula.storage.cache import Cache
 
@@ -71,3 +72,31 @@ def test_a_file_that_is_no_parquet_is_one_line(tmp_path: Path) -> None:
     (lack,) = corpus("feature-table", root=tmp_path / "a.parquet").check()
     assert "not a Parquet file" in lack and "\n" not in lack
     assert "no table of features" in corpus("feature-table", root=tmp_path / "b.csv").check()[0]
+
+
+def test_codes_typed_as_notes_print_them_name_the_classes(tmp_path: Path, table: pd.DataFrame) -> None:
+    table.assign(emotion=[1, 2] * 3).to_csv(tmp_path / "a.csv", index=False)
+    one = corpus("feature-table", root=tmp_path / "a.csv", features="de_")
+    assert any("--set 'corpus.codes={1: joy}'" in note for note in one.notes())
+    typed = parse_change("corpus.codes={1: joy, 2: sad}")[1]
+    assert read(tmp_path / "a.csv", codes=typed).table["emotion"].tolist() == ["happiness", "sadness"] * 3
+
+
+def test_capitals_people_spelt_alike_and_rows_twice(tmp_path: Path, table: pd.DataFrame) -> None:
+    table["participant"] = ["01", "1", "02", "02", "03", "03"]
+    table = pd.concat([table, table.iloc[:1]]).rename(columns={"participant": "Participant", "emotion": "Emotion"})
+    table.to_csv(tmp_path / "a.csv", index=False)
+    one = corpus("feature-table", root=tmp_path / "a.csv", features="de_")
+    assert one.check() == []
+    notes = "\n".join(one.notes())
+    assert "01 and 1 count as different people" in notes and "there twice: 1 (first: row 6)" in notes
+
+
+@pytest.mark.parametrize(
+    ("columns", "words"),
+    [({"start": "soon"}, "start 'soon' is no number"), ({"start": 2, "stop": 1}, "ends before it starts")],
+)
+def test_times_that_are_none_are_refused(tmp_path: Path, table: pd.DataFrame, columns: dict, words: str) -> None:
+    table.assign(**columns).to_csv(tmp_path / "a.csv", index=False)
+    (line,) = corpus("feature-table", root=tmp_path / "a.csv", features="de_").check()
+    assert words in line and "row 0" in line

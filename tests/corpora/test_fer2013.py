@@ -230,6 +230,15 @@ def test_the_table_is_read_as_kaggle_gives_it_since(root: Path, cache: Cache) ->
     assert "no column 'Usage'" in corpus("fer2013", root=root).check()[0]
 
 
+def test_capitals_of_columns_do_not_matter_and_a_table_without_rows_is_refused(root: Path) -> None:
+    path = next(root.rglob("fer2013.csv"))
+    head, *rows = path.read_text().splitlines()
+    path.write_text("\n".join([head.upper(), *rows]) + "\n")
+    assert corpus("fer2013", root=path.parent).check() == []
+    path.write_text(f"{head}\n")
+    assert "no picture is listed" in corpus("fer2013", root=path.parent).check()[0]
+
+
 def test_a_folder_without_any_of_it_is_told_what_to_give(root: Path) -> None:
     (root / "fer2013" / "fer2013.csv").unlink()
     (line,) = corpus("fer2013", root=root).check()

@@ -77,6 +77,16 @@ def test_raf_dbs_list_is_read_however_it_was_saved(encoding: str, tmp_path: Path
     assert one.check() == [] and one.stimuli() == wanted
 
 
+def test_a_list_that_is_empty_or_names_a_picture_twice_is_refused(tmp_path: Path) -> None:
+    fake_raf_db(tmp_path)
+    listed = tmp_path / "raf-db" / "basic" / "EmoLabel" / "list_patition_label.txt"
+    first = listed.read_text().splitlines()[0]
+    listed.write_text(f"{first}\n{first[:-1]}3\n")
+    assert "is listed twice" in corpus("raf-db", root=tmp_path).check()[0]
+    listed.write_text("")
+    assert "no picture is listed" in corpus("raf-db", root=tmp_path).check()[0]
+
+
 def test_raf_db_says_how_many_pictures_of_each_class_are_missing(tmp_path: Path, cache: Cache) -> None:
     fake_raf_db(tmp_path)
     found = corpus("raf-db", root=tmp_path, size=16)

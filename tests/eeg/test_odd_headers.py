@@ -135,6 +135,25 @@ def test_codes_of_a_channel_are_events(tmp_path: Path, name: str, unit: str) -> 
     assert events.to_numpy().tolist() == [[1.0, 0.0, "11"], [2.5, 0.0, "12"]]
 
 
+@pytest.mark.parametrize("before", [0xFF00, 0])  # the second port pulled up throughout, or from a second on
+def test_a_second_port_that_is_not_connected_is_no_part_of_the_codes(tmp_path: Path, before: int) -> None:
+    codes = np.r_[np.full(100, before), np.full(300, 0xFF00)].astype(float)
+    codes[150:160] += 11
+    values = np.random.default_rng(0).standard_normal(400)
+    signals = [edfio.BdfSignal(row, 100, label=label, physical_dimension=unit, physical_range=(low, high))
+               for row, label, unit, low, high in ((values, "Cz", "uV", -50, 50),
+                                                   (codes, "Status", "", -(2**23), 2**23 - 1))]  # fmt: skip
+    edfio.Bdf(signals).write(tmp_path / "one.bdf")
+    assert trigger_events(tmp_path / "one.bdf").to_numpy().tolist() == [[1.5, 0.0, "11"]]
+
+
+@pytest.mark.parametrize("name", ["Mark", "Photic", "DIN1", "STI 014", "DC01"])
+def test_a_channel_of_marks_without_a_unit_stops_nothing(tmp_path: Path, name: str) -> None:
+    mark = edfio.EdfSignal(np.zeros(400), 100, label=name, physical_range=(-100, 100))
+    write(tmp_path / "one.edf", NAMES, "uV", mark)
+    assert read_recording(tmp_path / "one.edf", "demo", "S1", "1").channels == NAMES
+
+
 def test_a_bundle_refuses_a_unit_that_is_wrong_and_keeps_the_one_that_its_corpus_set(tmp_path: Path) -> None:
     write(tmp_path / "one.edf", units=["uV", "uV", "uV", "mV", "mV"])
     cut = {"preprocessing": {"band": (4, 40), "rate": None}, "windows": {"seconds": 1.0}}

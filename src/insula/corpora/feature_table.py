@@ -10,16 +10,16 @@ import numpy as np
 import pandas as pd
 
 from insula.corpora.contract import BaseCorpus, Card
-from insula.corpora.own_names import about_labels
+from insula.corpora.own_names import about_labels, alike
 from insula.corpora.places import corpus_folder
 from insula.corpora.recording_files import OTHER_NAMES
-from insula.corpora.recording_tables import text_of, usual_labels
+from insula.corpora.recording_tables import seconds, text_of, usual_labels
 from insula.eeg.montage import some
 from insula.errors import DataError, SettingsError
 from insula.samples import PROVENANCE, ArrayStore, Description, Samples, open_store, provenance
 from insula.storage.cache import Cache
 from insula.storage.hashing import digest, sha256_of
-from insula.storage.settings import Settings
+from insula.storage.settings import Settings, TextKeys
 from insula.storage.tables import read_table
 
 _FILES = ("features.csv", "features.tsv", "features.parquet")
@@ -50,7 +50,7 @@ class FeatureTableSettings(Settings):
     features: str | tuple[str, ...] = "feature"
     modality: Literal["features", "face_features"] = "features"
     label: str = "emotion"
-    codes: dict[str, str] | None = None
+    codes: TextKeys | None = None
 
 
 class FeatureTable(BaseCorpus):
@@ -98,9 +98,11 @@ class FeatureTable(BaseCorpus):
             rows, columns = self._rows(), self._columns
         except (DataError, SettingsError):
             return []  # which `check` says
-        label, people = self.settings.label, sorted(rows["subject"].unique())
+        label, people, again = self.settings.label, sorted(rows["subject"].unique()), self._table.duplicated()
+        twice = f"rows that are there twice: {again.sum():,} (first: row {again.idxmax()}); remove them"
         lines = about_labels(self._table[label] if self.settings.codes is None else rows[label], "rows", "codes")
-        return [f"{len(columns)} features ({some(columns, 3)}) of {len(people)} people ({some(people, 3)})", *lines]
+        return [f"{len(columns)} features ({some(columns, 3)}) of {len(people)} people ({some(people, 3)})", *lines,
+                *filter(None, [alike(people)]), *([twice] if again.any() else [])]  # fmt: skip
 
     def samples(self, cache: Cache) -> Samples:
         """Return one sample a row; features lie in the cache, memory-mapped.
@@ -137,7 +139,11 @@ class FeatureTable(BaseCorpus):
                 raise DataError(what, where=self._path, do="write it again, or as CSV") from None
             table = table.rename(columns=str).reset_index(drop=True)
         else:
-            table = read_table(self._path, [*_IDS, *OTHER_NAMES["subject"]])
+            names = [*_IDS, *OTHER_NAMES["subject"]]
+            table = read_table(self._path, [*names, *map(str.title, names), *map(str.upper, names)])
+        ours = {*PROVENANCE, *OTHER_NAMES["subject"], self.settings.label}
+        plain = {name: name.lower() for name in table if name.lower() in ours and name.lower() not in table}
+        table = table.rename(columns=plain if len(set(plain.values())) == len(plain) else {})
         other = next((name for name in OTHER_NAMES["subject"] if name in table), None)
         if "subject" not in table and other:
             table = table.rename(columns={other: "subject"})
@@ -174,8 +180,10 @@ class FeatureTable(BaseCorpus):
         table = self._table[self._columns]
         words = [name for name in table if not pd.api.types.is_numeric_dtype(table[name])]
         if words:
-            do = "leave it out of features, or write numbers"
-            raise DataError(f"column {words[0]!r} holds no numbers", where=self._path, do=do)
+            column, do = table[words[0]], "leave it out of features, or write numbers"
+            row = pd.to_numeric(column, errors="coerce").isna().idxmax()
+            what = f"column {words[0]!r} holds no numbers, as {column[row]!r}"
+            raise DataError(what, where=f"{self._path}, row {row}", do=do)
         values = table.to_numpy(np.float32)
         broken = ~np.isfinite(values)
         if broken.any():
@@ -190,7 +198,10 @@ class FeatureTable(BaseCorpus):
         table, label = self._table, self.settings.label
         numbers = [str(number) for number in range(1, len(table) + 1)]
         ids = {name: text_of(table[name]).to_numpy(object) for name in _IDS if name in table}
-        times = {name: pd.to_numeric(table[name], errors="coerce") for name in ("start", "stop") if name in table}
+        times = {name: seconds(table[name], self._path) for name in ("start", "stop") if name in table}
+        if len(times) == 2 and (times["stop"] < times["start"]).any():
+            row = (times["stop"] < times["start"]).idxmax()
+            raise DataError("it ends before it starts", where=f"{self._path}, row {row}", do="correct start or stop")
         more = table.drop(columns=[*self._columns, *PROVENANCE], errors="ignore")
         if self.settings.codes is not None:
             more[label] = text_of(more[label]).map(self.settings.codes).astype("str")

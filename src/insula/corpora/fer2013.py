@@ -130,7 +130,8 @@ class Fer2013(PublishedFaces):
             return super().check()
         lacks = []
         try:
-            self._table()
+            if self._table().empty:
+                lacks.append(f"no picture is listed ({self._csv}): fetch it again")
         except InsulaError as error:
             lacks.append(str(error))
         try:
@@ -138,7 +139,7 @@ class Fer2013(PublishedFaces):
                 pass
         except InsulaError as error:
             lacks.append(str(error))
-        return lacks
+        return list(dict.fromkeys(lacks))
 
     def notes(self) -> list[str]:
         """Return what the folder lacks in number, and how many pictures the votes leave out, one line each."""
@@ -230,12 +231,12 @@ class Fer2013(PublishedFaces):
 
     @cached_property
     def _columns(self) -> pd.DataFrame:
-        table = read_csv(self._csv, usecols=lambda name: name.strip() != "pixels", dtype=str)
+        table = read_csv(self._csv, usecols=lambda name: name.strip().lower() != "pixels", dtype=str)
         return self._plain(table, "emotion", "Usage").apply(lambda column: column.str.strip())
 
     def _plain(self, table: pd.DataFrame, *names: str) -> pd.DataFrame:
-        """Return columns of the table, whose names have blanks about them in one of its published forms."""
-        table = table.rename(columns=str.strip)
+        """Return columns of the table; their names have blanks about them in one of its forms, and other capitals."""
+        table = table.rename(columns=lambda name: name.strip().lower()).rename(columns={"usage": "Usage"})
         missing = [name for name in names if name not in table]
         if missing:
             raise DataError(f"no column {missing[0]!r}", where=self._csv,
@@ -244,7 +245,7 @@ class Fer2013(PublishedFaces):
 
     def _pixels(self) -> Iterator[tuple[int, np.ndarray]]:
         """Yield each row's number and picture, uint8 (48, 48); a piece of the table is in memory at a time."""
-        pieces = read_csv(self._csv, usecols=lambda name: name.strip() == "pixels", dtype=str, chunksize=1024)
+        pieces = read_csv(self._csv, usecols=lambda name: name.strip().lower() == "pixels", dtype=str, chunksize=1024)
         for piece in pieces:
             for row, text in self._plain(piece, "pixels")["pixels"].items():
                 yield row, self._picture(row, text)

@@ -65,7 +65,9 @@ class PublishedFaces(Folder, ABC):
     def check(self) -> list[str]:
         """Return what is missing or broken, one line each."""
         root = self.layout.root
-        return super().check() if root.is_dir() else [f"no such folder ({root}): correct root"]
+        if not root.is_dir():
+            return [f"no such folder ({root}): correct root"]
+        return super().check() or ([] if len(self._table()) else [f"no picture is listed ({root}): fetch it again"])
 
     def notes(self) -> list[str]:
         """Return what `Folder.notes` does, and what the folder lacks in number."""

@@ -108,7 +108,11 @@ class RafDb(PublishedFaces):
             stem = Path(name).stem.removesuffix("_aligned")
             path = f"Image/aligned/{stem}_aligned.jpg" if self._aligned else f"Image/original/{stem}{Path(name).suffix}"
             rows.append((path, CODES[code], part, stem))
-        return pd.DataFrame(rows, columns=["path", "emotion", "part", "stimulus"])
+        table = pd.DataFrame(rows, columns=["path", "emotion", "part", "stimulus"])
+        twice = table["stimulus"][table["stimulus"].duplicated()]
+        if len(twice):
+            raise DataError(f"{twice.iloc[0]} is listed twice", where=root / _LIST, do="keep one line a picture")
+        return table
 
     def _mirrored(self, root: Path) -> pd.DataFrame:
         if not self._aligned:

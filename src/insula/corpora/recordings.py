@@ -37,7 +37,7 @@ from insula.errors import DataError, InsulaError
 from insula.samples import PROVENANCE, ArrayStore, Recording, Samples, Store, provenance
 from insula.storage.cache import Cache
 from insula.storage.hashing import digest
-from insula.storage.settings import Settings
+from insula.storage.settings import Settings, TextKeys
 
 
 class RecordingsSettings(Settings):
@@ -111,7 +111,7 @@ class RecordingsSettings(Settings):
     events: str = "auto"
     labels: str | None = None
     label: str | None = "emotion"
-    markers: dict[str, str] | None = None
+    markers: TextKeys | None = None
     classes: str | tuple[str, ...] | None = None
     stimulus: str = "stimulus"
     rename: dict[str, str | None] | str | None = None

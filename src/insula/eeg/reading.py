@@ -257,6 +257,8 @@ def trigger_events(path: Path) -> pd.DataFrame:
         if suffix_of(path) == ".bdf":  # of its 24 bits the lower 16 are triggers, the others tell of the amplifier
             codes = np.rint(codes).astype(np.int64) & 0xFFFF
             codes &= ~np.bitwise_and.reduce(codes)  # what is always set says nothing
+            if np.isin(codes >> 8, (0, 0xFF)).all():  # nor does a second port that is not connected, or was only late
+                codes &= 0xFF
         events = code_changes(codes, raw.info["sfreq"])
         if len(events):
             return events

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, model_validator
 
 from insula.errors import SettingsError, choices
 from insula.storage.hashing import digest
+
+
+def _with_text_keys(values: Any) -> Any:
+    if not isinstance(values, dict):
+        return values
+    return {f"{key:g}" if isinstance(key, float) else str(key): value for key, value in values.items()}
+
+
+TextKeys = Annotated[dict[str, str], BeforeValidator(_with_text_keys)]
+"""From codes to names: YAML reads `{1: joy}` as a number, and tables hold it as text."""
 
 
 class Settings(BaseModel):
