@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from insula.cli import main
 from insula.deployment.bundle import open_bundle
 from insula.deployment.fitting import fit_bundle
 from insula.deployment.recordings import predict_recordings
@@ -110,3 +113,46 @@ def test_steps_that_no_window_can_take_alone_are_refused_before_anything_is_read
     with pytest.raises(SettingsError, match=words) as caught:
         fit_bundle(recipe, tmp_path / "bundle", Cache(tmp_path / "cache"))
     assert "\n" not in str(caught.value) and "window by window" in str(caught.value)
+
+
+def test_no_name_stops_a_folder_and_what_is_odd_or_not_read_is_told(studied: Path, tmp_path: Path) -> None:
+    folder, elsewhere = tmp_path / "in", tmp_path / "elsewhere"
+    for place in (folder, elsewhere):
+        place.mkdir()
+        write_edf(raw_of([True] * 4, 0), place / "one")
+    (folder / "linked").symlink_to(elsewhere)
+    (folder / "one.edf").rename(folder / os.fsdecode(b"caf\xe9.edf"))
+    with (elsewhere / "one.edf").open("ab") as file:
+        file.write(b"more")
+    for name in ("._one.edf", "a.mat"):
+        (folder / name).write_bytes(b"x")
+    with pytest.warns(UserWarning) as heard:
+        table = predict_recordings(open_bundle(studied / "bundle"), [folder])
+    assert table["label"].notna().all()
+    assert {Path(path).name for path in table["path"]} == {"caf\\xe9.edf", "one.edf"}
+    notes = "\n".join(str(one.message) for one in heard)
+    assert "1 .mat is not read: a.mat" in notes
+    assert "4 bytes after the last record are not read (one.edf)" in notes
+
+
+def test_a_cure_that_is_printed_is_taken(
+    studied: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_edf(raw_of([True] * 4, 0).rename_channels({"Fz": "E1"}), tmp_path / "one")
+    content = (tmp_path / "one.edf").read_bytes()
+    (tmp_path / "one.edf").write_bytes(content.replace(b"uV ", b"mV ", 1))
+
+    def answer(*words: str) -> tuple[int, str]:
+        command = ["insula", "predict", str(studied / "bundle"), str(tmp_path / "one.edf"), *words]
+        monkeypatch.setattr(sys, "argv", command)
+        with pytest.raises(SystemExit) as ended:
+            main()
+        return int(ended.value.code or 0), "".join(capsys.readouterr())
+
+    code, text = answer()
+    assert code == 2 and "--set 'corpus.rename={E1: null}'" in text
+    code, text = answer("--set", "corpus.rename={E1: Fz}")
+    assert code == 2 and "--set corpus.unit=uV" in text
+    code, text = answer("--set", "corpus.rename={E1: Fz}", "--set", "corpus.unit=uV")
+    assert code == 0 and "tense" in text
+    assert "no setting 'who'" in answer("--set", "who=x")[1]

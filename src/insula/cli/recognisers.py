@@ -6,7 +6,7 @@ import json
 import shlex
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -84,6 +84,9 @@ def predict(
     mode: Annotated[str | None, typer.Option(help="A mode of the bundle, such as fusion, visual or virtual.")] = None,
     rate: Annotated[float, typer.Option(help="Frames of a film to look at, a second.")] = 5.0,
     smooth: Annotated[float, typer.Option(help="Seconds over which a film is smoothed; 0 for not.")] = 0.5,
+    changes: Annotated[
+        list[str] | None, typer.Option("--set", help="Of recordings, as in unit=uV, 'rename={E1: Cz}'.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Say which emotion each face shows, and how surely, in pictures and over films, on this machine alone.
@@ -123,8 +126,11 @@ def predict(
 
             if faces is not None:
                 raise SettingsError("a recording has no faces", where="--faces", do="leave it out")
-            print_recordings(bundle, inputs, output, mode=mode, smooth=smooth, strict=strict, as_json=as_json)
+            settings = {"mode": mode, "smooth": smooth, "strict": strict, "changes": _changed(changes or [])}
+            print_recordings(bundle, inputs, output, as_json=as_json, **settings)
             return
+    if changes:
+        raise SettingsError("pictures have no such setting", where=f"--set {changes[0]}", do="leave it out")
     predictor = Predictor(recogniser, faces, strict=strict)  # type: ignore[arg-type]
     how = {"mode": mode, "rate": rate, "smooth": smooth}
     looking = predictor.predict if output is None else partial(predict_to_folder, predictor, folder=output)
@@ -141,6 +147,15 @@ def predict(
             do = f"give a bundle that reads EEG before it: insula predict BUNDLE {shlex.quote(path)}"
             raise DataError("what answers reads faces, and this is a recording", where=path, do=do)
         raise DataError(f"nothing could be read: {reason}", where=path)  # which says what to do
+
+
+def _changed(changes: list[str]) -> dict[str, Any]:
+    """Return settings by their names, as they are called in a recipe or without its `corpus.`."""
+    if not changes:
+        return {}
+    from insula.evaluation.recipe import parse_change
+
+    return {key.removeprefix("corpus."): value for key, value in map(parse_change, changes)}
 
 
 def _print_predictions(table: pd.DataFrame, folder: Path | None) -> None:

@@ -16,6 +16,7 @@ import pandas as pd
 from insula.corpora.recording_folders import is_bids, recordings_below, unread
 from insula.eeg.reading import SUFFIXES, suffix_of
 from insula.errors import DataError, SettingsError
+from insula.storage.below import check_names
 from insula.storage.tables import read_table
 
 TABLES = (".csv", ".tsv")
@@ -78,6 +79,7 @@ def find_recordings(root: Path, pattern: str) -> list[RecordingFile]:
     """
     if not root.is_dir():
         raise DataError("no such folder", where=root, do="correct root")
+    check_names(recordings_below(root), root)
     files = _in_bids(root) if is_bids(root) else _in_folder(root, pattern)
     if not files:
         others = "".join(f"; {note}" for note in unread(root))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from insula.eeg.reading import SUFFIXES, suffix_of
-from insula.storage.below import absent_below, absent_lines, check_names, files_below, first_of
+from insula.storage.below import absent_below, absent_lines, files_below, first_of
 
 _IN_TREE = ("sub-*/eeg/sub-*_eeg.*", "sub-*/ses-*/eeg/sub-*_eeg.*")
 _RAW = re.compile(r"(sub-[^_/]+)/(?:(ses-[^_/]+)/)?eeg/\1_(?:\2_)?(?:.+_)?eeg")
@@ -40,9 +40,7 @@ def recordings_below(root: Path) -> list[Path]:
     >>> [path.name for path in recordings_below(folder)], [path.name for path in recordings_below(folder / "sub-2")]
     (['sub-1_task-a_eeg.edf'], ['a.edf'])
     """
-    paths = _raw(root, _recorded(files_below(root)))
-    check_names(paths, root)
-    return paths
+    return _raw(root, _recorded(files_below(root)))
 
 
 def _raw(root: Path, recorded: Sequence[Path]) -> list[Path]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from pydantic import Field
 
+from insula.deployment.inputs import shown
 from insula.eeg.checks import check_scales
 from insula.eeg.epoch_store import Windows, feature_store, window_store
 from insula.eeg.preprocessing import Preprocessing
@@ -104,18 +106,25 @@ class Preparation(Settings):
         ------
         DataError
             Where it cannot be read, lacks an electrode, or is too short.
+
+        Warns
+        -----
+        UserWarning
+            Saying what is odd about the file.
         """
+        name = shown(Path(path.stem))
         recording = read_recording(
-            path, "recording", path.stem, "1", rename=self.rename, channels=self.channels, unit=self.unit
+            path, "recording", name, "1", rename=self.rename, channels=self.channels, unit=self.unit
         )
-        check_scales(recording, where=path)
+        for note in [*recording.notes, *check_scales(recording, where=path)]:
+            warnings.warn(note, stacklevel=3)
         with scratch_folder() as folder:
             cache = Cache(folder)
             store, clock = window_store([recording], self.preprocessing, self.windows, cache)
             table = provenance(
                 len(clock),
                 corpus="recording",
-                subject=path.stem,
+                subject=name,
                 session="1",
                 trial="1",
                 start=clock["start"].to_numpy(),

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from glob import glob, has_magic
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,6 +17,7 @@ from insula.deployment.bundle import Bundle
 from insula.deployment.inputs import shown
 from insula.deployment.sureness import in_words, withheld
 from insula.deployment.tracks import smoothed
+from insula.eeg.montage import some
 from insula.emotions import ANCHORS
 from insula.errors import DataError, InsulaError, SettingsError, printable
 from insula.tiers import naming_tier
@@ -23,7 +28,13 @@ _THEN = ("valence", "arousal", "sure", "reason")
 
 @naming_tier()
 def predict_recordings(
-    bundle: Bundle, inputs: Sequence[str | Path], mode: str | None = None, *, smooth: float = 0.5, strict: bool = False
+    bundle: Bundle,
+    inputs: Sequence[str | Path],
+    mode: str | None = None,
+    *,
+    smooth: float = 0.5,
+    strict: bool = False,
+    changes: Mapping[str, Any] = MappingProxyType({}),
 ) -> pd.DataFrame:
     """Return what a bundle that reads EEG says of recordings: one row a window, and one for each file that gave none.
 
@@ -42,6 +53,9 @@ def predict_recordings(
         Time constant of the smoothing over a recording, in seconds: see `insula.deployment.tracks.smoothed`.
     strict : bool
         Withhold answers that are unsure, and of windows in which something was noticed, and say why.
+    changes : mapping
+        `unit` of the values in the files, whatever their headers say, and `rename`, from channels to electrodes, where
+        they are not as in the training's.
 
     Returns
     -------
@@ -55,7 +69,12 @@ def predict_recordings(
     Raises
     ------
     SettingsError
-        Where the bundle's rows cannot be made of a recording, or for an unknown mode.
+        Where the bundle's rows cannot be made of a recording, or for an unknown mode or change.
+
+    Warns
+    -----
+    UserWarning
+        Saying what is odd about files, and what in folders is not read.
     """
     from insula.deployment.preparation import Preparation
 
@@ -66,11 +85,14 @@ def predict_recordings(
         why = how if isinstance(how, str) else "it does not say how a recording becomes such rows"
         do = "in Python give it such rows: open_bundle(FOLDER).predict(samples)"
         raise SettingsError(f"this bundle answers for no recording: {why}", do=do)
-    preparation = Preparation.parse(how, where="the manifest's recording")
-    parts = []
+    strange = [name for name in changes if name not in ("unit", "rename")]
+    if strange:
+        raise SettingsError(f"a bundle's recordings have no setting {strange[0]!r}", do="set unit or rename")
+    preparation = Preparation.parse({**how, **changes}, where="the manifest's recording")
+    parts, odd = [], dict[str, list[str]]()
     for path in _files(inputs):
         try:
-            with preparation.samples(path) as samples:
+            with _heard(path, odd), preparation.samples(path) as samples:
                 own, predicted = samples.table, bundle.predict(samples, mode).table
                 place = {"path": shown(path), "window": range(len(own)), "time": own["start"], "stop": own["stop"]}
                 rows = pd.DataFrame(place, index=own.index).join(predicted)
@@ -80,10 +102,24 @@ def predict_recordings(
         except InsulaError as error:
             reason = printable(": ".join(part for part in (error.what, error.do) if part))
             parts.append(pd.DataFrame({"path": [shown(path)], "reason": [reason]}))
+    for note, names in odd.items():
+        warnings.warn(f"{note} ({some(names, 3)})", stacklevel=2)
     table = pd.concat(parts, ignore_index=True)
     probabilities = [name for name in table if str(name).startswith("p_")]
     main = [*_FIRST, *probabilities, *_THEN] if bundle.classes else [*_FIRST[:4], "rating", "reason"]
     return table.reindex(columns=[*main, *(name for name in table if name not in main)])
+
+
+@contextmanager
+def _heard(path: Path, odd: dict[str, list[str]]) -> Iterator[None]:
+    """Keep what is warned of about a file, so that it is said once of all files."""
+    with warnings.catch_warnings(record=True) as heard:
+        warnings.simplefilter("always")
+        try:
+            yield
+        finally:
+            for note in dict.fromkeys(str(one.message) for one in heard):
+                odd.setdefault(note, []).append(shown(Path(path.name)))
 
 
 def _answered(table: pd.DataFrame, classes: Sequence[str], smooth: float, *, strict: bool) -> pd.DataFrame:
@@ -108,7 +144,8 @@ def _answered(table: pd.DataFrame, classes: Sequence[str], smooth: float, *, str
 
 def _files(inputs: Sequence[str | Path]) -> list[Path]:
     """Return the recordings that are named, in order, each once."""
-    from insula.eeg.reading import SUFFIXES, suffix_of
+    from insula.corpora.recording_folders import recordings_below, unread
+    from insula.eeg.reading import SUFFIXES
 
     files: list[Path] = []
     for given in inputs:
@@ -116,7 +153,9 @@ def _files(inputs: Sequence[str | Path]) -> list[Path]:
             raise DataError("an empty path", do="give a recording, or . for this folder")
         path = Path(given)
         if path.is_dir():
-            named = sorted(file for file in path.rglob("*") if file.is_file() and suffix_of(file) in SUFFIXES)
+            named = recordings_below(path)
+            for line in unread(path):
+                warnings.warn(f"{given}: {line}", stacklevel=3)
         elif has_magic(str(given)) and not path.exists():
             named = [Path(name) for name in sorted(glob(str(given), recursive=True))]
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -70,10 +71,11 @@ def open_study(recipe: Recipe, repeat: int, cache: Cache, tell: Callable[[str], 
     """Build the corpus of a repeat, its task and its splits; `tell` is told the corpus's notes before it is read."""
     chosen = protocol_of(recipe, repeat)
     corpus = corpus_of(recipe, repeat)
-    if tell:
-        for note in notes_of(corpus):
+    with warnings.catch_warnings():
+        for note in notes_of(corpus) if tell else ():
             tell(note)
-    samples = corpus.samples(cache)
+            warnings.filterwarnings("ignore", re.escape(note))  # which samples may say again
+        samples = corpus.samples(cache)
     if recipe.test is not None and not chosen.disjoint:
         chosen = chosen.model_copy(update={"disjoint": _people_known(samples)})
     task = complete_task(recipe.scored_task(), samples)
