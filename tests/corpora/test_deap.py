@@ -198,8 +198,7 @@ def test_tables_are_checked(root: Path) -> None:
     table[table["Participant_id"] == 1].to_csv(path, index=False)
     assert "no participant 23" in refused(root)
     table.assign(Participant_id=table["Participant_id"].replace(23, 2)).to_csv(path, index=False)
-    lacks = Deap(DeapSettings(root=root)).check()
-    assert any("s02.dat" in line for line in lacks)
+    assert "s02" in Deap(DeapSettings(root=root)).notes()[0]
     videos = path.with_name("video_list.csv")
     videos.unlink()
     path.unlink()

@@ -109,6 +109,14 @@ def test_check_looks_at_signals_and_names(tmp_path: Path, channel: str, scale: f
     assert message in lack and "Subject00_2.edf" in lack
 
 
+def test_a_part_of_the_people_is_read_and_the_others_are_named(tmp_path: Path) -> None:
+    fake_eegmat(tmp_path)
+    for part in "12":
+        (tmp_path / "eegmat" / f"Subject01_{part}.edf").unlink()
+    one = corpus("eegmat", root=tmp_path)
+    assert one.check() == [] and one.notes() == ["of the set lacks Subject01: what is here is read alone"]
+
+
 def test_preprocessing_can_be_changed_in_part(root: Path) -> None:
     settings = corpus("eegmat", preprocessing={"band": (2, 30)}).settings
     assert settings.preprocessing.rate == 128  # type: ignore[attr-defined]

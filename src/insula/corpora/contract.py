@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import pandas as pd
@@ -10,6 +10,7 @@ from pydantic import Field
 
 from insula.errors import InsulaError
 from insula.samples import Samples
+from insula.storage.below import first_of
 from insula.storage.cache import Cache
 from insula.storage.settings import Settings
 
@@ -56,6 +57,17 @@ class SimulatedCard(Card):
 def origin_of(corpus: Corpus) -> str:
     """Return whether a corpus is real or simulated, in words; a corpus made of others has their words."""
     return corpus.origin if hasattr(corpus, "origin") else corpus.card.origin
+
+
+def not_here(people: Sequence[str]) -> list[str]:
+    """Return a line that names people of a published set who are not in a folder, which is read as what it is.
+
+    Examples
+    --------
+    >>> not_here(["s02"]), not_here([])
+    (['of the set lacks s02: what is here is read alone'], [])
+    """
+    return [f"of the set lacks {first_of(people)}: what is here is read alone"] if people else []
 
 
 @runtime_checkable

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
@@ -12,7 +13,7 @@ import numpy as np
 import pandas as pd
 from pydantic import PositiveFloat
 
-from insula.corpora.contract import BaseCorpus, Card
+from insula.corpora.contract import BaseCorpus, Card, not_here
 from insula.corpora.deap_tables import RATINGS, VIDEOS, clip_quadrants, presentations, quadrant
 from insula.corpora.film_faces import Film, FilmedSettings, film_problem, with_faces
 from insula.corpora.places import corpus_folder
@@ -109,19 +110,13 @@ class Deap(BaseCorpus):
         files = self._files()
         lacks: list[DataError] = []
         broken: list[str] = []
-        played, quadrants, people = None, None, list(files)
+        played, quadrants = None, None
         try:
             quadrants, played = self._quadrants(), self._played()
             if played is None:
                 lacks.append(self._unknown_order())
-                people = list(range(1, 1 + max(files)))
-            else:
-                people = sorted(set(played.index.get_level_values(0)))
         except DataError as error:
             lacks.append(error)
-        folder = next(iter(files.values())).parent
-        absent = [folder / f"s{person:02d}.dat" for person in people if person not in files]
-        lacks += [DataError("no such file", where=path, do="fetch it again") for path in absent]
         for person, path in files.items():
             try:
                 trials = [*self._trials(person, path, _read(path), played, quadrants)]
@@ -132,6 +127,14 @@ class Deap(BaseCorpus):
             except DataError as error:
                 lacks.append(error)
         return [str(error) for error in lacks] + broken
+
+    def notes(self) -> list[str]:
+        """Return who of the set is not here, which stops nothing."""
+        with suppress(DataError):
+            files, played = self._files(), self._played()
+            people = range(1, 1 + max(files)) if played is None else sorted(set(played.index.get_level_values(0)))
+            return not_here([f"s{person:02d}" for person in people if person not in files])
+        return []
 
     def trials(self, cache: Cache) -> list[Trial]:
         """Return the trials of one person after the other, in the order of the videos.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
@@ -10,7 +11,7 @@ from typing import ClassVar
 import pandas as pd
 from pydantic import PositiveFloat
 
-from insula.corpora.contract import Card
+from insula.corpora.contract import Card, not_here
 from insula.corpora.places import corpus_folder
 from insula.corpora.trials import Trial, TrialCorpus, TrialSettings
 from insula.eeg.checks import check_recording
@@ -66,8 +67,7 @@ class Eegmat(TrialCorpus):
         """Return what is missing or broken, one line each; headers are read, and a few seconds of each signal."""
         files = self._files()
         folder = files[0].parent
-        people = range(1 + int(_FILE.fullmatch(files[-1].name)[1]))  # type: ignore[index]  # _files matched it
-        wanted = [folder / f"Subject{person:02d}_{part}.edf" for person in people for part in CONDITIONS]
+        wanted = [folder / f"Subject{person:02d}_{part}.edf" for person in self._people() for part in CONDITIONS]
         lacks = [f"no such file ({path}): fetch it again" for path in wanted if path not in files]
         rates: dict[float, Path] = {}
         for path in files:
@@ -81,6 +81,17 @@ class Eegmat(TrialCorpus):
             examples = ", ".join(f"{rate:g} Hz in {path.name}" for rate, path in sorted(rates.items()))
             lacks.append(f"recordings differ in sampling rate ({examples}): fetch the odd ones again")
         return lacks
+
+    def notes(self) -> list[str]:
+        """Return who of the set is not here, which stops nothing."""
+        with suppress(DataError):
+            people = self._people()
+            return not_here([f"Subject{person:02d}" for person in range(max(people)) if person not in people])
+        return []
+
+    def _people(self) -> list[int]:
+        """Return the numbers of the people who are here."""
+        return sorted({int(_FILE.fullmatch(path.name)[1]) for path in self._files()})  # type: ignore[index]  # matched
 
     def recordings(self) -> list[Recording]:
         """Return the recordings, read lazily: subject `Subject00`, session `Subject00_1`, one event, the whole of it.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import lru_cache, partial
 from pathlib import Path
@@ -14,7 +15,7 @@ import numpy as np
 import pandas as pd
 from pydantic import PositiveFloat
 
-from insula.corpora.contract import Card
+from insula.corpora.contract import Card, not_here
 from insula.corpora.matlab import matlab_variable
 from insula.corpora.places import corpus_folder
 from insula.corpora.recording_channels import names_in
@@ -101,15 +102,20 @@ class Faced(TrialCorpus):
 
     def _lacks(self) -> list[str]:
         """Return what is missing or broken, one line each; some seconds of four trials a file are looked at."""
-        people = self._people()
-        lacks = [str(DataError("no such file", where=path, do="fetch it again")) for path in self._absent(people)]
-        for path, trials in people.items():
+        lacks = []
+        for path, trials in self._people().items():
             try:
                 for trial in [*trials()][::9]:
                     check_recording(trial.recording, where=path)
             except DataError as error:
                 lacks.append(str(error))
         return lacks
+
+    def notes(self) -> list[str]:
+        """Return who of the set is not here, which stops nothing."""
+        with suppress(DataError):
+            return not_here([*self._absent(self._people())])
+        return []
 
     def trials(self) -> list[Trial]:
         """Return the trials in the order of play, read lazily.
@@ -160,19 +166,14 @@ class Faced(TrialCorpus):
         newest = lru_cache(maxsize=1)(_read)
         return {path: partial(_pickle_trials, path, newest, self._remarks) for path in files}
 
-    def _absent(self, files: Iterable[Path]) -> Iterator[Path]:
-        """Yield files that people named in `participants.tsv`, or below the highest number, lack."""
-        table = self._folder / "participants.tsv"
+    def _absent(self, files: Iterable[Path]) -> Iterator[str]:
+        """Yield people named in `participants.tsv`, or below the highest number, of whom there is no file."""
+        table, present = self._folder / "participants.tsv", {path.stem.split("_")[0] for path in files}
         if not is_bids(self._folder):
-            paths = sorted(files)
-            for number in range(int(paths[-1].stem.removeprefix("sub"))):
-                if (path := paths[0].with_name(f"sub{number:03d}.pkl")) not in paths:
-                    yield path
-        elif table.is_file():
-            present = {path.name.split("_")[0] for path in files}
-            for name in read_table(table, NAMES)["participant_id"]:
-                if name not in present:
-                    yield self._folder / name / "eeg"
+            names = [f"sub{number:03d}" for number in range(int(max(present).removeprefix("sub")))]
+        else:
+            names = read_table(table, NAMES)["participant_id"].tolist() if table.is_file() else []
+        yield from (name for name in names if name not in present)
 
 
 def _labels(clip: int) -> dict[str, str | None]:
