@@ -198,9 +198,9 @@ def _recipe(recipe: str | Path | Recipe, changes: Changes) -> Recipe:
 
 def _table(table: Any) -> pd.DataFrame:
     if isinstance(table, str | Path):
-        from insula.storage.tables import read_csv
+        from insula.protocols.tables import words_of
 
-        return read_csv(Path(table), dtype=str, keep_default_na=False)
+        return words_of(Path(table))
     if not isinstance(table, pd.DataFrame | Mapping):
         do = "give columns by name: {'subject': people, 'trial': trials}"
         raise DataError(f"{type(table).__name__} is no table", where="table", do=do)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,7 +12,7 @@ from studies import TASK, windows
 from insula.errors import DataError, LeakageError
 from insula.protocols import Split, audit, protocol
 from insula.protocols.signal_copies import copied_people
-from insula.protocols.tables import audit_tables
+from insula.protocols.tables import audit_files, audit_tables
 from insula.samples import ArrayStore, Description, Samples, provenance
 
 PARTS = pd.DataFrame({"index": range(4), "part": ["train", "train", "test", "test"]})
@@ -92,7 +94,7 @@ def test_rows_that_are_odd_are_told() -> None:
 def test_people_who_validate_and_are_tested_are_told() -> None:
     table = pd.DataFrame({"subject": list("ABBB"), "trial": [1, 2, 3, 4]})
     split = pd.DataFrame({"index": range(4), "part": ["train", "validation", "test", "test"]})
-    assert any("subject: 1 of 1 in the test part are in validation, and none in training" in note
+    assert any("subject: 1 of 1 in the test part are in validation, and not in training" in note
                for note in audit_tables(table, split).warnings)  # fmt: skip
 
 
@@ -104,6 +106,47 @@ def test_what_a_step_was_fitted_on_is_read_from_a_column() -> None:
         audit_tables(table, PARTS.assign(fitted_scaler=[1, "yes", "true", "no"]))
     with pytest.raises(DataError, match=r"fitted_scaler is 'perhaps'.*write 1 or 0"):
         audit_tables(table, PARTS.assign(fitted_scaler=[1, 1, 0, "perhaps"]))
+
+
+@pytest.mark.parametrize("column", ["Scaler fit", "fit-scaler", "FittedScaler", "fitted on scaler"])
+def test_what_a_step_was_fitted_on_may_be_spelt_otherwise_and_stand_in_the_table(column: str) -> None:
+    table = pd.DataFrame({"subject": list("AABB"), "trial": [1, 2, 1, 2]})
+    for both in ((table, PARTS.assign(**{column: list("yyyn")})), (table.assign(**{column: [1, 1, 1, 0]}), PARTS)):
+        with pytest.raises(
+            LeakageError, match=r"step scaler was fitted \(inputs\) on 1 sample outside its part .*row 2"
+        ):
+            audit_tables(*both)
+    quality = audit_tables(table.assign(fit=[0.9, 0.8, 0.7, 0.6], emotion="joy"), PARTS)
+    assert any("not read of the table: fit, emotion" in note for note in quality.warnings)
+
+
+def test_columns_and_parts_are_read_under_the_names_in_use() -> None:
+    table = pd.DataFrame({"Participant ID": list("AAAB"), " Onset ": [0, 1, 0, 0], "Duration": 1, "Run": [1, 1, 2, 1]})
+    split = pd.DataFrame({"Index": range(4), "split": ["Training", "dev", "testing", ""]})
+    report = audit_tables(table, split)
+    assert "time" in report.checks and report.counts["test"] == 1, "each run has its own clock"
+    assert any("1 of 4 rows are in no part" in note for note in report.warnings)
+    with pytest.raises(LeakageError, match=r"windows of A overlap .*row 0.*row 2"):
+        audit_tables(table.drop(columns="Run"), split)
+    with pytest.raises(LeakageError, match="subject A is in train and validation and test"):
+        audit_tables(table, split, ["subject"])
+
+
+def test_torcheegs_sessions_are_dates() -> None:
+    table = pd.DataFrame({"subject_id": 1, "trial_id": [0, 1, 0, 1], "date": [20131027, 20131027, 20131030, 20131030]})
+    report = audit_tables(table, PARTS)
+    assert any("session: read from the column date" in note for note in report.warnings)
+    with pytest.raises(LeakageError, match="trial 1/20131030/1 is in train and test"):
+        audit_tables(table.assign(trial_id=1), PARTS.assign(part=["train", "train", "train", "test"]))
+
+
+def test_tables_saved_by_software_are_read(tmp_path: Path) -> None:
+    (tmp_path / "table.csv").write_text("subject;trial;start;stop\nA;1;0,5;1,5\nA;2;1,5;2,5\nB;1;none;\nB;2;inf;4\n")
+    (tmp_path / "split.csv").write_text("index|part\n0|train\n1|test\n")
+    with pytest.raises(DataError, match=r"start is 'inf' \(row 3\)"):
+        audit_files(tmp_path / "table.csv", tmp_path / "split.csv")
+    (tmp_path / "table.csv").write_text((tmp_path / "table.csv").read_text().replace("inf", "3,5"))
+    assert "time" in audit_files(tmp_path / "table.csv", tmp_path / "split.csv").checks
 
 
 def test_torcheegs_table_is_read_as_it_writes_it() -> None:

@@ -11,6 +11,7 @@ from types import MappingProxyType
 import pandas as pd
 
 from insula.emotions import LABEL_SPACES, SYNONYMS, normalise_label
+from insula.protocols.split import PART_NAMES
 from insula.storage.tables import is_missing
 
 _CLASSES = {name for space in LABEL_SPACES.values() for name in space}
@@ -26,13 +27,6 @@ PERSON = rf"{_PERSON_WORD}[-_ ]?\d+"
 
 SHORT = r"(?:s|p|u|id|user)[-_ ]?\d+"
 """Of one that may be a person's: s and p may be sessions and parts, too."""
-
-PARTS = {
-    "train": "train", "training": "train", "val": "validation", "valid": "validation", "validation": "validation",
-    "dev": "validation", "development": "validation", "publictest": "validation", "test": "test", "testing": "test",
-    "privatetest": "test",
-}  # fmt: skip
-"""Names in use for the parts of a split: lower-case letters, as `part_of` reads them."""
 
 _KINDS = {  # what a label may be instead of a class, and what to do
     "broken": ("labels that hold a line break or the like", "write each on one line"),
@@ -76,7 +70,7 @@ def part_of(name: str) -> str | None:
     ['train', 'validation', 'test', None]
     """
     letters = re.sub(r"[^a-z]", "", name.lower())
-    return PARTS.get(re.sub(r"(set|data|images|pictures|faces|split)$", "", letters))
+    return PART_NAMES.get(re.sub(r"(set|data|images|pictures|faces|split)$", "", letters))
 
 
 def about_names(table: pd.DataFrame, label: str, folders: Mapping[str, str]) -> list[str]:

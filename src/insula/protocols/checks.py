@@ -194,10 +194,10 @@ class Checks:
             )
         for name in ("subject", "identity"):
             people = [set(self.codes(name)[self.part == number]) - {-1} for number in range(len(PARTS))]
-            chosen = people[_TEST] & people[_VALIDATION]
-            if chosen and not people[_TEST] & people[_TRAIN] and name not in self.protocol.disjoint:
+            chosen = (people[_TEST] & people[_VALIDATION]) - people[_TRAIN]
+            if chosen and name not in self.protocol.disjoint:
                 what = f"{len(chosen)} of {len(people[_TEST])} in the test part are in validation"
-                self.warnings.append(f"{name}: {what}, and none in training: what was chosen has seen them")
+                self.warnings.append(f"{name}: {what}, and not in training: what was chosen has seen them")
 
     def signals(self) -> None:
         """Look for recordings of one person under two people's names, where the protocol keeps people apart."""

@@ -18,6 +18,13 @@ from insula.storage.hashing import digest
 PARTS = ("train", "validation", "test")
 """The parts of a split."""
 
+PART_NAMES = {
+    "train": "train", "training": "train", "val": "validation", "valid": "validation", "validation": "validation",
+    "dev": "validation", "development": "validation", "publictest": "validation", "test": "test", "testing": "test",
+    "privatetest": "test",
+}  # fmt: skip
+"""Names in use for the parts of a split, in lower case."""
+
 _FORMAT = "insula splits 1"
 
 

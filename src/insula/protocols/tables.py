@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,19 +13,33 @@ import pandas as pd
 from insula.errors import DataError
 from insula.protocols.audit import Audit, audit
 from insula.protocols.protocol import Protocol
-from insula.protocols.split import PARTS, Split
+from insula.protocols.split import PART_NAMES, PARTS, Split
 from insula.protocols.units import SAMPLE
 from insula.samples import PROVENANCE, Fit, Samples, provenance
-from insula.storage.tables import read_csv
+from insula.storage.tables import encoding_of, is_missing, read_csv, separator_of
 
 _IDS = PROVENANCE[:6]
-_FITTED, _YES, _NO = "fitted_", ("1", "1.0", "true", "yes"), ("0", "0.0", "false", "no", "", "nan")
+_YES, _NO = ("1", "1.0", "true", "t", "yes", "y", "x"), ("0", "0.0", "false", "f", "no", "n", "", "nan")
+_SHOWN = 6  # columns
+_ENDING = re.compile(r"(?<=[a-z])(id|nr|no|number|name|code)$")
 
-OTHER_NAMES = {
-    **{f"{name}_id": name for name in ("subject", "session", "trial", "stimulus", "identity")},
-    "participant_id": "subject", "sub_id": "subject", "start_at": "start", "end_at": "stop",
-}  # fmt: skip
-"""Other names in use for columns of provenance: those of torcheeg's `info.csv`, of LibEER and of BIDS."""
+OTHER_NAMES: dict[str, tuple[str, ...]] = {
+    "corpus": ("dataset",),
+    "subject": ("participant", "sub", "subj", "person", "proband", "patient"),
+    "session": ("ses", "date"),
+    "run": (),
+    "trial": (),
+    "stimulus": ("stim",),
+    "identity": (),
+    "start": ("startat", "starttime", "tstart", "onset"),
+    "stop": ("stopat", "stoptime", "tstop", "end", "endat", "endtime", "tend"),
+    "duration": (),
+    "index": (),
+}
+"""The columns of a table, and other names in use for them (torcheeg's, LibEER's, MOABB's and BIDS's): in any case, with
+blanks and the like, and with an ending such as `_id`."""
+
+_SPLIT = {"index": ("idx", "row", "sample"), "part": ("split", "set", "subset", "partition")}
 
 
 def audit_tables(table: pd.DataFrame, split: pd.DataFrame, units: Sequence[str] | None = None) -> Audit:
@@ -37,11 +52,12 @@ def audit_tables(table: pd.DataFrame, split: pd.DataFrame, units: Sequence[str] 
     ----------
     table : DataFrame
         One row a sample, with any of the columns `corpus, subject, session, trial, stimulus, identity`, and `start,
-        stop` (seconds of the session); `OTHER_NAMES` will do, such as torcheeg's `subject_id` and `start_at`.
+        stop` or `duration` (seconds of the session or, where there is a column `run`, of the run); `OTHER_NAMES` will
+        do, such as torcheeg's `subject_id` and `start_at`. What is not read is named in the audit's warnings.
     split : DataFrame
         Columns `index` (numbers of the table's rows from 0 or, where the table has a column `index`, its values) and
-        `part` (`train`, `validation` or `val`, `test`). A column such as `fitted_scaler` says, by 1, of which rows
-        a step has seen the inputs.
+        `part` (`train`, `validation`, `test` or as in `PART_NAMES`; empty for a row in no part). A column such as
+        `fitted_scaler` or `Scaler fit` says, by 1, of which rows a step has seen the inputs; the table may have one.
     units : sequence of str, optional
         What must not be shared besides, for example `("subject", "stimulus")`.
 
@@ -64,34 +80,57 @@ def audit_tables(table: pd.DataFrame, split: pd.DataFrame, units: Sequence[str] 
     ...
     insula.errors.LeakageError: trial S1/1 is in train and test (train: row 0; test: row 1)
     """
-    table = table.rename(columns={name: ours for name, ours in OTHER_NAMES.items() if ours not in table.columns})
+    columns = f"its columns are {', '.join(map(str, table.columns))}"
+    (table, read), (split, read_of_split) = _named(table, OTHER_NAMES), _named(split, _SPLIT)
     wanted = list(units or ())
     missing = [part for unit in wanted for part in unit.split("+") if part != "person" and part not in table.columns]
     if missing:
-        raise DataError(
-            f"the table has no column {missing[0]}", do=f"its columns are {', '.join(map(str, table.columns))}"
-        )
-    if not wanted and "trial" not in table.columns and not {"start", "stop"} <= set(table.columns):
-        raise DataError(
-            "nothing to audit: the table has neither trial nor start and stop", do="add them, or name a unit"
-        )
+        raise DataError(f"the table has no column {missing[0]}", do=columns)
+    if not wanted and "trial" not in table.columns and ("start" not in read or not {"stop", "duration"} & set(read)):
+        what = "nothing to audit: the table has neither trial nor start and stop"
+        raise DataError(what, do=f"add them, or name a unit; {columns}")
     samples, notes = _samples(table)
-    parts = _split(split, samples, "index" in table.columns)
+    by_index, others, more = "index" in read, table.drop(columns=read), split.drop(columns=read_of_split)
+    parts = _split(split, samples, by_index)
+    fits = [*_fits(others, samples.table.index), *_fits(more, _ids(split, by_index), must_say=True)]
     protocol = Protocol.parse(
         {"name": "table", "disjoint": tuple(dict.fromkeys(wanted)), "scored_unit": SAMPLE}, where="units"
     )
-    report = audit(parts, samples, protocol, _fits(split, samples, "index" in table.columns))
+    report = audit(parts, samples, protocol, fits)
+    notes = [f"{ours}: read from the column {name}" for ours, name in read.items() if ours not in name.lower()] + notes
     if report.counts["unused"]:
         notes.append(f"{report.counts['unused']} of {len(samples)} rows are in no part")
+    for what, rest in (("table", others), ("split", more)):
+        unread = [name for name in rest if _step(name) not in {fit.step for fit in fits}]
+        if unread:
+            left = f" and {len(unread) - _SHOWN} more" if len(unread) > _SHOWN else ""
+            notes.append(f"not read of the {what}: {', '.join(unread[:_SHOWN])}{left}")
     shared = {name: count for name, count in report.shared.items() if name in table.columns}
     return replace(report, shared=shared, warnings=(*report.warnings, *notes))
 
 
 def audit_files(table: Path, split: Path, units: Sequence[str] | None = None) -> Audit:
     """Check a split that lies in two CSV files; see `audit_tables`."""
+    return audit_tables(words_of(table), words_of(split), units)
+
+
+def words_of(path: Path) -> pd.DataFrame:
+    """Return a CSV file as text; where semicolons part the cells, decimals may have a comma."""
     # NA may be somebody's name: only an empty cell is missing
-    as_text = {"dtype": str, "keep_default_na": False, "na_values": [""]}
-    return audit_tables(read_csv(table, **as_text), read_csv(split, **as_text), units)
+    table = read_csv(path, dtype=str, keep_default_na=False, na_values=[""])
+    if separator_of(path, encoding_of(path)) != ";":
+        return table
+    return table.replace(r"^\s*(-?\d+),(\d+)\s*$", r"\1.\2", regex=True)
+
+
+def _named(table: pd.DataFrame, names: Mapping[str, Iterable[str]]) -> tuple[pd.DataFrame, dict[str, str]]:
+    """Return a table with the columns that are read under our names, and by these how it calls them."""
+    table = table.set_axis([str(name) for name in table.columns], axis=1)
+    plain = {_ENDING.sub("", re.sub(r"[\W_]+", "", name.lower())): name for name in reversed(table.columns)}
+    plain |= {name: name for name in table.columns}
+    theirs = {name: next((plain[one] for one in (name, *more) if one in plain), None) for name, more in names.items()}
+    read = {name: column for name, column in theirs.items() if column is not None}
+    return table.rename(columns={column: name for name, column in read.items()}), read
 
 
 def _samples(table: pd.DataFrame) -> tuple[Samples, list[str]]:
@@ -100,10 +139,19 @@ def _samples(table: pd.DataFrame) -> tuple[Samples, list[str]]:
     columns["corpus"] = pd.Series(columns.get("corpus", [None] * len(table)), dtype=object).fillna("").to_numpy()
     if not {"subject", "session"} & set(columns):
         columns["session"] = [""] * len(table)  # one recording, as far as the table says
-    for name in ("start", "stop"):
-        if name in table.columns:
-            columns[name] = _numbers(table[name], name)
-    result = provenance(len(table), **columns)
+    times = {name: _numbers(table[name], name) for name in ("start", "stop", "duration") if name in table.columns}
+    if "start" in times and "duration" in times:
+        times.setdefault("stop", times["start"] + times["duration"])
+    times.pop("duration", None)
+    if "run" in table.columns:  # each counts its trials, and has its clock
+        run = _text(table["run"])
+        if "trial" in columns:
+            pairs = zip(run, _text(table["trial"]), strict=True)
+            columns["trial"] = [None if trial is None else f"{one}/{trial}" for one, trial in pairs]
+        if times:
+            length = max(np.nanmax(each, initial=0.0) for each in times.values()) + 1
+            times = {name: each + pd.factorize(run)[0] * length for name, each in times.items()}
+    result = provenance(len(table), **columns, **times)
     if "index" in table.columns:
         result.index = pd.Index(_text(table["index"]))
         if result.index.hasnans or not result.index.is_unique:
@@ -116,20 +164,18 @@ def _samples(table: pd.DataFrame) -> tuple[Samples, list[str]]:
 
 
 def _text(values: pd.Series) -> np.ndarray:
-    """Return names as text: 3.0, which a missing value made of 3, is 3 again."""
+    """Return names as text: 3.0, which a missing value made of 3, is 3 again; NA may be somebody's."""
     if values.dtype.kind == "f" and (values.dropna() % 1 == 0).all():
         values = values.astype("Int64")
-    text = values.astype("str").str.strip().to_numpy(object)
-    text[values.isna().to_numpy() | (text == "")] = None
-    return text
+    text = values.astype("str").str.strip()
+    return text.astype(object).mask(values.isna() | (is_missing(text) & (text != "NA")), None).to_numpy(object)
 
 
 def _numbers(values: pd.Series, name: str) -> np.ndarray:
-    values = values.replace("", None)
-    numbers = pd.to_numeric(values, errors="coerce")
-    wrong = numbers.isna() & values.notna()
+    numbers = pd.to_numeric(values, errors="coerce").astype(float)
+    wrong = (numbers.isna() & ~is_missing(values)) | np.isinf(numbers)
     if wrong.any():
-        raise DataError(f"{name} is {values[wrong].iloc[0]!r}", where=f"row {wrong.to_numpy().argmax()}",
+        raise DataError(f"{name} is {str(values[wrong].iloc[0])!r}", where=f"row {wrong.to_numpy().argmax()}",
                         do="give numbers")  # fmt: skip
     return numbers.to_numpy(float)
 
@@ -140,15 +186,16 @@ def _clock_restarts(table: pd.DataFrame) -> bool:
     starts = timed.groupby(["corpus", "subject", "session", "trial"], dropna=False)["start"].min()
     sessions = starts.groupby(level=["corpus", "subject", "session"], dropna=False).agg(["size", "nunique"])
     several = sessions[sessions["size"] > 1]
-    return len(several) > 0 and bool((several["nunique"] == 1).all() and starts.max() <= 0)
+    alike = (several["nunique"] == 1).all() and (starts.max() <= 0 or several["size"].min() > 2)
+    return len(several) > 0 and bool(alike)
 
 
 def _split(split: pd.DataFrame, samples: Samples, by_index: bool) -> Split:
     for name in ("index", "part"):
         if name not in split.columns:
             raise DataError(f"the split has no column {name}", do="give the columns index and part")
-    parts = split["part"].astype(str).str.strip().str.lower().replace("val", "validation").to_numpy()
-    unknown = np.flatnonzero(~pd.Series(parts).isin(PARTS))
+    parts = split["part"].astype("str").str.strip().str.lower().map(PART_NAMES).to_numpy(object)
+    unknown = np.flatnonzero(pd.isna(parts) & ~is_missing(split["part"]))
     if len(unknown):
         raise DataError(f"unknown part {split['part'].iloc[unknown[0]]!r}", where=f"row {unknown[0]} of the split",
                         do=f"parts are {', '.join(PARTS)}")  # fmt: skip
@@ -172,14 +219,29 @@ def _ids(split: pd.DataFrame, by_index: bool) -> pd.Index:
     return ids if by_index or ids.hasnans or (ids % 1 != 0).any() else ids.astype(np.int64)
 
 
-def _fits(split: pd.DataFrame, samples: Samples, by_index: bool) -> list[Fit]:
-    """Return what the split's columns say that steps were fitted on."""
-    ids, fits = _ids(split, by_index), []
-    for column in (str(name) for name in split.columns if str(name).startswith(_FITTED)):
-        words = split[column].astype("str").str.strip().str.lower()
-        strange = ~words.isin((*_YES, *_NO)) & split[column].notna()
+def _step(column: str) -> str | None:
+    """Return the step of which a column says what it was fitted on, as `fitted_scaler` or `Scaler fit`; None of others.
+
+    Examples
+    --------
+    >>> [_step(name) for name in ("fitted_scaler", "fit on PCA", "ScalerFitted", "benefit")]
+    ['scaler', 'pca', 'scaler', None]
+    """
+    words = re.findall(r"[a-z0-9]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", column).lower())
+    step = "_".join(word for word in words if word not in ("fit", "fitted", "on"))
+    return (step or column) if {"fit", "fitted"} & set(words) else None
+
+
+def _fits(table: pd.DataFrame, ids: pd.Index, must_say: bool = False) -> list[Fit]:
+    """Return what columns say that steps were fitted on; one that says neither yes nor no is of something else."""
+    fits = []
+    for column, step in ((name, _step(name)) for name in table.columns):
+        words = table[column].astype("str").str.strip().str.lower()
+        strange = ~words.isin((*_YES, *_NO)) & table[column].notna()
+        if step is None or (strange.any() and not must_say):
+            continue
         if strange.any():
-            what = f"{column} is {split[column][strange].iloc[0]!r}"
+            what = f"{column} is {table[column][strange].iloc[0]!r}"
             raise DataError(what, where=f"row {int(strange.to_numpy().argmax())} of the split", do="write 1 or 0")
-        fits.append(Fit(column.removeprefix(_FITTED), ids[words.isin(_YES).to_numpy()].to_numpy(), "inputs"))
+        fits.append(Fit(step, ids[words.isin(_YES).to_numpy()].to_numpy(), "inputs"))
     return fits
