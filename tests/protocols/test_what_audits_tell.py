@@ -28,7 +28,8 @@ def recorded(people: dict[str, np.ndarray], kind: str) -> Samples:
     )
     table["emotion"] = np.array(TASK.classes, object)[rows % 3]
     axes = ("channel", "time") if kind == "signal" else ("feature",)
-    more = {"rate": 100.0, "channels": ("Fz", "Cz", "Pz"), "units": "uV"} if kind == "signal" else {}
+    channels = ("F3", "F4", "Cz", "O1", "O2", "Pz")[: values.shape[1]]
+    more = {"rate": 100.0, "channels": channels, "units": "uV"} if kind == "signal" else {}
     store = ArrayStore(values, Description(kind=kind, axes=axes, **more))  # type: ignore[arg-type]
     return Samples(table, {}).with_modality("eeg", "eeg", store, range(len(values)))
 
@@ -53,7 +54,7 @@ def test_one_recording_under_two_names_is_a_leak(how: str) -> None:
         people = {name: np.log(values.var(axis=2)) for name, values in people.items()}
         people["S15"] = 0.5 * people["S15"] - 1
     samples = recorded(people, kind)
-    assert len(copied_people(samples, "eeg")) == 1
+    assert len(copied_people(samples, "eeg")[0]) == 1
     split = next(
         split
         for seed in range(9)
@@ -67,13 +68,40 @@ def test_one_recording_under_two_names_is_a_leak(how: str) -> None:
 def test_people_who_saw_the_same_films_are_no_copies() -> None:
     shared = np.random.default_rng(9).uniform(0.7, 1.4, (24, 1, 1))  # what a film does to everybody
     samples = recorded({f"S{number}": shared * eeg(number) for number in range(6)}, "signal")
-    assert copied_people(samples, "eeg") == []
+    assert copied_people(samples, "eeg")[0] == []
     strong = 20 * np.random.default_rng(3).standard_normal((24, 5))  # what everybody was shown is nearly all there is
     noise = np.random.default_rng(4).standard_normal((8, 24, 5))
-    assert copied_people(recorded({f"S{one}": strong + 3 * noise[one] for one in range(8)}, "features"), "eeg") == []
-    assert copied_people(recorded({f"S{one}": strong + 3 * noise[one] for one in range(2)}, "features"), "eeg") == []
+    assert copied_people(recorded({f"S{one}": strong + 3 * noise[one] for one in range(8)}, "features"), "eeg")[0] == []
+    assert copied_people(recorded({f"S{one}": strong + 3 * noise[one] for one in range(2)}, "features"), "eeg")[0] == []
     few = recorded({"S1": eeg(1, 6), "S2": eeg(1, 6)}, "signal")
-    assert copied_people(few, "eeg") == [], "of six windows nothing can be said"
+    assert copied_people(few, "eeg") == ([], 0), "of six windows nothing can be said"
+    split = Split(np.arange(6), np.array([], int), np.arange(6, 12))
+    report = audit(split, few, protocol("subject-disjoint"))
+    assert "copies of signals" not in report.checks
+    assert any("2 of 2 people have too few windows" in note for note in report.warnings)
+
+
+def test_few_windows_whose_channels_rise_and_fall_together_are_not_taken_for_copies() -> None:
+    rng = np.random.default_rng(0)
+    people = {f"S{one}": rng.standard_normal((8, 1)) + 0.1 * rng.standard_normal((8, 10)) for one in range(30)}
+    assert copied_people(recorded(people, "features"), "eeg") == ([], 30)
+
+
+@pytest.mark.parametrize("how", ["later", "a channel less", "upside down", "shorter"])
+def test_a_copy_may_begin_later_and_lack_a_channel(how: str) -> None:
+    values = np.concatenate([eeg(0, 40), eeg(5, 40)], axis=1)
+    others = {f"S{seed}": np.concatenate([eeg(seed, 40), eeg(9 + seed, 40)], axis=1) for seed in (1, 2)}
+    twin = {"later": values[7:], "a channel less": values, "upside down": -values, "shorter": values[:24]}[how]
+    samples = recorded({"S0": values, **others, "twin": twin}, "signal")
+    if how == "a channel less":
+        own = samples.table["subject"].eq("twin").to_numpy()
+        form = samples.stores["eeg"].description.model_copy(update={"channels": ("F3", "F4", "O1", "O2", "Cz")})
+        parts = [samples.select(~own), samples.select(own)]
+        less = ArrayStore(np.ascontiguousarray(twin[:, [0, 1, 3, 4, 2]], np.float32), form)
+        parts[1] = parts[1].with_modality("eeg", "less", less, range(len(twin)))
+        samples = Samples(pd.concat([part.table for part in parts]), {**samples.stores, "less": less})
+    pairs, compared = copied_people(samples, "eeg")
+    assert compared == 4 and len(pairs) == 1
 
 
 def test_rows_that_are_odd_are_told() -> None:

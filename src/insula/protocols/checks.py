@@ -204,9 +204,15 @@ class Checks:
         if not {"subject", "person"} & {part for name in self.protocol.disjoint for part in name.split("+")}:
             return
         for modality in signal_modalities(self.samples):
-            self.checks.append("copies of signals")
             subjects = self.codes("subject")
-            for one, other in copied_people(self.samples, modality):
+            pairs, compared = copied_people(self.samples, modality)
+            people = len(np.unique(subjects[self.samples.has(modality) & (subjects >= 0)]))
+            if compared > 1:
+                self.checks.append("copies of signals")
+            if compared < people > 1:
+                few = f"{people - compared} of {people} people have too few windows of {modality}"
+                self.warnings.append(f"copies of signals: {few}, not compared there")
+            for one, other in pairs:
                 rows = [np.flatnonzero((subjects == person) & (self.part >= 0)) for person in (one, other)]
                 parts = [set(self.part[some]) for some in rows]
                 if all(len(some) for some in rows) and len(parts[0] | parts[1]) > 1:
