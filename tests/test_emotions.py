@@ -29,6 +29,12 @@ def test_a_label_off_the_task_is_named_with_its_row() -> None:
         Categorical(label="emotion", classes=("fear",)).targets(table)
 
 
+@pytest.mark.parametrize("name", ["red\x1b[31m", "\x00", "\udcff", "\u202eyoj"])
+def test_a_class_that_no_page_can_show_is_refused(name: str) -> None:
+    with pytest.raises(LabelError, match=r"the class .*\\.* has signs that no page can show: rename it"):
+        Categorical(label="emotion", classes=("fear", name))
+
+
 def test_a_missing_column_lists_what_there_is() -> None:
     with pytest.raises(LabelError, match=r"missing label column \(mood\): the table has emotion"):
         Binary(label="mood", threshold=5, tie="high").targets(pd.DataFrame({"emotion": ["x"]}))

@@ -6,6 +6,7 @@ import json
 import shutil
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from insula.corpora.fakes import FAKES, fake_folder
@@ -46,6 +47,24 @@ def test_a_folder_of_ones_own_is_told_of_first_and_its_bundle_is_scored_on_what_
     assert (said["pictures"], said["framing"]) == ("auto", "box")  # drawn faces fill their pictures
     card = (tmp_path / "bundle" / "card.md").read_text()
     assert said["notes"][1] in card and "one face and little more" in card
+
+
+def test_two_people_are_too_few_for_an_interval_however_many_pictures_they_have(tmp_path: Path) -> None:
+    fake_folder(tmp_path)
+    folder = tmp_path / "folder"
+    pictures = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.png"))
+    parts = ["train", "validation", "test"] * (len(pictures) // 3)
+    table = pd.DataFrame({"path": pictures, "part": parts})
+    table["identity"] = [f"{part} {row % 2}" for row, part in enumerate(parts)]
+    table["emotion"] = ["joy|<b>", "fear"] * (len(pictures) // 2)
+    table.to_csv(folder / "people.csv", index=False)
+    changes = [*LINEAR, "corpus.manifest=people.csv", "protocol.name=as-given"]
+    lines: list[str] = []
+    fit_bundle(Recipe.load(folder, changes), tmp_path / "bundle", Cache(tmp_path / "cache"), tell=lines.append)
+    tested = json.loads((tmp_path / "bundle" / "manifest.json").read_text())["tested"]
+    assert tested["units"] == 4 and tested["interval"] is None
+    assert "4 units (of too few people for an interval)" in lines[-1]
+    assert r"joy\|\<b>" in (tmp_path / "bundle" / "card.md").read_text()
 
 
 def test_faces_are_framed_in_use_as_they_were_for_training(tmp_path: Path) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from insula.errors import printable
 from insula.storage.hashing import sha256_of
 
 if TYPE_CHECKING:
@@ -69,8 +71,13 @@ def _of_this_bundle(manifest: Mapping[str, Any], folder: Path) -> str:
         "size": f"{sum(path.stat().st_size for path in files) / 1e6:.1f} MB",
         **{f"sha256 of {path.relative_to(folder)}": sha256_of(path) for path in files},
     }
-    table = "\n".join(f"| {name} | {value} |" for name, value in lines.items() if value)
+    table = "\n".join(f"| {name} | {_cell(value)} |" for name, value in lines.items() if value)
     return f"## This bundle\n\n| | |\n| --- | --- |\n{table}\n\n{_UNFIT}\n"
+
+
+def _cell(text: str) -> str:
+    """Return a text in one line, in which no name of a class ends the cell or begins HTML."""
+    return re.sub(r"([|<])", r"\\\1", " ".join(printable(text).split()))
 
 
 def _mode(about: Mapping[str, Any]) -> str:
@@ -92,7 +99,8 @@ def _rows(about: Mapping[str, Any]) -> str:
 
 def score_in_words(about: Mapping[str, Any]) -> str:
     """Return how often the system was right on a test part, and for each class how often it was seen as what it is."""
-    low, high = (100 * value for value in about["interval"])
+    ends = about["interval"]
+    interval = f"{100 * ends[0]:.1f} to {100 * ends[1]:.1f}" if ends else "of too few people for an interval"
     recalls = ", ".join(f"{name} {100 * share:.0f} %" for name, share in about["recalls"].items())
-    share = f"{100 * about['accuracy']:.1f} % of {about['units']:,} units ({low:.1f} to {high:.1f})"
+    share = f"{100 * about['accuracy']:.1f} % of {about['units']:,} units ({interval})"
     return f"{share}; of each class {recalls}"

@@ -19,13 +19,14 @@ from insula.errors import SettingsError
 from insula.evaluation.candidates import Fitting, candidate, own_system, system_name, with_modalities
 from insula.evaluation.early_checks import check_recipe
 from insula.evaluation.experiment import predictable
-from insula.evaluation.metrics import wilson_interval
 from insula.evaluation.recipe import Recipe
-from insula.evaluation.study import AnyTask, Study, notes_of, open_study
+from insula.evaluation.statistics import accuracy_interval
+from insula.evaluation.study import AnyTask, Study, cluster_of, notes_of, open_study
 from insula.protocols.access import TargetAccess
 from insula.protocols.audit import audit
 from insula.protocols.protocol import Protocol
 from insula.protocols.split import Split
+from insula.protocols.units import unit_names
 from insula.samples import Samples
 from insula.storage.cache import Cache
 from insula.storage.progress import followed
@@ -177,12 +178,14 @@ def _tested(system: System, study: Study) -> dict[str, Any]:
     labels = pd.Series(study.task.targets(test.table), units).groupby(level=0).first()
     wanted = labels[predictions.table.index].to_numpy()
     right = predictions.probabilities.argmax(axis=1) == wanted
-    low, high = wilson_interval(float(right.mean()), len(right))
+    drawn = cluster_of(study)
+    clusters = pd.Series(units if drawn is None else unit_names(test, drawn), units).groupby(level=0).first()
+    clusters = clusters[predictions.table.index].fillna(clusters.index.to_series())
+    estimate = accuracy_interval(pd.DataFrame({"score": right.astype(float), "cluster": clusters.to_numpy()}))
+    interval = None if np.isnan(estimate.low) else [estimate.low, estimate.high]
     names = {name: wanted == code for code, name in enumerate(study.task.classes)}
     recalls = {name: round(float(right[mine].mean()), 4) for name, mine in names.items() if mine.any()}
-    return {
-        "tested": {"units": len(right), "accuracy": float(right.mean()), "interval": [low, high], "recalls": recalls}
-    }
+    return {"tested": {"units": len(right), "accuracy": estimate.value, "interval": interval, "recalls": recalls}}
 
 
 def _recording(study: Study, recipe: Recipe) -> dict[str, Any]:

@@ -14,7 +14,7 @@ import pandas as pd
 from pydantic import Field, field_validator, model_validator
 
 from insula.emotions.spaces import classes_of
-from insula.errors import LabelError
+from insula.errors import LabelError, printable
 from insula.storage.settings import Settings
 
 
@@ -77,6 +77,13 @@ class Categorical(_Labelled):
         if isinstance(values.get("classes"), str):
             return {**values, "classes": classes_of(values["classes"])}
         return values
+
+    @model_validator(mode="after")
+    def _can_be_shown(self) -> Self:
+        for name in (" ".join(name.split()) for name in self.classes):
+            if printable(name) != name:
+                raise LabelError(f"the class {name} has signs that no page can show", do="rename it")
+        return self
 
     def targets(self, table: pd.DataFrame) -> np.ndarray:
         """Return int64 (n,): the class's place in `classes`, -1 where the label is missing."""

@@ -35,7 +35,7 @@ _STYLE: dict[Any, Any] = {
     "axes.edgecolor": QUIET, "axes.linewidth": 0.8, "axes.spines.top": False, "axes.spines.right": False,
     "axes.axisbelow": True, "grid.color": FAINT, "grid.linewidth": 0.7, "xtick.color": INK, "ytick.color": INK,
     "xtick.major.size": 3, "ytick.major.size": 0, "legend.frameon": False, "lines.linewidth": 1.6,
-    "svg.hashsalt": "insula", "savefig.dpi": 160,
+    "svg.hashsalt": "insula", "savefig.dpi": 160, "text.parse_math": False,  # a name may hold a dollar
 }  # fmt: skip
 
 

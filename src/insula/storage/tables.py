@@ -12,8 +12,9 @@ import pandas as pd
 
 from insula.errors import DataError, printable
 
-# where a spreadsheet would begin a formula, in the widths of East Asia, too; some take a semicolon for the next cell
-_FORMULA = re.compile("(^|;)(?=[=+\\-@\uff1d\uff0b\uff0d\uff20])")
+# where a spreadsheet would begin a formula, in the widths of East Asia, too, and behind what it does not show; some
+# take a semicolon for the next cell
+_FORMULA = re.compile("(^[\\s\u00ad\u200b-\u200f\u2060-\u2064\ufeff]*|;)(?=[=+\\-@\uff1d\uff0b\uff0d\uff20])")
 
 _NOTHING = ("", "nan", "-nan", "na", "n/a", "#n/a", "#na", "<na>", "nat", "none", "null", "nil")
 _SPELLINGS = [spelt for word in _NOTHING for spelt in (word, word.upper(), word.capitalize())] + ["NaN", "NaT"]
