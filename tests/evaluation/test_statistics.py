@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from made_up_ratings import rated_results
 from made_up_results import make_results
 from scipy import stats
 
@@ -16,6 +17,7 @@ from insula.evaluation.statistics import (
     cluster_interval,
     corrected_resampled_t,
     difference_interval,
+    gain,
     group_scores,
     holm,
     paired_test,
@@ -171,21 +173,57 @@ def test_wilsons_interval_is_scipys(right, n):
 
 def test_resampled_t_is_wider_than_the_plain_t():
     values = np.array([0.02, 0.05, 0.01, 0.04, 0.03])
-    found = corrected_resampled_t(values, 0.25)
-    t = values.mean() / np.sqrt((1 / 5 + 0.25) * values.var(ddof=1))
-    assert found.p == pytest.approx(2 * stats.t.sf(t, 4))
-    assert found.p > stats.ttest_1samp(values, 0).pvalue
+    corrected = corrected_resampled_t(values, 0.25)
+    error = np.sqrt((1 / 5 + 0.25) * values.var(ddof=1))
+    low, high = stats.t.interval(0.95, 4, values.mean(), error)
+    assert corrected == pytest.approx((0.03, low, high, 2 * stats.t.sf(0.03 / error, 4), 5))
+    assert corrected.p > stats.ttest_1samp(values, 0).pvalue
     assert corrected_resampled_t(values, 0.0).p == pytest.approx(stats.ttest_1samp(values, 0).pvalue)
+    assert corrected_resampled_t(values[:2], 0.25).splits == 2
     with pytest.raises(DataError, match="needs two"):
         corrected_resampled_t(values[:1], 0.25)
+    for value, p in ((0.5, 0.0), (0.0, 1.0)):  # splits that differ alike
+        assert corrected_resampled_t(np.full(3, value), 0.25) == (value, value, value, p, 3)
 
 
-def test_resampled_t_is_for_splits_of_one_corpus():
+def test_resampled_t_is_for_splits_of_one_corpus_that_leave_something_to_train_on():
     assert resampled_test(make_results(studies=2, units=20), "fusion", "visual") is None
     assert resampled_test(make_results(studies=1, units=20, folds=1), "fusion", "visual") is None
-    found = resampled_test(make_results(studies=1, units=60, folds=3, repeats=2), "fusion", "visual")
-    assert found is not None
-    assert found.splits == 6
+    assert resampled_test(make_results(studies=1, units=20, folds=1, repeats=2), "fusion", "visual") is None
+    assert resampled_test(make_results(studies=1, units=20, folds=2), "fusion", "visual").splits == 2
+    results = make_results(studies=1, units=60, folds=3, repeats=2)
+    right = [results.rows(arm).groupby(["repeat", "fold"])["correct"].mean() for arm in ("fusion", "visual")]
+    expected = corrected_resampled_t((right[0] - right[1]).to_numpy(), 20 / 40)
+    assert resampled_test(results, "fusion", "visual") == pytest.approx(expected) and expected.splits == 6
+
+
+@pytest.mark.parametrize("series", ["trial", None])
+def test_ratings_are_compared_by_the_errors_of_series(series):
+    """Five people of two trials of four rows, rated twice; without a series each row is one, drawn by itself."""
+    results = rated_results(subjects=5, trials=2, rows=4, repeats=2, cluster=series and "subject", series=series)
+    shape = (2, 10, 4) if series else (2, 40, 1)
+    own, other, constant = (
+        np.sqrt((results.rows(arm)["error"].to_numpy().reshape(shape) ** 2).mean(axis=2))
+        for arm in ("eeg", "alone", "majority")
+    )
+    spared = (other - own) / constant.mean()  # (repeats, series)
+    rows = results.rows("eeg").iloc[:40]
+    names = rows[series or "unit"].drop_duplicates()
+    people = "one/" + rows.drop_duplicates(series or "unit")[series and "subject" or "unit"]
+    for frame, values in (
+        (unit_scores(results, "eeg"), own),
+        (unit_differences(results, "eeg", "alone"), spared),
+    ):
+        assert frame.index.names == ["study", series or "unit"]
+        ordered = frame.loc["one"].loc[names]
+        np.testing.assert_allclose(ordered["score"], values.mean(axis=0))
+        assert ordered["cluster"].tolist() == people.tolist()
+    clusters = spared.mean(axis=0).reshape(5 if series else 40, -1).mean(axis=1)
+    low, high = stats.t.interval(0.95, len(clusters) - 1, clusters.mean(), stats.sem(clusters))
+    assert gain(results, "eeg", "alone") == pytest.approx((spared.mean(), low, high, len(clusters)))
+    even = np.repeat(np.arange(5) % 2 == 0, len(names) // 5)  # people of the first fold
+    splits = np.stack([spared[:, even].mean(axis=1), spared[:, ~even].mean(axis=1)], axis=1).ravel()
+    assert resampled_test(results, "eeg", "alone") == pytest.approx(corrected_resampled_t(splits, 20 / 20))
 
 
 def test_scores_by_group_weigh_units_alike():

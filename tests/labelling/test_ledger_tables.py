@@ -50,6 +50,11 @@ def test_a_round_counts_what_it_asked_and_what_whom_it_asked_answered(ledger: Le
     assert rounds["answered"].tolist() == [1, 1], "of zoe's three she answered one, and skipped one"
 
 
+def test_counts_stand_beside_their_round_in_whatever_order_names_come(ledger: Ledger) -> None:
+    ledger.record([Answer("c/5", "zoe", "fear", NOON), Answer("c/4", "zoe", "fear", NOON)])
+    assert ledger.rounds()[["round", "answered"]].to_numpy().tolist() == [["second to none", 0], ["first", 2]]
+
+
 def test_answers_follow_the_order_of_asking_then_the_names_then_the_times(ledger: Ledger) -> None:
     later = NOON + timedelta(hours=1)
     ledger.record([Answer("c/1", "zoe", "joy", later), Answer("c/1", "anna", "joy", later)])

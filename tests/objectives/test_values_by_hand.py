@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch.nn import functional
 
+from insula.objectives.adversary import reverse_gradient
 from insula.objectives.alignment import alignment_loss
 from insula.objectives.centre import CentreLoss
 from insula.objectives.concepts import class_quantiles, concept_targets
@@ -19,8 +20,10 @@ from insula.objectives.evidential import evidential_loss
 from insula.objectives.evidential_regression import NormalInverseGamma, believed, evidential_regression_loss
 from insula.objectives.faces import FaceLoss, SelfCure
 from insula.objectives.geometry import ClassGeometry, cosine_ramp
+from insula.objectives.head_injection import HeadInjection
 from insula.objectives.ordinal import neighbourly
-from insula.objectives.prototypes import nearness
+from insula.objectives.orthogonality import shared_directions
+from insula.objectives.prototypes import class_means, interpolated, nearness
 from insula.objectives.reliability import reliability
 from insula.objectives.similarity import Partners, similarity_loss
 
@@ -46,8 +49,9 @@ def test_the_last_quantile_is_the_largest_value() -> None:
 def test_the_first_sample_of_all_can_stand_for_its_class() -> None:
     rows = torch.tensor([[5.0, 6.0], [7.0, 8.0]])
     taught, doubtful, labels = torch.zeros(1, 2), torch.tensor([False]), torch.tensor([0])
-    targets = concept_targets(taught, doubtful, labels, torch.tensor([[0, -1]]), lambda places: rows[places], 2)
-    assert targets.tolist() == [[5.0, 6.0]]
+    for kept in (rows, rows.double()):  # a bank may be kept at another precision than the batch
+        targets = concept_targets(taught, doubtful, labels, torch.tensor([[0, -1]]), kept.__getitem__, 2)
+        assert targets.tolist() == [[5.0, 6.0]]
 
 
 def test_the_rating_loss_is_half_of_each() -> None:
@@ -73,7 +77,15 @@ def test_an_anchor_is_held_against_its_own_row() -> None:
 
 def test_two_rows_have_a_discrepancy() -> None:
     near, far = torch.tensor([[0.0], [1.0]]), torch.tensor([[9.0], [10.0]])
-    assert multi_kernel_mmd(near, far).item() > 0.5
+    apart = multi_kernel_mmd(near, far)
+    assert apart.item() > 0.5
+    assert multi_kernel_mmd(near / 1000, far / 1000).item() == pytest.approx(apart.item(), rel=1e-4), "no unit counts"
+
+
+def test_where_rows_lie_does_not_change_how_far_apart_they_are() -> None:
+    rows = torch.tensor([[0.0, 1.0], [1.0, 0.0], [0.5, 2.0], [2.0, 0.25]])
+    away = rows + torch.tensor([4096.0, -8192.0])  # squares of these leave no room for the rows' own distances
+    assert multi_kernel_mmd(away[:2], away[2:]).item() == pytest.approx(multi_kernel_mmd(rows[:2], rows[2:]).item())
 
 
 def test_the_mean_over_one_row_is_that_row() -> None:
@@ -101,6 +113,7 @@ def test_a_face_loss_of_nothing_else_is_cross_entropy() -> None:
     others = (logits.repeat(3, 1), torch.eye(3)), torch.tensor([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
     contrast = FaceLoss(2, 2, contrast=1.0)
     assert contrast(*twice).item() == pytest.approx(entropy)  # a pair is all there is to be like
+    assert FaceLoss(2, 3)(*others).item() == pytest.approx(functional.cross_entropy(others[0][0], others[1]).item())
     wanted = functional.cross_entropy(*((others[0][0]), others[1])).item() + 2 * math.log(2) / 3
     assert FaceLoss(2, 3, contrast=1.0)(*others).item() == pytest.approx(wanted)
     near = torch.tensor([[1.0, 0.0], [0.8, 0.6], [0.0, 1.0]])
@@ -138,7 +151,16 @@ def test_a_narrower_share_leaves_more_to_doubt() -> None:
     assert cure((logits, confidence), targets).item() == pytest.approx(0.5 - (0.9 - 1.9 / 3))
 
 
+def test_a_cure_changes_the_doubtful_half_where_another_class_is_more_probable() -> None:
+    """Half of four are two, and as probable is not more probable."""
+    logits, confidence = torch.tensor([[9.0, 0.0]] * 3 + [[0.0, 0.0]]), torch.tensor([0.9, 0.8, 0.7, 0.6])
+    cure = SelfCure(torch.ones(4, dtype=torch.int64), share=0.5, relabel_from=0, relabel_margin=0.0)
+    cure((logits, confidence), torch.stack([torch.ones(4, dtype=torch.int64), torch.arange(4)], dim=1))
+    assert cure.labels.tolist() == [1, 1, 0, 1]
+
+
 def test_the_ramp_ends_where_it_says() -> None:
+    assert cosine_ramp(30, 20, 60) == pytest.approx(0.5 * (1 - math.sqrt(0.5)))
     assert [cosine_ramp(epoch, 3, 3) for epoch in (2, 3)] == [0.0, 1.0]
     assert cosine_ramp(2, 3, 5) == 0.0
 
@@ -189,6 +211,24 @@ def test_the_cap_is_the_median_of_the_classes_that_were_seen() -> None:
     assert loss(rows, labels, sure).item() == pytest.approx(wanted)
 
 
+def test_the_spread_is_measured_once_and_caps_what_is_there() -> None:
+    one, pair = torch.tensor([[1.0, 0.0]]), torch.tensor([[1.0, 0.0], [0.0, 1.0]])
+    loss = ClassGeometry(2, 2, capped=[0], start=1, end=1, margin=0.0)
+    zeros, sure = torch.tensor([0, 0]), torch.ones(2)
+    loss.begin_epoch(2)
+    assert math.isinf(loss.limit), "nothing was measured"
+    assert loss(pair, zeros, sure).item() == 0.0, "so that nothing is capped"
+    loss = ClassGeometry(2, 2, capped=[0], start=1, end=1, margin=0.0)
+    loss(pair, zeros, sure)  # the first epoch need not be begun
+    loss.begin_epoch(0)
+    assert math.isinf(loss.limit), "it is not over"
+    loss.begin_epoch(1)
+    assert loss.limit.item() == pytest.approx(0.8 * 0.5)
+    assert loss(one, torch.tensor([1]), torch.ones(1)).item() == 0.0, "none of the capped class is there"
+    there = 0.45 + 0.1  # of the centre, which moves a tenth of the way
+    assert loss(one, torch.tensor([0]), torch.ones(1)).item() == pytest.approx(2 * (1 - there) ** 2 - 0.4, rel=1e-4)
+
+
 def test_neighbours_are_softened_by_their_distance() -> None:
     weights = [math.exp(-(k**2) / (2 * 0.5**2)) for k in (-2, -1, 0, 1)]
     wanted = [weight / sum(weights) for weight in weights]
@@ -218,5 +258,21 @@ def test_similarity_by_hand_with_nothing_set() -> None:
     share = 1 / (1 + math.exp(-10.0))
     divergence = share * (far - near) + (1 - share) * (near - far)
     wanted = divergence + 1.0 + far + near  # turned by a right angle; the label is the teacher's side
-    loss = similarity_loss(Partners(student, teacher, yes, yes), prototypes, torch.tensor([0]))
-    assert loss.item() == pytest.approx(wanted, rel=1e-5)
+    for label in (0, 1):
+        loss = similarity_loss(Partners(student, teacher, yes, yes), prototypes, torch.tensor([label]))
+        assert loss.item() == pytest.approx(wanted, rel=1e-5)
+
+
+def test_what_is_not_set_counts_once() -> None:
+    features = torch.tensor([[2.0, 1.0]], requires_grad=True)
+    reverse_gradient(features).sum().backward()
+    assert features.grad is not None and features.grad.tolist() == [[-1.0, -1.0]]
+    rows = torch.eye(2)
+    assert shared_directions(rows, rows).item() == shared_directions(rows, rows, "mean_nn").item() == 0.5
+    assert HeadInjection(torch.nn.Identity(), "ratings").eval().train().training is True
+
+
+def test_beyond_the_grid_the_outer_cell_counts_and_the_last_class_may_be_absent() -> None:
+    assert interpolated(torch.eye(4), torch.tensor([[9.0, -9.0]])).tolist() == [[0.0, 1.0, 0.0, 0.0]]
+    start = torch.tensor([[1.0, 0.0], [1.0, 0.0], [0.0, 3.0]])
+    assert class_means(torch.tensor([[0.0, 2.0]]), torch.tensor([0]), start).tolist() == [[0, 1], [1, 0], [0, 1]]

@@ -264,7 +264,7 @@ class Ledger:
             (item, who) in pairs if who else item in anybody
             for item, who in zip(asked["item"], asked["annotator"], strict=True)
         ]
-        counts = asked.assign(done=pd.array(done, "bool")).groupby("round")["done"].agg(["size", "sum"])
+        counts = asked.assign(done=done).groupby("round")["done"].agg(["size", "sum"])
         return rounds.assign(
             asked=counts["size"].reindex(rounds["round"]).to_numpy(),
             answered=counts["sum"].reindex(rounds["round"]).to_numpy(),

@@ -15,7 +15,7 @@ def reliability(
 ) -> torch.Tensor:
     """Return weights of rows, (n,), whose mean over the rows that count is 1; nothing learns through them.
 
-    A row weighs one minus the teacher's uncertainty, times the agreement of the two features, (1 + cosine) / 2. Rows
+    A row weighs one minus the teacher's uncertainty, times the agreement of the two features, 1 + cosine. Rows
     without a partner and rows of which the teacher is more uncertain than `limit` weigh 0 and do not count for the
     mean. Where no row counts, all weigh 0.
 
@@ -38,7 +38,7 @@ def reliability(
     [1.333, 0.667, 0.0, 0.0]
     """
     counts = paired & (uncertainty <= limit)
-    agreement = (1 + functional.cosine_similarity(student, teacher, dim=1)) / 2
+    agreement = 1 + functional.cosine_similarity(student, teacher, dim=1)
     weights = torch.where(counts, (1 - uncertainty) * agreement, 0).detach()
     total = weights.sum()
     return torch.where(total > 0, weights * counts.sum() / total, 0)
