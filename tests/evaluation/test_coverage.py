@@ -5,10 +5,14 @@ On simulated trials, which are more alike within a person. Six thousand repetiti
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
 from made_up_results import make_results
+from scipy import stats
+from sklearn.metrics import balanced_accuracy_score, cohen_kappa_score, f1_score
 
 from insula.evaluation.class_intervals import class_intervals
 from insula.evaluation.intervals import mean_without_each, no_difference, share_interval
@@ -102,3 +106,43 @@ def test_balanced_accuracy_f1_and_kappa_have_intervals_over_people_and_the_table
         low, high = (table[f"{name}_{end}"] for end in ("low", "high"))
         assert low < table[name] < high and (low, high) == (wide[f"{name}_low"], wide[f"{name}_high"])
         assert high - low > 1.5 * (narrow[f"{name}_high"] - narrow[f"{name}_low"]), name
+
+
+def test_intervals_of_class_metrics_are_the_jackknife_of_scikit_learns_figures() -> None:
+    """Faces of two studies share their names; one class is of a single picture, another of none, but is named."""
+    rows = make_results(studies=2, units=24, folds=1, repeats=2).predictions
+    rows["truth"] = rows["truth"].replace({"neutral": "fear", "surprise": "anger"})
+    rows.loc[(rows["study"] == "study-0") & (rows["unit"] == "picture-0005"), "truth"] = "neutral"
+    rows.loc[(rows["arm"] == "c1") & (rows["unit"] == "picture-0001"), "predicted"] = "surprise"
+    results = make_results(predictions=rows, cluster="identity")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        intervals = class_intervals(results, "c1")
+    own = results.rows("c1")
+    faces = own["study"] + own["identity"]
+    parts = [own, *(own[faces != face] for face in faces.unique())]
+    sizes = np.full(12, 4.0)
+    for name, metric in (
+        ("balanced_accuracy", lambda y, p: balanced_accuracy_score(y, p)),
+        ("macro_f1", lambda y, p: f1_score(y, p, labels=y.unique(), average="macro")),
+        ("kappa", cohen_kappa_score),
+    ):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of scikit-learn: a class that is named and never true
+            value, *without = (metric(part["truth"], part["predicted"]) for part in parts)
+        low, high = share_interval(value, np.array(without), sizes)
+        if name == "kappa":
+            reach = stats.t.ppf(0.975, 11) * np.sqrt(11 / 12 * ((np.array(without) - value) ** 2).sum())
+            low, high = value - reach, value + reach
+        assert (intervals[f"{name}_low"], intervals[f"{name}_high"]) == pytest.approx((low, high)), name
+
+
+def test_an_interval_of_kappa_ends_where_kappa_does() -> None:
+    rows = make_results(studies=1, units=12, folds=1, classes=("fear", "joy")).predictions
+    other = rows["truth"].map({"fear": "joy", "joy": "fear"})
+    ends = []
+    for face in (True, False):  # one face is named wrongly, then all but this one
+        rows["predicted"] = other.where((rows["identity"] == "I000") == face, rows["truth"])
+        figures = class_intervals(make_results(predictions=rows, classes=("fear", "joy"), cluster="identity"), "c1")
+        ends.append((figures["kappa_low"], figures["kappa_high"]))
+    assert ends[0][1] == 1 and ends[1][0] == -1

@@ -218,6 +218,9 @@ def test_ratings_are_compared_by_the_errors_of_series(series):
         ordered = frame.loc["one"].loc[names]
         np.testing.assert_allclose(ordered["score"], values.mean(axis=0))
         assert ordered["cluster"].tolist() == people.tolist()
+    people_own = own.reshape(2, 5, -1)
+    assert group_scores(results, "eeg", "subject").tolist() == pytest.approx(people_own.mean(axis=(0, 2)).tolist())
+    assert group_scores(results, "eeg", "repeat").tolist() == pytest.approx(people_own.mean(axis=(1, 2)).tolist())
     clusters = spared.mean(axis=0).reshape(5 if series else 40, -1).mean(axis=1)
     low, high = stats.t.interval(0.95, len(clusters) - 1, clusters.mean(), stats.sem(clusters))
     assert gain(results, "eeg", "alone") == pytest.approx((spared.mean(), low, high, len(clusters)))

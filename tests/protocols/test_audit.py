@@ -93,6 +93,7 @@ def test_manifest_keeps_text_ids_and_empty_parts(tmp_path: Path) -> None:
     save_splits([split], tmp_path / "splits.json")
     (again,) = open_splits(tmp_path / "splits.json")
     assert again.train.tolist() == ["a", "b"] and again.digest() == split.digest() and len(again.validation) == 0
+    assert again.validation.dtype == np.int64, "of no ids none is text"
 
 
 # --- anybody's tables
@@ -198,6 +199,9 @@ def test_files_of_numbers_and_gaps(tmp_path: Path) -> None:
     parts("train", "test", "train", "test").to_csv(tmp_path / "split.csv", index=False)
     with pytest.raises(LeakageError, match=r"trial 1.0/3.0 is in train and test \(train: row 0; test: row 1\)"):
         audit_files(tmp_path / "table.csv", tmp_path / "split.csv")
+    (tmp_path / "named.csv").write_text("trial\nNA\nx\ny\nNA\n")  # NA may be a name
+    with pytest.raises(LeakageError, match=r"trial NA is in train and test"):
+        audit_files(tmp_path / "named.csv", tmp_path / "split.csv")
     with pytest.raises(DataError, match=r"no such file"):
         audit_files(tmp_path / "absent.csv", tmp_path / "split.csv")
     (tmp_path / "empty.csv").write_text("")

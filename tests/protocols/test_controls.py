@@ -42,6 +42,15 @@ def test_every_subject_keeps_its_own_cells(seed: int, within: str | None, apart:
     assert (after["eeg_row"] == before["eeg_row"])[samples.has("eeg")].mean() < 0.25  # one in 54, or in 18 of a class
 
 
+def test_cells_of_unknown_people_stay_in_their_store() -> None:
+    samples = own_stores(WATCHED).with_columns(subject=np.full(len(WATCHED), None, object))
+    before = samples.table[samples.has("eeg")]
+    after = shuffle_modality(samples, "eeg", 0).table.loc[before.index]
+    for name in ("S0", "S1", "S2"):
+        mine = before["eeg_store"] == name
+        assert sorted(before.loc[mine, "eeg_row"]) == sorted(after.loc[mine, "eeg_row"])
+
+
 def test_as_many_cells_stay_in_place_as_chance_leaves() -> None:
     stay = [(shuffle_modality(WATCHED, "eeg", seed).rows("eeg") == WATCHED.rows("eeg"))[WATCHED.has("eeg")].sum()
             for seed in range(200)]  # fmt: skip
@@ -101,6 +110,9 @@ def test_labels_that_differ_within_a_unit_or_have_none() -> None:
     brains = windows()
     with pytest.raises(LabelError, match=r"subject c0/S0 has several labels"):
         permute_labels(brains, TASK, "subject", 0)
+    two = brains.select(slice(0, 21)).with_columns(emotion=["fear"] * 18 + ["anger", "anger", "fear"])
+    with pytest.raises(LabelError, match=r"subject c0/S1 has several labels"):  # of the second, which alone has
+        permute_labels(two, TASK, "subject", 0)
     with pytest.raises(LabelError, match=r"labelled samples have no identity.*sample 0"):
         permute_labels(brains, TASK, "identity", 0)
     assert isinstance(permute_labels(brains, TASK, "sample", 0).table, pd.DataFrame)

@@ -170,7 +170,7 @@ class Checks:
                 row = np.flatnonzero(close)[:1]
                 near = np.flatnonzero((clock == clock[row]) & rows)
                 gap = np.maximum(start[near], start[row]) - np.minimum(stop[near], stop[row])
-                session = self._name("session", row[0]) or self._name("subject", row[0])
+                session = self._name("session", row[0]) or self._name("subject", row[0]) or "one recording"
                 embargo = f" or lie within {self.protocol.embargo:g} s" if self.protocol.embargo else ""
                 pair = [*self._by_part(np.flatnonzero(close)), *self._by_part(near[[gap.argmin()]])]
                 self._leak(f"windows of {session} overlap{embargo} ({_count(close.sum(), 'row')})", pair)

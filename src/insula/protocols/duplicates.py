@@ -79,11 +79,6 @@ class Marks:
     def __len__(self) -> int:
         return len(self.grey)
 
-    def __getitem__(self, rows: np.ndarray) -> Marks:
-        return Marks(
-            self.grey[rows], self.tint[rows], self.side, lambda some, side: self.closer(np.asarray(rows)[some], side)
-        )
-
 
 def mark_pictures(pictures: np.ndarray) -> Marks:
     """Return the marks of pictures, uint8 (n, height, width, 3) or (n, height, width)."""
