@@ -34,9 +34,7 @@ def test_pictures_are_read_between_their_pixels_as_scipy_does() -> None:
     values, inside = moved(shown, CHANGES, across, down)
     for place, change in enumerate(CHANGES):
         x, y = change @ np.stack([across, down, np.ones_like(across)])
-        expected = map_coordinates(
-            shown[place], [(at + 1) * SIDE / 2 - 0.5 for at in (y, x)], order=1, mode="nearest"
-        )
+        expected = map_coordinates(shown[place], [(at + 1) * SIDE / 2 - 0.5 for at in (y, x)], order=1, mode="nearest")
         assert values[place] == pytest.approx(expected, abs=0.05)
         assert inside[place].tolist() == ((np.abs(x) <= 1) & (np.abs(y) <= 1)).tolist()
     assert not inside.all()
