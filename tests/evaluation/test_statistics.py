@@ -209,7 +209,7 @@ def test_ratings_are_compared_by_the_errors_of_series(series):
     spared = (other - own) / constant.mean()  # (repeats, series)
     rows = results.rows("eeg").iloc[:40]
     names = rows[series or "unit"].drop_duplicates()
-    people = "one/" + rows.drop_duplicates(series or "unit")[series and "subject" or "unit"]
+    people = "one/" + rows.drop_duplicates(series or "unit")["subject" if series else "unit"]
     for frame, values in (
         (unit_scores(results, "eeg"), own),
         (unit_differences(results, "eeg", "alone"), spared),

@@ -41,7 +41,7 @@ def test_pictures_are_read_between_their_pixels_as_scipy_does() -> None:
 
 
 def test_a_map_is_recovered_for_each_pair_whatever_the_light() -> None:
-    """The second picture of each pair is the first, moved, in another light; in the third brightening drove it white."""
+    """The second picture of a pair is the first, moved, in another light; that of the third pair drove it white."""
     whole = pictures(3, seed=1)
     one = moved(whole, CHANGES[[0, 1, 0]] * [[[0.98]]], *places(SIDE))[0].reshape(whole.shape)
     wanted = CHANGES[[0, 1, 0]] * 0.98

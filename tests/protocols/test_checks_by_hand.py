@@ -150,7 +150,7 @@ def test_pictures_are_compared_where_the_protocol_parts_what_they_show() -> None
     )
     named = shown.with_columns(path=[f"{name}.png" for name in "uvwxyz"])
     with pytest.raises(
-        LeakageError, match=r"picture of u\.png \(sample 0\) is a near-duplicate of that of y\.png \(sam"
+        LeakageError, match=r"picture of u\.png \(sample 0\) is a near-duplicate of that of y\.png"
     ):
         audit(copied, named, protocol("stimulus-disjoint", scored_unit="sample"))
 
