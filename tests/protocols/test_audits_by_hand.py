@@ -31,9 +31,7 @@ def test_what_may_be_shared_is_no_leak(table: dict, units: list[str] | None) -> 
 
 def test_a_recording_without_a_name_has_none() -> None:
     table = pd.DataFrame({"start": [0, 10, 3, 15], "stop": [4, 14, 9, 19]})
-    with pytest.raises(
-        LeakageError, match=r"^windows of one recording overlap \(1 row\) \(train: row 0; test"
-    ):
+    with pytest.raises(LeakageError, match=r"^windows of one recording overlap \(1 row\) \(train: row 0; test"):
         audit_tables(table, PARTS)
 
 

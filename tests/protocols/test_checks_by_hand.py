@@ -149,9 +149,7 @@ def test_pictures_are_compared_where_the_protocol_parts_what_they_show() -> None
         "the picture of sample 0 is a near-duplicate of that of sample 4 (1 pair) (train: row 0; test: row 4)"
     )
     named = shown.with_columns(path=[f"{name}.png" for name in "uvwxyz"])
-    with pytest.raises(
-        LeakageError, match=r"picture of u\.png \(sample 0\) is a near-duplicate of that of y\.png"
-    ):
+    with pytest.raises(LeakageError, match=r"picture of u\.png \(sample 0\) is a near-duplicate of that of y\.png"):
         audit(copied, named, protocol("stimulus-disjoint", scored_unit="sample"))
 
 
