@@ -141,7 +141,7 @@ def about_labels(
     if pd.api.types.is_numeric_dtype(values) and (len(values.unique()) > _MOST_CODES or (values % 1 != 0).any()):
         return [*lines, f"{len(values):,} ratings from {values.min():g} to {values.max():g}"]
     words = _words(values)
-    written = dict(zip(words, values, strict=True))  # one of the ways in which each is written
+    spelt = dict(zip(words, values, strict=True))  # one of the ways in which each is spelt
     counts = dict(sorted(words.value_counts().items(), key=lambda one: (-one[1], one[0])))
     lines.append(_classes(counts, folders))
     kinds = defaultdict(list)
@@ -151,7 +151,7 @@ def about_labels(
     for kind, (what, do) in _KINDS.items():
         if kinds[kind]:
             one = kinds[kind][0]
-            one = one if isinstance(written[one], float) else written[one]
+            one = one if isinstance(spelt[one], float) else spelt[one]
             lines.append(f"{what} ({_some(kinds[kind])}): {do.format(codes=codes, one=one)}")
     return lines + ([_unknown(kinds["unknown"], codes)] if kinds["unknown"] else [])
 

@@ -72,9 +72,10 @@ def open_study(recipe: Recipe, repeat: int, cache: Cache, tell: Callable[[str], 
     chosen = protocol_of(recipe, repeat)
     corpus = corpus_of(recipe, repeat)
     with warnings.catch_warnings():
-        for note in notes_of(corpus) if tell else ():
-            tell(note)
-            warnings.filterwarnings("ignore", re.escape(note))  # which samples may say again
+        if tell:
+            for note in notes_of(corpus):
+                tell(note)
+                warnings.filterwarnings("ignore", re.escape(note))  # which samples may say again
         samples = corpus.samples(cache)
     if recipe.test is not None and not chosen.disjoint:
         chosen = chosen.model_copy(update={"disjoint": _people_known(samples)})

@@ -6,7 +6,7 @@ product. A pair that is proposed is aligned (`insula.protocols.alignment`) and c
 one person differ at the mouth or the brows, whatever the rest. Pictures that lie as they are need only agree at
 32 x 32: at equal mean and contrast they differ nowhere by more than `LARGEST_DIFFERENCE` standard deviations.
 
-Shifts, crops on one side or by more than a fifth, a strong blur, borders and turns beyond 10 degrees are not looked for.
+Shifts, crops on one side or by more than a fifth, strong blur, borders and turns beyond 10 degrees are not looked for.
 In pictures of less than 96 pixels a slight smile is no difference, so that two of one person may count as one.
 """
 
@@ -26,8 +26,8 @@ from insula.samples import ArrayStore, Samples, Store
 from insula.storage.hashing import digest_array
 
 NOT_LOOKED_FOR = (
-    "those that were shifted, cropped on one side or by more than a fifth, blurred, framed by a border or turned by more "
-    "than 10 degrees are not looked for"
+    "those that were shifted, cropped on one side or by more than a fifth, blurred, framed by a border or turned by "
+    "more than 10 degrees are not looked for"
 )
 
 LARGEST_DIFFERENCE = 0.25

@@ -51,7 +51,7 @@ def _group_splitter() -> Any:
     """Return scikit-learn's splitter of groups with strata, which looks at all folds at once and chooses as it does."""
     from sklearn.model_selection import StratifiedGroupKFold
 
-    class Splitter(StratifiedGroupKFold):  # type: ignore[misc]
+    class Splitter(StratifiedGroupKFold):
         def _find_best_fold(self, y_counts_per_fold: np.ndarray, y_cnt: np.ndarray, group_y_counts: np.ndarray) -> int:
             folds = len(y_counts_per_fold)
             proposed = np.repeat(y_counts_per_fold[None], folds, axis=0)

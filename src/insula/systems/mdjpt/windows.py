@@ -59,7 +59,8 @@ class Windows:
             each = " and ".join(f"{length} samples at {rate:g} Hz" for rate, length in sorted(shapes))
             do = "set one window and one rate for all corpora, or pipeline=mdjpt"
             raise DataError(f"windows of two kinds: {each}", where=modality, do=do)
-        self.rate, self.length = max(shapes, default=(1.0, 0))
+        self.rate: float = max(shapes)[0] if shapes else 1.0
+        self.length: int = max(shapes)[1] if shapes else 0
         self.matrices = []
         for form, name in zip(forms, names, strict=True):
             if not set(canonical(form.channels)) & set(canonical(montage)):
