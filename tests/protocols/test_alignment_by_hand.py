@@ -56,20 +56,17 @@ def test_a_map_is_recovered_for_each_pair_whatever_the_light() -> None:
 
 def test_pictures_differ_where_they_differ_most() -> None:
     same, here = pictures(4, seed=2), np.stack([identity_map()] * 4)
-    assert local_difference(same, 0.7 * same + 40, here) == pytest.approx(0, abs=1e-4)
+    assert local_difference(same, 0.7 * same + 40, here)[0] == pytest.approx(0, abs=1e-4)
     changed = same.copy()
     other = pictures(1, seed=3)[0]
     changed[0, 20:30, 16:26] = other[20:30, 16:26]  # a mouth
     changed[1, :5, :5] = other[:5, :5]  # a corner, which is beyond the circle
     changed[2] = other
-    change = local_difference(same, changed, here)
+    change = local_difference(same, changed, here)[0]
     assert change[0] > 0.4 and change[1] < 0.01 and change[2] > 0.8 and change[3] == pytest.approx(0, abs=1e-4)
-    assert change[2] > 2 * local_difference(same, (same + changed) / 2, here)[2]
+    assert change[2] > 2 * local_difference(same, (same + changed) / 2, here)[0][2]
     away = np.stack([maps_of((0, 1.0, 1.9, 0.0))[0]] * 4)
-    assert local_difference(same, same, away).tolist() == [1, 1, 1, 1], "there is hardly anything to compare"
-    flat = np.full_like(same, 90.0)
-    flat[:, ::2, ::2] += 1e-3
-    assert (local_difference(flat, flat + 1e-3 * (same - 110), here) < 1.01).all()
+    assert local_difference(same, same, away)[0].tolist() == [np.inf] * 4, "there is hardly anything to compare"
 
 
 def test_white_is_what_brightening_drove_there() -> None:
@@ -85,38 +82,31 @@ def test_what_does_not_count_changes_no_mean() -> None:
 
 
 @pytest.mark.parametrize(
-    ("turn", "wide", "high", "slant", "shift", "clearly", "plausible"),
+    ("turn", "wide", "high", "slant", "shift", "plausible"),
     [
-        (0, 1.0, 1.0, 0.0, (0.0, 0.0), 0.0, True),
-        (0, 1.0, 1.0, 0.0, (0.0, 0.0), 0.06, False),  # hardly moved
-        (3, 1.0, 1.0, 0.0, (0.0, 0.0), 0.06, False),
-        (6, 1.0, 1.0, 0.0, (0.0, 0.0), 0.06, True),
-        (-6, 1.0, 1.0, 0.0, (0.0, 0.0), 0.06, True),
-        (0, 0.9, 0.9, 0.0, (0.0, 0.0), 0.06, True),
-        (0, 1.1, 1.1, 0.0, (0.0, 0.0), 0.06, True),
-        (0, 0.95, 0.95, 0.0, (0.0, 0.0), 0.06, False),
-        (0, 0.9, 0.9, 0.0, (0.11, -0.11), 0.0, True),  # a crop at the side, within what it was cut out of
-        (0, 0.9, 0.9, 0.0, (0.13, 0.0), 0.0, False),
-        (0, 0.9, 0.9, 0.0, (0.0, -0.13), 0.0, False),
-        (0, 1.1, 1.1, 0.0, (0.11, 0.11), 0.0, True),
-        (0, 1.0, 1.0, 0.0, (0.03, 0.0), 0.0, False),
-        (0, 1.03, 1.0, 0.0, (0.0, 0.0), 0.0, True),
-        (0, 1.05, 1.0, 0.0, (0.0, 0.0), 0.0, False),  # stretched
-        (0, 1.0, 1.05, 0.0, (0.0, 0.0), 0.0, False),
-        (0, 1.2, 1.25, 0.015, (0.0, 0.0), 0.0, False),
-        (0, 1.2, 1.2, 0.02, (0.0, 0.0), 0.0, True),
-        (0, 1.0, 1.0, 0.03, (0.0, 0.0), 0.0, False),  # slanted
-        (20, 1.0, 1.0, -0.03, (0.0, 0.0), 0.0, False),
+        (0, 1.0, 1.0, 0.0, (0.0, 0.0), True),
+        (0, 0.9, 0.9, 0.0, (0.11, -0.11), True),  # a crop at the side, within what it was cut out of
+        (0, 0.9, 0.9, 0.0, (0.13, 0.0), False),
+        (0, 0.9, 0.9, 0.0, (0.0, -0.13), False),
+        (0, 1.1, 1.1, 0.0, (0.11, 0.11), True),
+        (0, 1.0, 1.0, 0.0, (0.03, 0.0), False),
+        (0, 1.03, 1.0, 0.0, (0.0, 0.0), True),
+        (0, 1.05, 1.0, 0.0, (0.0, 0.0), False),  # stretched
+        (0, 1.0, 1.05, 0.0, (0.0, 0.0), False),
+        (0, 1.2, 1.25, 0.015, (0.0, 0.0), False),
+        (0, 1.2, 1.2, 0.02, (0.0, 0.0), True),
+        (0, 1.0, 1.0, 0.03, (0.0, 0.0), False),  # slanted
+        (20, 1.0, 1.0, -0.03, (0.0, 0.0), False),
     ],
 )
 def test_a_copy_is_turned_or_cropped_and_no_more(
-    turn: float, wide: float, high: float, slant: float, shift: tuple, clearly: float, plausible: bool
+    turn: float, wide: float, high: float, slant: float, shift: tuple, plausible: bool
 ) -> None:
     view = identity_map(turn)
     view[:, :2] = view[:, :2] @ np.array([[wide, slant], [0.0, high]], np.float32)
     view[:, 2] = shift
     both = np.stack([view, identity_map(8)])  # which is always plausible
-    assert _plausible(both, clearly).tolist() == [plausible, True]
+    assert _plausible(both).tolist() == [plausible, True]
 
 
 def test_small_parts_of_the_look() -> None:

@@ -42,7 +42,7 @@ def test_a_row_listed_twice_is_named_as_it_is_written() -> None:
 
 
 def alike(people: dict[str, np.ndarray], kind: str = "features") -> int:
-    return len(copied_people(recorded(people, kind), "eeg"))
+    return len(copied_people(recorded(people, kind), "eeg")[0])
 
 
 def features(seed: int, numbers: int = 4, windows: int = 24) -> np.ndarray:
@@ -64,10 +64,10 @@ def test_people_of_unlike_recordings_and_rows_of_nobody_are_left_out() -> None:
     three, four = recorded({"S1": features(0, 3), "S2": features(0, 3)}, "features"), features(1)
     samples = recorded({"S1": four, "S2": four, "S3": features(2)}, "features")
     nobody = samples.table["subject"].where(samples.table["subject"] != "S2", None)
-    assert copied_people(samples.with_columns(subject=nobody), "eeg") == []
+    assert copied_people(samples.with_columns(subject=nobody), "eeg")[0] == []
     silent = samples.table["eeg_row"].where(samples.table["subject"] != "S2", -1)
-    assert copied_people(samples.with_columns(eeg_row=silent), "eeg") == []
-    assert len(copied_people(three, "eeg")) == 1
+    assert copied_people(samples.with_columns(eeg_row=silent), "eeg")[0] == []
+    assert len(copied_people(three, "eeg")[0]) == 1
 
 
 def test_rows_linked_through_others_are_one() -> None:

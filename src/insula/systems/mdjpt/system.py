@@ -14,7 +14,8 @@ from insula.errors import DataError, LabelError, SettingsError
 from insula.samples import Predictions, Samples, normalised_entropy
 from insula.systems.base import System, TrainingData
 from insula.systems.fitting import labelled
-from insula.systems.mdjpt.settings import Encoder, MdJPTSettings
+from insula.systems.mdjpt.settings import Encoder, HeadTraining, MdJPTSettings
+from insula.training.settings import Pretraining
 
 MONTAGE_19 = (
     "Fp1", "Fp2", "F7", "F3", "Fz", "F4", "F8", "T7", "C3", "Cz", "C4", "T8", "P7", "P3", "Pz", "P4", "P8", "O1", "O2",
@@ -58,16 +59,16 @@ class MdJPT(System):
                 filters=16, dilations=(1, 2, 4), attention_kernel=7, pooling=3,
             ),
             "clips": 24,
-            "pretraining": {"epochs": 6, "steps": 50, "learning_rate": 1e-3},
-            "head": {"epochs": 60, "batch_size": 64, "keep": "best", "patience": 10, "learning_rate": 1e-3},
+            "pretraining": Pretraining(epochs=6, steps=50, learning_rate=1e-3),
+            "head": HeadTraining(epochs=60, batch_size=64, keep="best", patience=10, learning_rate=1e-3),
         },
         "tiny": {
             "encoder": Encoder(
                 montage=("Fz", "Cz", "Pz", "C3", "C4"), width=8, blocks=1, heads=2, hidden=16, features=4, projected=6,
                 filters=8, dilations=(1, 3), attention_kernel=3, pooling=3,
             ),
-            "pretraining": {"epochs": 1, "steps": 3},
-            "head": {"epochs": 12, "batch_size": 16, "learning_rate": 3e-3},
+            "pretraining": Pretraining(epochs=1, steps=3),
+            "head": HeadTraining(epochs=12, batch_size=16, learning_rate=3e-3),
             "pretrain_on": "all", "pairs": "same-clip", "smoothing": "none", "online": False, "fewest": 2,
         },
     }  # fmt: skip
