@@ -123,7 +123,7 @@ def test_steps_say_what_they_look_at() -> None:
         chosen.scored_unit + chosen.name: [name for name in steps if steps[name].access(chosen) == "unlabelled"]
         for chosen in (people, trials, each)
     }
-    assert looking["trialsubject-disjoint"] == ["align"]
+    assert looking["trialsubject-disjoint"] == ["align", "standardise"]
     assert looking["trialtrial-disjoint"] == ["align", "align-online", "normalise-online"]
     assert looking["sampletrial-disjoint"] == ["align", "align-online", "normalise-online", "smooth"]
 
@@ -203,3 +203,20 @@ def test_few_labels_keeps_those_of_some_people_and_all_that_was_recorded(tmp_pat
         parse_steps([{"name": "few-labels", "label": "emotion", "count": 4}])["1 few-labels"].apply(
             samples, train, Cache(tmp_path)
         )
+
+
+def test_standardised_features_have_each_persons_own_unit(tmp_path):
+    values = np.random.default_rng(0).normal(size=(8, 2, 3)).astype(np.float32)
+    values[:4] = 100 * values[:4] + 7
+    values[:, 1, 2] = 5  # says nothing
+    form = Description(kind="features", axes=("channel", "band"), channels=CHANNELS, units="nats")
+    table = provenance(corpus="c", subject=list("aaaabbbb"), trial=[str(i) for i in range(8)])
+    samples = Samples(table.assign(start=np.arange(8.0)), {}).with_modality(
+        "features", "features", ArrayStore(values, form), range(8)
+    )
+    made = after(samples, {"name": "standardise"}, cache=tmp_path).read("features")
+    for rows in (slice(4), slice(4, 8)):
+        part = values[rows].astype(float)
+        wanted = (part - part.mean(axis=0)) / np.maximum(part.std(axis=0), 1e-9)
+        assert_allclose(made[rows], wanted, atol=1e-4)
+    assert parse_steps([{"name": "standardise"}])["1 standardise"].access(protocol("subject-disjoint")) == "unlabelled"

@@ -7,15 +7,15 @@ past where sessions are kept whole, and a look at test inputs where they are not
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, ClassVar, Protocol, Self
+from typing import Any, ClassVar, Literal, Protocol, Self
 
 import numpy as np
-from pydantic import Field
 
 from insula import protocols
 from insula.eeg.alignment import Alignment, OnlineAlignment
 from insula.eeg.covariance import Method, reference_covariance
 from insula.eeg.features import BANDS, differential_entropy
+from insula.eeg.few_labels import FewLabels
 from insula.eeg.harmonisation import MONTAGE_60, Rule, harmonise
 from insula.eeg.muscle import WithoutMuscle
 from insula.eeg.smoothing import initial_moments, lds, lds_causal, online_normalise
@@ -28,6 +28,7 @@ from insula.storage.code import code_version
 from insula.storage.settings import Settings
 
 _ROWS = 64  # windows in memory at a time
+_SMALL = 1e-9  # least deviation, of features that do not change
 _WHOLE = {"corpus", "person", "session", "subject", "subject+session"}  # units that keep sessions whole
 
 Piece = tuple[np.ndarray, np.ndarray]
@@ -238,53 +239,35 @@ class AlignmentOnline(Settings):
         return _rewritten(samples, self.modality, self, source.ids, pieces, cache)
 
 
-class FewLabels(Settings):
-    """Labels of a few people of the training part; of the others what was recorded remains.
-
-    Labels of the validation part stay: set `protocol.validation_share` to 0 where they, too, are to count.
+class Standardisation(Settings):
+    """Features in units of each person's own mean and deviation, over all that is there of them.
 
     Parameters
     ----------
-    label : str
-        The column of labels.
-    count : int
-        Of how many units labels are kept.
-    unit : str
-        Whose: `subject`, `trial` and so on.
-    seed : int
-        Which; a larger `count` keeps those of a smaller one.
+    unit : {"subject", "session"}
+        Within what.
+    modality : str
+        Features.
     """
 
-    learns: ClassVar[bool] = False
+    learns: ClassVar[bool] = False  # of the training part: each unit tells of itself
 
-    label: str
-    count: int = Field(ge=1)
-    unit: str = "subject"
-    seed: int = Field(0, ge=0)
+    unit: Literal["subject", "session"] = "subject"
+    modality: str = "features"
 
     def access(self, protocol: protocols.Protocol) -> str:
-        """Return `none`: it takes something away."""
-        return "none"
+        """Return `unlabelled`: it looks at all windows of a person, without labels."""
+        return "unlabelled"
 
     def apply(self, samples: Samples, source: Samples, cache: Cache) -> Samples:
-        """Return the samples with fewer labels.
+        """Return the samples with standardised features, float32."""
 
-        Raises
-        ------
-        DataError
-            Where the training part has fewer units with a label.
-        """
-        if self.label not in samples.table:
-            raise SettingsError(f"no column {self.label!r}", where="step few-labels", do="name the column of labels")
-        known = source.table[self.label].notna().to_numpy()
-        units = sorted({str(unit) for unit in source.units(self.unit)[known] if unit is not None})
-        if len(units) < self.count:
-            what = f"{len(units)} labelled {self.unit}s in the training part, of which {self.count} are wanted"
-            raise DataError(what, where="step few-labels", do=f"set count to {len(units)} or less")
-        kept = np.random.default_rng(self.seed).permutation(units)[: self.count]
-        without = known & ~np.isin(source.units(self.unit).astype(str), kept)
-        labels = samples.table[self.label].mask(samples.table.index.isin(source.ids[without]))
-        return samples.with_columns(**{self.label: labels})
+        def pieces() -> Iterator[Piece]:
+            for places in in_order(samples, self.unit, self.modality):
+                values = samples.select(places).read(self.modality).astype(np.float64)
+                yield places, (values - values.mean(axis=0)) / np.maximum(values.std(axis=0), _SMALL)
+
+        return _rewritten(samples, self.modality, self, (), pieces, cache)
 
 
 STEPS: Mapping[str, type[Step]] = {
@@ -295,6 +278,7 @@ STEPS: Mapping[str, type[Step]] = {
     "subtract-baseline": BaselineSubtraction,
     "normalise-online": OnlineNormalisation,
     "smooth": Smoothing,
+    "standardise": Standardisation,
     "without-muscle": WithoutMuscle,
 }
 """Steps by the name that a recipe gives."""

@@ -51,7 +51,11 @@ class MdJPT(System):
         "nearest-other-clips": "nearest windows of labelled people and other clips",
         "prototypes": "prototypes of the other corpora, no label of this one",
     }
-    placebos: ClassVar[Mapping[str, str]] = {"untrained": "the same encoder with random weights"}
+    placebos: ClassVar[Mapping[str, str]] = {
+        "untrained": "the same encoder with random weights",
+        "without-people": "pre-trained without alignment between people",
+        "without-corpora": "pre-trained without alignment between corpora",
+    }
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "small": {
             "encoder": Encoder(
@@ -59,7 +63,7 @@ class MdJPT(System):
                 filters=16, dilations=(1, 2, 4), attention_kernel=7, pooling=3,
             ),
             "clips": 24,
-            "pretraining": Pretraining(epochs=6, steps=50, learning_rate=1e-3),
+            "pretraining": Pretraining(epochs=6, steps=100, learning_rate=3e-3),
             "head": HeadTraining(epochs=60, batch_size=64, keep="best", patience=10, learning_rate=1e-3),
         },
         "tiny": {
@@ -92,7 +96,12 @@ class MdJPT(System):
 
     def _settings_of(self, placebo: str) -> MdJPTSettings:
         untrained = self.settings.pretraining.model_copy(update={"epochs": 0})
-        return self.settings.model_copy(update={"pretraining": untrained, "weights": None})
+        changes: dict[str, dict[str, Any]] = {
+            "untrained": {"pretraining": untrained},
+            "without-people": {"contrast_weight": 0.0},
+            "without-corpora": {"covariance_weight": 0.0},
+        }
+        return self.settings.model_copy(update={"weights": None, **changes[placebo]})
 
     # learning ---------------------------------------------------------------------------------------------------------
 
