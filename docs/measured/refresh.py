@@ -53,6 +53,8 @@ RUNS = {
     ),
     "eeg-protocols": Run("three splits", "insula run eeg-protocols --set corpus.root=$INSULA_DATA/eegmat"),
     "rbtransformer-null": Run("noise, three splits", "insula run rbtransformer-null"),
+    "mdjpt-simulated": Run("simulated", "insula run mdjpt-simulated"),
+    "mdjpt-eegmat": Run("EEGMAT", "insula run mdjpt-eegmat --set corpus.root=$INSULA_DATA/eegmat"),
     "bmcl": Run("simulated", "insula run bmcl --set repeats=1"),
     "crpn-simulated": Run("drawn faces, labels a third wrong", "insula run crpn-simulated"),
     "crpn-tables": Run("tables of the source in form", "insula run crpn-tables"),

@@ -124,8 +124,8 @@ def test_steps_say_what_they_look_at() -> None:
         for chosen in (people, trials, each)
     }
     assert looking["trialsubject-disjoint"] == ["align", "standardise"]
-    assert looking["trialtrial-disjoint"] == ["align", "align-online", "normalise-online"]
-    assert looking["sampletrial-disjoint"] == ["align", "align-online", "normalise-online", "smooth"]
+    assert looking["trialtrial-disjoint"] == ["align", "align-online", "normalise-online", "standardise"]
+    assert looking["sampletrial-disjoint"] == ["align", "align-online", "normalise-online", "smooth", "standardise"]
 
 
 def test_what_learns_says_from_whom(tmp_path: Path) -> None:
