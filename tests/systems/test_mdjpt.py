@@ -25,20 +25,21 @@ TASK = Categorical(label="emotion", classes=("calm", "fear"))
 CAPS = {"one": ("Fz", "Cz", "Pz", "C3", "C4", "O1"), "two": ("Cz", "Pz", "F3", "F4"), "three": ("Fz", "Cz", "C3", "P4")}
 
 
-def corpus(name: str, label: str, electrodes=None, people=4, clips=4, windows=3, session="1") -> Samples:
-    """Return windows of people who watched the same clips: the louder half of the clips shows fear."""
+def corpus(name: str, label: str, electrodes=None, people=4, clips=4, windows=3, louder=None) -> Samples:
+    """Return windows of people who watched the same clips: every other clip shows fear, and is louder."""
     electrodes = electrodes or CAPS[name]
     rng, rows, signals = np.random.default_rng(sorted(CAPS).index(name)), [], []
+    loudness = louder or [1 + 3 * (clip % 2) for clip in range(clips)]
     for person in range(people):
         mixing = rng.normal(size=(len(electrodes), 3)) + 1
         for clip in range(clips):
             for window in range(windows):
-                shown = np.random.default_rng([clip, window]).normal(size=(3, 125)) * (1 + 3 * (clip % 2))
+                shown = np.random.default_rng([clip, window]).normal(size=(3, 125)) * loudness[clip]
                 signals.append(mixing @ shown + rng.normal(size=(len(electrodes), 125)))
                 rows.append((f"S{person}", f"{person}-{clip}", f"c{clip}", TASK.classes[clip % 2], 2.0 * window))
     columns = pd.DataFrame(rows, columns=["subject", "trial", "stimulus", "shown", "start"])
     ids = {column: columns[column].tolist() for column in ("subject", "trial", "stimulus")}
-    table = provenance(corpus=name, session=session, **ids)
+    table = provenance(corpus=name, session="1", **ids)
     table = table.assign(
         start=columns["start"].array, stop=columns["start"].array + 2, **{label: columns["shown"].array}
     )
@@ -79,6 +80,14 @@ def test_fear_is_told_by_labels_of_the_corpus_and_by_those_of_others(tmp_path):
     for mode in mdjpt.modes:
         before, after = mdjpt.predict(hidden, mode), again.predict(hidden, mode)
         np.testing.assert_allclose(before.probabilities, after.probabilities, atol=1e-6)
+
+
+def test_where_a_clip_alone_is_recognised_other_clips_do_not_help():
+    """Each clip is as loud as it is, and of two that are nearly as loud one shows fear and the other does not."""
+    train, test = both_parts(louder=[1.0, 2.5, 6.0, 15.0])
+    mdjpt = fitted(train, pretraining={"epochs": 1, "steps": 20})
+    right = {mode: (mdjpt.predict(test, mode).labels == test.table["emotion"]).mean() for mode in mdjpt.modes}
+    assert right["nearest"] > 0.8 and right["nearest-other-clips"] <= 0.5, right
 
 
 def test_pretraining_sees_no_label_and_is_done_once(tmp_path):
