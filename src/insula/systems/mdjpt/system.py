@@ -211,6 +211,13 @@ class MdJPT(System):
         """Return the encoder's features, (n, width), float32: normalised by session, before anything else."""
         return self._encoded(samples)
 
+    def features(self, samples: Samples) -> dict[str, np.ndarray]:
+        """Return what the encoder says, and the same as classifiers get it."""
+        from insula.systems.mdjpt.encoding import finished
+
+        encoded = self._encoded(samples)
+        return {"encoder": encoded, "as classified": finished(encoded, samples, self.settings, self.first)}
+
     def _predict(self, samples: Samples, mode: str) -> Predictions:
         import torch
 
