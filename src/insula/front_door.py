@@ -123,7 +123,13 @@ def run(
     return results
 
 
-def audit(table: Any, split: Any, units: str | Sequence[str] | None = None) -> Audit | list[Audit]:
+def audit(
+    table: Any,
+    split: Any,
+    units: str | Sequence[str] | None = None,
+    spellings: str = "told",
+    same_people: pd.DataFrame | str | Path | None = None,
+) -> Audit | list[Audit]:
     """Check a split that was made elsewhere: whose rows are on both sides, which windows overlap in time.
 
     Parameters
@@ -135,6 +141,10 @@ def audit(table: Any, split: Any, units: str | Sequence[str] | None = None) -> A
         splitter of scikit-learn yields, or a table with the columns `index` and `part`.
     units : str or sequence of str, optional
         What must not be shared besides, such as `subject`.
+    spellings : {"told", "joined"}
+        Whether names such as `P001` and `p1` are told, or count as one person.
+    same_people : DataFrame or path of a CSV file, optional
+        Who has two names, in two corpora or in one: columns `corpus`, `person`, `other_corpus`, `other_person`.
 
     Returns
     -------
@@ -161,20 +171,20 @@ def audit(table: Any, split: Any, units: str | Sequence[str] | None = None) -> A
     """
     from insula.protocols.tables import audit_files, audit_tables
 
-    wanted = [units] if isinstance(units, str) else units
+    how = [units] if isinstance(units, str) else units, spellings, same_people
     if isinstance(table, str | Path) and isinstance(split, str | Path):
-        return audit_files(Path(table), Path(split), wanted)
+        return audit_files(Path(table), Path(split), *how)
     rows = _table(table)
     if isinstance(split, Mapping):
-        return audit_tables(rows, _parts(split, len(rows)), wanted)
+        return audit_tables(rows, _parts(split, len(rows)), *how)
     if isinstance(split, pd.DataFrame | str | Path):
-        return audit_tables(rows, _table(split), wanted)
+        return audit_tables(rows, _table(split), *how)
     folds = list(split) if isinstance(split, Iterable) else []
     if len(folds) == 2 and len(folds[0]) and np.ndim(folds[0][0]) == 0:
-        return audit_tables(rows, _parts(dict(zip(("train", "test"), folds, strict=True)), len(rows)), wanted)
+        return audit_tables(rows, _parts(dict(zip(("train", "test"), folds, strict=True)), len(rows)), *how)
     if not all(isinstance(fold, tuple | list) and len(fold) == 2 for fold in folds) or not folds:
         raise DataError("this is no split", where="split", do="give (train, test), rows of the table by number")
-    return [audit_tables(rows, _parts({"train": train, "test": test}, len(rows)), wanted) for train, test in folds]
+    return [audit_tables(rows, _parts({"train": train, "test": test}, len(rows)), *how) for train, test in folds]
 
 
 def compare(runs: Iterable[str | Path | Results]) -> pd.DataFrame:

@@ -210,6 +210,11 @@ def audit(
     table: Annotated[Path, typer.Argument(help="CSV with provenance columns: one row a sample.")],
     split: Annotated[Path, typer.Argument(help="CSV with the columns index,part (part: train, validation or test).")],
     unit: Annotated[list[str] | None, typer.Option(help="Unit that must not be shared: trial, subject, ...")] = None,
+    spellings: Annotated[str, typer.Option(help="Names such as P001 and p1: told, or joined to one person.")] = "told",
+    same_people: Annotated[
+        Path | None,
+        typer.Option(help="CSV with the columns corpus,person,other_corpus,other_person: who has two names."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Audit anybody's split; exit code 3 where a trial, a moment or a unit you name is on both sides.
@@ -220,7 +225,7 @@ def audit(
     from insula.protocols.tables import audit_files
 
     try:
-        report = audit_files(table, split, unit)
+        report = audit_files(table, split, unit, spellings, same_people)
     except LeakageError as error:
         if as_json:
             typer.echo(json.dumps({"clean": False, "leak": str(error)}))

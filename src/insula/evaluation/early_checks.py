@@ -16,6 +16,7 @@ from insula.errors import SettingsError, choices
 from insula.evaluation.candidates import controls, own_system, system_name
 from insula.evaluation.recipe import Recipe
 from insula.evaluation.study import Study, protocol_of, unchecked_corpus
+from insula.protocols.people import read_people
 from insula.protocols.protocol import Protocol
 from insula.storage.own_code import is_own
 from insula.systems.base import System
@@ -24,6 +25,8 @@ from insula.systems.base import System
 def check_recipe(recipe: Recipe) -> None:
     """Refuse what is wrong or missing in a recipe, as far as that is known before any file is read."""
     corpus, protocol = unchecked_corpus(recipe, 0), protocol_of(recipe, 0)
+    if protocol.same_people is not None:
+        read_people(protocol.same_people)
     recipe.scored_task()
     named = named_tasks(recipe.task)
     for task in list(named.values()) or [recipe.task]:

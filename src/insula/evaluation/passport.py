@@ -107,7 +107,7 @@ def build_passport(
         "practice": practice,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "task": plain(task),
-        "protocol": {"description": protocol_in_words(protocol, labels), **protocol.model_dump(mode="json")},
+        "protocol": {"description": protocol_in_words(protocol, labels), **plain(protocol.model_dump(mode="json"))},
         "selection": selection_in_words(protocol),
         "test_inputs_used": protocol.target.kind == "unlabelled",
         "audit": {"sha256": digest(records), **findings},

@@ -30,11 +30,12 @@ from insula.emotions.task_values import named_tasks, parse_one
 from insula.errors import DataError, SettingsError
 from insula.evaluation.groups import group_columns, named_groups
 from insula.evaluation.recipe import Recipe
+from insula.protocols.people import as_one_person
 from insula.protocols.protocol import Protocol, protocol
 from insula.protocols.split import Split
 from insula.protocols.splitting import strata_of
 from insula.protocols.units import SAMPLE, lies_within, unit_codes, unit_names, unknown_rows
-from insula.samples import Predictions, Samples
+from insula.samples import ALL_NAMES, Predictions, Samples
 from insula.samples.table import PROVENANCE
 from insula.storage.cache import Cache
 
@@ -77,6 +78,7 @@ def open_study(recipe: Recipe, repeat: int, cache: Cache, tell: Callable[[str], 
                 tell(note)
                 warnings.filterwarnings("ignore", re.escape(note))  # which samples may say again
         samples = corpus.samples(cache)
+    samples = as_one_person(samples, chosen)
     if recipe.test is not None and not chosen.disjoint:
         chosen = chosen.model_copy(update={"disjoint": _people_known(samples)})
     task = complete_task(recipe.scored_task(), samples)
@@ -270,6 +272,9 @@ def answers(study: Study, groups: Sequence[str] | None = None) -> pd.DataFrame:
     if study.protocol.test_corpora:  # names hold within a corpus
         people = first["corpus"] + "/" + first["identity"]
         named["identity"] = people.where(people.notna(), first.index.to_series())
+    for column, names in ALL_NAMES.items():  # who has several is one person
+        if column in named and names in first:
+            named[column] = first[names].where(first[names].notna(), named[column])
     series = _series(study, units, scored)
     if "corpus" not in named:  # names hold as they are
         series = {name: values for name, values in series.items() if name not in named}

@@ -114,8 +114,9 @@ def audit(split: Split, samples: Samples, protocol: Protocol, fits: Iterable[Fit
     check.cleaning()
     check.fits(fits)
     if check.leaks and not protocol.as_published:
-        (what, where), more = check.leaks[0], len(check.leaks) - 1
-        raise LeakageError(what, where=where, do=f"further kinds of leak: {more}" if more else None)
+        (what, where, do), more = check.leaks[0], len(check.leaks) - 1
+        cures = [do or "", f"further kinds of leak: {more}" if more else ""]
+        raise LeakageError(what, where=where, do="; ".join(filter(None, cures)) or None)
     return Audit(
         fold=split.fold,
         protocol=protocol.digest(),
@@ -123,7 +124,7 @@ def audit(split: Split, samples: Samples, protocol: Protocol, fits: Iterable[Fit
         counts=check.counts(),
         shared=check.shared,
         checks=tuple(dict.fromkeys(check.checks)),
-        leaks=tuple(f"{what} ({where})" for what, where in check.leaks),
+        leaks=tuple(f"{what} ({where})" for what, where, _ in check.leaks),
         warnings=tuple(check.warnings),
         as_published=protocol.as_published,
     )

@@ -10,15 +10,17 @@ import pandas as pd
 
 from insula.errors import DataError
 from insula.protocols.clock import Timeline
+from insula.protocols.copies import copies_in, parts_pictures, parts_recorded, picture_name
 from insula.protocols.duplicates import duplicates_between, picture_modalities
-from insula.protocols.settings import ProtocolSettings
+from insula.protocols.people import as_one_person, joined_people
+from insula.protocols.settings import OF_TABLES, ProtocolSettings
 from insula.protocols.signal_copies import copied_people, signal_modalities
 from insula.protocols.spelling import respelt
 from insula.protocols.split import PARTS, Split
 from insula.protocols.units import (
-    SAMPLE,
     clock_codes,
     given_parts,
+    has_several_names,
     is_about_people,
     person_codes,
     unit_codes,
@@ -30,17 +32,18 @@ from insula.samples import PROVENANCE, Fit, Samples
 _TRAIN, _VALIDATION, _TEST = range(3)
 _MAY_USE = {"labels": (_TRAIN,), "selection": (_TRAIN, _VALIDATION), "inputs": (_TRAIN, _VALIDATION)}
 _CLEANED_ON = "_cleaned_on"  # ends the name of a column that says, of a modality, what cleaning learnt from
-_SHOWS_FACES = {"stimulus", "identity", "person", "corpus"}
+_TOGETHER = "keep copies on one side: --set protocol.copies=together"
 
 
 class Checks:
     """One audit; arrays are aligned with the rows of the samples."""
 
     def __init__(self, split: Split, samples: Samples, protocol: ProtocolSettings) -> None:
-        self.split, self.samples, self.protocol = split, samples, protocol
+        self.split, self.protocol = split, protocol
+        samples = self.samples = as_one_person(samples, protocol)
         self.codes = cache(partial(unit_codes, samples))
         self.checks: list[str] = []
-        self.leaks: list[tuple[str, str | None]] = []
+        self.leaks: list[tuple[str, str | None, str | None]] = []
         self.warnings: list[str] = []
         self.shared: dict[str, int] = {}
         self.places = [self._places(getattr(split, name), name) for name in PARTS]
@@ -51,7 +54,10 @@ class Checks:
         self.target_rows[self._places(split.target, "target")] = True
         # labelled target rows share the target's units by leave of the protocol, but no trial and no scored unit
         self.side = np.where(self.target_rows, _TEST, self.part)
-        self.warnings += respelt(samples.table)
+        self.warnings += [*joined_people(samples), *copies_in(samples, protocol).lines]
+        if protocol.spellings == "told":
+            join = "--spellings joined" if protocol.name == OF_TABLES else "--set protocol.spellings=joined"
+            self.warnings += respelt(samples.table, join)
         if split.protocol and split.protocol != protocol.digest():
             self.warnings.append("the split was made by another protocol than the one it is audited against")
 
@@ -66,23 +72,22 @@ class Checks:
             raise DataError(f"sample {twice} is listed twice in {name}", do="list it once")
         return places
 
-    def _leak(self, what: str, rows: Iterable[tuple[str, np.ndarray]]) -> None:
-        """Note a leak and, for each part, the first rows of it."""
+    def _leak(self, what: str, rows: Iterable[tuple[str, np.ndarray]], do: str | None = None) -> None:
+        """Note a leak, for each part the first rows of it, and what keeps it out."""
         places = []
         for name, some in rows:
             shown = ", ".join(str(sample) for sample in self.samples.ids[some[:3]])
             more = f" and {len(some) - 3} more" if len(some) > 3 else ""
             places.append(f"{name}: {'row' if len(some) == 1 else 'rows'} {shown}{more}")
-        self.leaks.append((what, "; ".join(places)))
+        self.leaks.append((what, "; ".join(places), do))
+
+    @property
+    def _together(self) -> str | None:
+        return None if self.protocol.parts or self.protocol.copies == "together" else _TOGETHER
 
     def _by_part(self, rows: np.ndarray) -> list[tuple[str, np.ndarray]]:
         parts = [(name, rows[self.part[rows] == number]) for number, name in enumerate(PARTS)]
         return [(name, some) for name, some in parts if len(some)]
-
-    def _picture(self, row: int) -> str:
-        """Return the name of a picture's file, or its sample."""
-        sample, table = self.samples.ids[row], self.samples.table
-        return f"sample {sample}" if "path" not in table else f"{table['path'].iloc[row]} (sample {sample})"
 
     def _name(self, unit: str, row: int) -> str | None:
         name = unit_names(self.samples.select([row]), unit)[0]
@@ -150,9 +155,20 @@ class Checks:
         self._leak(f"{name} {value} {which} in {parts}", self._by_part(rows))
 
     def persons(self) -> None:
-        """Look for people who are a subject in one part and a face in another."""
-        if self.samples.one_person and any(is_about_people(name) for name in self.protocol.disjoint):
-            self._parted("person", person_codes(self.samples), self.side)
+        """Look for people who are a subject in one part and a face in another, or under two names in two parts.
+
+        Where nobody is kept apart, who has several names and is on two sides is told; between corpora it is a leak.
+        """
+        protocol, samples = self.protocol, self.samples
+        if any(is_about_people(name) for name in protocol.disjoint):
+            self._parted("person", person_codes(samples), self.side)
+        elif has_several_names(samples):
+            before = len(self.leaks)
+            self._parted("person", person_codes(Samples(samples.table, samples.stores)), self.side)
+            between = protocol.parts is not None or "corpus" in protocol.disjoint
+            if not (between and protocol.same_people):
+                self.warnings += [f"{what} ({where})" for what, where, _ in self.leaks[before:]]
+                del self.leaks[before:]
 
     def time(self) -> None:
         """Look for windows of one recording that overlap, or lie closer than the embargo."""
@@ -201,7 +217,7 @@ class Checks:
 
     def signals(self) -> None:
         """Look for recordings of one person under two people's names, where the protocol keeps people apart."""
-        if not {"subject", "person"} & {part for name in self.protocol.disjoint for part in name.split("+")}:
+        if not parts_recorded(self.protocol):
             return
         for modality in signal_modalities(self.samples):
             subjects = self.codes("subject")
@@ -218,13 +234,13 @@ class Checks:
                 if all(len(some) for some in rows) and len(parts[0] | parts[1]) > 1:
                     first, second = (self._name("subject", some[0]) for some in rows)
                     what = f"the {modality} of {first} and {second} rises and falls alike: one recording, two names"
-                    self._leak(what, self._by_part(np.concatenate(rows)))
+                    self._leak(what, self._by_part(np.concatenate(rows)), self._together)
                     break
 
     def pictures(self) -> None:
         """Look for near-duplicate pictures, where the protocol parts what pictures show."""
         for modality in picture_modalities(self.samples):
-            if self._parts_pictures():
+            if parts_pictures(self.protocol):
                 self.checks.append("near-duplicate pictures")
                 self._duplicates(modality)
             else:
@@ -245,33 +261,29 @@ class Checks:
             what = f"the corpus gives sample {self.samples.ids[first]} to {named}, and {_count(moved.sum(), 'row')} so"
             self._leak(what, self._by_part(np.flatnonzero(moved)))
         if self.protocol.test_corpora:
-            self.warnings.append("identity: names hold within a corpus; whether somebody is in two was not compared")
+            of = " but of those whom same_people names" if self.protocol.same_people else ""
+            self.warnings.append(
+                f"identity: names hold within a corpus; whether somebody is in two was not compared{of}"
+            )
         left = (self.part < 0) & np.isin(parts, (_TRAIN, _VALIDATION))
         for modality in picture_modalities(self.samples):
             pairs = duplicates_between(self.samples, modality, left, np.isin(self.part, (_VALIDATION, _TEST)))
             if len(pairs):
                 copies = _count(len(np.unique(pairs[:, 0])), "training or validation row")
-                first, second = map(self._picture, pairs[0])
+                first, second = (picture_name(self.samples, row) for row in pairs[0])
                 self.warnings.append(
                     f"given parts: {copies} left out, near-duplicates of the {modality} of rows in a later part (the "
                     f"first: {first} of {second})"
                 )
 
-    def _parts_pictures(self) -> bool:
-        names = (*self.protocol.disjoint, self.protocol.scored_unit)
-        at_random = not self.protocol.disjoint and self.protocol.scored_unit == SAMPLE
-        if at_random or self.protocol.test_corpora:
-            return True
-        return not _SHOWS_FACES.isdisjoint(part for name in names for part in name.split("+"))
-
     def _duplicates(self, modality: str) -> None:
         for one, other in ((_TRAIN, _TEST), (_VALIDATION, _TEST), (_TRAIN, _VALIDATION)):
             pairs = duplicates_between(self.samples, modality, self.part == one, self.part == other)
             if len(pairs):
-                first, second = map(self._picture, pairs[0])
+                first, second = (picture_name(self.samples, row) for row in pairs[0])
                 what = f"the {modality} of {first} is a near-duplicate of that of {second}"
                 sides = [(PARTS[one], np.unique(pairs[:, 0])), (PARTS[other], np.unique(pairs[:, 1]))]
-                self._leak(f"{what} ({_count(len(pairs), 'pair')})", sides)
+                self._leak(f"{what} ({_count(len(pairs), 'pair')})", sides, self._together)
                 return
 
     def target(self) -> None:
@@ -305,7 +317,7 @@ class Checks:
             strangers = np.asarray(fit.ids)[places < 0]
             if len(strangers):
                 what = f"step {fit.step} was fitted on {_count(len(strangers), 'sample')} that the audit does not know"
-                self.leaks.append((what, f"first: {strangers[0]}"))
+                self.leaks.append((what, f"first: {strangers[0]}", None))
             beyond = places[(places >= 0) & ~allowed[places]]
             if len(beyond):
                 rows = self._by_part(beyond) or [("in no part", beyond)]

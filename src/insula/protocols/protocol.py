@@ -59,6 +59,16 @@ class Protocol(ProtocolSettings):
         What of the test side may be seen.
     embargo : float
         Seconds that must lie between windows of one recording in different parts.
+    copies : {"refused", "together"}
+        What becomes of copies of pictures, and of recordings of one person under two names, where the audit looks for
+        them: a split that has them on two sides is refused, or they are joined into one unit first and stay on one
+        side. Parts that the corpus gives stay as they are.
+    spellings : {"told", "joined"}
+        Whether names such as `P001` and `p1` in one corpus are told, or count as one person.
+    same_people : str, optional
+        Path of a CSV file that says who has two names, in two corpora or in one: `corpus`, `person`, `other_corpus`,
+        `other_person`. They count as one person; where corpora or given parts are kept apart, a person on both sides is
+        a leak.
     as_published : bool
         Make the split as some papers do, with rows at random and nothing kept whole, or with given parts that hold
         copies of one picture; every figure is marked.

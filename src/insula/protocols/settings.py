@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field, field_validator, model_validator
 
 from insula.protocols.access import TargetAccess
@@ -11,6 +13,9 @@ from insula.storage.settings import Settings
 
 TO_OTHERS = "corpus-to-corpus"
 """The protocol that wants to be told which corpora are tested."""
+
+OF_TABLES = "table"
+"""What the protocol is called by which tables of other programs are audited."""
 
 
 class ProtocolSettings(Settings):
@@ -28,6 +33,9 @@ class ProtocolSettings(Settings):
     scored_unit: str = "trial"
     target: TargetAccess = TargetAccess()
     embargo: float = Field(default=0.0, ge=0)
+    copies: Literal["refused", "together"] = "refused"
+    spellings: Literal["told", "joined"] = "told"
+    same_people: str | None = None
     as_published: bool = False
     seed: int = Field(default=0, ge=0)
 
@@ -51,6 +59,8 @@ class ProtocolSettings(Settings):
             raise ValueError("leave_one_out and test_share exclude each other")
         if self.leave_one_out and not self.disjoint:
             raise ValueError("leave_one_out leaves out a disjoint unit; name one")
+        if self.as_published and self.copies == "together":
+            raise ValueError("as_published is for a split that leaks; copies: together keeps copies on one side")
         if self.as_published and self.disjoint:
             raise ValueError(f"as_published is for a split that leaks; {self.name} keeps units apart")
         return self

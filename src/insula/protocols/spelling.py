@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 import pandas as pd
 
@@ -23,17 +24,24 @@ def plain_name(name: str) -> str:
     return re.sub(r"(?<!\d)0+(?=\d)", "", plain)
 
 
-def respelt(table: pd.DataFrame) -> list[str]:
-    """Return a line for each kind of people of whom some are spelt alike but for case, blanks or noughts."""
-    lines = []
+def spellings(table: pd.DataFrame) -> Iterator[tuple[str, str, list[str]]]:
+    """Yield column, corpus and names of people who are spelt alike but for case, blanks or noughts."""
     for column in ("subject", "identity"):
         people = table[["corpus", column]].dropna(subset=[column]).drop_duplicates()
         plain = people[column].astype(str).map(plain_name)
-        alike = people.groupby([people["corpus"].fillna(""), plain])[column].agg(list)
-        alike = alike[alike.map(len) > 1]
-        if len(alike):
-            shown = ", ".join(" and ".join(map(repr, names)) for names in alike.iloc[:_SHOWN])
-            more = f" and {len(alike) - _SHOWN} more" if len(alike) > _SHOWN else ""
-            what = f"{column}: {shown}{more} count as different people, and may be spellings of one"
-            lines.append(f"{what}: spell each person in one way")
+        alike = people.groupby([people["corpus"].fillna(""), plain], sort=False)[column].agg(list)
+        for (corpus, _), names in alike[alike.map(len) > 1].items():
+            yield column, corpus, names
+
+
+def respelt(table: pd.DataFrame, join: str) -> list[str]:
+    """Return a line for each kind of people of whom some are spelt alike; `join` is what is typed to join them."""
+    lines = []
+    by_column: dict[str, list[str]] = {}
+    for column, _, names in spellings(table):
+        by_column.setdefault(column, []).append(" and ".join(map(repr, names)))
+    for column, alike in by_column.items():
+        more = f" and {len(alike) - _SHOWN} more" if len(alike) > _SHOWN else ""
+        what = f"{column}: {', '.join(alike[:_SHOWN])}{more} count as different people, and may be spellings of one"
+        lines.append(f"{what}: spell each person in one way, or join them by {join}")
     return lines

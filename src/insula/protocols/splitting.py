@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from functools import cache, lru_cache, partial
 
@@ -11,8 +12,10 @@ import pandas as pd
 from insula.emotions import Several, Task
 from insula.errors import DataError, LabelError
 from insula.protocols.clock import Timeline
+from insula.protocols.copies import copies_in
 from insula.protocols.duplicates import duplicates_between, picture_modalities
 from insula.protocols.partition import assign_folds, hold_out
+from insula.protocols.people import as_one_person, joined_people
 from insula.protocols.settings import ProtocolSettings
 from insula.protocols.split import Split
 from insula.protocols.units import (
@@ -33,6 +36,9 @@ _ROWS, _UNITS = 2**22, 2**14  # that the splits which are made at once hold out 
 
 def make_splits(protocol: ProtocolSettings, samples: Samples, task: Task) -> list[Split]:
     """Return the splits of a protocol; see `Protocol.splits`."""
+    samples = as_one_person(samples, protocol)
+    for line in (*joined_people(samples), *copies_in(samples, protocol).lines):
+        warnings.warn(line, stacklevel=3)
     return _Splitter(protocol, samples, task).splits()
 
 
@@ -60,12 +66,15 @@ class _Splitter:
         self.protocol, self.samples, self.task = protocol, samples, task
         self.strata = strata_of(task, samples)
         self.codes = cache(partial(unit_codes, samples))
+        self.copies = copies_in(samples, protocol)
         if protocol.as_published:
             self.whole, glue = np.arange(len(samples)), []
         else:
             glue = [self.codes(name) for name in dict.fromkeys(["trial", protocol.scored_unit])]
             self.whole = joined(glue)
             self._refuse_unknown()
+        pictures = self.copies.pictures
+        self.alike = joined([self.whole, *pictures]) if pictures else self.whole  # scored units that hold no copies
         self.scorable = self._scorable()
         self.classes = self._classes(self.scorable)
         self.units = self._units(glue)
@@ -97,19 +106,19 @@ class _Splitter:
         return scorable
 
     def _units(self, glue: list[np.ndarray]) -> dict[str, np.ndarray]:
-        """Return each disjoint unit's numbers, joined where rows share a trial, a scored unit or a person."""
-        units = {}
+        """Return each disjoint unit's numbers, joined where rows share a trial, a scored unit, a person or a copy."""
+        units, scored = {}, self.protocol.scored_unit
         for name in self.protocol.disjoint:
             people = [person_codes(self.samples)] if is_about_people(name) else []
-            units[name] = joined([self.codes(name), *glue, *people])
+            units[name] = joined([self.codes(name), *glue, *people, *self.copies.of(name, scored)])
         for inner in reversed(self.protocol.disjoint):
             outer = next((name for name in units if name != inner and lies_within(units[inner], units[name])), None)
             if outer is not None:
                 units[outer] = joined([units[outer], units.pop(inner)])
         if not units and self.protocol.test_corpora:  # corpora differ in whether they know of people
             people = [self.codes(name) for name in ("subject", "identity")]
-            return {self.protocol.scored_unit: joined([self.whole, *people, person_codes(self.samples)])}
-        return units or {self.protocol.scored_unit: self.whole}
+            return {scored: joined([self.alike, *people, person_codes(self.samples)])}
+        return units or {scored: self.alike}
 
     def _timeline(self) -> Timeline:
         samples, protocol = self.samples, self.protocol
@@ -170,6 +179,7 @@ class _Splitter:
             purpose, advice = f"training and validation in fold {fold}", "set validation_share to 0, or get more"
         elif raw > count:
             shared = " or ".join(dict.fromkeys(["trial", self.protocol.scored_unit]))
+            shared += " or are copies" if self.copies.lines else ""
             advice = f"{raw} became {count} since their rows share a {shared}; check the ids, or the scored unit"
         raise DataError(f"too few units: {count} {name} for {purpose}", where=f"protocol {self.protocol.name}",
                         do=advice)  # fmt: skip
@@ -282,7 +292,7 @@ class _Splitter:
         """Return which of the rows to test access to the target moves into training, labels included."""
         if self.protocol.target.share is None:
             return np.zeros(len(rows), bool)
-        wholes, first = np.unique(self.whole[rows], return_index=True)
+        wholes, first = np.unique(self.alike[rows], return_index=True)
         if len(wholes) < 2:
             raise DataError(f"fold {fold} has one {self.protocol.scored_unit} to test, of which none can be moved",
                             do="use fewer folds")  # fmt: skip
@@ -292,7 +302,7 @@ class _Splitter:
         strata = table.sample(frac=1, random_state=self._seed(0, fold, 2)).groupby(["unit", "stratum"])["whole"]
         place = (strata.cumcount() + 0.5) / strata.transform("size")
         count = min(max(1, round(self.protocol.target.share * len(wholes))), len(wholes) - 1)
-        return np.isin(self.whole[rows], wholes[place.sort_values(kind="stable").index[:count]])
+        return np.isin(self.alike[rows], wholes[place.sort_values(kind="stable").index[:count]])
 
     def _refuse_poor(self, fold: int, train: np.ndarray) -> None:
         if not (train & (self.strata >= 0)).any():

@@ -12,7 +12,9 @@ import pandas as pd
 
 from insula.errors import DataError
 from insula.protocols.audit import Audit, audit
+from insula.protocols.people import with_all_names
 from insula.protocols.protocol import Protocol
+from insula.protocols.settings import OF_TABLES
 from insula.protocols.split import PART_NAMES, PARTS, Split
 from insula.protocols.units import SAMPLE
 from insula.samples import PROVENANCE, Fit, Samples, provenance
@@ -42,7 +44,13 @@ blanks and the like, and with an ending such as `_id`."""
 _SPLIT = {"index": ("idx", "row", "sample"), "part": ("split", "set", "subset", "partition")}
 
 
-def audit_tables(table: pd.DataFrame, split: pd.DataFrame, units: Sequence[str] | None = None) -> Audit:
+def audit_tables(
+    table: pd.DataFrame,
+    split: pd.DataFrame,
+    units: Sequence[str] | None = None,
+    spellings: str = "told",
+    same_people: pd.DataFrame | str | Path | None = None,
+) -> Audit:
     """Check a split that was made elsewhere.
 
     Trials and windows that overlap in time are always looked for, as far as the table has them. A trial is told by its
@@ -60,6 +68,11 @@ def audit_tables(table: pd.DataFrame, split: pd.DataFrame, units: Sequence[str] 
         `fitted_scaler` or `Scaler fit` says, by 1, of which rows a step has seen the inputs; the table may have one.
     units : sequence of str, optional
         What must not be shared besides, for example `("subject", "stimulus")`.
+    spellings : {"told", "joined"}
+        Whether names such as `P001` and `p1` are told, or count as one person.
+    same_people : DataFrame or path of a CSV file, optional
+        Who has two names: columns `corpus`, `person`, `other_corpus`, `other_person`, those of corpora only where there
+        are several.
 
     Returns
     -------
@@ -90,11 +103,19 @@ def audit_tables(table: pd.DataFrame, split: pd.DataFrame, units: Sequence[str] 
         what = "nothing to audit: the table has neither trial nor start and stop"
         raise DataError(what, do=f"add them, or name a unit; {columns}")
     samples, notes = _samples(table)
+    samples = with_all_names(samples, spellings, same_people)
     by_index, others, more = "index" in read, table.drop(columns=read), split.drop(columns=read_of_split)
     parts = _split(split, samples, by_index)
     fits = [*_fits(others, samples.table.index), *_fits(more, _ids(split, by_index), must_say=True)]
     protocol = Protocol.parse(
-        {"name": "table", "disjoint": tuple(dict.fromkeys(wanted)), "scored_unit": SAMPLE}, where="units"
+        {
+            "name": OF_TABLES,
+            "disjoint": tuple(dict.fromkeys(wanted)),
+            "scored_unit": SAMPLE,
+            "spellings": spellings,
+            "same_people": None if same_people is None else "same_people",
+        },
+        where="audit",
     )
     report = audit(parts, samples, protocol, fits)
     notes = [f"{ours}: read from the column {name}" for ours, name in read.items() if ours not in name.lower()] + notes
@@ -109,9 +130,15 @@ def audit_tables(table: pd.DataFrame, split: pd.DataFrame, units: Sequence[str] 
     return replace(report, shared=shared, warnings=(*report.warnings, *notes))
 
 
-def audit_files(table: Path, split: Path, units: Sequence[str] | None = None) -> Audit:
+def audit_files(
+    table: Path,
+    split: Path,
+    units: Sequence[str] | None = None,
+    spellings: str = "told",
+    same_people: pd.DataFrame | str | Path | None = None,
+) -> Audit:
     """Check a split that lies in two CSV files; see `audit_tables`."""
-    return audit_tables(words_of(table), words_of(split), units)
+    return audit_tables(words_of(table), words_of(split), units, spellings, same_people)
 
 
 def words_of(path: Path) -> pd.DataFrame:

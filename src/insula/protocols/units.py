@@ -9,7 +9,7 @@ import pandas as pd
 
 from insula.errors import DataError
 from insula.protocols.split import PARTS
-from insula.samples import PROVENANCE, Samples
+from insula.samples import ALL_NAMES, PROVENANCE, Samples
 
 SAMPLE = "sample"
 """The unit that is the row itself."""
@@ -48,6 +48,9 @@ def unit_codes(samples: Samples, name: str) -> np.ndarray:
             values += 1  # a qualifier may be missing
         pairs = codes * (values.max(initial=0) + 1) + values
         codes = _compact(np.where((codes < 0) | (values < 0), -1, pairs))
+    if ALL_NAMES.get(name) in samples.table:
+        people = pd.factorize(samples.table[ALL_NAMES[name]])[0]
+        codes = _compact(np.where(people >= 0, codes.max(initial=-1) + 1 + people, codes))
     return codes
 
 
@@ -137,15 +140,23 @@ def _between_corpora(samples: Samples, column: str, tested: Sequence[str]) -> np
 def person_codes(samples: Samples) -> np.ndarray:
     """Return int64 (2, n): the person of the EEG and the person of the face, -1 where unknown or not comparable.
 
-    Only corpora that declare subject and identity one person count; there the two share their numbers.
+    Only corpora that declare subject and identity one person count, and people whose several names are known; there the
+    two share their numbers.
     """
     table = samples.table
     names = pd.concat([table["subject"], table["identity"]], ignore_index=True)
     corpus = np.tile(pd.factorize(table["corpus"])[0], 2)
     values = pd.factorize(names)[0].astype(np.int64)
     comparable = np.tile(table["corpus"].isin(samples.one_person).to_numpy(bool), 2)
-    pairs = corpus * (values.max(initial=0) + 1) + values
-    return _compact(np.where(comparable & (values >= 0), pairs, -1)).reshape(2, -1)
+    pairs = np.where(comparable & (values >= 0), corpus * (values.max(initial=0) + 1) + values, -1)
+    nobody = pd.Series(None, index=table.index, dtype="str")
+    people = pd.factorize(pd.concat([table.get(column, nobody) for column in ALL_NAMES.values()]))[0]
+    return _compact(np.where(people >= 0, pairs.max(initial=-1) + 1 + people, pairs)).reshape(2, -1)
+
+
+def has_several_names(samples: Samples) -> bool:
+    """Say whether somebody is known to have several names."""
+    return not set(ALL_NAMES.values()).isdisjoint(samples.table.columns)
 
 
 def is_about_people(name: str) -> bool:

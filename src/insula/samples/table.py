@@ -20,6 +20,9 @@ PROVENANCE = ("corpus", "subject", "session", "trial", "stimulus", "identity", "
 
 _IDS = PROVENANCE[:6]
 
+ALL_NAMES = {"subject": "subject_names", "identity": "identity_names"}
+"""Columns in which a person whom one knows under several names has all of them; missing for everybody else."""
+
 
 class Samples:
     """A table of samples and the stores it points into.
@@ -179,7 +182,8 @@ class Samples:
         ----------
         name : str
             A provenance column, or several joined by `+` (`subject+session`); `person` is the subject or, where
-            there is none, the identity, in one name space for corpora that declare the two one person.
+            there is none, the identity, in one name space for corpora that declare the two one person. Who has several
+            names (`ALL_NAMES`) is one unit under all of them.
         """
         if name == "person":
             subject, identity = self.units("subject"), self.units("identity")
@@ -195,7 +199,8 @@ class Samples:
             text = text + "/" + self.table[column].astype(str)
         units = text.to_numpy(object)
         units[~whole] = None
-        return units
+        names = self.table.get(ALL_NAMES.get(name, ""))
+        return units if names is None else np.where(names.notna(), names.to_numpy(object), units)
 
     def fingerprint(self) -> str:
         """Return the sha256 of the table and of every store it points into."""
