@@ -11,6 +11,7 @@ from types import MappingProxyType
 import pandas as pd
 
 from insula.emotions import LABEL_SPACES, SYNONYMS, normalise_label
+from insula.protocols.spelling import JOIN, plain_name
 from insula.protocols.split import PART_NAMES
 from insula.storage.tables import is_missing
 
@@ -21,8 +22,7 @@ _SHOWN, _MOST_CLASSES, _MOST_CODES = 5, 30, 10  # numbers of more than ten value
 
 _CODE = re.compile(r"[sr] *\d+")  # as BrainVision calls stimuli and responses
 
-_PERSON_WORD = r"(?:sub|subj|subject|participant|person|proband|ppt?|vpn?)"
-PERSON = rf"{_PERSON_WORD}[-_ ]?\d+"
+PERSON = r"(?:sub|subj|subject|participant|person|proband|ppt?|vpn?)[-_ ]?\d+"
 """Regular expression of a name that is a person's."""
 
 SHORT = r"(?:s|p|u|id|user)[-_ ]?\d+"
@@ -212,10 +212,9 @@ def alike(names: Iterable[str]) -> str | None:
     """Return names of people that differ in case, blanks, zeros or `sub-` alone; None where none do."""
     groups = defaultdict(list)
     for name in dict.fromkeys(names):
-        number = re.sub(r"\.0$|[\s_-]", "", re.sub(rf"^{_PERSON_WORD}(?=[-_ ]?\d+$)", "", name.strip().casefold()))
-        groups[re.sub(r"(?<!\d)0+(?=\d)", "", number)].append(_plain(name))
+        groups[plain_name(name)].append(_plain(name))
     several = [" and ".join(group) for group in groups.values() if len(group) > 1]
-    do = "write a person the same way everywhere"
+    do = f"write a person the same way everywhere, or join them by {JOIN}"
     return f"{_some(several)} count as different people: {do}" if several else None
 
 

@@ -15,7 +15,7 @@ from insula.protocols.duplicates import duplicates_between, picture_modalities
 from insula.protocols.people import as_one_person, joined_people
 from insula.protocols.settings import OF_TABLES, ProtocolSettings
 from insula.protocols.signal_copies import copied_people, signal_modalities
-from insula.protocols.spelling import respelt
+from insula.protocols.spelling import JOIN, respelt
 from insula.protocols.split import PARTS, Split
 from insula.protocols.units import (
     clock_codes,
@@ -56,7 +56,7 @@ class Checks:
         self.side = np.where(self.target_rows, _TEST, self.part)
         self.warnings += [*joined_people(samples), *copies_in(samples, protocol).lines]
         if protocol.spellings == "told":
-            join = "--spellings joined" if protocol.name == OF_TABLES else "--set protocol.spellings=joined"
+            join = "--spellings joined" if protocol.name == OF_TABLES else JOIN
             self.warnings += respelt(samples.table, join)
         if split.protocol and split.protocol != protocol.digest():
             self.warnings.append("the split was made by another protocol than the one it is audited against")

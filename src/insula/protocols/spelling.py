@@ -7,7 +7,11 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-_MARK = re.compile(r"^(sub|subject|participant|person|p|s)[-_ ]*(?=\d)")
+JOIN = "--set protocol.spellings=joined"
+"""What is typed to join them."""
+
+_MARK = re.compile(r"^(subj?|subject|participant|person|proband|ppt?|vpn?|p|s)(?=\d)")
+_BLANKS = re.compile(r"\s+|(?<!\d)[_-]+|[_-]+(?!\d)")  # 1-2 is not 12
 _SHOWN = 3
 
 
@@ -16,10 +20,10 @@ def plain_name(name: str) -> str:
 
     Examples
     --------
-    >>> [plain_name(name) for name in ("P001", " p1", "sub-03", "3", "2.0", "Anna B")]
-    ['1', '1', '3', '3', '2', 'annab']
+    >>> [plain_name(name) for name in ("P001", " p1", "sub-03", "3", "2.0", "Anna B", "anna_b", "1-2")]
+    ['1', '1', '3', '3', '2', 'annab', 'annab', '1-2']
     """
-    plain = re.sub(r"\s+", "", name.casefold())
+    plain = _BLANKS.sub("", name.casefold())
     plain = re.sub(r"^(\d+)\.0+$", r"\1", _MARK.sub("", plain))
     return re.sub(r"(?<!\d)0+(?=\d)", "", plain)
 
