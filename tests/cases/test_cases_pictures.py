@@ -86,8 +86,10 @@ def test_every_kind_of_copy_of_a_tested_picture_leaves_training(case: Case, tmp_
 
 
 def test_photographs_that_were_saved_again_stay_with_the_first(case: Case, tmp_path: Path) -> None:
-    recipe = Recipe.load(str(case("fold-recompressed") / "data"), ["system.name=majority", "corpus.faces=detect"])
-    with pytest.warns(UserWarning, match="32 of 64 pictures are copies of others and stay with them"):
+    later = shutil.ignore_patterns("*01?.jpg", "*009.jpg")  # eight photographs of each class are enough
+    root = shutil.copytree(case("fold-recompressed") / "data", tmp_path / "data", ignore=later)
+    recipe = Recipe.load(str(root), ["system.name=majority", "corpus.faces=detect"])
+    with pytest.warns(UserWarning, match="16 of 32 pictures are copies of others and stay with them"):
         study = plan(recipe, Cache(tmp_path)).studies[0]
     table = study.samples.table.assign(number=lambda table: table["path"].str.extract(r"[ab](\d+)\.jpg$"))
     assert (table.groupby(["emotion", "number"])["part"].agg(["size", "nunique"]) == (2, 1)).all(axis=None)
