@@ -102,6 +102,20 @@ def test_two_columns_or_none_are_asked_about(tmp_path: Path) -> None:
         understood(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("recording,label\nS1,\nS2,\n", "the column label holds nothing"),
+        ("who,label\nS1,a\nS2,b\n", "give labels.csv the columns recording"),
+    ],
+)
+def test_a_table_that_says_nothing_is_named(tmp_path: Path, content: str, words: str) -> None:
+    write(tmp_path, "S1", "S2")
+    (tmp_path / "labels.csv").write_text(content)
+    with pytest.raises(DataError, match=words):
+        understood(tmp_path)
+
+
 def test_codes_are_classes_and_nothing_written_as_a_word_is_no_label(tmp_path: Path) -> None:
     names = ("S1_a", "S1_b", "S2_a", "S2_b", "S2_c")
     write(tmp_path, *names)

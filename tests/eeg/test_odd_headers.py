@@ -241,3 +241,10 @@ def test_the_line_of_a_brainvision_header_that_is_wrong_is_named(
     (tmp_path / "S01.vhdr").write_text(header.replace(right, wrong), encoding="utf-8")
     with pytest.raises(DataError, match=words):
         read(tmp_path / "S01.vhdr")
+
+
+def test_electrodes_that_are_called_as_none_are_read_as_the_refusal_says(tmp_path: Path) -> None:
+    write(tmp_path / "one.edf", tuple(f"POL {name}" for name in NAMES))
+    with pytest.raises(DataError, match=r"no EEG channel.*--set 'corpus\.rename=\{POL Fp1: Fp1\}'"):
+        read(tmp_path / "one.edf")
+    assert len(read(tmp_path / "one.edf", rename={"POL Fp1": "Fp1"})) == 1

@@ -203,11 +203,17 @@ def _label(rows: pd.DataFrame, root: Path) -> str:
 
 def _no_column(label: str | None, rows: pd.DataFrame, root: Path) -> DataError:
     """Return what says that there is no label, and what could be one."""
-    columns = [name for name in rows if name not in _NO_LABELS]
+    columns = [name for name in rows if name not in _NO_LABELS and not is_missing(rows[name]).all()]
     what = "no label is found" if label is None else f"no label column {label!r}"
     if not columns:
         do = "write labels.csv (recording,label) or events.csv (recording,onset,duration,label) into it"
         books = sorted(path.name for path in root.glob("*.xls*"))
+        strange = sorted({path.name for path in root.glob("*.[ct]sv")} - {path.name for path in _tables(root)})
+        blank = [name for name in rows if name not in _NO_LABELS]  # or it would be among the columns
+        if blank:
+            do = f"the column {blank[0]} holds nothing: fill it in"
+        elif strange:
+            do = f"give {strange[0]} the columns recording (or subject) and label, with a name in each row"
         return DataError(what, where=root, do=f"save {books[0]} as labels.csv" if books else do)
     ratings = [name for name in columns if pd.api.types.is_numeric_dtype(rows[name])]
     words = [f"--set task.label={columns[0]}"]

@@ -21,6 +21,7 @@ _PREFIX = re.compile(r"^eeg[\s_:-]+")
 _SUFFIX = re.compile(
     r"[\s_-]+(?:ref|le|avg|avr|ar)$|(?<![am][12])[\s_-]+\(?(?:[am]1\s?\+?\s?[am]2|[am][12])\)?(?:/2)?$"
 )
+_REFERENCED = re.compile(r"(.+)[-:/_(]([^-:/_(]*)")
 _NAMED = 20  # channels that a cure names one by one
 _SHARED = 3  # channels that name one reference, from which on it is the recording's
 _EYES, _MASTOIDS = ("E1", "E2"), ("M1", "M2")  # which stand beside the names of any cap
@@ -83,14 +84,17 @@ def without_reference(channels: Sequence[str]) -> list[str]:
     --------
     >>> without_reference(["EEG Fp1-CPz", "EEG F3-CPz", "EEG C3-CPz", "ECG"])
     ['EEG Fp1', 'EEG F3', 'EEG C3', 'ECG']
+    >>> without_reference(["Fp1:Left", "F3:Left", "C3:Left"])
+    ['Fp1', 'F3', 'C3']
     >>> without_reference(["Fp1-F3", "F3-C3", "C3-P3"])
     ['Fp1-F3', 'F3-C3', 'C3-P3']
     """
-    pairs = [name.rpartition("-")[::2] for name in channels if electrode_of(name.rpartition("-")[0])]
-    references = {reference.strip().lower() for _, reference in pairs}
-    if len(pairs) < _SHARED or len(references) > 1:
+    matches = [_REFERENCED.fullmatch(name) for name in channels]
+    pairs = [match if match and electrode_of(match[1]) else None for match in matches]
+    references = [match[2].strip().lower() for match in pairs if match]
+    if len(references) < _SHARED or len(set(references)) > 1:
         return list(channels)
-    return [name.rpartition("-")[0] if electrode_of(name.rpartition("-")[0]) else name for name in channels]
+    return [match[1] if match else name for match, name in zip(pairs, channels, strict=True)]
 
 
 def biosemi_names(channels: Sequence[str]) -> list[str]:

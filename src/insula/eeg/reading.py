@@ -160,6 +160,8 @@ def read_recording(
         dropped = some((f"{row.channel} ({row.dropped})" for row in table.itertuples()), 3)
         do = f"the file has {dropped}" if dropped else "give a file with EEG: it has no channel at all"
         cure = f"; if they are electrodes, say the unit, {_AS_UNIT}" if "(unit '" in dropped else ""
+        for name in table["channel"][table["dropped"] == "no electrode"].iloc[:1]:
+            cure += f"; name those that are, as in {as_rename({name: electrode_of(name.split()[-1]) or 'Cz'})}"
         raise DataError("no EEG channel", where=path, do=f"{do}{cure}")
     if channels is not None:
         kept = _chosen(kept, canonical(channels), path)
@@ -212,8 +214,8 @@ def outline(path: Path) -> tuple[float, float, pd.DataFrame]:
     DataError
         For a file that cannot be read.
     """
+    table, _ = stored_channels(path)  # which says better than MNE what is wrong
     raw, _ = open_raw(path)
-    table, _ = stored_channels(path)
     kept = table[table["dropped"].isna() & ~table["channel"].str.contains(_OTHER)]
     rate = float(kept["rate"].iloc[0]) if len(kept) else float(raw.info["sfreq"])
     marks = _annotations(raw)
