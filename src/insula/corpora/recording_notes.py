@@ -104,10 +104,11 @@ def lines_of(errors: Sequence[InsulaError]) -> list[str]:
     >>> lines_of([DataError("no onset", where=name, do="give seconds") for name in ("a.csv", "b.csv")])
     ['no onset (a.csv, b.csv): give seconds']
     """
-    places: dict[tuple[str, str | None], list[str]] = {}
+    places: dict[tuple[str, str | None], dict[str, None]] = {}
     for error in errors:
-        places.setdefault((error.what, error.do), []).append(str(error.where))
-    return [str(DataError(what, where=some(dict.fromkeys(where), 3), do=do)) for (what, do), where in places.items()]
+        where = {} if error.where is None else {str(error.where): None}
+        places.setdefault((error.what, error.do), {}).update(where)
+    return [str(DataError(what, where=some(where, 3) or None, do=do)) for (what, do), where in places.items()]
 
 
 def _beside(one: RecordingFile, recording: Recording, unit: str | None) -> list[str]:

@@ -141,9 +141,7 @@ def read_table(path: Path, names: Collection[str] = ()) -> pd.DataFrame:
     encoding = encoding_of(path)
     table = read_csv(path, encoding=encoding, dtype=str, keep_default_na=False, na_values=["", "n/a"])
     table.columns = table.columns.str.strip()
-    head = (
-        read_csv(path, encoding=encoding, dtype=str, header=None, nrows=1).iloc[0].str.strip().dropna()
-    )  # pandas numbers what is twice
+    head = read_csv(path, encoding=encoding, dtype=str, header=None, nrows=1).iloc[0].str.strip().dropna()
     if not head.is_unique:  # pandas numbers what is there twice
         twice = head[head.duplicated()].iloc[0]
         raise DataError(f"two columns are called {twice!r}", where=path, do="rename or remove one of them")
