@@ -147,6 +147,7 @@ def test_pictures_are_compared_where_the_protocol_parts_what_they_show() -> None
         audit(copied, shown, protocol("stimulus-disjoint", scored_unit="sample"))
     assert str(error.value) == (
         "the picture of sample 0 is a near-duplicate of that of sample 4 (1 pair) (train: row 0; test: row 4)"
+        ": keep copies on one side: --set protocol.copies=together"
     )
     named = shown.with_columns(path=[f"{name}.png" for name in "uvwxyz"])
     with pytest.raises(LeakageError, match=r"picture of u\.png \(sample 0\) is a near-duplicate of that of y\.png"):

@@ -83,7 +83,7 @@ def _copies(samples: Samples, of_pictures: bool, of_signals: bool) -> Copies:
             pictures.append(codes)
             lines.append(line)
     for modality in signal_modalities(samples) if of_signals else ():
-        subjects, pairs = unit_codes(samples, "subject"), np.array(copied_people(samples, modality), np.int64)
+        subjects, pairs = unit_codes(samples, "subject"), np.array(copied_people(samples, modality)[0], np.int64)
         if len(pairs):
             first = linked(pairs, int(subjects.max()) + 1)
             copied = np.isin(subjects, pairs)
