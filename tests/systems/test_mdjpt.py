@@ -232,8 +232,8 @@ def test_corpora_that_share_no_electrode_with_the_montage_are_refused():
 
 def test_labels_of_other_corpora_that_name_no_class_of_the_task_are_refused():
     train, _ = both_parts()
-    names = train.table["source"].map({"calm": "neutral", "fear": "afraid"})
-    with pytest.raises(LabelError, match=r"no window of the other corpora is labelled calm .*they are afraid, neutral"):
+    names = train.table["source"].map({"calm": "neutral", "fear": "Afraid"})
+    with pytest.raises(LabelError, match=r"no window of the other corpora is labelled calm .*they are Afraid, neutral"):
         fitted(train.with_columns(source=names))
 
 

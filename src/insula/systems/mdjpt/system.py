@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 
-from insula.emotions import LabelTask
+from insula.emotions import LabelTask, label_map
 from insula.errors import DataError, LabelError, SettingsError
 from insula.samples import Predictions, Samples, normalised_entropy
 from insula.systems.base import System, TrainingData
@@ -189,12 +189,13 @@ class MdJPT(System):
             return np.empty((0, 0), np.float32)
         if column not in everyone.table:
             raise SettingsError(f"no column {column!r}", where="source_label", do="name a column with their labels")
-        names = everyone.table[column]
+        given = sorted(map(str, everyone.table[column].dropna().unique()))
+        names = everyone.table[column].map(label_map(given, classes, drop=given))  # happy is happiness
         lacking = [name for name in classes if name not in set(names.dropna())]
         if lacking:
-            do = f"name the classes alike: they are {', '.join(map(str, sorted(names.dropna().unique())))}"
+            do = f"name the classes alike: they are {', '.join(given)}"
             raise LabelError(f"no window of the other corpora is labelled {lacking[0]}", where=column, do=do)
-        others = everyone.select(names.isin(classes).to_numpy())
+        others = everyone.with_columns(**{column: names}).select(names.notna().to_numpy())
         features = finished(self._encoded(others), others, self.settings, self.first)
         self.log.record("prototypes", others)
         unit = features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-12)
