@@ -17,7 +17,7 @@ from insula.samples import ArrayStore, Description, Samples, concat, provenance
 from insula.systems.catalogue import system
 from insula.systems.mdjpt.aligning import PairAlignment
 from insula.systems.mdjpt.encoding import nearest_votes
-from insula.systems.mdjpt.pretrained import untrained
+from insula.systems.mdjpt.pretrained import pretrained, untrained
 from insula.systems.mdjpt.windows import Windows
 from insula.training.pairs import PairSampler
 
@@ -126,6 +126,32 @@ def test_two_passes_give_the_joint_gradient(weight):
         assert losses["total"] == pytest.approx(losses["between people"] + weight * losses["between corpora"], rel=1e-5)
     scale = float(gradients[0].abs().max())
     torch.testing.assert_close(gradients[1], gradients[0], rtol=1e-4, atol=1e-6 * scale)
+
+
+def test_two_processes_learn_what_one_learns_and_a_killed_one_goes_on(tmp_path, monkeypatch):
+    samples = concat([corpus("one", "source"), corpus("two", "source")])
+    steps = {"epochs": 2, "steps": 2, "draws": 2, "keep_every": 1, "optimiser": "sgd"}  # weights move as the gradient
+    one, two = (
+        pretrained(samples, unfitted(pretraining={**steps, "devices": devices}).settings).network for devices in (1, 2)
+    )
+    for mine, theirs in zip(one.parameters(), two.parameters(), strict=True):
+        torch.testing.assert_close(theirs, mine, rtol=1e-4, atol=1e-7)
+    monkeypatch.setenv("INSULA_CACHE", str(tmp_path / "another cache"))
+    draw, seen = PairAlignment.draw, []
+
+    def killed(self, step, number):
+        seen.append((step, number))
+        if step == 3 and len(seen) < 9:
+            raise KeyboardInterrupt
+        return draw(self, step, number)
+
+    monkeypatch.setattr(PairAlignment, "draw", killed)
+    settings = unfitted(pretraining=steps).settings
+    with pytest.raises(KeyboardInterrupt):
+        pretrained(samples, settings)
+    again = pretrained(samples, settings).network
+    assert all(torch.equal(*both) for both in zip(one.parameters(), again.parameters(), strict=True))
+    assert seen.count((0, 0)) == 1, "what was learnt is not learnt again"
 
 
 def test_draws_are_two_people_at_one_second_of_one_clip_whatever_the_cap():
