@@ -11,7 +11,7 @@ from insula.corpora.fake_deap import python2_pickle
 
 def missing(root: Path) -> str:
     _file(root).unlink()
-    return "s01.dat"
+    return "s01"
 
 
 def channel(root: Path) -> str:

@@ -11,7 +11,7 @@ from scipy.io import loadmat, savemat
 
 def missing(root: Path) -> str:
     _file(root).unlink()
-    return "sub000.pkl"
+    return "sub000"
 
 
 def channel(root: Path) -> str:
