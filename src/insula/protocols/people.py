@@ -113,9 +113,9 @@ def _checked(table: pd.DataFrame, where: str) -> pd.DataFrame:
     both = both[both["corpus"] != both["other_corpus"]]  # in one corpus somebody may have three names
     twice = both[both.duplicated(["corpus", "person", "other_corpus"], keep=False)]
     if len(twice):
-        first, two = twice.iloc[0], twice.iloc[1]["other_person"]
-        whom = f"{first['person']} of {first['corpus']} is given as two people of {first['other_corpus']}"
-        what = f"{whom}, {first['other_person']} and {two}"
+        corpus, person, other, one = twice.iloc[0]
+        two = twice.iloc[1]["other_person"]
+        what = f"{person} of {corpus} is given as two people of {other}, {one} and {two}"
         raise DataError(what, where=where, do="correct one of the rows")
     return table
 

@@ -243,8 +243,8 @@ class _Splitter:
         rows = np.flatnonzero(test)
         moved = np.zeros(len(test), bool)
         moved[rows[self._target(0, rows)]] = True
-        learnt = self._parts(0, test, moved, train, validation)
-        return Split(**learnt, test=self.samples.ids[test & ~moved], fold=0, protocol=self.protocol.digest())
+        made = self._parts(0, test, moved, train, validation)
+        return Split(**made, test=self.samples.ids[test & ~moved], fold=0, protocol=self.protocol.digest())
 
     def _without_copies(self, rows: np.ndarray, of: np.ndarray) -> np.ndarray:
         kept = rows.copy()
