@@ -23,7 +23,7 @@ from insula.systems.base import System
 
 
 def check_recipe(recipe: Recipe) -> None:
-    """Refuse what is wrong or missing in a recipe, as far as that is known before any file is read."""
+    """Refuse what is wrong or missing in a recipe, as far as that is known before any file of its corpus is read."""
     corpus, protocol = unchecked_corpus(recipe, 0), protocol_of(recipe, 0)
     if protocol.same_people is not None:
         read_people(protocol.same_people)

@@ -35,8 +35,8 @@ from insula.protocols.protocol import Protocol, protocol
 from insula.protocols.split import Split
 from insula.protocols.splitting import strata_of
 from insula.protocols.units import SAMPLE, lies_within, unit_codes, unit_names, unknown_rows
-from insula.samples import ALL_NAMES, Predictions, Samples
-from insula.samples.table import PROVENANCE
+from insula.samples import Predictions, Samples
+from insula.samples.table import ALL_NAMES, PROVENANCE
 from insula.storage.cache import Cache
 
 ClassTask = Categorical | Binary | Ordinal | Cut | Votes

@@ -12,7 +12,8 @@ from insula.errors import DataError, choices
 from insula.protocols.settings import ProtocolSettings
 from insula.protocols.spelling import spellings
 from insula.protocols.units import has_several_names
-from insula.samples import ALL_NAMES, Samples
+from insula.samples import Samples
+from insula.samples.table import ALL_NAMES
 from insula.storage.tables import read_csv
 
 _PAIR = ("corpus", "person"), ("other_corpus", "other_person")

@@ -91,6 +91,13 @@ class Protocol(ProtocolSettings):
         Returns
         -------
         list of Split
+            Test parts are made at once. Of many folds of many people the others are made when they are asked for, and
+            what is wrong with one is said then.
+
+        Warns
+        -----
+        UserWarning
+            Saying which copies and which people were joined.
 
         Raises
         ------

@@ -9,7 +9,8 @@ import pandas as pd
 
 from insula.errors import DataError
 from insula.protocols.split import PARTS
-from insula.samples import ALL_NAMES, PROVENANCE, Samples
+from insula.samples import PROVENANCE, Samples
+from insula.samples.table import ALL_NAMES
 
 SAMPLE = "sample"
 """The unit that is the row itself."""
