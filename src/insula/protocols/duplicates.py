@@ -6,8 +6,8 @@ product. A pair that is proposed is aligned (`insula.protocols.alignment`) and c
 one person differ at the mouth or the brows, whatever the rest. Pictures that lie as they are need only agree at
 32 x 32: at equal mean and contrast they differ nowhere by more than `LARGEST_DIFFERENCE` standard deviations.
 
-Shifts, crops on one side or by more than a fifth, strong blur, borders and turns beyond 10 degrees are not looked for.
-In pictures of less than 96 pixels a slight smile is no difference, so that two of one person may count as one.
+Shifts, crops on one side or by more than a fifth, blur, borders and turns beyond 10 degrees are not looked for. In
+pictures of less than 96 pixels a slight smile is no difference, so that two of one person may count as one.
 """
 
 from __future__ import annotations
@@ -316,10 +316,8 @@ def _same(left: Marks, right: Marks, pairs: np.ndarray, mirrored: bool, maps: np
     rest = np.flatnonzero(~blank & ~same & ~apart)
     if not len(rest):
         return same
-    half, other_half = (
-        each[rest].reshape(-1, 16, 2, 16, 2).mean(axis=(2, 4), dtype=np.float32) for each in (one, other)
-    )
-    maps, correlation = align(half, other_half, maps[rest], 4)
+    half, other_half = (_halved(each[rest]) for each in (one, other))
+    maps, correlation = align(half, other_half, maps[rest], 2)
     passing = correlation > _PASSING
     rest, maps = rest[passing], maps[passing]
     for pixels in dict.fromkeys((_SIDES[0], min(left.side, right.side))):
@@ -346,6 +344,14 @@ def _plausible(maps: np.ndarray) -> np.ndarray:
     slanted = np.abs((maps[:, :, 0] * maps[:, :, 1]).sum(axis=1)) / (wide * high)
     within = np.abs(maps[:, :, 2]) <= np.abs(1 - np.column_stack([wide, high])) + _SLACK
     return (slanted <= _SLACK) & (np.abs(np.log(wide / high)) <= 2 * _SLACK) & within.all(axis=1)
+
+
+def _halved(grey: np.ndarray) -> np.ndarray:
+    """Return small grey pictures at 16 x 16, float32, blurred so that a move by less than a pixel shows as one."""
+    from scipy.ndimage import gaussian_filter
+
+    blurred = gaussian_filter(grey.astype(np.float32), (0, 1, 1))
+    return blurred.reshape(-1, _EDGE // 2, 2, _EDGE // 2, 2).mean(axis=(2, 4))
 
 
 def _softened(marks: Marks, some: np.ndarray, side: int) -> np.ndarray:
