@@ -64,6 +64,8 @@ HARMS: dict[str, Callable[[Path], object]] = {
     "a dead link for the entry": lambda entry: (shutil.rmtree(entry), entry.symlink_to("nowhere")),
     "not readable": lambda entry: (entry / "facts.json").chmod(0),
     "not a folder to look into": lambda entry: (entry / "part").chmod(0),
+    "not to be looked into at all": lambda entry: entry.chmod(0),
+    "not to be moved": lambda entry: (flip(entry / "facts.json", 0), (entry / "part").chmod(0o500), entry.chmod(0o500)),
 }
 
 
@@ -78,6 +80,7 @@ def test_a_damaged_entry_names_itself_and_is_made_anew(tmp_path: Path, harm: str
     assert np.load(entry / "part" / "values.npy").sum() == np.arange(1000.0).sum()
     assert sorted(path.name for path in entry.iterdir()) == ["facts.json", "manifest.json", "part"]
     assert Cache(tmp_path).holds(entry)
+    assert not list(entry.parent.glob(".insula-*"))
 
 
 def test_an_entry_that_cannot_be_mended_says_where_another_cache_may_lie(

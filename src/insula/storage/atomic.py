@@ -155,9 +155,20 @@ def remove_leftovers(folder: Path) -> None:
 
 def _remove(path: Path) -> None:
     if path.is_dir():
+        _open(path)
+        for place, folders, _ in os.walk(path):
+            for name in folders:
+                _open(Path(place, name))
         shutil.rmtree(path, ignore_errors=True)
     else:
         path.unlink(missing_ok=True)
+
+
+def _open(folder: Path) -> None:
+    """Let its owner do everything in a folder, without which it can be neither emptied nor moved."""
+    if not folder.is_symlink():
+        with suppress(OSError):
+            folder.chmod(0o700)
 
 
 def _make_readable(folder: Path) -> None:
@@ -180,6 +191,8 @@ def _replace(target: Path, new: Path) -> None:
 
 def remove(path: Path) -> None:
     """Remove a file, a link or a folder, of which there is at no moment half."""
+    if path.is_dir():
+        _open(path)
     with _beside(path.parent, mode=0o700) as aside:
         os.replace(path, aside / "removed")
 

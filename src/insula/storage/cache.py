@@ -80,10 +80,12 @@ class Cache:
 
 def _damage(path: Path) -> str | None:
     """Return what is wrong with an entry, and where; None where it is whole."""
-    if not (path / MANIFEST).is_file():
-        return f"its hashes are missing ({path})"
     try:
+        if not (path / MANIFEST).is_file():
+            return f"its hashes are missing ({path})"
         verify(path)
+    except PermissionError as error:
+        return f"it cannot be opened: {error.strerror} ({path})"
     except BundleError as error:
         return f"{error.what} ({error.where})"
     return None

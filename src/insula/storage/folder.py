@@ -73,7 +73,12 @@ def verify(folder: Path) -> dict[str, Any]:
         altered, or a file, link or empty folder was added.
     """
     path, again = folder / MANIFEST, "copy the bundle again"
-    if not path.is_file():
+    try:
+        there = path.is_file()
+    except OSError as error:
+        what = f"the bundle cannot be read: {error.strerror}"
+        raise BundleError(what, where=folder, do="check its permissions") from None
+    if not there:
         raise BundleError("no bundle here", where=folder, do="give a folder that `insula fit` wrote")
     present = contents(folder)
     try:
