@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from insula.errors import LeakageError
+from insula.errors import DataError, LeakageError
 from insula.protocols import Audit, Split, audit, protocol
 from insula.protocols.tables import audit_tables
-from insula.samples import ArrayStore, Description, Samples, provenance
+from insula.samples import ArrayStore, Description, Fit, Samples, provenance
 from protocols.studies import point
 
 NONE = np.array([], int)
@@ -166,3 +166,77 @@ def test_a_split_that_is_not_the_given_one_says_what_was_given() -> None:
         with pytest.raises(LeakageError) as error:
             audit(dataclasses.replace(split, **changed), given, rule)
         assert str(error.value) == f"the corpus gives {leak}"
+
+
+CLEANED = "learnt from inputs of the test part, without labels"
+
+
+@pytest.mark.parametrize(
+    ("split", "settings", "columns", "said"),
+    [
+        (([0, 2], [2], [4, 0], []), {}, {}, "sample 0 is in train and test (in two parts: rows 0, 2)"),
+        (([0, 1], [], [4], [9]), {}, {}, "1 ids in target are no samples (first: 9): use the samples that the split was "
+                                         "made for"),
+        (([0, 1, 4], [], [5], [4]), {}, {}, "labelled target rows in training, where access to the target is none "
+                                            "(train: row 4)"),
+        (([0, 1, 4, 5], [], [2, 3], [4, 5]), {"target": {"kind": "labelled", "share": 0.1}}, {},
+         "2 labelled target units where 10% of 4 are permitted (train: rows 4, 5)"),
+        (([0, 1, 4], [], [2, 3], [4]), {"target": {"kind": "labelled", "share": 0.1}}, {}, None),
+        (([0, 1], [4], [2, 3], [4, 5]), {"target": {"kind": "labelled", "share": 0.5}}, {},
+         "target rows are outside training (validation: row 4)"),
+        (([0, 1], [], [2, 3], [4, 5]), {"target": {"kind": "labelled", "share": 0.1}}, {},
+         "target rows are outside training (in no part: rows 4, 5): further kinds of leak: 1"),
+        (([0, 1], [], [2, 3, 4], []), {}, {"eeg_cleaned_on": ["x", None, "y", "z", "z", None]},
+         f"the cleaning of eeg y and 1 more {CLEANED}: say target unlabelled, or clean without learning "
+         "(test: rows 2, 3, 4)"),
+        (([0, 1], [], [2, 3, 4], []), {}, {"ecg_cleaned_on": ["x", None, None, None, "q", None]},
+         f"the cleaning of ecg q {CLEANED}: say target unlabelled, or clean without learning (test: row 4)"),
+        (([0, 1], [], [2, 3], []), {}, {"eeg_cleaned_on": ["x", "x", None, None, "y", "y"]}, None),
+    ],
+)  # fmt: skip
+def test_what_is_said_of_a_leak(split: tuple, settings: dict, columns: dict, said: str | None) -> None:
+    rule = protocol("subject-disjoint", scored_unit="sample", **settings)
+    parts = Split(*(np.array(part, int) for part in split))
+    if said is None:
+        assert audit(parts, people(**columns), rule).clean
+    else:
+        with pytest.raises((LeakageError, DataError)) as error:
+            audit(parts, people(**columns), rule)
+        assert str(error.value) == said
+
+
+def test_what_the_protocol_allows_is_told_in_a_report_that_names_its_split() -> None:
+    rule = protocol("subject-disjoint", scored_unit="sample", target={"kind": "unlabelled"})
+    columns = {"eeg_cleaned_on": ["x", None, "y", "z", "z", None], "ecg_cleaned_on": None}
+    split = Split(np.array([0, 1]), NONE, np.array([2, 3, 4]), fold=3, protocol="another")
+    report = audit(split, people(**columns), rule, [Fit("scaler", np.array([0, 3]), "inputs")])
+    assert report.warnings == (
+        "the split was made by another protocol than the one it is audited against",
+        f"the cleaning of eeg y and 1 more {CLEANED}, as the protocol's target access allows",
+    )
+    assert (report.fold, report.protocol, report.split) == (3, rule.digest(), split.digest())
+    assert report.checks == ("sample", "trial", "subject", "time", "learnt cleaning", "fitted steps")
+
+
+@pytest.mark.parametrize(
+    ("use", "ids", "said"),
+    [
+        ("labels", [0, 1], None),
+        ("labels", [0, 1, 2], "step scaler was fitted (labels) on 1 sample outside its part (validation: row 2)"),
+        ("selection", [0, 2], None),
+        ("selection", [0, 3, 4], "step scaler was fitted (selection) on 2 samples outside its part (test: rows 3, 4)"),
+        ("inputs", [0, 1, 2], None),
+        ("inputs", [0, 3], "step scaler was fitted (inputs) on 1 sample outside its part (test: row 3)"),
+        ("labels", [5], "step scaler was fitted (labels) on 1 sample outside its part (in no part: row 5)"),
+        ("inputs", [0, 77, 78], "step scaler was fitted on 2 samples that the audit does not know (first: 77)"),
+    ],
+)
+def test_a_step_sees_what_its_use_permits(use: str, ids: list[int], said: str | None) -> None:
+    split, samples = Split(np.array([0, 1]), np.array([2]), np.array([3, 4])), people(trial=list("123456"))
+    fits = [Fit("other", np.array([0]), "labels"), Fit("scaler", np.array(ids), use)]  # type: ignore[arg-type]
+    if said is None:
+        assert audit(split, samples, protocol("trial-disjoint"), fits).clean
+    else:
+        with pytest.raises(LeakageError) as error:
+            audit(split, samples, protocol("trial-disjoint"), fits)
+        assert str(error.value) == said

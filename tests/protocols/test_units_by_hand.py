@@ -7,6 +7,7 @@ import pytest
 
 from insula.emotions import parse_task
 from insula.protocols.clock import Timeline
+from insula.protocols.partition import assign_folds
 from insula.protocols.splitting import strata_of
 from insula.protocols.units import clock_codes, lies_within, person_codes, unit_codes, unit_names
 from insula.samples import Samples, provenance
@@ -45,6 +46,8 @@ def test_windows_touch_within_their_own_recording() -> None:
         assert np.flatnonzero(timeline.touching(np.arange(7) == marked)).tolist() == wanted
     wide = Timeline(clock, start, start + 1.5, 2.5)
     assert np.flatnonzero(wide.touching(np.arange(7) == 0)).tolist() == [6], "2.5 seconds lie between, as they must"
+    instants = Timeline(np.zeros(3, int), np.array([5.0, 5.0, 6.0]), np.array([5.0, 5.0, 6.0]), 0.0)
+    assert instants.touching(np.array([True, False, False])).tolist() == [False, True, False]
     assert np.flatnonzero(Timeline(clock, start, start + 1.5, 2.6).touching(np.arange(7) == 0)).tolist() == [2, 6]
 
 
@@ -79,3 +82,8 @@ def test_folds_are_balanced_over_classes_quantiles_and_most_votes(task: dict, st
         votes_fear=[2, 0, 1, 4, 0, *[3] * 6], votes_joy=[1, 3, 2, 0, 0, *[1] * 6],
     )  # fmt: skip
     assert strata_of(parse_task(task), Samples(table, {})).tolist() == strata
+
+
+def test_folds_are_whole_numbers_and_small_classes_are_no_news(recwarn: pytest.WarningsRecorder) -> None:
+    folds = assign_folds(np.arange(9), np.array([0] * 7 + [1] * 2), 3, seed=0)
+    assert folds.dtype == np.int64 and np.bincount(folds).tolist() == [3, 3, 3] and not len(recwarn)
