@@ -175,8 +175,8 @@ CLEANED = "learnt from inputs of the test part, without labels"
     ("split", "settings", "columns", "said"),
     [
         (([0, 2], [2], [4, 0], []), {}, {}, "sample 0 is in train and test (in two parts: rows 0, 2)"),
-        (([0, 1], [], [4], [9]), {}, {}, "1 ids in target are no samples (first: 9): use the samples that the split was "
-                                         "made for"),
+        (([0, 1], [], [4], [9]), {}, {}, "1 ids in target are no samples (first: 9): use the samples that the split "
+                                         "was made for"),
         (([0, 1, 4], [], [5], [4]), {}, {}, "labelled target rows in training, where access to the target is none "
                                             "(train: row 4)"),
         (([0, 1, 4, 5], [], [2, 3], [4, 5]), {"target": {"kind": "labelled", "share": 0.1}}, {},
