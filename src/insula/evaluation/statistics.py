@@ -85,7 +85,7 @@ def _per_series(results: Results, rows: pd.DataFrame, scores: pd.Series) -> pd.D
     first = rows.drop_duplicates(["study", series])
     clusters = first["study"].astype(str) + "/" + first[results.cluster or series].astype(str)
     clusters.index = pd.MultiIndex.from_frame(first[["study", series]])
-    return pd.DataFrame({"score": scores, "cluster": clusters.reindex(scores.index)})
+    return pd.DataFrame({"score": scores, "cluster": clusters})
 
 
 def gain(results: Results, arm: str, other: str) -> Estimate:
