@@ -136,6 +136,13 @@ def test_many_scores_are_tested_as_scipy_does():
     assert paired_test(_frame(values)) == pytest.approx(expected, abs=0.02)
 
 
+def test_what_no_flip_of_a_lot_reaches_is_one_in_ten_thousand():
+    values = np.linspace(0.1, 1, 40)  # all of unlike size, so that flips are drawn
+    assert paired_test(_frame(values)) == 1e-4
+    values[::3] *= -1
+    assert paired_test(_frame(values)) == paired_test(_frame(values)) > 1e-3, "as often as it is asked"
+
+
 def test_clusters_that_differ_alike_are_flipped_whole():
     values, faces = np.ones(40), np.arange(40) // 10
     assert paired_test(_frame(values)) < 1e-6

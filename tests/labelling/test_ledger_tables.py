@@ -77,8 +77,9 @@ def test_of_two_answers_at_one_time_the_one_recorded_later_counts(ledger: Ledger
     assert ledger.answered()["answer"].tolist() == ["fear"]
 
 
-def test_an_empty_ledger_has_its_columns(tmp_path: Path) -> None:
-    ledger = Ledger(tmp_path / "ledger.sqlite", QUESTION)
+def test_an_empty_ledger_has_its_columns_and_a_name_of_its_own(tmp_path: Path) -> None:
+    ledger, other = (Ledger(tmp_path / f"{name}.sqlite", QUESTION) for name in ("ledger", "other"))
+    assert ledger.project == Ledger(tmp_path / "ledger.sqlite").project != other.project
     assert list(ledger.rounds()) == ["round", "annotator", "how", "asked_at", "asked", "answered"]
     assert ledger.rounds().empty and ledger.requests().empty and ledger.answered().empty
 
