@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from insula.corpora.catalogue import corpus
+    from insula.deployment.embedding import embed
     from insula.deployment.predictor import recognise
     from insula.evaluation.arrays import evaluate
     from insula.front_door import audit, compare, fit, load, run
@@ -13,13 +14,14 @@ if TYPE_CHECKING:
     from insula.systems.catalogue import system
 
 __version__ = "0.1.0"
-__all__ = ["Samples", "audit", "compare", "corpus", "evaluate", "fit", "load", "recognise", "run", "system"]
+__all__ = ["Samples", "audit", "compare", "corpus", "embed", "evaluate", "fit", "load", "recognise", "run", "system"]
 
 _DOORS = {
     "Samples": "insula.samples",
     "audit": "insula.front_door",
     "compare": "insula.front_door",
     "corpus": "insula.corpora.catalogue",
+    "embed": "insula.deployment.embedding",
     "evaluate": "insula.evaluation.arrays",
     "fit": "insula.front_door",
     "load": "insula.front_door",

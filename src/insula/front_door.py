@@ -15,6 +15,7 @@ from insula.storage.cache import Cache
 
 if TYPE_CHECKING:
     from insula.deployment.bundle import Bundle
+    from insula.deployment.encoder import Encoder
     from insula.deployment.predictor import Predictor
     from insula.evaluation.recipe import Recipe
     from insula.evaluation.results import Results
@@ -24,14 +25,15 @@ if TYPE_CHECKING:
     Changes = Mapping[str, Any] | Iterable[str]
 
 
-def load(bundle: str | Path) -> Predictor | Bundle:
+def load(bundle: str | Path) -> Predictor | Bundle | Encoder:
     """Open what `fit` wrote.
 
     Returns
     -------
-    Predictor or Bundle
+    Predictor, Bundle or Encoder
         Of a bundle that reads pictures a `Predictor`: `predict` takes paths, folders, arrays, pictures of Pillow, films
-        and frames of a camera. Of others the `Bundle`: `predict` takes samples, as `Samples.from_arrays` makes them.
+        and frames of a camera. Of others the `Bundle`: `predict` takes samples, as `Samples.from_arrays` makes
+        them. Of one that embeds the `Encoder`, which `embed` takes.
 
     Raises
     ------
@@ -39,9 +41,12 @@ def load(bundle: str | Path) -> Predictor | Bundle:
         Where it is no bundle, or was altered.
     """
     from insula.deployment.bundle import open_bundle
+    from insula.deployment.encoder import is_encoder, open_encoder
     from insula.deployment.predictor import Predictor
     from insula.deployment.recognisers import of_bundle
 
+    if is_encoder(Path(bundle)):
+        return open_encoder(Path(bundle))
     opened = open_bundle(Path(bundle))
     return Predictor(of_bundle(opened, str(bundle))) if opened.reads_pictures else opened
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from insula.cli import corpora, experiments, labelling, recognisers
+from insula.cli import corpora, experiments, labelling, recognisers, recordings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,8 +25,8 @@ app = typer.Typer(
 _state = {"debug": False}
 
 for command in (
-    experiments.demo, experiments.run, recognisers.fit, recognisers.predict, recognisers.export, recognisers.seal,
-    experiments.audit, experiments.compare,
+    experiments.demo, experiments.run, recognisers.fit, recognisers.predict, recordings.embed, recognisers.export,
+    recognisers.seal, experiments.audit, experiments.compare,
 ):  # fmt: skip
     app.command()(command)
 app.add_typer(corpora.commands, name="corpora")

@@ -155,6 +155,9 @@ def open_bundle(folder: Path) -> Bundle:
     """
     manifest = verify(folder)
     number = manifest.get("format")
+    if "embeds" in manifest:
+        do = f"insula embed {shlex.quote(str(folder))} recording.edf"
+        raise BundleError("this bundle gives vectors and no answers", where=folder, do=do)
     if number == 2 or (number == _OF_PICTURES and "graphs" not in manifest):
         raise BundleError("this bundle was made by an earlier insula", where=folder, do=_anew(manifest, folder))
     if number not in (_OF_PICTURES, FORMAT):
@@ -319,8 +322,14 @@ def write_bundle(
         from insula.deployment.exporting import write_graphs
 
         known = {**_promises(system), **known}
-        written = write_graphs(system, {"framing": "eyes", **known}, temporary, held, int8=int8)
-        if "inputs" in written:
+        if system.embeds:
+            from insula.deployment.encoder_writing import write_encoder
+
+            assert held is not None
+            written = write_encoder(system, temporary, known, held)
+        else:
+            written = write_graphs(system, {"framing": "eyes", **known}, temporary, held, int8=int8)
+        if system.embeds or "inputs" in written:
             known = {name: value for name, value in known.items() if name not in ("size", "pictures", "framing")}
         else:
             known = {name: value for name, value in known.items() if name not in ("inputs", "recording")}

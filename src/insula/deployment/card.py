@@ -66,7 +66,8 @@ def _of_this_bundle(manifest: Mapping[str, Any], folder: Path) -> str:
         "of the data": "; ".join(manifest.get("notes", [])),
         "reads": _READING.get(manifest.get("pictures", "")),
         "by": f"recipe {manifest['recipe']['name']}, system {settings['name']}, {manifest['created']}",
-        **{f"mode {mode}": _mode(about) for mode, about in manifest["graphs"].items()},
+        **{f"mode {mode}": _mode(about) for mode, about in manifest.get("graphs", {}).items()},
+        "embeds": _embeds(manifest["embeds"]) if "embeds" in manifest else None,
         **{f"reads {name}": _rows(about) for name, about in manifest.get("inputs", {}).items()},
         "size": f"{sum(path.stat().st_size for path in files) / 1e6:.1f} MB",
         **{f"sha256 of {path.relative_to(folder)}": sha256_of(path) for path in files},
@@ -88,6 +89,13 @@ def _mode(about: Mapping[str, Any]) -> str:
     seen = {"pictures": "drawn patterns", "rows": "rows of noise"}[what] if parity["drawn"] else f"held-out {what}"
     text = f"{about['runs']}, which differs from the trained system by up to {most:.1g} on {count} {seen}"
     return f"{text}; in 8 bits: {about['int8']['measured']}" if "int8" in about else text
+
+
+def _embeds(about: Mapping[str, Any]) -> str:
+    """Return what a bundle makes vectors of, and how near they are to the trained encoder's."""
+    most, seconds = max(about["parity"]["difference"].values()), about["times"] / about["rate"]
+    text = f"windows of {seconds:g} s at {about['rate']:g} Hz, brought to {' '.join(about['montage'])}, as vectors of "
+    return f"{text}{about['width']} numbers, which differ from the trained encoder's by up to {most:.1g}"
 
 
 def _rows(about: Mapping[str, Any]) -> str:

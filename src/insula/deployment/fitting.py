@@ -88,7 +88,8 @@ def fit_bundle(
         raise SettingsError("only what predicts from pictures can be written in eight bits", do="leave --int8 away")
     study = open_study(recipe, 0, cache, tell)
     recipe = with_modalities(recipe, study.samples)
-    if type(own_system(recipe, 0))._answering is System._answering:
+    own = own_system(recipe, 0)
+    if type(own)._answering is System._answering and not own.embeds:
         what = "a bundle holds graphs, and this system cannot be written as one"
         raise SettingsError(what, where=system_name(recipe), do="evaluate it with `insula run`")
     if study.learnt is not study.task:
@@ -98,7 +99,7 @@ def fit_bundle(
         raise SettingsError(what, where="task", do="use `insula run`, or a cut")
     split = validation_alone(study.protocol, study.samples, study.task)
     audit(split, study.samples, study.protocol)
-    recording = _recording(study, recipe)
+    recording = _recording(study, recipe, any_cap=own.embeds)
     if recipe.steps:
         from insula.eeg.steps import apply_steps, parse_steps
 
@@ -124,7 +125,8 @@ def fit_bundle(
     }
     if "tested" in about:
         tell(f"right on the test part: {score_in_words(about['tested'])}")
-    write_bundle(system, system_name(recipe), recipe, output, about, validation, int8=int8)
+    held = train if system.embeds and not len(validation) else validation
+    write_bundle(system, system_name(recipe), recipe, output, about, held, int8=int8)
     return system.summary()
 
 
@@ -188,10 +190,15 @@ def _tested(system: System, study: Study) -> dict[str, Any]:
     return {"tested": {"units": len(right), "accuracy": estimate.value, "interval": interval, "recalls": recalls}}
 
 
-def _recording(study: Study, recipe: Recipe) -> dict[str, Any]:
+def _recording(study: Study, recipe: Recipe, *, any_cap: bool) -> dict[str, Any]:
     """Return how a recording becomes such rows, or why it cannot; nothing where there is no EEG."""
     if "eeg" not in study.samples.modalities:
         return {}
+    if any_cap:
+        from insula.deployment.encoder_writing import of_any_cap
+
+        corpora = getattr(study.corpus, "parts", {study.corpus.card.name: study.corpus})
+        return {"recording": of_any_cap(corpora, study.samples, recipe.steps).model_dump(mode="json")}
     from insula.deployment.preparation import Preparation
 
     how = Preparation.of(study.corpus.settings, study.samples, recipe.steps)
@@ -200,7 +207,7 @@ def _recording(study: Study, recipe: Recipe) -> dict[str, Any]:
 
 def _rows(system: System, samples: Samples) -> dict[str, Any]:
     """Return what rows of EEG and of features are like; nothing of a system that predicts from pictures."""
-    if "picture" in system.predicts_from:
+    if "picture" in system.predicts_from or system.embeds:
         return {}
     names = [name for name in samples.modalities if samples.has(name).any() and name != "picture"]
     return {"inputs": described(samples, names)}

@@ -43,6 +43,8 @@ class Graph:
         The side of the faces it is given, in pixels; or what it is given, by name.
     sha256 : str, optional
         Of the file, where a manifest gives it.
+    wide : mapping of str to tuple of int, optional
+        Of a graph that neither classifies nor rates, the shape of each output for one row.
 
     Raises
     ------
@@ -50,8 +52,15 @@ class Graph:
         Where the file was altered, or holds what a graph of a bundle must not.
     """
 
-    def __init__(self, path: Path, classes: int, inputs: int | Mapping[str, Form], sha256: str | None = None) -> None:
-        self.path, self.classes, self.sha256 = path, classes, sha256
+    def __init__(
+        self,
+        path: Path,
+        classes: int,
+        inputs: int | Mapping[str, Form],
+        sha256: str | None = None,
+        wide: Mapping[str, tuple[int, ...]] | None = None,
+    ) -> None:
+        self.path, self.classes, self.sha256, self.wide = path, classes, sha256, wide
         self.inputs = picture_form(inputs) if isinstance(inputs, int) else dict(inputs)
         self._rows = "faces" if PICTURES in self.inputs else "rows"
         content = self._bytes()
@@ -80,7 +89,9 @@ class Graph:
             if given.shape[1:] != form.shape or isinstance(given.shape[0], int):
                 raise RefusedError(f"its input is not {name!r}, {form}")
         wanted = PROBABILITIES if self.classes else RATING
-        if wanted not in read.outputs:
+        if self.wide is not None and set(read.outputs) != set(self.wide):
+            raise RefusedError(f"its outputs are not {', '.join(self.wide)}")
+        if self.wide is None and wanted not in read.outputs:
             raise RefusedError(f"it has no output {wanted!r}")
         for name, value in read.outputs.items():
             kind, shape = self._form(name)
@@ -93,6 +104,8 @@ class Graph:
 
     def _form(self, name: str) -> tuple[int, tuple[int, ...]]:
         """Return what an output must be: its type, and its shape for one row."""
+        if self.wide is not None:
+            return FLOAT32, self.wide[name]
         wide = (self.classes,) if name in (PROBABILITIES, ADMITTED) else ()
         return BOOL if name == ADMITTED else FLOAT32, wide
 

@@ -118,13 +118,25 @@ class Preparation(Settings):
         )
         for note in [*recording.notes, *check_scales(recording, where=path)]:
             warnings.warn(note, stacklevel=3)
+        with self.windows_of(recording) as made:
+            yield made
+
+    @contextmanager
+    def windows_of(self, recording: Recording) -> Iterator[Samples]:
+        """Lend the samples of a recording that is open, as `samples` does.
+
+        Raises
+        ------
+        DataError
+            Where it is too short, or no live EEG.
+        """
         with scratch_folder() as folder:
             cache = Cache(folder)
             store, clock = window_store([recording], self.preprocessing, self.windows, cache)
             table = provenance(
                 len(clock),
                 corpus="recording",
-                subject=name,
+                subject=recording.subject,
                 session="1",
                 trial="1",
                 start=clock["start"].to_numpy(),

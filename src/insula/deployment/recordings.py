@@ -90,9 +90,9 @@ def predict_recordings(
         raise SettingsError(f"a bundle's recordings have no setting {strange[0]!r}", do="set unit or rename")
     preparation = Preparation.parse({**how, **changes}, where="the manifest's recording")
     parts, odd = [], dict[str, list[str]]()
-    for path in _files(inputs):
+    for path in recordings_in(inputs):
         try:
-            with _heard(path, odd), preparation.samples(path) as samples:
+            with heard(path, odd), preparation.samples(path) as samples:
                 own, predicted = samples.table, bundle.predict(samples, mode).table
                 place = {"path": shown(path), "window": range(len(own)), "time": own["start"], "stop": own["stop"]}
                 rows = pd.DataFrame(place, index=own.index).join(predicted)
@@ -111,7 +111,7 @@ def predict_recordings(
 
 
 @contextmanager
-def _heard(path: Path, odd: dict[str, list[str]]) -> Iterator[None]:
+def heard(path: Path, odd: dict[str, list[str]]) -> Iterator[None]:
     """Keep what is warned of about a file, so that it is said once of all files."""
     with warnings.catch_warnings(record=True) as heard:
         warnings.simplefilter("always")
@@ -142,7 +142,7 @@ def _answered(table: pd.DataFrame, classes: Sequence[str], smooth: float, *, str
     return table.join(calm.assign(smoothed_label=best))
 
 
-def _files(inputs: Sequence[str | Path]) -> list[Path]:
+def recordings_in(inputs: Sequence[str | Path]) -> list[Path]:
     """Return the recordings that are named, in order, each once."""
     from insula.corpora.recording_folders import recordings_below, unread
     from insula.eeg.reading import SUFFIXES

@@ -68,6 +68,8 @@ class System(ABC):
         Named settings. `tiny` is for tests: a fit of seconds on toy data.
     not_bundled : tuple of str
         Modes that only the process that fitted can predict in.
+    embeds : bool
+        Whether its bundle gives vectors and no answers.
     warm_start : bool
         Whether `fit` can begin with a saved system.
     framing : str
@@ -90,6 +92,7 @@ class System(ABC):
     placebos: ClassVar[Mapping[str, str]] = {}
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     not_bundled: ClassVar[tuple[str, ...]] = ()
+    embeds: ClassVar[bool] = False
     warm_start: ClassVar[bool] = False
     framing: ClassVar[str] = "eyes"
 
@@ -261,6 +264,13 @@ class System(ABC):
     def _answering(self, mode: str) -> Answer:
         what = f"{type(self).__name__} cannot be written as a graph"
         raise SettingsError(what, do="evaluate it with `insula run`")
+
+    def embedding(self) -> Any:
+        """Return the parts that a bundle embeds with (see `insula.deployment.encoder_writing`); None where it answers.
+
+        Of a system whose modes no bundle holds, `embeds` says that there are such parts.
+        """
+        return None
 
     # saving -----------------------------------------------------------------------------------------------------------
 

@@ -76,7 +76,8 @@ class MdJPT(System):
             "pretrain_on": "all", "pairs": "same-clip", "smoothing": "none", "online": False, "fewest": 2,
         },
     }  # fmt: skip
-    not_bundled: ClassVar = tuple(modes)
+    not_bundled: ClassVar = tuple(modes)  # they take neighbours of a trial, or labelled people
+    embeds: ClassVar = True
 
     def __init__(self, settings: Any = None) -> None:
         super().__init__(settings)
@@ -243,6 +244,18 @@ class MdJPT(System):
             probabilities = nearest_votes(features, *about, apart)
         uncertainty = normalised_entropy(probabilities)
         return Predictions.of(self.task.classes, probabilities, samples.ids, uncertainty=uncertainty)
+
+    def embedding(self) -> Any:
+        """Return what a bundle embeds with.
+
+        Raises
+        ------
+        SettingsError
+            Where the encoder is one of mdJPT's predecessors.
+        """
+        from insula.systems.mdjpt.bundle import Embedding
+
+        return Embedding(self.encoder, self.settings)
 
     # saving -----------------------------------------------------------------------------------------------------------
 
