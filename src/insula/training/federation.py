@@ -141,10 +141,10 @@ def simulate(
         state: State = untrained[0]
         for _ in range(rounds):
             for pipe in pipes.values():
-                pipe.send_bytes(save(state))
+                pipe.send_bytes(save(dict(state)))
             state = aggregate([_receive(name, pipe) for name, pipe in pipes.items()], counts)
         for pipe in pipes.values():
-            pipe.send_bytes(save(state))
+            pipe.send_bytes(save(dict(state)))
         return {name: _receive(name, pipe) for name, pipe in pipes.items()}
 
 
