@@ -86,7 +86,7 @@ def embed(
     for name, part in parts:
         if isinstance(part, InsulaError):
             raise type(part)(part.what, where=part.where or name, do=part.do)
-    return pd.concat([part for _, part in parts], ignore_index=True)  # type: ignore[misc]
+    return pd.concat([part for _, part in parts], ignore_index=True)
 
 
 @naming_tier()
@@ -162,7 +162,7 @@ def _writer(path: Path, kind: str) -> Iterator[Any]:
     """Lend what appends a part of a table to a file."""
     if kind == ".parquet":
         with naming_tier():
-            import pyarrow
+            import pyarrow  # type: ignore[import-untyped]
             from pyarrow import parquet
         opened: list[Any] = []
 

@@ -105,7 +105,7 @@ class Encoder:
         matrix = montage_matrix(form.channels, about["montage"])
         mean, deviation = 0.0, about["loudness"]
         if own:
-            mean, deviation = robust_moments([store.read(rows[first : first + _ROWS])
+            mean, deviation = robust_moments([np.asarray(store.read(rows[first : first + _ROWS]))
                                               for first in range(0, len(rows), _ROWS)])  # fmt: skip
 
         def read(some: np.ndarray) -> Iterator[np.ndarray]:
