@@ -29,6 +29,7 @@ SYSTEMS = {
     "rbtransformer": "insula.systems.rbtransformer.system:RBTransformer",
     "histn": "insula.systems.histn.system:HiSTN",
     "mdjpt": "insula.systems.mdjpt.system:MdJPT",
+    "federated": "insula.systems.federated.system:Federated",
     "pretrained": "insula.systems.pretrained.system:Pretrained",
     "personalised": "insula.systems.personalised.system:Personalised",
     "face-network": "insula.systems.faces.system:FaceNetwork",

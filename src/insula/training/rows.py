@@ -13,7 +13,7 @@ from insula.errors import DataError
 from insula.samples import Samples, Store
 
 
-class _Batches(ABC):
+class Batches(ABC):
     """What is read in batches of places."""
 
     @abstractmethod
@@ -46,7 +46,7 @@ class _Batches(ABC):
         return filled
 
 
-class Rows(_Batches):
+class Rows(Batches):
     """The rows of a modality that samples point into, read batch by batch: memory is that of a batch.
 
     Parameters
@@ -93,7 +93,7 @@ class Rows(_Batches):
         return torch.from_numpy(values if self.order is None else values[:, self.order])
 
 
-class PictureRows(_Batches):
+class PictureRows(Batches):
     """The pictures that samples point into, read batch by batch: a corpus larger than memory trains, too.
 
     Parameters

@@ -1,0 +1,1 @@
+"""Networks that learn from corpora which may not move."""
