@@ -105,7 +105,7 @@ class Federated(System):
         "alone": "each client alone",
         "pooled": "all clients' recordings in one place",
     }
-    comparators: ClassVar = ("alone", "pooled")
+    comparators: ClassVar[tuple[str, ...]] = ("alone", "pooled")
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "tiny": {
             "clients": "session", "architecture": "EEGNet", "shared": "conv_separable|final_layer", "rounds": 4,
@@ -141,7 +141,8 @@ class Federated(System):
         aggregate = average if settings.aggregate == "average" else lambda states, _: median(states)
         self.forms = {name: part.store(settings.modality).description for name, part in parts.items()}
         clients = {name: partial(LocalClient, part, task, settings) for name, part in parts.items()}
-        states = simulate(clients, settings.shared, settings.rounds, aggregate, privacy, settings.seed)
+        sent = simulate(clients, settings.shared, settings.rounds, aggregate, privacy, settings.seed)
+        states = {name: dict(state) for name, state in sent.items()}
         self.shapes = {name: tuple(map(int, state.pop("shape"))) for name, state in states.items()}
         self.networks = {name: self._both(name, state) for name, state in states.items()}
         self.facts = {"clients": {name: len(part) for name, part in parts.items()}}
