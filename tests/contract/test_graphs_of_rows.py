@@ -39,6 +39,7 @@ TINY: dict[str, tuple[str, dict[str, Any], Any]] = {
     **{name: (name, {}, CLASS) for name in ("feature-fusion", "late-fusion")},
     **{f"{name} of ratings": (name, {}, RATING) for name in ("feature-fusion", "late-fusion")},
     "late-fusion of a signal": ("late-fusion", {"eeg": "eeg"}, CLASS),
+    "foundation": ("foundation", {**TRAINING, "model": "biot"}, CLASS),
     "cafnet": ("cafnet", PAIRED, CLASS),
     "ucmc": ("ucmc", {**PAIRED, "teacher": TRAINING}, CLASS),
     "ucmc of ratings": ("ucmc", {**PAIRED, "teacher": TRAINING, "compare": False, "evidential": True}, RATING),

@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from insula.samples import Description
 
 
-def braindecode_network(architecture: str, form: Description, shape: tuple[int, ...], outputs: int) -> nn.Module:
+def braindecode_network(
+    architecture: str, form: Description, shape: tuple[int, ...], outputs: int, **arguments: Any
+) -> nn.Module:
     """Return an untrained network of braindecode.
 
     Parameters
@@ -26,6 +28,8 @@ def braindecode_network(architecture: str, form: Description, shape: tuple[int, 
         Of a window.
     outputs : int
         Numbers that its last layer gives.
+    **arguments
+        Of its class, where they are not its defaults.
 
     Raises
     ------
@@ -41,8 +45,9 @@ def braindecode_network(architecture: str, form: Description, shape: tuple[int, 
         info = mne.create_info(list(form.channels), form.rate, "eeg")
         info.set_montage(mne.channels.make_standard_montage("colin27_1005"), match_case=False, on_missing="ignore")
         build: Any = getattr(braindecode.models, architecture)
+        sizes = {"n_chans": shape[0], "n_times": shape[1], "n_outputs": outputs, "sfreq": form.rate}
         try:
-            return build(n_chans=shape[0], n_times=shape[1], n_outputs=outputs, sfreq=form.rate, chs_info=info["chs"])
+            return build(**sizes, chs_info=info["chs"], **arguments)
         except (ValueError, RuntimeError) as error:
             what = f"{architecture} cannot read {shape[0]} channels x {shape[1]} samples"
             raise DataError(what, do=f"use longer windows ({str(error).splitlines()[0]})") from None

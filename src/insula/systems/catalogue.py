@@ -31,6 +31,7 @@ SYSTEMS = {
     "mdjpt": "insula.systems.mdjpt.system:MdJPT",
     "federated": "insula.systems.federated.system:Federated",
     "pretrained": "insula.systems.pretrained.system:Pretrained",
+    "foundation": "insula.systems.pretrained.foundation:FoundationNetwork",
     "personalised": "insula.systems.personalised.system:Personalised",
     "face-network": "insula.systems.faces.system:FaceNetwork",
     "scn": "insula.systems.faces.system:SelfCureNetwork",

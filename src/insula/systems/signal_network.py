@@ -100,7 +100,7 @@ class SignalNetwork(System):
         """
         import torch
 
-        from insula.networks.standardised import Standardised, moments
+        from insula.networks.standardised import Standardised
         from insula.training.engine import train as train_network
 
         name, task = type(self).__name__.lower(), self.task
@@ -117,7 +117,7 @@ class SignalNetwork(System):
             torch.manual_seed(settings.seed)
             network = self._network(self.form, self.shape, len(task.classes))
         self._begin(network, data.before)
-        self.network = Standardised(network, *moments(rows.batches(_BATCH), over_time="time" in self.form.axes))
+        self.network = Standardised(network, *self._moments(rows))
         held = None
         if len(validation):
             held = self._rows(validation, self.form.channels), _tensor(task.targets(validation.table))
@@ -137,6 +137,12 @@ class SignalNetwork(System):
         self.log.record(name, train)
         if held is not None:
             self.log.record(f"epoch of {name}", validation, "selection")
+
+    def _moments(self, rows: Rows) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return what the network's inputs are standardised with; a subclass may know better ones."""
+        from insula.networks.standardised import moments
+
+        return moments(rows.batches(_BATCH), over_time="time" in self.form.axes)
 
     def _begin(self, network: nn.Module, before: Any) -> None:
         """Give an untrained network the weights that training begins with: those of a saved system, if there is one."""
