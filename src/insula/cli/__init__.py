@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import warnings
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,6 +15,7 @@ from insula.cli import corpora, experiments, labelling, recognisers, recordings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -53,6 +56,15 @@ def _once() -> Callable[..., None]:
     return show
 
 
+def _alone() -> AbstractContextManager[None]:
+    """Return what lets one process of those that torchrun started run the command, helped by the others."""
+    if "TORCHELASTIC_RUN_ID" not in os.environ:
+        return nullcontext()
+    from insula.training.devices import leading
+
+    return leading()
+
+
 def main() -> None:
     """Run the command; an error of insula's, and a library that is missing, is one line and exit code 2."""
     from insula.errors import InsulaError, LeakageError, printable
@@ -61,7 +73,7 @@ def main() -> None:
 
     warnings.showwarning = _once()
     try:
-        with naming_tier():
+        with naming_tier(), _alone():
             app()
     except InsulaError as error:
         if _state["debug"]:

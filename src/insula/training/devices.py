@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import atexit
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
 
 import torch
 from torch import distributed
@@ -39,6 +44,67 @@ def _join(rank: int, run: Callable[[int], None], count: int, on_gpu: bool, meeti
         run(rank)
     finally:
         distributed.destroy_process_group()
+
+
+@contextmanager
+def leading() -> Iterator[None]:
+    """Let the first of the processes that torchrun started run the block alone; the others help it, and then end.
+
+    What it hands out by `lead` is done by all of them. The block itself, with what it reads, caches and writes, is run
+    once. Processes that it starts by itself, as `--jobs` does, have no helpers.
+    """
+    join_torchrun()
+    os.environ.pop("TORCHELASTIC_RUN_ID", None)  # processes started from here are not torchrun's
+    if distributed.get_rank():
+        while (work := _handed(None)) is not None:
+            work(distributed.get_rank())
+        sys.exit()
+    _team.append(distributed.get_world_size())
+    try:
+        yield
+    finally:
+        if _team:
+            _team.clear()
+            _handed(None)
+
+
+def join_torchrun() -> None:
+    """Join the processes that torchrun started, once and until the end: where they meet again they may miss each other.
+
+    Its store keeps the addresses of the first meeting.
+    """
+    if distributed.is_initialized():
+        return
+    on_gpu = torch.cuda.is_available()
+    if on_gpu:
+        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+    # those that help wait for as long as the first evaluates
+    distributed.init_process_group("cpu:gloo,cuda:nccl" if on_gpu else "gloo", timeout=timedelta(days=30))
+    atexit.register(distributed.destroy_process_group)
+
+
+_team: list[int] = []
+"""How many processes wait for work, where this one leads: empty while they do some, and where there are none."""
+
+
+def helped() -> int:
+    """Return how many processes do what `lead` hands out, this one among them; 0 where it leads none."""
+    return _team[0] if _team else 0
+
+
+def lead(work: Callable[[int], None]) -> None:
+    """Do `work(rank)` in all processes that this one leads; it is pickled."""
+    count = _team.pop()
+    _handed(work)
+    work(0)
+    _team.append(count)  # where it fails the others are in the middle of it, and nothing more can be handed out
+
+
+def _handed(work: Callable[[int], None] | None) -> Callable[[int], None] | None:
+    """Give what the first process hands out to all."""
+    handed = [work]
+    distributed.broadcast_object_list(handed)
+    return handed[0]
 
 
 def sum_over_processes(tensors: Sequence[torch.Tensor]) -> None:

@@ -11,7 +11,7 @@ import math
 import os
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -22,7 +22,7 @@ from torch import distributed, nn
 from insula.errors import DataError, SettingsError
 from insula.storage.atomic import scratch_folder, write_file
 from insula.storage.progress import tell
-from insula.training.devices import in_processes, sum_over_processes
+from insula.training.devices import helped, in_processes, join_torchrun, lead, sum_over_processes
 from insula.training.loop import repeatable
 from insula.training.optimisers import rate_factor, take_turns
 from insula.training.recomputing import recomputing
@@ -67,7 +67,8 @@ class _Loop:
     def run(self, rank: int = 0, processes: int = 1, checkpoints: Path | None = None, end: Path | None = None) -> None:
         """Go through the steps that are left, as one of several processes or alone; write the last state to `end`."""
         settings = self.settings
-        device = torch.device("cuda", rank % max(torch.cuda.device_count(), 1)) if self.on_gpu else torch.device("cpu")
+        place = int(os.environ.get("LOCAL_RANK", rank))  # torchrun numbers those of a machine
+        device = torch.device("cuda", place % max(torch.cuda.device_count(), 1)) if self.on_gpu else torch.device("cpu")
         self.network.to(device).train()
         [self.turn] = take_turns(self.network, _nothing, settings, {}, ())
         kept = checkpoints / "pretraining.pt" if checkpoints else None
@@ -164,8 +165,9 @@ def pretrain(
 ) -> list[dict[str, float]]:
     """Train a network in place on what an objective draws, and leave it with its last weights, in evaluation mode.
 
-    Under torchrun, also as Slurm starts it, the processes that it started share the draws of each step; otherwise
-    `settings.devices` of them are started here. Processes add up their gradients, so that several give that of one.
+    Under torchrun, also as Slurm starts it, the processes that it started share the draws of each step: all of them
+    call this, or the first does, inside `leading`, as the command `insula` does; otherwise `settings.devices` of them
+    are started here. Processes add up their gradients, so that several give that of one.
 
     Parameters
     ----------
@@ -188,16 +190,22 @@ def pretrain(
     Raises
     ------
     SettingsError
-        Where it diverges.
+        Where it diverges; where torchrun started more processes than there are draws, or such as do unlike things.
     DataError
         Where the state in `checkpoints` is not one of this pre-training.
     MachineError
         Where one of several processes fails.
     """
     loop = _Loop(network, objective, settings, seed)
-    if distributed.is_torchelastic_launched():
-        with _joined(loop.on_gpu) as (rank, processes):
-            loop.run(rank, processes, checkpoints)
+    if helped():
+        _check_draws(settings, helped())
+        lead(partial(loop.run, processes=helped(), checkpoints=checkpoints))
+    elif distributed.is_torchelastic_launched():
+        join_torchrun()
+        processes = distributed.get_world_size()
+        _check_draws(settings, processes)
+        _check_alike(objective, processes)
+        loop.run(distributed.get_rank(), processes, checkpoints)
     elif settings.devices == 1:
         loop.run(checkpoints=checkpoints)
     else:
@@ -211,16 +219,19 @@ def pretrain(
     return loop.history
 
 
-@contextmanager
-def _joined(on_gpu: bool) -> Iterator[tuple[int, int]]:
-    """Join the processes that torchrun started; yield this one's number and how many they are."""
-    if on_gpu:
-        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
-    distributed.init_process_group("nccl" if on_gpu else "gloo")
-    try:
-        yield distributed.get_rank(), distributed.get_world_size()
-    finally:
-        distributed.destroy_process_group()
+def _check_draws(settings: Pretraining, processes: int) -> None:
+    if processes > settings.draws:
+        do = f"set pretraining.draws={processes} or more, or start fewer"
+        raise SettingsError(f"{processes} processes share {settings.draws} draws of a step", where="torchrun", do=do)
+
+
+def _check_alike(objective: Objective, processes: int) -> None:
+    """Refuse processes that are not at the same pre-training: their gradients would be added up all the same."""
+    prints: list[Any] = [None] * processes
+    distributed.all_gather_object(prints, objective.fingerprint)
+    if len(set(prints)) > 1:
+        do = "let each go through the same pre-trainings in the same order"
+        raise SettingsError("the processes of torchrun pre-train on unlike data", where="torchrun", do=do)
 
 
 def _ahead(reader: ThreadPoolExecutor, objective: Objective, wanted: Iterator[tuple[int, int]]) -> Iterator[Any]:
