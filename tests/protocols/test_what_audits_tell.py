@@ -220,3 +220,10 @@ def test_clocks_that_begin_anew_with_each_trial_are_not_compared() -> None:
     moved = table.assign(start=[0, 1, 0.5, 1], stop=[1, 2, 1, 2])
     with pytest.raises(LeakageError, match="overlap"):
         audit_tables(moved, PARTS)
+
+
+def test_a_window_that_stops_before_it_starts_is_refused_where_clocks_begin_anew_too():
+    table = pd.DataFrame({"subject": list("aabb"), "trial": [1, 1, 2, 3], "start": [0, 5, 0, 0], "stop": [2, 3, 2, 2]})
+    parts = pd.DataFrame({"index": range(4), "part": ["train", "train", "test", "test"]})
+    with pytest.raises(DataError, match=r"a window stops before it starts \(row 1\)"):
+        audit_tables(table, parts)

@@ -16,7 +16,7 @@ from insula.protocols.people import with_all_names
 from insula.protocols.protocol import Protocol
 from insula.protocols.settings import OF_TABLES
 from insula.protocols.split import PART_NAMES, PARTS, Split
-from insula.protocols.units import SAMPLE
+from insula.protocols.units import SAMPLE, refuse_backwards
 from insula.samples import PROVENANCE, Fit, Samples, provenance
 from insula.storage.tables import encoding_of, is_missing, read_csv, separator_of
 
@@ -184,6 +184,7 @@ def _samples(table: pd.DataFrame) -> tuple[Samples, list[str]]:
         if result.index.hasnans or not result.index.is_unique:
             raise DataError("the table's column index is incomplete or names two rows alike", do="number the rows")
     notes = []
+    refuse_backwards(result)
     if _clock_restarts(result):
         result[["start", "stop"]] = np.nan
         notes.append("time: start and stop begin anew with every trial, and were not compared between trials")

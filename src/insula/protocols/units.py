@@ -224,11 +224,16 @@ def clock_codes(samples: Samples) -> np.ndarray:
     for column in (table["corpus"], subject, session):
         values = pd.factorize(column)[0].astype(np.int64) + 1
         clock = _compact(clock * (values.max(initial=0) + 1) + values)
-    backwards = timed & (table["stop"] < table["start"]).to_numpy()
-    if backwards.any():
-        raise DataError("a window stops before it starts", where=f"row {samples.ids[backwards][0]}",
-                        do="correct start and stop")  # fmt: skip
+    refuse_backwards(table[timed])
     return np.where(timed, clock, -1)
+
+
+def refuse_backwards(table: pd.DataFrame) -> None:
+    """Refuse rows that stop before they start; raises DataError."""
+    backwards = (table["stop"] < table["start"]).to_numpy()
+    if backwards.any():
+        row = table.index[backwards][0]
+        raise DataError("a window stops before it starts", where=f"row {row}", do="correct start and stop")
 
 
 def _compact(codes: np.ndarray) -> np.ndarray:
