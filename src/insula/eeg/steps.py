@@ -271,7 +271,6 @@ class Standardisation(Settings):
 
 
 STEPS: Mapping[str, type[Step]] = {
-    "few-labels": FewLabels,
     "harmonise": Harmonisation,
     "align": Alignment,
     "align-online": AlignmentOnline,
@@ -280,6 +279,7 @@ STEPS: Mapping[str, type[Step]] = {
     "smooth": Smoothing,
     "standardise": Standardisation,
     "without-muscle": WithoutMuscle,
+    "few-labels": FewLabels,
 }
 """Steps by the name that a recipe gives."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -61,7 +61,9 @@ class Training(Settings):
         (data-parallel training). Batch normalisation sees each one's own share.
     """
 
-    epochs: int = Field(15, ge=1)
+    least_epochs: ClassVar[int] = 1
+
+    epochs: int = 15
     patience: int = 4
     batch_size: int = 64
     learning_rate: float = 1e-3
@@ -86,7 +88,7 @@ class Training(Settings):
 
     @model_validator(mode="after")
     def _possible(self) -> Self:
-        least = {"patience": 1, "batch_size": 1, "weight_decay": 0}
+        least = {"epochs": self.least_epochs, "patience": 1, "batch_size": 1, "weight_decay": 0}
         wrong = next((name for name, value in least.items() if getattr(self, name) < value), None)
         if wrong or not self.learning_rate > 0:
             name = wrong or "learning_rate"
@@ -117,7 +119,9 @@ class Pretraining(Training):
         Steps from which on an interrupted run goes on.
     """
 
-    epochs: int = Field(20, ge=0)
+    least_epochs: ClassVar[int] = 0
+
+    epochs: int = 20
     steps: int = Field(1024, ge=1)
     draws: int = Field(1, ge=1)
     keep_every: int = Field(100, ge=1)

@@ -76,7 +76,7 @@ class Encoder(Settings):
 class HeadTraining(Training):
     """How the classifier on features is trained."""
 
-    epochs: int = Field(8, ge=1)
+    epochs: int = 8
     batch_size: int = 256
     learning_rate: float = 5e-4
     weight_decay: float = 2.2e-3
