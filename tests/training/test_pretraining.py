@@ -58,7 +58,7 @@ def test_steps_are_those_of_adam_on_the_mean_gradient_of_the_draws():
         optimiser.zero_grad()
         torch.stack(each).mean().backward()
         optimiser.step()
-        losses.append(np.mean([float(loss) for loss in each]))
+        losses.append(np.mean([loss.item() for loss in each]))
     torch.testing.assert_close(network.weight, mine.weight, rtol=1e-5, atol=1e-6)
     assert [epoch["total"] for epoch in history] == pytest.approx([np.mean(losses[:3]), np.mean(losses[3:])], rel=1e-5)
     assert not network.training
