@@ -22,7 +22,7 @@ def test_hours_are_those_of_the_published_windows_and_fall_with_processes(tmp_pa
     row = next(line for line in text.splitlines() if line.startswith("| as published"))
     told = [float(number.replace(",", "")) for number in re.findall(r"`([\d,.]+) h`", row)]
     assert told == pytest.approx([20 * 1024 * 16 / 3600 / count for count in plan.PROCESSES], rel=0.05, abs=0.05)
-    assert "what `1,600` such processes learn from" in text
+    assert "what `1,600` such processes learn" in text
 
 
 def test_a_page_without_the_figures_ends_the_command(tmp_path: Path) -> None:

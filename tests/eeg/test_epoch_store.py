@@ -82,7 +82,7 @@ def test_epochs_are_made_once_for_settings_content_and_onsets(cache: Cache) -> N
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda one: replace(one, events=one.events.assign(onset=99.0)), "event 0 .* outside"),
+        (lambda one: replace(one, events=one.events.assign(onset=99.0)), "all 6 events .* outside"),
         (lambda one: replace(one, events=one.events[:0]), "no events"),
         (lambda one: replace(one, reader=lambda start, stop: one.reader(start, stop) * 1e-6), "volts, not microvolts"),
         (lambda one: replace(one, channels=("Fz", "Cz", "Pz", "F33")), "unknown channel 'F33'"),
