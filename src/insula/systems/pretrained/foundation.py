@@ -58,9 +58,9 @@ class FoundationNetwork(SignalNetwork):
     presets: ClassVar = {
         "tiny": {
             "model": "biot",
-            "arguments": {"embed_dim": 32, "num_layers": 1},
+            "arguments": {"embed_dim": 32, "num_layers": 1, "hop_length": 10},
             "tune": "fine-tune",
-            "training": TINY,
+            "training": {**TINY, "epochs": 60, "keep": "last"},
         }
     }
     head: tuple[str, ...] = ()
