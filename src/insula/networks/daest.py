@@ -10,11 +10,11 @@ from torch import nn
 from insula.errors import DataError
 from insula.networks.dynamics import DynamicsEncoder
 from insula.networks.mdjpt import Views
-from insula.networks.projector import Projector
+from insula.networks.projector import Projected, Projector
 from insula.networks.stratified import Moments, deviations, mean_and_covariance, normalised, stratified
 
 
-class _Filtered(nn.Module):
+class _Filtered(Projected):
     """Normalised channels through the same filters, then an encoder of (n, filters, channels, time) to maps."""
 
     def __init__(self, filters: int, length: int, encoder: nn.Module, maps: int, pooling: int) -> None:
@@ -22,7 +22,6 @@ class _Filtered(nn.Module):
         self.filters = nn.Conv1d(1, filters, length)
         self.encoder = encoder
         self.projector = Projector(maps, pooling, reach=length, multiple=2)
-        self.least_samples = self.projector.least_samples
 
     def forward(self, windows: torch.Tensor, moments: Sequence[Moments]) -> torch.Tensor:
         """Return features, (n, maps), of windows (n, channels, time), normalised by the one given Moments."""
@@ -37,20 +36,6 @@ class _Filtered(nn.Module):
             Where windows are shorter than a filter.
         """
         return Views(None, self._maps(stratified(windows[:, None], groups)))
-
-    def project(self, maps: torch.Tensor, groups: torch.Tensor) -> torch.Tensor:
-        """Return unit rows, (n, width), that pre-training contrasts, of maps of windows of these groups (n,).
-
-        Raises
-        ------
-        DataError
-            Where windows are shorter than `least_samples`.
-        """
-        return self.projector(maps, groups)
-
-    def feature(self, maps: torch.Tensor) -> torch.Tensor:
-        """Return the mean over time, (n, maps)."""
-        return maps.mean(dim=2)
 
     @torch.no_grad()
     def session_moments(self, batches: Iterable[torch.Tensor]) -> tuple[Moments]:
@@ -91,11 +76,6 @@ class CLISA(_Filtered):
     pooling : int
         Samples that the projector averages to one.
 
-    Attributes
-    ----------
-    least_samples : int
-        Of a window in pre-training.
-
     Examples
     --------
     >>> network, groups = CLISA(channels=32), torch.tensor([0, 1])
@@ -130,11 +110,6 @@ class DAEST(_Filtered):
         As of `insula.networks.dynamics.DynamicsEncoder`.
     pooling : int
         Samples that the projector averages to one.
-
-    Attributes
-    ----------
-    least_samples : int
-        Of a window in pre-training.
 
     Examples
     --------

@@ -11,7 +11,7 @@ from torch import nn
 from insula.errors import DataError
 from insula.networks.dynamics import DynamicsEncoder
 from insula.networks.linear_attention import LinearAttentionBlock
-from insula.networks.projector import Projector
+from insula.networks.projector import Projected, Projector
 from insula.networks.stratified import SMALL, Moments, deviations, mean_and_covariance, normalised, stratified
 from insula.networks.transformer_arms import ChannelTransformer, DynamicsTransformer
 
@@ -62,7 +62,7 @@ class ChannelEncoder(nn.Module):
         return self.features(self.blocks(patches)).unflatten(0, windows.shape[:2]).permute(0, 3, 1, 2)
 
 
-class MdJPT(nn.Module):
+class MdJPT(Projected):
     """Patches of each channel, a projection across channels, and maps over time.
 
     Written from the description of the published model (NeurIPS 2025, arXiv 2510.22197), whose sizes are the defaults;
@@ -87,11 +87,6 @@ class MdJPT(nn.Module):
     channel_encoder, dynamics : str
         `transformer` for a transformer layer in the place of that encoder, to see what the encoder brings. It has
         dropout; that in the place of the channel encoder has a step for each sample, not for each patch.
-
-    Attributes
-    ----------
-    least_samples : int
-        Of a window in pre-training.
 
     Examples
     --------
@@ -138,7 +133,6 @@ class MdJPT(nn.Module):
                 features, projected, filters, dilations, time_kernel, attention_kernel
             )
         self.projector = Projector(maps, pooling, self.channel_encoder.reach, self.channel_encoder.stride)
-        self.least_samples = self.projector.least_samples
 
     def forward(self, windows: torch.Tensor, moments: Sequence[Moments]) -> torch.Tensor:
         """Return features, (n, maps), of windows (n, channels, time), normalised by given moments.
@@ -175,20 +169,6 @@ class MdJPT(nn.Module):
     def dynamics(self, spatial: torch.Tensor) -> torch.Tensor:
         """Return maps, (n, maps, patches), of the normalised projection."""
         return self.dynamics_encoder(spatial)
-
-    def project(self, maps: torch.Tensor, groups: torch.Tensor) -> torch.Tensor:
-        """Return unit rows, (n, width), that pre-training contrasts, of maps of windows of these groups (n,).
-
-        Raises
-        ------
-        DataError
-            Where windows are shorter than `least_samples`.
-        """
-        return self.projector(maps, groups)
-
-    def feature(self, maps: torch.Tensor) -> torch.Tensor:
-        """Return the mean over time, (n, maps)."""
-        return maps.mean(dim=2)
 
     @torch.no_grad()
     def session_moments(self, batches: Iterable[torch.Tensor]) -> tuple[Moments, Moments]:

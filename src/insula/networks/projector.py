@@ -1,4 +1,4 @@
-"""From maps to the unit vectors that a contrast between people compares, in pre-training alone."""
+"""What becomes of maps: a feature in use, and the unit vectors that a contrast between people compares."""
 
 from __future__ import annotations
 
@@ -53,3 +53,28 @@ class Projector(nn.Module):
         pooled = stratified(functional.avg_pool1d(maps, self.pooling)[:, :, None], groups)[:, :, 0]
         smooth = self.second(self.first(pooled).relu()).relu()
         return functional.normalize(stratified(smooth[:, :, None], groups).flatten(1), dim=1)
+
+
+class Projected(nn.Module):
+    """What networks share that make maps of windows; a subclass sets `projector`."""
+
+    projector: Projector
+
+    @property
+    def least_samples(self) -> int:
+        """Of a window in pre-training."""
+        return self.projector.least_samples
+
+    def project(self, maps: torch.Tensor, groups: torch.Tensor) -> torch.Tensor:
+        """Return unit rows, (n, width), that pre-training contrasts, of maps of windows of these groups (n,).
+
+        Raises
+        ------
+        DataError
+            Where windows are shorter than `least_samples`.
+        """
+        return self.projector(maps, groups)
+
+    def feature(self, maps: torch.Tensor) -> torch.Tensor:
+        """Return the mean over time, (n, maps)."""
+        return maps.mean(dim=2)

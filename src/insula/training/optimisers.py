@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from insula.errors import SettingsError
-from insula.training.settings import Training
+from insula.training.settings import Descent, Training
 
 Loss = Callable[[Any, torch.Tensor], torch.Tensor | Mapping[str, torch.Tensor]]
 
@@ -78,7 +78,15 @@ def take_turns(
     return [*turns, together]
 
 
-def _optimiser(group: WeightGroup, by_rate: Mapping[float, list[nn.Parameter]], settings: Training) -> Any:
+def one_optimiser(network: nn.Module, settings: Descent) -> torch.optim.Optimizer:
+    """Return the optimiser of all weights of a network that learn."""
+    weights = [weight for weight in network.parameters() if weight.requires_grad]
+    return _optimiser(settings, {1.0: weights}, settings)
+
+
+def _optimiser(
+    group: WeightGroup | Descent, by_rate: Mapping[float, list[nn.Parameter]], settings: Descent
+) -> torch.optim.Optimizer:
     highest = {rate: group.learning_rate * rate for rate in by_rate}
     parameters = [{"params": by_rate[rate], "lr": high, "initial_lr": high} for rate, high in highest.items()]
     if group.optimiser == "sgd":
@@ -87,7 +95,7 @@ def _optimiser(group: WeightGroup, by_rate: Mapping[float, list[nn.Parameter]], 
     return adam(parameters, betas=settings.betas, weight_decay=settings.weight_decay)
 
 
-def rate_factor(settings: Training, step: int, by_epoch: int) -> float:
+def rate_factor(settings: Descent, step: int, by_epoch: int) -> float:
     """Return the factor on the learning rate at a step, counted from 0, with `by_epoch` steps an epoch.
 
     Examples

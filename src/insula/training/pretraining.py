@@ -24,14 +24,12 @@ from insula.storage.atomic import scratch_folder, write_file
 from insula.storage.progress import tell
 from insula.training.devices import helped, in_processes, join_torchrun, lead, sum_over_processes
 from insula.training.loop import repeatable
-from insula.training.optimisers import rate_factor, take_turns
+from insula.training.optimisers import one_optimiser, rate_factor
 from insula.training.recomputing import recomputing
 from insula.training.settings import Pretraining
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from insula.training.optimisers import Turn
 
 
 class Objective(Protocol):
@@ -70,7 +68,7 @@ class _Loop:
         place = int(os.environ.get("LOCAL_RANK", rank))  # torchrun numbers those of a machine
         device = torch.device("cuda", place % max(torch.cuda.device_count(), 1)) if self.on_gpu else torch.device("cpu")
         self.network.to(device).train()
-        [self.turn] = take_turns(self.network, _nothing, settings, {}, ())
+        self.optimiser = one_optimiser(self.network, settings)
         kept = checkpoints / "pretraining.pt" if checkpoints else None
         if kept and kept.exists():
             self.load(kept)
@@ -84,7 +82,7 @@ class _Loop:
                     for number in own:
                         torch.manual_seed(1_000_003 * self.seed + 7919 * self.step + number)
                         self._note(self.objective.backward(self.network, next(batches), 1 / settings.draws, device))
-                self._descend(self.turn, processes)
+                self._descend(processes)
                 self.step += 1
                 if self.step % settings.steps == 0:
                     self._end_epoch(processes)
@@ -100,19 +98,19 @@ class _Loop:
         for name, value in losses.items():
             self.noted[name] = self.noted.get(name, 0.0) + value / (self.settings.draws * self.settings.steps)
 
-    def _descend(self, turn: Turn, processes: int) -> None:
-        settings = self.settings
+    def _descend(self, processes: int) -> None:
+        settings, groups = self.settings, self.optimiser.param_groups
+        weights = [weight for group in groups for weight in group["params"]]
         if processes > 1:
-            for weight in turn.weights:  # a process without a draw in this step has no gradient of its own
+            for weight in weights:  # a process without a draw in this step has no gradient of its own
                 weight.grad = torch.zeros_like(weight) if weight.grad is None else weight.grad
-            sum_over_processes([weight.grad for weight in turn.weights if weight.grad is not None])
+            sum_over_processes([weight.grad for weight in weights])
         if settings.gradient_clip:
-            nn.utils.clip_grad_norm_(turn.weights, settings.gradient_clip)
-        for optimiser in turn.optimisers:
-            for group in optimiser.param_groups:
-                group["lr"] = group["initial_lr"] * rate_factor(settings, self.step, settings.steps)
-            optimiser.step()
-            optimiser.zero_grad()
+            nn.utils.clip_grad_norm_(weights, settings.gradient_clip)
+        for group in groups:
+            group["lr"] = group["initial_lr"] * rate_factor(settings, self.step, settings.steps)
+        self.optimiser.step()
+        self.optimiser.zero_grad()
 
     def _end_epoch(self, processes: int) -> None:
         if processes > 1:
@@ -131,7 +129,7 @@ class _Loop:
         state = {
             "of": self.objective.fingerprint,
             "weights": self.network.state_dict(),
-            "optimisers": [optimiser.state_dict() for optimiser in self.turn.optimisers],
+            "optimiser": self.optimiser.state_dict(),
             "history": (self.step, self.history, self.noted),
         }
         with write_file(path) as temporary:
@@ -151,8 +149,7 @@ class _Loop:
             same = state["of"] == self.objective.fingerprint
             if same:
                 self.network.load_state_dict(state["weights"])
-                for optimiser, kept in zip(self.turn.optimisers, state["optimisers"], strict=True):
-                    optimiser.load_state_dict(kept)
+                self.optimiser.load_state_dict(state["optimiser"])
                 self.step, self.history, self.noted = state["history"]
         except Exception as error:  # torch raises what it likes
             raise DataError("this is damaged, or the state of another network", where=path, do=anew) from error
@@ -213,7 +210,7 @@ def pretrain(
             end = folder / "end.pt"
             run = partial(loop.run, processes=settings.devices, checkpoints=checkpoints, end=end)
             in_processes(run, settings.devices, loop.on_gpu)
-            [loop.turn] = take_turns(network, _nothing, settings, {}, ())
+            loop.optimiser = one_optimiser(network, settings)
             loop.load(end)
     network.eval()
     return loop.history
@@ -244,8 +241,3 @@ def _ahead(reader: ThreadPoolExecutor, objective: Objective, wanted: Iterator[tu
         coming = next_one
     if coming is not None:
         yield coming.result()
-
-
-def _nothing(outputs: Any, targets: torch.Tensor) -> torch.Tensor:
-    """Stand where `take_turns` wants a loss: the objective has its own."""
-    raise NotImplementedError

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
@@ -10,14 +11,14 @@ from insula.errors import SettingsError
 from insula.storage.settings import Settings
 
 
-class Training(Settings):
-    """How a network is trained.
+class Descent(Settings):
+    """How weights descend a loss, whatever it is made of.
 
     Parameters
     ----------
-    epochs, patience : int
-        At most so many epochs; stop after `patience` without a better validation loss.
-    batch_size, learning_rate, weight_decay : number
+    epochs : int
+        How long.
+    learning_rate, weight_decay : number
         Of the optimiser.
     optimiser : str
         `adamw`; `adam`, whose weight decay is part of the gradient; or `sgd`: stochastic gradient descent with Nesterov
@@ -42,30 +43,18 @@ class Training(Settings):
         `cpu`, `gpu`, or `auto` for a GPU where there is one.
     precision : str
         `32`, or `bf16`: products in bfloat16, weights in float32.
-    channels_last : bool
-        Whether weights and pictures lie with colours last, which convolutions read faster on most machines.
-    averaging : float
-        Share of the old at each step in a running mean of the weights, which is what is judged and kept; 0: the weights
-        themselves.
-    keep : str
-        The weights of the `best` validation epoch, or of the `last` one: then nothing is chosen or ends early.
-    accumulate : int
-        Batches a step of the optimiser: as many times `batch_size` for the gradient, in the memory of one.
     recompute : bool
         Whether blocks of the network make their activations again on the way back instead of keeping them (activation
         checkpointing): less memory, a third more time.
-    workers : int
-        Processes that read batches ahead; 0 reads where the training runs.
     devices : int
-        Processes on one machine that share every batch, each with a GPU of its own or, on a CPU, a thread
-        (data-parallel training). Batch normalisation sees each one's own share.
+        Processes on one machine that share every step, each with a GPU of its own or, on a CPU, a thread
+        (data-parallel training).
     """
 
-    least_epochs: ClassVar[int] = 1
+    least: ClassVar[Mapping[str, float]] = {"epochs": 1, "weight_decay": 0}
+    """What settings are at least."""
 
     epochs: int = 15
-    patience: int = 4
-    batch_size: int = 64
     learning_rate: float = 1e-3
     weight_decay: float = 1e-4
     optimiser: Literal["adamw", "adam", "sgd"] = "adamw"
@@ -78,22 +67,53 @@ class Training(Settings):
     gradient_clip: float | None = 1.0
     device: Literal["cpu", "gpu", "auto"] = "cpu"
     precision: Literal["32", "bf16"] = "32"
-    channels_last: bool = False
-    averaging: float = Field(0.0, ge=0, lt=1)
-    keep: Literal["best", "last"] = "best"
-    accumulate: int = Field(1, ge=1)
     recompute: bool = False
-    workers: int = Field(0, ge=0)
     devices: int = Field(1, ge=1)
 
     @model_validator(mode="after")
     def _possible(self) -> Self:
-        least = {"epochs": self.least_epochs, "patience": 1, "batch_size": 1, "weight_decay": 0}
-        wrong = next((name for name, value in least.items() if getattr(self, name) < value), None)
+        wrong = next((name for name, value in self.least.items() if getattr(self, name) < value), None)
         if wrong or not self.learning_rate > 0:
             name = wrong or "learning_rate"
-            do = f"give at least {least[wrong]}" if wrong else "give a number above 0"
+            do = f"give at least {self.least[wrong]:g}" if wrong else "give a number above 0"
             raise SettingsError(f"{name} is {getattr(self, name)}", where="training", do=do)
+        return self
+
+
+class Training(Descent):
+    """How a network is trained on rows with labels; beside the settings of `Descent` there are these.
+
+    Parameters
+    ----------
+    epochs, patience : int
+        At most so many epochs; stop after `patience` without a better validation loss.
+    batch_size : int
+        Rows of a batch. Several devices share it, and batch normalisation sees each one's own share.
+    channels_last : bool
+        Whether weights and pictures lie with colours last, which convolutions read faster on most machines.
+    averaging : float
+        Share of the old at each step in a running mean of the weights, which is what is judged and kept; 0: the weights
+        themselves.
+    keep : str
+        The weights of the `best` validation epoch, or of the `last` one: then nothing is chosen or ends early.
+    accumulate : int
+        Batches a step of the optimiser: as many times `batch_size` for the gradient, in the memory of one.
+    workers : int
+        Processes that read batches ahead; 0 reads where the training runs.
+    """
+
+    least: ClassVar[Mapping[str, float]] = {"epochs": 1, "patience": 1, "batch_size": 1, "weight_decay": 0}
+
+    patience: int = 4
+    batch_size: int = 64
+    channels_last: bool = False
+    averaging: float = Field(0.0, ge=0, lt=1)
+    keep: Literal["best", "last"] = "best"
+    accumulate: int = Field(1, ge=1)
+    workers: int = Field(0, ge=0)
+
+    @model_validator(mode="after")
+    def _shared(self) -> Self:
         if self.devices > 1 and self.batch_size < 2 * self.devices:
             do = f"set training.batch_size={2 * self.devices} or more"
             raise SettingsError(f"{self.devices} devices share {self.batch_size} rows", where="training", do=do)
@@ -103,11 +123,8 @@ class Training(Settings):
         return self
 
 
-class Pretraining(Training):
-    """How a network is trained without labels: by steps.
-
-    Batches are what the objective draws; `batch_size`, `patience`, `accumulate`, `workers`, `averaging` and `keep` are
-    of trainings that have rows and labels, and do nothing here.
+class Pretraining(Descent):
+    """How a network is trained without labels, by steps; beside the settings of `Descent` there are these.
 
     Parameters
     ----------
@@ -119,7 +136,7 @@ class Pretraining(Training):
         Steps from which on an interrupted run goes on.
     """
 
-    least_epochs: ClassVar[int] = 0
+    least: ClassVar[Mapping[str, float]] = {"epochs": 0, "weight_decay": 0}
 
     epochs: int = 20
     steps: int = Field(1024, ge=1)

@@ -68,9 +68,6 @@ class Windows:
                 raise DataError("no electrode of the encoder's montage", where=str(name), do=do)
             self.matrices.append(montage_matrix(form.channels, montage))
 
-    def __len__(self) -> int:
-        return len(self.rows)
-
     def read(self, places: np.ndarray) -> torch.Tensor:
         """Return the windows at these places, in their order."""
         windows = np.empty((len(places), len(self.matrices[0]), self.length), np.float32)
