@@ -111,3 +111,21 @@ def test_without_epochs_the_network_stays_as_it_began():
 def test_each_process_has_a_draw():
     with pytest.raises(SettingsError, match="2 devices share 1 draws"):
         Pretraining(devices=2)
+
+
+def test_a_step_is_the_mean_gradient_clipped_at_the_rate_of_the_schedule():
+    settings = {**SETTINGS, "optimiser": "sgd", "weight_decay": 0.0, "gradient_clip": 0.1, "schedule": "cosine"}
+    network, _ = trained(settings)
+    mine = untrained()
+    optimiser = torch.optim.SGD(mine.parameters(), 0.05, momentum=0.9, nesterov=True)
+    for step in range(6):
+        optimiser.zero_grad()
+        rows = [Denoising().draw(step, number) for number in range(2)]
+        torch.stack([(mine(some) - some).square().mean() for some in rows]).mean().backward()
+        norm = torch.sqrt(sum(part.grad.square().sum() for part in mine.parameters()))
+        for part in mine.parameters():
+            part.grad *= min(1.0, 0.1 / float(norm))
+        optimiser.param_groups[0]["lr"] = 0.05 * (1 + np.cos(np.pi * step / 6)) / 2
+        optimiser.step()
+    torch.testing.assert_close(network.weight, mine.weight, rtol=1e-4, atol=1e-6)
+    assert not torch.allclose(network.weight, untrained().weight, atol=1e-3)
