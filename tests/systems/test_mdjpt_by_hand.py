@@ -97,7 +97,7 @@ def test_features_are_normalised_by_their_stratum_so_far_and_smoothed_by_their_t
 def test_losses_and_their_gradient_are_the_weighted_sum(two_pass, centre, conditions):
     samples = concat([corpus("one", "source"), corpus("two", "source")])
     weights = {"contrast_weight": 3.0, "covariance_weight": 0.5, "centre": centre, "two_pass": two_pass}
-    kind = {"pairs": "same-condition", "condition": "source", "clips": 2} if conditions else {}
+    kind = {"pairs": "same-condition", "condition": "source", "clips": 6} if conditions else {}
     settings = unfitted(**weights, **kind).settings
     shown = (samples.table["source"] == "fear").to_numpy(int)
     windows = Windows(samples, "eeg", settings.encoder.montage)

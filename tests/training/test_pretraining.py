@@ -113,8 +113,9 @@ def test_each_process_has_a_draw():
         Pretraining(devices=2)
 
 
-def test_a_step_is_the_mean_gradient_clipped_at_the_rate_of_the_schedule():
-    settings = {**SETTINGS, "optimiser": "sgd", "weight_decay": 0.0, "gradient_clip": 0.1, "schedule": "cosine"}
+@pytest.mark.parametrize("clip", [None, 0.1])
+def test_a_step_is_the_mean_gradient_clipped_at_the_rate_of_the_schedule(clip):
+    settings = {**SETTINGS, "optimiser": "sgd", "weight_decay": 0.0, "gradient_clip": clip, "schedule": "cosine"}
     network, _ = trained(settings)
     mine = untrained()
     optimiser = torch.optim.SGD(mine.parameters(), 0.05, momentum=0.9, nesterov=True)
@@ -124,7 +125,7 @@ def test_a_step_is_the_mean_gradient_clipped_at_the_rate_of_the_schedule():
         torch.stack([(mine(some) - some).square().mean() for some in rows]).mean().backward()
         norm = torch.sqrt(sum(part.grad.square().sum() for part in mine.parameters()))
         for part in mine.parameters():
-            part.grad *= min(1.0, 0.1 / float(norm))
+            part.grad *= min(1.0, clip / float(norm)) if clip else 1.0
         optimiser.param_groups[0]["lr"] = 0.05 * (1 + np.cos(np.pi * step / 6)) / 2
         optimiser.step()
     torch.testing.assert_close(network.weight, mine.weight, rtol=1e-4, atol=1e-6)
