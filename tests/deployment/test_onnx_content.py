@@ -42,6 +42,9 @@ def test_numbers_that_are_not_raw_are_read_too() -> None:
     given.graph.initializer.append(helper.make_tensor("few", TensorProto.INT32, [3], [-1, 0, 7]))
     given.graph.initializer.append(numpy_helper.from_array(np.zeros((0, 4), np.float32), "none"))
     read_content(given.SerializeToString())
+    given.graph.initializer.append(helper.make_tensor("endless", TensorProto.FLOAT, [2], [1.0, float("inf")]))
+    with pytest.raises(RefusedError, match="'endless' holds a number that is not finite"):
+        read_content(given.SerializeToString())
 
 
 def _elsewhere(given: onnx.ModelProto, location: str = "../../etc/passwd") -> None:
