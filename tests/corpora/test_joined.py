@@ -118,3 +118,14 @@ def test_wrong_settings_are_one_line() -> None:
         corpus("joined", corpora={"simulated-faces": {}, "dreams": {}})
     with pytest.raises(SettingsError, match=r"unknown key 'picture' \(corpus simulated-faces\)"):
         corpus("joined", corpora={"simulated-faces": {"picture": 3}, "simulated-ratings": {}})
+
+
+def test_one_corpus_is_joined_twice_under_names_of_ones_own(cache: Cache) -> None:
+    ours = {"corpus": "simulated-faces", **FACES}
+    one = corpus("joined", corpora={"here": ours, "there": {**ours, "seed": 5, "without": ["emotion"]}})
+    samples = one.samples(cache)
+    assert samples.table["corpus"].value_counts().to_dict() == {"here": 70, "there": 70}
+    assert len(set(samples.units("identity"))) == 20
+    assert samples.table.groupby("corpus")["emotion"].count().to_dict() == {"here": 70, "there": 0}
+    truth = one.truth()
+    assert truth is not None and set(samples.units("stimulus")) == set(truth.index)

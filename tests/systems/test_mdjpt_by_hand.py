@@ -169,3 +169,13 @@ def test_windows_too_short_for_the_encoder_are_refused_before_a_step_with_the_le
     train, _ = both_parts()
     with pytest.raises(DataError, match=r"windows of 2\.5 s are too short .*set corpus\.window=\d+(\.\d)? or longer"):
         fitted(train, encoder={"pooling": 8}, source_label=None)
+
+
+def test_where_no_stimulus_is_named_trials_of_one_name_are_one_clip():
+    train, test = both_parts()
+    named = [some.with_columns(stimulus=None, trial=some.table["stimulus"]) for some in (train, test)]
+    alone = fitted(train).predict(test, "nearest-other-clips").probabilities
+    np.testing.assert_allclose(fitted(named[0]).predict(named[1], "nearest-other-clips").probabilities, alone)
+    none = [some.with_columns(stimulus=None) for some in (train, test)]  # each trial is one person's own
+    mdjpt = fitted(none[0], pairs="same-condition", condition="source", source_label=None)
+    assert list(mdjpt.modes) == ["few-shot", "nearest"]

@@ -24,7 +24,8 @@ class JoinedSettings(Settings):
     ----------
     corpora : mapping of str to dict
         Settings by name of corpus, as in `{"dreamer": {"last": 60}, "simulated-faces": {}}`. Beside the corpus's own
-        settings there may be `without`, columns that are left out: a label of the same name and of other classes.
+        settings there may be `without`, columns that are left out: a label of the same name and of other classes; and
+        `corpus`, which corpus it is where the name is one of your own: two folders of recordings have two names.
     seed : int
         Added to the seed of each corpus that has one.
 
@@ -77,6 +78,7 @@ class Joined:
 
     def _part(self, name: str, values: dict[str, Any]) -> Corpus:
         values.pop("without", None)
+        name = values.pop("corpus", name)
         part = corpus(name, **values)
         if "seed" not in type(part.settings).model_fields:
             return part
@@ -108,12 +110,21 @@ class Joined:
         the protocol `corpus-to-corpus` tests such a corpus whole, where it is named.
         """
         dropped = {name: values.get("without", ()) for name, values in self.settings.corpora.items()}
-        parts = [part.samples(cache).without(dropped[name]) for name, part in self.parts.items()]
+        parts = [self._named(name, part.samples(cache)).without(dropped[name]) for name, part in self.parts.items()]
         if any(_PART in samples.table for samples in parts):
             parts = [one if _PART in one.table else one.with_columns(**{_PART: "train"}) for one in parts]
         return concat(parts)
 
     def truth(self) -> pd.DataFrame | None:
         """Return the sealed labels of those corpora that have any; of the others labels are all there is."""
-        sealed = [truth for part in self.parts.values() if (truth := part.truth()) is not None]
+        sealed = []
+        for name, part in self.parts.items():
+            truth = part.truth()
+            if truth is not None and "corpus" in self.settings.corpora[name]:
+                truth = truth.set_axis([f"{name}/{unit.partition('/')[2]}" for unit in truth.index])
+            sealed += [] if truth is None else [truth]
         return pd.concat(sealed) if sealed else None
+
+    def _named(self, name: str, samples: Samples) -> Samples:
+        """Return the samples of a part under the name that it was given, where it is not that of its corpus."""
+        return samples.with_columns(corpus=name) if "corpus" in self.settings.corpora[name] else samples

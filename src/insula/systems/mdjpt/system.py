@@ -82,8 +82,13 @@ class MdJPT(System):
     def __init__(self, settings: Any = None) -> None:
         super().__init__(settings)
         self._remembered: tuple[Samples, np.ndarray] | None = None
+        modes = dict(type(self).modes)
         if self.settings.source_label is None:
-            self.modes = {name: title for name, title in type(self).modes.items() if name != "prototypes"}  # type: ignore[misc]
+            del modes["prototypes"]
+        if self.settings.pairs == "same-condition":  # nobody shares a clip
+            del modes["nearest-other-clips"]
+            modes["nearest"] = modes["nearest"].removesuffix(" (shares clips)")
+        self.modes = modes  # type: ignore[misc]
 
     @property
     def predicts_from(self) -> tuple[str, ...]:
@@ -130,7 +135,7 @@ class MdJPT(System):
         self.first = first_moments(raw, own)
         self.gallery = finished(raw, own, settings, self.first)
         self.labels = task.targets(own.table).astype(np.int64)
-        self.clips = own.units("stimulus").astype(str)
+        self.clips = _clips(own)
         held = labelled(data.validation.select(data.validation.has(settings.modality)), task)
         features = (
             finished(self._encoded(held), held, settings, self.first) if len(held) else np.empty((0, 1), np.float32)
@@ -239,7 +244,7 @@ class MdJPT(System):
             powers = np.exp((alike - alike.max(axis=1, keepdims=True)) / _SHARPNESS)
             probabilities = powers / powers.sum(axis=1, keepdims=True)
         else:
-            apart = (samples.units("stimulus").astype(str), self.clips) if mode == "nearest-other-clips" else ()
+            apart = (_clips(samples), self.clips) if mode == "nearest-other-clips" else ()
             about = self.gallery, self.labels, len(self.task.classes), self.settings.neighbours
             probabilities = nearest_votes(features, *about, apart)
         uncertainty = normalised_entropy(probabilities)
@@ -283,3 +288,9 @@ class MdJPT(System):
         self.head = classifier(self.gallery.shape[1], len(self.task.classes))
         load_model(self.head, folder / "classifier.safetensors")
         self.head.eval()
+
+
+def _clips(samples: Samples) -> np.ndarray:
+    """Return which clip each window shows, text (n,): its stimulus or, where none is named, its trial."""
+    clips = samples.table["stimulus"].fillna(samples.table["trial"])
+    return (samples.table["corpus"].astype(str) + "/" + clips.astype(str)).to_numpy(str)
